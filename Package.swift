@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The plan of the house: one target is one room, and a target may import only what is listed here.
+// `Tests/HouseTests` reads this file and the imports in Sources, and fails on an edge that is missing.
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// A room of the house: a library target with the settings that all of them share.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// The tests of a room, in `Tests/<Room>Tests`.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.init(stringLiteral: name)] + dependencies,
+    swiftSettings: settings)
+}
+
+let package = Package(
+  name: "roost",
+  products: [.executable(name: "roost", targets: ["RoostCommand"])],
+  targets: [
+    // System libraries from Debian's packages, and thin shims.
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+    .target(name: "CLinux"),
+
+    // The ground floor.
+    room("RoostCore", []),
+    room("Cryptography", ["RoostCore", "COpenSSL", "CArgon2"]),
+    room("Queries", ["RoostCore"]),
+    room("SQLiteDriver", ["Queries", "RoostCore", "CSQLite"]),
+    room("Wire", ["RoostCore"]),
+    room("Transport", ["RoostCore"]),
+    room("HTTPServer", ["Transport", "Wire", "RoostCore", "CLinux"]),
+    room("Schema", ["RoostCore", "CRE2"]),
+
+    // Rules, records, people.
+    room("Rules", ["Schema", "Queries", "RoostCore"]),
+    room("Records", ["Rules", "Schema", "Queries", "RoostCore"]),
+    room("Accounts", ["Records", "Queries", "Cryptography", "RoostCore"]),
+
+    // The doors.
+    room("REST", ["Records", "Accounts", "Transport", "Rules", "Schema", "Queries", "RoostCore"]),
+
+    // The composition root and the command line.
+    room(
+      "RoostServer",
+      [
+        "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver", "HTTPServer",
+        "Transport", "Cryptography", "RoostCore", "CYAML",
+      ]),
+    .executableTarget(
+      name: "RoostCommand",
+      dependencies: [
+        "RoostServer", "Accounts", "Records", "Rules", "Schema", "Queries", "RoostCore",
+      ],
+      swiftSettings: settings),
+
+    tests("RoostCore"),
+    tests("Cryptography", ["RoostCore"]),
+    tests("Queries", ["RoostCore"]),
+    tests("SQLiteDriver", ["Queries", "RoostCore", "CSQLite"]),
+    tests("Wire", ["RoostCore"]),
+    tests("Transport", ["RoostCore"]),
+    tests("HTTPServer", ["Transport", "Wire", "RoostCore"]),
+    tests("Schema", ["RoostCore"]),
+    tests("Rules", ["Schema", "Queries", "RoostCore"]),
+    tests("Records", ["Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore"]),
+    tests("Accounts", ["Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),
+    tests(
+      "RoostServer",
+      [
+        "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver", "HTTPServer",
+        "Transport", "RoostCore",
+      ]),
+    tests("RoostCommand", ["RoostServer", "Schema", "Records", "RoostCore"]),
+    .testTarget(name: "HouseTests", swiftSettings: settings),
+  ],
+  cxxLanguageStandard: .cxx17
+)

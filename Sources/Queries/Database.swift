@@ -1,0 +1,117 @@
+/// Where rows are kept; knows no engine.
+///
+/// The engines conform to it in their own targets and pass one conformance suite.
+package protocol Database: Sendable {
+  /// Runs `body` over committed data.
+  ///
+  /// With `.snapshot` all its queries see one moment; with `.statement` each sees its own. `body`
+  /// awaits nothing but `reader`, has no other effects, and may run more than once: it starts on the
+  /// caller's thread under a budget, and starts again on a thread for long reads when that is spent.
+  func read<Result: Sendable>(
+    _ consistency: ReadConsistency, _ body: @escaping @Sendable (any Reader) async throws -> Result
+  ) async throws -> Result
+
+  /// Runs `body` in a transaction and returns when it is durable.
+  ///
+  /// Writes that wait are committed together, each in a savepoint of its own: an error thrown by
+  /// `body` undoes that body only. `body` awaits nothing but `transaction` (a body that suspends on
+  /// anything else is rolled back), has no other effects, and may run again. Throws what `body`
+  /// throws; `RoostError` with `.storageFull` when the disk is full, `.overloaded` when too many
+  /// writes wait, `.draining` after `close`.
+  func write<Result: Sendable>(
+    _ body: @escaping @Sendable (any Transaction) async throws -> Result
+  ) async throws -> Result
+
+  /// Finishes what is queued, checkpoints and closes; later calls throw `.draining`.
+  func close() async
+}
+
+/// What a read sees.
+package enum ReadConsistency: Sendable {
+  case statement
+  case snapshot
+}
+
+/// Queries inside `Database.read` and, with writes, inside `Database.write`.
+package protocol Reader {
+  /// Runs a query and calls `row` for each row of its result; `row` returns false to stop early.
+  func query(_ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool)
+    async throws
+  /// Runs a query that is put together for this call; its text is cached like any other.
+  func query(_ sql: SQL, _ row: (any Row) throws -> Bool) async throws
+}
+
+extension Reader {
+  /// The first row, mapped, or nil when there is none.
+  package func first<Result>(
+    _ statement: Statement, _ values: [Value], _ map: (any Row) throws -> Result
+  ) async throws -> Result? {
+    var result: Result?
+    try await query(statement, values) { row in
+      result = try map(row)
+      return false
+    }
+    return result
+  }
+
+  /// The first row, mapped, or nil when there is none.
+  package func first<Result>(_ sql: SQL, _ map: (any Row) throws -> Result) async throws -> Result?
+  {
+    var result: Result?
+    try await query(sql) { row in
+      result = try map(row)
+      return false
+    }
+    return result
+  }
+
+  /// All rows, mapped.
+  package func all<Result>(_ sql: SQL, _ map: (any Row) throws -> Result) async throws -> [Result] {
+    var results: [Result] = []
+    try await query(sql) { row in
+      results.append(try map(row))
+      return true
+    }
+    return results
+  }
+}
+
+/// A transaction in progress.
+package protocol Transaction: Reader {
+  /// Runs a statement and returns the number of rows that it inserted, updated or deleted.
+  ///
+  /// Throws `ConstraintViolation` when a unique, check or not-null constraint refuses it.
+  @discardableResult
+  func execute(_ statement: Statement, _ values: [Value]) async throws -> Int
+  @discardableResult
+  func execute(_ sql: SQL) async throws -> Int
+
+  /// Hands `effect` to the database's `PreCommit` step, which runs once before the commit of the
+  /// whole batch. An effect of a body that fails is forgotten with it.
+  func attach(_ effect: any Effect)
+}
+
+/// Something that a write leaves for the sorted step just before the commit.
+package protocol Effect: Sendable {}
+
+/// The step before a commit: gives positions and sequences to what the batch's bodies attached.
+package protocol PreCommit: Sendable {
+  /// Runs inside the transaction after all bodies of the batch. An error fails the whole batch.
+  func apply(_ effects: [any Effect], in transaction: any Transaction) async throws
+  /// Runs after the commit is durable, with the same effects. Must not block.
+  func committed(_ effects: [any Effect])
+}
+
+/// A constraint of the database refused a row.
+package struct ConstraintViolation: Error, Sendable {
+  package enum Kind: Sendable { case unique, notNull, check, other }
+  package let kind: Kind
+  /// The table and columns as the engine names them (`table.column`), if it does; for matching
+  /// against the schema, not for showing.
+  package let columns: [String]
+
+  package init(kind: Kind, columns: [String]) {
+    self.kind = kind
+    self.columns = columns
+  }
+}

@@ -1,0 +1,95 @@
+/// A length of time in days and smaller units, to the millisecond; months and years have no fixed
+/// length and are refused, so that durations have an order.
+package struct CalendarDuration: Hashable, Comparable, Sendable, CustomStringConvertible {
+  package let milliseconds: Int64
+
+  package init(milliseconds: Int64) { self.milliseconds = milliseconds }
+
+  package static func < (left: CalendarDuration, right: CalendarDuration) -> Bool {
+    left.milliseconds < right.milliseconds
+  }
+
+  /// Reads ISO 8601 in weeks, days, hours, minutes and seconds: `PT45M`, `P1DT2H`, `PT1.5S`, `P2W`,
+  /// with an optional leading minus.
+  ///
+  /// `allowingYears` also reads `P2Y` as 365 days a year and `P3M` as 30 days a month, for windows
+  /// and retention, where an approximate length is meant.
+  package init?(_ text: String, allowingYears: Bool = false) {
+    var scanner = DigitScanner(text)
+    let negative = scanner.take("-")
+    guard scanner.take("P") else { return nil }
+    var total: Int64 = 0
+    var parts = 0
+    var inTime = false
+    // Each unit may appear once and in order; the rank rises with each one read.
+    var rank = -1
+    while !scanner.isAtEnd {
+      if !inTime, scanner.take("T") {
+        inTime = true
+        rank = 3
+        guard !scanner.isAtEnd else { return nil }
+        continue
+      }
+      guard let number = scanner.number() else { return nil }
+      var fraction: Int64 = 0
+      let hasFraction = scanner.take(".") || scanner.take(",")
+      if hasFraction {
+        guard let milliseconds = scanner.fraction() else { return nil }
+        fraction = milliseconds
+      }
+      guard let (unit, unitRank) = CalendarDuration.unit(&scanner, inTime, allowingYears),
+        unitRank > rank, !hasFraction || unit == 1000
+      else { return nil }
+      let (product, overflow) = number.multipliedReportingOverflow(by: unit)
+      let (sum, overflowToo) = total.addingReportingOverflow(product + (overflow ? 0 : fraction))
+      guard !overflow, !overflowToo else { return nil }
+      total = sum
+      rank = unitRank
+      parts += 1
+    }
+    guard parts > 0 else { return nil }
+    milliseconds = negative ? -total : total
+  }
+
+  private static func unit(
+    _ scanner: inout DigitScanner, _ inTime: Bool, _ allowingYears: Bool
+  ) -> (Int64, Int)? {
+    if inTime {
+      if scanner.take("H") { return (3_600_000, 4) }
+      if scanner.take("M") { return (60_000, 5) }
+      if scanner.take("S") { return (1000, 6) }
+      return nil
+    }
+    if allowingYears, scanner.take("Y") { return (365 * 86_400_000, 0) }
+    if allowingYears, scanner.take("M") { return (30 * 86_400_000, 1) }
+    if scanner.take("W") { return (7 * 86_400_000, 2) }
+    if scanner.take("D") { return (86_400_000, 3) }
+    return nil
+  }
+
+  /// ISO 8601 in days, hours, minutes and seconds, the shortest form: `PT45M`, `P1DT2H`, `PT0S`.
+  package var description: String {
+    if milliseconds == 0 { return "PT0S" }
+    var text = milliseconds < 0 ? "-P" : "P"
+    var rest = milliseconds.magnitude
+    let days = rest / 86_400_000
+    rest %= 86_400_000
+    if days > 0 { text += "\(days)D" }
+    if rest == 0 { return text }
+    text += "T"
+    let hours = rest / 3_600_000
+    let minutes = rest / 60_000 % 60
+    let seconds = rest / 1000 % 60
+    let thousandths = rest % 1000
+    if hours > 0 { text += "\(hours)H" }
+    if minutes > 0 { text += "\(minutes)M" }
+    if thousandths > 0 {
+      var digits = String(thousandths + 1000).dropFirst()
+      while digits.last == "0" { digits.removeLast() }
+      text += "\(seconds).\(digits)S"
+    } else if seconds > 0 {
+      text += "\(seconds)S"
+    }
+    return text
+  }
+}

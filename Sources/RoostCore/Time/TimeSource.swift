@@ -1,0 +1,26 @@
+import Glibc
+
+/// Where the time comes from; injected, so that tests and the simulation own it.
+package protocol TimeSource: Sendable {
+  /// The wall clock.
+  func now() -> Timestamp
+  /// Nanoseconds of a clock that never goes back, for time-outs and durations only.
+  func monotonicNanoseconds() -> UInt64
+}
+
+/// The machine's clocks.
+package struct SystemTime: TimeSource {
+  package init() {}
+
+  package func now() -> Timestamp {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+  }
+
+  package func monotonicNanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}
