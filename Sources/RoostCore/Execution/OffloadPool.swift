@@ -40,6 +40,9 @@ package final class OffloadPool: Sendable {
     }
   }
 
+  /// How many pieces of work wait for a thread now.
+  package var waiting: Int { core.waiting }
+
   /// Refuses what waits and what comes, and lets the threads end once they have finished what runs.
   package func stop() { core.stop() }
 }
@@ -70,6 +73,8 @@ private final class Core: Sendable {
     self.waitingLimit = waitingLimit
     self.name = name
   }
+
+  var waiting: Int { state.withLock { $0.waiting.count } }
 
   func nextNumber() -> UInt64 {
     state.withLock { state in
