@@ -81,8 +81,12 @@ extension Accounts {
 
   /// Who holds a refresh token, for signing out when the access token has expired.
   ///
-  /// Throws `.unauthenticated` for a token that is not one of the latest two of a session.
-  package func holder(ofRefreshToken text: String) async throws -> Caller {
+  /// Throws `.unauthenticated` for a token that is not one of the latest two of a session,
+  /// and `.rateLimited`.
+  package func holder(
+    ofRefreshToken text: String, from client: ClientAddress
+  ) async throws -> Caller {
+    try limits.takeRefresh(client)
     guard let token = RefreshToken(text) else { throw Accounts.unknownRefreshToken }
     let uid = try await database.read(.statement) { reader in
       try await SessionStore.owner(of: token, in: reader)

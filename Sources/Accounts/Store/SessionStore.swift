@@ -58,7 +58,8 @@ enum SessionStore {
       """
       SELECT id FROM roost_session WHERE user_id = \(user) AND revoked_at IS NULL
       ORDER BY used_at DESC, id DESC LIMIT -1 OFFSET \(max(1, limit))
-      """) { $0.uuid(0) }
+      """
+    ) { $0.uuid(0) }
     let ids = surplus.compactMap { $0 }
     try await revoke(ids, now: now, in: transaction)
     return ids
@@ -101,7 +102,8 @@ enum SessionStore {
       """
       SELECT user_id FROM roost_session WHERE id = \(token.sessionID)
         AND revoked_at IS NULL AND \(token.digest) IN (refresh_hash, previous_hash)
-      """) { $0.uuid(0) } ?? nil
+      """
+    ) { $0.uuid(0) } ?? nil
   }
 
   static func revoke(

@@ -90,7 +90,9 @@ enum UserStore {
   }
 
   /// Marks anonymous accounts made before `limit` as deleted when no session is left with which
-  /// anybody could come back; at most `count` of them. Returns how many.
+  /// anybody could come back; at most `count` of them.
+  ///
+  /// Returns how many.
   static func deleteAnonymous(
     before limit: Timestamp, now: Timestamp, count: Int, in transaction: any Transaction
   ) async throws -> Int {
