@@ -10,8 +10,14 @@ enum CommonPasswords {
     if Set(characters).count < 5 || isRepetition(characters) { return true }
     // As people write words with digits; a word is looked for in both spellings.
     let plain = characters.map { substitutes[$0] ?? $0 }
-    let letters = String(plain.filter { $0.isLetter || $0.isNumber })
-    if phrases.contains(letters) || isRepetition(Array(letters)) { return true }
+    if isRepetition(plain.filter { $0.isLetter || $0.isNumber }) { return true }
+    // What surrounds a phrase, such as a year and a mark, adds little to it.
+    let ends = (characters.firstIndex(where: \.isLetter), characters.lastIndex(where: \.isLetter))
+    if let first = ends.0, let last = ends.1,
+      phrases.contains(String(plain[first...last].filter(\.isLetter)))
+    {
+      return true
+    }
     var words = CommonPasswords.words
     if let email {
       if email.text == password.lowercased() { return true }
