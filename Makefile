@@ -26,8 +26,9 @@ run: build ## Builds the release binary and serves Examples/bandstand on PORT (8
 	@mkdir -p "$(DATA)"
 	@exec .build/release/roost dev "Examples/$(EXAMPLE)" --port "$(PORT)" --data "$(DATA)"
 
+# The Swift runtime is linked in, so the binary needs nothing of the toolchain.
 build: packages toolchain ## Builds the release binary, .build/release/roost
-	@swift build --configuration release --product roost >&2
+	@swift build --configuration release --static-swift-stdlib --product roost >&2
 
 test: test-swift test-python ## Runs all tests (debug build)
 
