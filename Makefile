@@ -49,7 +49,7 @@ bench: build packages-test ## Measures (see docs/benchmarks.md)
 soak: build packages-test ## Runs the long tests: kills, full disks, hours of load
 	@python3 Tests/Soak/run.py $(ARGS)
 
-fuzz: build packages-test ## Sends random requests for SECONDS (60) from SEED; expects no 5xx
+fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" python3 Tests/EndToEnd/fuzz.py $(ARGS)
 
 format: toolchain ## Formats the Swift sources in place

@@ -13,8 +13,8 @@ build=(
   make
 )
 test=(
-  # The end-to-end tests, the benchmarks and the house rules.
-  python3
+  # The end-to-end tests, the benchmarks and the house rules; curl for the walk-throughs.
+  curl python3
 )
 
 case "${1:-}" in
