@@ -1,0 +1,14 @@
+/// One step of the history of Roost's own tables; once released it never changes.
+package struct Migration: Sendable {
+  /// Counts from 1 without gaps.
+  package let number: Int
+  package let name: String
+  /// Run in order, in one transaction.
+  package let statements: [SQL]
+
+  package init(_ number: Int, _ name: String, _ statements: [SQL]) {
+    self.number = number
+    self.name = name
+    self.statements = statements
+  }
+}

@@ -1,0 +1,22 @@
+/// Who asks: the account behind a request's credentials, as rules and routes see it.
+package struct Caller: Sendable, Hashable {
+  /// The account; nil for a request without credentials.
+  package let uid: UUID?
+  /// The account was made without an e-mail address and a password.
+  package let isAnonymous: Bool
+  package let roles: Set<String>
+  /// The session that the access token belongs to; nil for other credentials.
+  package let sessionID: UUID?
+
+  package init(
+    uid: UUID?, isAnonymous: Bool = false, roles: Set<String> = [], sessionID: UUID? = nil
+  ) {
+    self.uid = uid
+    self.isAnonymous = isAnonymous
+    self.roles = roles
+    self.sessionID = sessionID
+  }
+
+  /// A request without credentials.
+  package static let everyone = Caller(uid: nil)
+}

@@ -1,0 +1,57 @@
+import CSQLite
+import Queries
+import RoostCore
+
+/// The current row of a statement that runs; one object a connection, pointed at one statement after
+/// the other.
+final class SQLiteRow: Row {
+  var handle: OpaquePointer?
+
+  func isNull(_ column: Int) -> Bool {
+    sqlite3_column_type(handle, Int32(truncatingIfNeeded: column)) == SQLITE_NULL
+  }
+
+  func int64(_ column: Int) -> Int64 {
+    sqlite3_column_int64(handle, Int32(truncatingIfNeeded: column))
+  }
+
+  func double(_ column: Int) -> Double {
+    sqlite3_column_double(handle, Int32(truncatingIfNeeded: column))
+  }
+
+  func text(_ column: Int) -> String {
+    let column = Int32(truncatingIfNeeded: column)
+    guard let bytes = sqlite3_column_text(handle, column) else { return "" }
+    return String(
+      decoding: UnsafeBufferPointer(
+        start: bytes, count: Int(sqlite3_column_bytes(handle, column))), as: UTF8.self)
+  }
+
+  func blob(_ column: Int) -> [UInt8] {
+    var result: [UInt8] = []
+    withBytes(column) { result = Array($0) }
+    return result
+  }
+
+  func uuid(_ column: Int) -> UUID? {
+    var result: UUID?
+    withBytes(column) { result = UUID(bytes: $0) }
+    return result
+  }
+
+  func withBytes(_ column: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
+    let column = Int32(truncatingIfNeeded: column)
+    let bytes = sqlite3_column_blob(handle, column)
+    body(UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, column))))
+  }
+
+  func value(_ column: Int) -> Value {
+    switch sqlite3_column_type(handle, Int32(truncatingIfNeeded: column)) {
+    case SQLITE_INTEGER: .int(int64(column))
+    case SQLITE_FLOAT: .double(double(column))
+    case SQLITE_TEXT: .text(text(column))
+    case SQLITE_BLOB: .blob(blob(column))
+    default: .null
+    }
+  }
+}

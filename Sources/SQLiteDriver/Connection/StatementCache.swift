@@ -1,0 +1,77 @@
+import CSQLite
+import Queries
+
+/// The prepared statements of a connection.
+///
+/// A handle is taken out while it runs and put back afterwards, so that a statement inside itself
+/// gets a second handle. Statements that are fixed in the program are found by number; texts that
+/// are put together for a call by text, and the least recently used of those make room.
+struct StatementCache {
+  /// Fixed statements kept; beyond, all are dropped (a program has far fewer, but a schema that is
+  /// loaded again and again brings new ones each time).
+  private static let fixedLimit = 2048
+  private static let textLimit = 128
+
+  private struct Entry {
+    let handle: OpaquePointer
+    var use: UInt64
+  }
+
+  private var fixed: [OpaquePointer?] = []
+  private var fixedCount = 0
+  private var texts: [String: Entry] = [:]
+  private var uses: UInt64 = 0
+
+  mutating func take(number: Int) -> OpaquePointer? {
+    guard number < fixed.count, let handle = fixed[number] else { return nil }
+    fixed[number] = nil
+    fixedCount -= 1
+    return handle
+  }
+
+  mutating func put(_ handle: OpaquePointer, number: Int) {
+    if number >= fixed.count {
+      let grown = max(number + 1, fixed.count * 2, 64)
+      fixed.append(contentsOf: repeatElement(nil, count: grown - fixed.count))
+    }
+    if fixed[number] != nil {
+      sqlite3_finalize(handle)
+      return
+    }
+    if fixedCount >= StatementCache.fixedLimit { dropFixed() }
+    fixed[number] = handle
+    fixedCount += 1
+  }
+
+  mutating func take(text: String) -> OpaquePointer? { texts.removeValue(forKey: text)?.handle }
+
+  mutating func put(_ handle: OpaquePointer, text: String) {
+    if texts[text] != nil {
+      sqlite3_finalize(handle)
+      return
+    }
+    if texts.count >= StatementCache.textLimit,
+      let oldest = texts.min(by: { $0.value.use < $1.value.use })
+    {
+      sqlite3_finalize(oldest.value.handle)
+      texts[oldest.key] = nil
+    }
+    uses += 1
+    texts[text] = Entry(handle: handle, use: uses)
+  }
+
+  /// The number of handles kept, for tests.
+  var count: Int { fixedCount + texts.count }
+
+  mutating func dropAll() {
+    dropFixed()
+    for entry in texts.values { sqlite3_finalize(entry.handle) }
+    texts = [:]
+  }
+
+  private mutating func dropFixed() {
+    for handle in fixed { sqlite3_finalize(handle) }
+    for index in fixed.indices { fixed[index] = nil }
+    fixedCount = 0
+  }
+}

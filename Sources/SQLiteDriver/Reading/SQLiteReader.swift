@@ -1,0 +1,24 @@
+import Queries
+import RoostCore
+
+/// The `Reader` that a read's body gets.
+final class SQLiteReader: Reader {
+  let connection: Connection
+  /// Cleared when the driver has given up on the body.
+  var isOpen = true
+
+  init(_ connection: Connection) { self.connection = connection }
+
+  func query(_ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool) throws {
+    guard isOpen else { throw SQLiteReader.closed }
+    try connection.query(statement, values, row)
+  }
+
+  func query(_ sql: SQL, _ row: (any Row) throws -> Bool) throws {
+    guard isOpen else { throw SQLiteReader.closed }
+    try connection.query(sql, row)
+  }
+
+  private static let closed = RoostError.misuse(
+    "A reader was used after its read had ended.")
+}

@@ -1,0 +1,44 @@
+package import RoostCore
+
+/// How a database of one file is opened and bounded.
+package struct SQLiteConfiguration: Sendable {
+  /// The data folder; it is created (0700) when missing and belongs to one process at a time.
+  package var folder: String
+  /// The database's file in the folder; its log and index lie beside it.
+  package var fileName = "roost.sqlite"
+  /// Bounds of the queues.
+  package var limits: Limits
+  /// Connections for reads on the callers' threads: one for each thread that reads at a time.
+  package var inlineReaders = 4
+  /// Threads for long reads, with a connection each.
+  package var offloadReaders = 2
+  /// Steps of SQLite's virtual machine that a read may take on its caller's thread; a point read
+  /// takes about 20, and 20,000 take about half a millisecond.
+  package var inlineSteps = 20_000
+  /// Milliseconds after which a long read is stopped.
+  package var readMilliseconds = 5000
+  /// Long reads without a deadline (exports) at a time.
+  package var unboundedReads = 2
+  /// Writes of one batch, at most.
+  package var batchWrites = 512
+  /// Page cache of the writer in KiB.
+  package var writerCacheKiB = 16_384
+  /// Page cache of each reader in KiB; SQLite drops it whenever something was committed.
+  package var readerCacheKiB = 4096
+  /// Milliseconds between two checkpoints.
+  package var checkpointMilliseconds = 1000
+  /// Bytes of the log beyond which it is emptied and cut.
+  package var logBytes = 67_108_864
+  /// Free bytes of the file system below which writes are refused.
+  package var minimumFreeBytes: UInt64 = 268_435_456
+  /// What the driver asks of the machine; replaced by tests.
+  package var machine = Machine()
+
+  package init(folder: String, limits: Limits = Limits()) {
+    self.folder = folder
+    self.limits = limits
+  }
+
+  /// The path of the database's file.
+  package var path: String { folder + "/" + fileName }
+}

@@ -1,0 +1,93 @@
+import CSQLite
+import RoostCore
+
+/// Moves the log's pages into the database, on the writer's connection between two batches.
+///
+/// A passive checkpoint each second moves what no reader needs; above the configured size the log is
+/// emptied and cut. Neither waits for readers: behind one that stays, a cut would hold the writer.
+final class Checkpointer {
+  private let connection: Connection
+  private let time: any TimeSource
+  private let interval: UInt64
+  private let logBytes: Int
+  private let frameBytes: Int
+  /// Pages in the log after the last commit.
+  private var logFrames: Int32 = 0
+  /// Pages of the log that are in the database.
+  private var movedFrames: Int32 = 0
+  private var nextPassive: UInt64 = 0
+  private var nextCut: UInt64 = 0
+
+  private(set) var count = 0
+  private(set) var microseconds = 0
+
+  init(_ connection: Connection, _ configuration: SQLiteConfiguration, time: any TimeSource) {
+    self.connection = connection
+    self.time = time
+    interval = UInt64(max(1, configuration.checkpointMilliseconds)) * 1_000_000
+    logBytes = configuration.logBytes
+    frameBytes = 4096 + 24
+    sqlite3_wal_hook(
+      connection.handle,
+      { context, _, _, frames in
+        if let context {
+          Unmanaged<Checkpointer>.fromOpaque(context).takeUnretainedValue().committed(frames)
+        }
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  deinit { sqlite3_wal_hook(connection.handle, nil, nil) }
+
+  private func committed(_ frames: Int32) {
+    // The log starts again from its beginning once all of it has been moved.
+    if frames < logFrames { movedFrames = 0 }
+    logFrames = frames
+  }
+
+  /// Bytes of the log, about.
+  var bytes: Int { logFrames == 0 ? 0 : Int(logFrames) * frameBytes + 32 }
+
+  /// Milliseconds until there is work, or nil when there is none.
+  var waitMilliseconds: Int? {
+    guard movedFrames < logFrames || bytes > logBytes else { return nil }
+    let now = time.monotonicNanoseconds()
+    let next = bytes > logBytes ? min(nextCut, nextPassive) : nextPassive
+    return next <= now ? 0 : Int((next - now) / 1_000_000) + 1
+  }
+
+  /// Runs the checkpoint that is due, if one is; throws when a sync failed.
+  func runIfDue() throws(SQLiteFailure) {
+    guard movedFrames < logFrames || bytes > logBytes else { return }
+    let now = time.monotonicNanoseconds()
+    if bytes > logBytes, now >= nextCut {
+      // Behind a reader the cut fails at once and is tried again soon.
+      nextCut = now + 100_000_000
+      try run(SQLITE_CHECKPOINT_TRUNCATE, from: now)
+    } else if now >= nextPassive {
+      try run(SQLITE_CHECKPOINT_PASSIVE, from: now)
+    }
+  }
+
+  /// Empties and cuts the log, when no reader is left.
+  func finish() throws(SQLiteFailure) {
+    try run(SQLITE_CHECKPOINT_TRUNCATE, from: time.monotonicNanoseconds())
+  }
+
+  private func run(_ mode: Int32, from start: UInt64) throws(SQLiteFailure) {
+    var total: Int32 = 0
+    var moved: Int32 = 0
+    sqlite3_busy_timeout(connection.handle, 0)
+    let code = sqlite3_wal_checkpoint_v2(connection.handle, nil, mode, &total, &moved)
+    sqlite3_busy_timeout(connection.handle, 5000)
+    let now = time.monotonicNanoseconds()
+    nextPassive = now + interval
+    count += 1
+    microseconds += Int((now &- start) / 1000)
+    if total >= 0 { logFrames = total }
+    if moved >= 0 { movedFrames = moved }
+    guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else {
+      throw connection.lastFailure(code, "checkpoint")
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Queries
+import RoostCore
+
+/// The `Transaction` that one body of a batch gets, or the batch's step before the commit.
+final class SQLiteTransaction: Transaction, @unchecked Sendable {
+  // Sendable: touched on the writer's thread only; the task that a body runs in prefers that thread.
+  private let connection: Connection
+  /// Cleared when the body has ended or the driver has given up on it.
+  private(set) var isOpen = true
+  private(set) var effects: [any Effect] = []
+
+  init(_ connection: Connection) { self.connection = connection }
+
+  func end() { isOpen = false }
+
+  func query(_ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool) throws {
+    try checkOpen()
+    try connection.query(statement, values, row)
+  }
+
+  func query(_ sql: SQL, _ row: (any Row) throws -> Bool) throws {
+    try checkOpen()
+    try connection.query(sql, row)
+  }
+
+  func execute(_ statement: Statement, _ values: [Value]) throws -> Int {
+    try checkOpen()
+    return try connection.execute(statement, values)
+  }
+
+  func execute(_ sql: SQL) throws -> Int {
+    try checkOpen()
+    return try connection.execute(sql)
+  }
+
+  func attach(_ effect: any Effect) { effects.append(effect) }
+
+  private func checkOpen() throws(RoostError) {
+    guard isOpen else {
+      throw .misuse(
+        "A transaction was used after it had ended: its body awaited something else, or kept it.")
+    }
+  }
+}
