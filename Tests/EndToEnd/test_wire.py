@@ -147,10 +147,13 @@ class WireTests(ServedCase):
     def test_unknown_routes_and_methods_are_problem_documents(self):
         person = self.person()
         for path in ("/", "/nothing", "/v1", "/v1/", "/v1/nothings", "/v2/things", "/v1/hiddens/x/y/z",
-                     "/v1/things/../users", "/v1//things", "/%00", "/v1/%2e%2e/things",
-                     "/v1/things/not-a-uuid", "/v1/Things"):
+                     "/v1//things", "/v1/things/not-a-uuid", "/v1/Things", "/v1/things/"):
             with self.subTest(path=path):
                 self.expect(404, person.get(path), code="not_found")
+        for path in ("/v1/things/../users", "/v1/%2e%2e/things", "/v1/%00", "/v1/%ff", "/v1/a%2fb",
+                     "/v1/%zz", "/v1/%"):
+            with self.subTest(path=path):
+                self.expect(400, person.get(path), code="malformed")
         for method, path in (("PUT", "/v1/things"), ("DELETE", "/v1/things"),
                              ("POST", "/health/live"), ("DELETE", "/v1/auth/login"),
                              ("GET", "/v1/auth/login")):
