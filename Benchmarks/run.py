@@ -41,6 +41,8 @@ def options():
     chosen = parser.parse_args()
     if chosen.only and chosen.only not in [measure.NAME for measure in ALL]:
         parser.error(f"--only {chosen.only}: no such measure")
+    custom = chosen.rows or chosen.rounds or chosen.seconds
+    chosen.whole = not (chosen.quick or chosen.only or custom)
     chosen.rows = chosen.rows or (20000 if chosen.quick else 100000)
     chosen.rounds = chosen.rounds or (2 if chosen.quick else 5)
     chosen.seconds = int(chosen.seconds or (2 if chosen.quick else 6))
@@ -132,7 +134,7 @@ def main():
         with open(chosen.json, "w") as file:
             json.dump({"machine": machine(), "figures": [each.as_json() for each in figures],
                        "unmeasured": broken}, file, indent=1)
-    if not (chosen.quick or chosen.only or broken):
+    if chosen.whole and not broken:
         os.makedirs(os.path.dirname(PAGE), exist_ok=True)
         with open(PAGE, "w") as file:
             file.write(page(figures, bench, chosen, time.monotonic() - began))

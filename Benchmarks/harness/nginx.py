@@ -1,4 +1,4 @@
-"""nginx as the peer of a static answer: two workers, no access log, `return 200` of a given body."""
+"""nginx, the peer of a static answer: two workers, no access log, `return 200` of a given body."""
 
 import os
 import socket

@@ -64,7 +64,8 @@ class Server:
             byte = os.read(self.process.stdout.fileno(), 4096)
             if not byte:
                 code = self.process.wait()
-                raise RuntimeError(f"the server ended with {code} before it was ready: {self.tail()}")
+                raise RuntimeError(f"the server ended with {code} before it was ready: "
+                                   f"{self.tail()}")
             line += byte
         expected = f"roost: ready on http://127.0.0.1:{self.port}\n".encode()
         if line != expected:

@@ -110,9 +110,7 @@ def _compare(store, crew, result, when):
     markers = collections.Counter(notes for _, _, notes in there.values())
     lost = doubled = 0
     for row in crew.rows():
-        if markers[row.marker] > 1 or row.marker in markers and row.id is None \
-                and markers[row.marker] > 1:
-            doubled += 1
+        doubled += markers[row.marker] > 1
         if not row.created:
             continue
         found = there.get(hexadecimal(row.id))

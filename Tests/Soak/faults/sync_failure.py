@@ -19,8 +19,8 @@ from .writers import Crew
 
 NAME = "sync"
 PROMISE = "a failed fsync is fatal: nothing is acknowledged on it"
-TEST = "EIO at the Nth fdatasync, N to {tries}, under 8 writers (strace), then the unflushed file " \
-       "system is cut off; exit code, last acknowledgement and database are checked"
+TEST = "EIO at the Nth fdatasync, {tries} values of N, under 8 writers (strace), then the file " \
+       "system is cut off unflushed; exit code, last acknowledgement and database are checked"
 TRIES = (100, 3)
 SIZE = 1 << 30
 PATIENCE = 10
