@@ -13,6 +13,10 @@
 // percentiles in microseconds, and how late the generator itself sent (that must stay small
 // against the latency, or the generator is what was measured).
 //
+// From 5,000 requests a second it works in ticks of 0.1 ms, which adds up to a tick to a latency
+// and halves what the generator takes from the server on the same cores; and it asks for a better
+// priority, which only root gets.
+//
 // Written in C: the same loop in Python costs ten times the CPU of the server beside it, and wrk
 // has no open load.
 
@@ -33,6 +37,7 @@
 #include <unistd.h>
 
 #define BUFFER 65536
+#define TICK 100000u  // nanoseconds
 #define PLACEHOLDER "%%%%%%%%-%%%%-%%%%-%%%%-%%%%%%%%%%%%"
 
 typedef struct {
@@ -251,7 +256,8 @@ static void run(double rate, double seconds, double warmup, bool once) {
   struct epoll_event events[256];
   uint64_t start = now(), interval = rate > 0 ? (uint64_t)(1e9 / rate) : 0;
   uint64_t measured = start + (uint64_t)(warmup * 1e9);
-  uint64_t end = measured + (uint64_t)(seconds * 1e9), due = start, freed = start;
+  uint64_t end = measured + (uint64_t)(seconds * 1e9), due = start, freed = start, tick = start;
+  bool ticking = rate >= 5000;
   for (;;) {
     uint64_t time = now();
     bool over = once ? next_message >= message_count : time >= end;
@@ -274,6 +280,12 @@ static void run(double rate, double seconds, double warmup, bool once) {
     uint64_t until = over ? time + 100000000u : interval && idle_count > 0 ? due : end;
     if (once && !over) until = time + 100000000u;
     uint64_t wait = until > time ? until - time : 0;
+    if (ticking) {
+      tick = tick + TICK > time ? tick + TICK : time;
+      struct timespec at = {(time_t)(tick / 1000000000u), (long)(tick % 1000000000u)};
+      clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+      wait = 0;
+    }
     struct timespec limit = {(time_t)(wait / 1000000000u), (long)(wait % 1000000000u)};
     bool starved = idle_count == 0;
     int ready = epoll_pwait2(poller, events, 256, &limit, NULL);
@@ -306,6 +318,7 @@ int main(int argc, char **argv) {
   }
   if (path == NULL || port == 0 || client_count == 0) die("--port and --requests are needed");
   prctl(PR_SET_TIMERSLACK, 1);
+  setpriority(PRIO_PROCESS, 0, -10);
   random_state = now() ^ ((uint64_t)getpid() << 32);
   address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);

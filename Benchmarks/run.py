@@ -20,8 +20,8 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from harness import nginx, process  # noqa: E402
-from harness.figures import table  # noqa: E402
+from harness import generators, nginx, process  # noqa: E402
+from harness.figures import Figure, table  # noqa: E402
 from harness.server import BINARY, REPOSITORY  # noqa: E402
 from measures import ALL  # noqa: E402
 from measures.bench import Bench  # noqa: E402
@@ -86,6 +86,12 @@ def measure(bench, chosen):
             bench.say(each.NAME)
         attempt(each, "once")
     figures = [figure for each in picked if each not in failures for figure in each.figures(bench)]
+    if generators.noise:
+        figures += [
+            Figure("machine", "cores taken by other processes during a load", "%",
+                   [100 * others for others, _ in generators.noise]),
+            Figure("machine", "cores taken by the machine's host", "%",
+                   [100 * stolen for _, stolen in generators.noise])]
     return figures, [each.NAME for each in failures]
 
 

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
+import time
 
-from .process import cpu_seconds
+from .process import cpu_seconds, machine_seconds
 from .server import REPOSITORY
 
 FOLDER = os.path.join(REPOSITORY, "Benchmarks")
@@ -40,10 +42,19 @@ def compile_pace(folder):
     return target
 
 
+# Of each load: the share of all cores that went to other processes, and to the machine's host.
+noise = []
+
+
 def _measured(command, pid):
-    before = cpu_seconds(pid)
+    before, machine, began = cpu_seconds(pid), machine_seconds(), time.monotonic()
+    generators = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    after = cpu_seconds(pid)
+    after, used = cpu_seconds(pid), resource.getrusage(resource.RUSAGE_CHILDREN)
+    all_cores = (time.monotonic() - began) * os.cpu_count()
+    own = after - before + used.ru_utime + used.ru_stime - generators.ru_utime - generators.ru_stime
+    busy, stolen = (now - then for now, then in zip(machine_seconds(), machine))
+    noise.append((max(0, busy - own) / all_cores, stolen / all_cores))
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout, after - before

@@ -28,6 +28,13 @@ def cpu_seconds(pid):
     return ticks / TICKS
 
 
+def machine_seconds():
+    """Since its start the whole machine: (seconds at work, seconds stolen by its host)."""
+    with open("/proc/stat") as file:
+        ticks = [int(each) for each in file.readline().split()[1:]]
+    return (ticks[0] + ticks[1] + ticks[2]) / TICKS, ticks[7] / TICKS
+
+
 def thread_seconds(pid):
     """CPU time of each thread, by name (threads of one name are added up), in seconds."""
     times = {}
