@@ -18,11 +18,7 @@ struct Lexer {
     return try lexer.run()
   }
 
-  private init(bytes: [UInt8]) {
-    self.bytes = bytes
-    // The byte-order mark is ignored and takes no column.
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
-  }
+  private init(bytes: [UInt8]) { self.bytes = bytes }
 
   private var location: SourceLocation { SourceLocation(line: line, column: column) }
 
@@ -70,6 +66,9 @@ struct Lexer {
       switch bytes[position] {
       case 10, 13: _ = takeNewline()
       case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: ","): advance()
+      case 0xEF where bytes[position...].starts(with: [0xEF, 0xBB, 0xBF]):
+        // The byte-order mark is ignored and takes no column.
+        position += 3
       case UInt8(ascii: "#"):
         while position < bytes.count, bytes[position] != 10, bytes[position] != 13 {
           try refuseControl()
