@@ -124,7 +124,7 @@ extension Connection {
   func respond(_ response: Response) {
     var body: [UInt8] = []
     if case .bytes(let bytes) = response.body { body = bytes }
-    let keeps = keepsAliveAfter(response)
+    let keeps = canPassBody && keepsAliveAfter(response)
     let status = writeHead(response, .length(body.count), closes: !keeps)
     if exchange.layout.method != .head, status != 204, status != 304 { write(body) }
     finishExchange(keeps)
@@ -160,14 +160,17 @@ extension Connection {
     }
   }
 
-  /// Whether the next request can come on this connection.
+  /// Whether what is left of the request's body can be got out of the way of the next request.
+  var canPassBody: Bool {
+    if decoder.isFinished { return true }
+    // A client that waits for `100 Continue` may send its body or not: nobody knows.
+    if exchange.awaitsContinue || ignoresInput { return false }
+    return decoder.remainingLength.map { $0 <= Connection.discardBytes } ?? true
+  }
+
+  /// Whether the next request can come on this connection, as far as the body allows.
   func keepsAliveAfter(_ response: Response) -> Bool {
     guard exchange.keepsAlive, !ignoresInput else { return false }
-    if !decoder.isFinished {
-      // A client that waits for `100 Continue` may send its body or not: nobody knows.
-      if exchange.awaitsContinue { return false }
-      if let length = decoder.remainingLength, length > Connection.discardBytes { return false }
-    }
     if !response.headers.fields.isEmpty, let option = response.headers["connection"],
       option.lowercased() == "close"
     {

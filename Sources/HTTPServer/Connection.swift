@@ -108,6 +108,7 @@ final class Connection: @unchecked Sendable {
       guard consumeInput() > 0 else { break }
       flush()
     }
+    if inputEnded, phase == .head { endInput(of: .head) }
     if phase == .closed { return }
     if input.isEmpty, input.hasStorage, let block = input.release() { loop.giveBack(block) }
     updateInterest()

@@ -48,7 +48,7 @@ extension Connection {
     exchange.isChunked = !isOld
     writeHead(response, hasNoBody || isOld ? .untilClose : .chunked, closes: !keeps)
     if hasNoBody {
-      finishExchange(keeps)
+      finishExchange(keeps && canPassBody)
       settle()
       return nil
     }
@@ -86,7 +86,7 @@ extension Connection {
   private func endStream(_ state: StreamState) {
     guard phase == .handling, exchange.streaming === state else { return }
     if exchange.isChunked { output.append("0\r\n\r\n") }
-    finishExchange(exchange.keepsAlive && !ignoresInput)
+    finishExchange(exchange.keepsAlive && canPassBody)
     settle()
   }
 
