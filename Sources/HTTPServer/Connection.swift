@@ -149,7 +149,9 @@ final class Connection: @unchecked Sendable {
     case .head: return pendingOutput <= loop.limits.outputHighWaterBytes
     case .receiving, .discarding, .lingering: return true
     case .handling:
-      if let streaming = exchange.streaming, !streaming.isBodyFinished { return streaming.wantsBody }
+      if let streaming = exchange.streaming, !streaming.isBodyFinished {
+        return streaming.wantsBody
+      }
       // Reading on tells when the client leaves; a client that sends ahead is not read for ever.
       return input.count < Connection.readAheadBytes
     case .closing, .closed: return false

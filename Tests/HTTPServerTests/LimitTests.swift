@@ -26,7 +26,9 @@ struct LimitTests {
     ("GET /\(String(repeating: "a", count: 9000)) HTTP/1.1\r\nHost: a\r\n\r\n", 414, true),
     ("GET / HTTP/1.1\r\nHost: a\r\nA: \(String(repeating: "a", count: 17_000))\r\n\r\n", 431, true),
     ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n", 413, true),
-    ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", 400, true),
+    (
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", 400, true
+    ),
     (
       "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
       400, true
@@ -171,11 +173,14 @@ struct LimitTests {
 
   @Test("A connection that does not take its answer is closed")
   func stalled() async throws {
-    try await TestServer.run(limits: Self.impatient, { router in
-      router.add(.get, "/large") { _ in
-        Response(status: 200, body: .bytes([UInt8](repeating: 1, count: 30_000_000)))
+    try await TestServer.run(
+      limits: Self.impatient,
+      { router in
+        router.add(.get, "/large") { _ in
+          Response(status: 200, body: .bytes([UInt8](repeating: 1, count: 30_000_000)))
+        }
       }
-    }) { server in
+    ) { server in
       let client = try server.client()
       try client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(server.eventually { server.statistics.queuedOutputBytes > 0 })

@@ -133,7 +133,8 @@ struct ServingTests {
       router.add(.get, "/large") { _ in Response(status: 200, body: .bytes(large)) }
     }) { server in
       let client = try server.client()
-      try client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
+      try client.send(
+        "GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(try client.receive().body == large)
       #expect(try client.receive().text == "Hello, World!")
     }
@@ -143,12 +144,15 @@ struct ServingTests {
   func errors() async throws {
     struct Inner: Error { let secret = "the secret" }
     let sink = RecordingSink()
-    try await TestServer.run(sink: sink, { router in
-      router.add(.get, "/known") { _ in
-        throw RoostError(.rateLimited, "Slow down.", retryAfterSeconds: 7)
+    try await TestServer.run(
+      sink: sink,
+      { router in
+        router.add(.get, "/known") { _ in
+          throw RoostError(.rateLimited, "Slow down.", retryAfterSeconds: 7)
+        }
+        router.add(.get, "/unknown") { _ in throw Inner() }
       }
-      router.add(.get, "/unknown") { _ in throw Inner() }
-    }) { server in
+    ) { server in
       let client = try server.client()
       let known = try client.get("/known")
       #expect(known.status == 429)

@@ -53,16 +53,19 @@ struct StreamTests {
   @Test("A stream that fails is cut off, so that nobody takes it for whole")
   func failure() async throws {
     let sink = RecordingSink()
-    try await TestServer.run(sink: sink, { router in
-      router.add(.get, "/stream") { _ in
-        Response(
-          status: 200,
-          body: .stream { writer in
-            try await writer.write(Array("abc".utf8))
-            throw RoostError(.internalError, "half way")
-          })
+    try await TestServer.run(
+      sink: sink,
+      { router in
+        router.add(.get, "/stream") { _ in
+          Response(
+            status: 200,
+            body: .stream { writer in
+              try await writer.write(Array("abc".utf8))
+              throw RoostError(.internalError, "half way")
+            })
+        }
       }
-    }) { server in
+    ) { server in
       let client = try server.client()
       try client.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
       let all = String(decoding: try client.readToEnd(), as: UTF8.self)
@@ -237,7 +240,8 @@ struct StreamTests {
     }) { server in
       let client = try server.client()
       let text = String(repeating: "0123456789", count: 20_000)
-      try client.send("POST /both HTTP/1.1\r\nHost: a\r\nContent-Length: \(text.utf8.count)\r\n\r\n")
+      try client.send(
+        "POST /both HTTP/1.1\r\nHost: a\r\nContent-Length: \(text.utf8.count)\r\n\r\n")
       let sender = Work { [text] in _ = try? client.send(text) }
       #expect(try client.receive().text == text)
       sender.join()

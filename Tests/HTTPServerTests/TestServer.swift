@@ -54,7 +54,9 @@ struct SilentSink: LogSink {
 final class RecordingSink: LogSink {
   private let lines = Mutex<[String]>([])
 
-  func write(_ line: [UInt8]) { lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) } }
+  func write(_ line: [UInt8]) {
+    lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
+  }
 
   var text: String { lines.withLock { $0.joined() } }
 }

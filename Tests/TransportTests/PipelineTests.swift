@@ -29,7 +29,6 @@ struct PipelineTests {
     var all: [String] { lines.withLock { $0 } }
   }
 
-
   private func answer(
     _ path: String, _ steps: [any Middleware], sink: any LogSink = Silent()
   ) async throws -> Response {

@@ -51,7 +51,8 @@ struct RouterTests {
       (.get, "/v1/auth/me/x", "GET /v1/{collection}/{id}/{relation} auth|me|x"),
       (.get, "/v1/a%20b/%C3%A9", "GET /v1/{collection}/{id} a b|é"),
       (.get, "/v1/a+b", "GET /v1/{collection} a+b"), (.get, "/console/", "GET /console/ "),
-      (.get, "/console/a/b.js", "GET /console/{path...} a/b.js"), (.options, "/own", "OPTIONS /own "),
+      (.get, "/console/a/b.js", "GET /console/{path...} a/b.js"),
+      (.options, "/own", "OPTIONS /own "),
       (.head, "/heads", "HEAD /heads "),
     ] as [(Transport.Method, String, String)])
   func finds(method: Transport.Method, path: String, found: String) async throws {

@@ -78,7 +78,8 @@ struct BodyDecoderTests {
       .bad("0\r\nA: b\rX"), .bad("0\r\nA : b\r\n\r\n"),
       .bad("5;" + String(repeating: "a", count: 5000) + "\r\n"),
       .bad(String(repeating: "1;aaaa\r\nx\r\n", count: 1000)),
-      .good(String(repeating: "1;a\r\nx\r\n", count: 100) + "0\r\n\r\n",
+      .good(
+        String(repeating: "1;a\r\nx\r\n", count: 100) + "0\r\n\r\n",
         String(repeating: "x", count: 100)),
       .bad("0\r\nA: " + String(repeating: "b", count: 9000), 431),
       .good("0\r\nA: " + String(repeating: "b", count: 7000) + "\r\n\r\n", ""),
