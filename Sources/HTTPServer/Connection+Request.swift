@@ -59,7 +59,8 @@ extension Connection {
       let streaming = StreamState(limit: limit, hasBody: true)
       exchange.streaming = streaming
       var request = request
-      request.bodyStream = ConnectionBodyReader(connection: self, state: streaming)
+      request.bodyStream = ConnectionBodyReader(
+        connection: self, state: streaming, loop: loop)
       dispatch(request, route.handler)
     }
   }
@@ -87,7 +88,8 @@ extension Connection {
       }
       taskEnded()
     }
-    if phase == .handling, exchange.requestID == request.requestID {
+    // The next request starts only after this returns: what is handled now is this one.
+    if phase == .handling {
       task = started
     } else if phase == .closed {
       started.cancel()
@@ -150,7 +152,8 @@ extension Connection {
       waiting = .nothing
       readDeadline = .max
       closesCleanly =
-        inputEnded || (!exchange.layout.keepsAlive && input.isEmpty && decoder.isFinished)
+        inputEnded
+        || (!exchange.layout.keepsAlive && !ignoresInput && input.isEmpty && decoder.isFinished)
     } else if decoder.isFinished {
       phase = .head
       waitForRequest()
@@ -194,6 +197,8 @@ extension Connection {
   func sendContinue() {
     guard exchange.awaitsContinue else { return }
     exchange.awaitsContinue = false
+    // Earlier answers come first.
+    if !largeBody.isEmpty { absorbLargeBody() }
     output.append("HTTP/1.1 100 Continue\r\n\r\n")
   }
 

@@ -179,9 +179,8 @@ final class TestClient: @unchecked Sendable {
   }
 
   func post(_ path: String, _ body: String, _ fields: String = "") throws -> Answer {
-    try send(
-      "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.utf8.count)\r\n\(fields)\r\n\(body)"
-    )
+    let length = "Content-Length: \(body.utf8.count)\r\n"
+    try send("POST \(path) HTTP/1.1\r\nHost: a\r\n\(length)\(fields)\r\n\(body)")
     return try receive()
   }
 }
