@@ -21,6 +21,10 @@ package final class Accounts: Sendable {
     database: any Database, ambient: Ambient,
     configuration: AccountsConfiguration = AccountsConfiguration()
   ) {
+    // A wall clock that is set far away must not end everybody's session.
+    let ambient = Ambient(
+      time: SteadyTime(ambient.time, logger: ambient.logger), random: ambient.random,
+      logger: ambient.logger)
     self.database = database
     self.ambient = ambient
     self.configuration = configuration
