@@ -52,7 +52,12 @@ let package = Package(
     room("Accounts", ["Records", "Queries", "Cryptography", "RoostCore"]),
 
     // The doors.
-    room("REST", ["Records", "Accounts", "Transport", "Rules", "Schema", "Queries", "RoostCore"]),
+    room(
+      "REST",
+      [
+        "Records", "Accounts", "Transport", "Cryptography", "Rules", "Schema", "Queries",
+        "RoostCore",
+      ]),
 
     // The composition root and the command line.
     room(

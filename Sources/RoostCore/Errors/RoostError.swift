@@ -1,5 +1,5 @@
 /// One fault in the input, located by a JSON pointer (RFC 6901) into the body, or a parameter's name.
-package struct FieldIssue: Sendable, Equatable {
+package struct FieldIssue: Error, Sendable, Equatable {
   /// A JSON pointer such as `/date`, or `?limit` for a query parameter.
   package let pointer: String
   /// A stable, lower-case name such as `required`, `type`, `unknown_field`, `max`.

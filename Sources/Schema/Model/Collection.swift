@@ -21,13 +21,18 @@ package struct Collection: Sendable {
   package let formerName: String?
   package let description: String?
   package let location: SourceLocation
+  package let mergeOptions: MergeOptions
+  package let analytics: AnalyticsPolicy?
+  package let activity: ActivityPolicy?
 
   package init(
     typeName: String, name: String, fields: [Field], inverses: [InverseField] = [],
     merge: MergeStrategy = .lastWriteWins, sync: SyncPolicy = SyncPolicy(),
     allows: [AllowRule] = [], denies: [DenyRule] = [], checks: [CheckRule] = [],
     indexes: [IndexDeclaration] = [], retentions: [RetentionRule] = [], formerName: String? = nil,
-    description: String? = nil, location: SourceLocation = SourceLocation(line: 1, column: 1)
+    description: String? = nil, location: SourceLocation = SourceLocation(line: 1, column: 1),
+    mergeOptions: MergeOptions = MergeOptions(), analytics: AnalyticsPolicy? = nil,
+    activity: ActivityPolicy? = nil
   ) {
     self.typeName = typeName
     self.name = name
@@ -43,6 +48,9 @@ package struct Collection: Sendable {
     self.formerName = formerName
     self.description = description
     self.location = location
+    self.mergeOptions = mergeOptions
+    self.analytics = analytics
+    self.activity = activity
   }
 
   package func field(named name: String) -> Field? { fields.first { $0.name == name } }

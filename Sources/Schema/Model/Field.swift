@@ -30,6 +30,16 @@ package struct Field: Sendable {
   package let deprecation: String?
   package let description: String?
   package let location: SourceLocation
+  /// The options of the field's own `@merge`.
+  package let mergeOptions: MergeOptions
+  /// `@encrypted`, or nil.
+  package let encryption: Encryption?
+  /// `@search`, or nil.
+  package let search: SearchPolicy?
+  /// The field's own `@sync`, else nil (the collection's applies).
+  package let sync: SyncPolicy?
+  /// `@allow` on the field itself.
+  package let allows: [AllowRule]
 
   package init(
     name: String, type: FieldType, isRequired: Bool, isList: Bool = false,
@@ -38,7 +48,9 @@ package struct Field: Sendable {
     isImmutable: Bool = false, isServerOnly: Bool = false, isUnique: Bool = false,
     isSearchable: Bool = false, personalData: PersonalData? = nil, formerName: String? = nil,
     deprecation: String? = nil, description: String? = nil,
-    location: SourceLocation = SourceLocation(line: 1, column: 1)
+    location: SourceLocation = SourceLocation(line: 1, column: 1),
+    mergeOptions: MergeOptions = MergeOptions(), encryption: Encryption? = nil,
+    search: SearchPolicy? = nil, sync: SyncPolicy? = nil, allows: [AllowRule] = []
   ) {
     self.name = name
     self.type = type
@@ -59,6 +71,11 @@ package struct Field: Sendable {
     self.deprecation = deprecation
     self.description = description
     self.location = location
+    self.mergeOptions = mergeOptions
+    self.encryption = encryption
+    self.search = search
+    self.sync = sync
+    self.allows = allows
   }
 }
 

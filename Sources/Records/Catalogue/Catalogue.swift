@@ -1,0 +1,62 @@
+package import Schema
+
+/// The collections of a schema, compiled, with their numbers from the database.
+package struct Catalogue: Sendable {
+  package let model: SchemaModel
+  package let collections: [CompiledCollection]
+  private let byName: [String: Int]
+  private let byType: [String: Int]
+  private let byNumber: [Int64: Int]
+
+  init(model: SchemaModel, numbers: StoredNumbers) {
+    self.model = model
+    var byType: [String: Int] = [:]
+    for (index, collection) in model.collections.enumerated() {
+      byType[collection.typeName] = index
+    }
+    var inbound = [[InboundRelation]](repeating: [], count: model.collections.count)
+    for (index, collection) in model.collections.enumerated() {
+      for (fieldIndex, field) in collection.fields.enumerated() {
+        guard case .reference(let typeName) = field.type, let target = byType[typeName] else {
+          continue
+        }
+        let onDelete = field.relation?.onDelete ?? .restrict
+        inbound[target].append(
+          InboundRelation(collection: index, field: fieldIndex, onDelete: onDelete))
+      }
+    }
+    var compiled: [CompiledCollection] = []
+    for (index, collection) in model.collections.enumerated() {
+      compiled.append(
+        CompiledCollection(
+          model: collection, number: numbers.collection(collection.name),
+          fieldNumbers: collection.fields.map { numbers.field(collection.name, $0.name) },
+          inbound: inbound[index]))
+    }
+    collections = compiled
+    self.byType = byType
+    var byName: [String: Int] = [:]
+    var byNumber: [Int64: Int] = [:]
+    for (index, collection) in compiled.enumerated() {
+      byName[collection.name] = index
+      byNumber[collection.number] = index
+    }
+    self.byName = byName
+    self.byNumber = byNumber
+  }
+
+  /// The collection of that route name.
+  package func collection(named name: String) -> CompiledCollection? {
+    byName[name].map { collections[$0] }
+  }
+
+  /// The collection of that type.
+  package func collection(ofType typeName: String) -> CompiledCollection? {
+    byType[typeName].map { collections[$0] }
+  }
+
+  /// The collection of that number, or nil for one that the schema no longer has.
+  func collection(number: Int64) -> CompiledCollection? {
+    byNumber[number].map { collections[$0] }
+  }
+}

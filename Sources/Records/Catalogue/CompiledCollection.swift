@@ -1,0 +1,110 @@
+import Queries
+import RoostCore
+package import Rules
+package import Schema
+
+/// A collection with all that is derived from it once: its rules, its statements, its relations.
+package final class CompiledCollection: Sendable {
+  package let model: Collection
+  /// The collection's number in the log and in the stream index; never given to another one.
+  package let number: Int64
+  package let rules: AccessRules
+  /// The stable number of each field, by its index; clocks refer to fields by it.
+  let fieldNumbers: [UInt32]
+  /// Which fields are filled with the caller when a create leaves them out.
+  let ownersFilledOnCreate: Set<Int>
+  /// The relations that end here: what a delete must look after.
+  let inbound: [InboundRelation]
+  /// `"name":` in bytes, by index.
+  let encodedKeys: [[UInt8]]
+  /// What each column holds, by index.
+  let storage: [StoredKind]
+
+  private let indexByName: [String: Int]
+
+  let selectList: SQL
+  let insert: Statement
+  let selectForWrite: Statement
+  let statements: StatementShapes
+
+  init(
+    model: Collection, number: Int64, fieldNumbers: [UInt32], inbound: [InboundRelation]
+  ) {
+    self.model = model
+    self.number = number
+    self.fieldNumbers = fieldNumbers
+    self.inbound = inbound
+    rules = AccessRules(model)
+    ownersFilledOnCreate = rules.ownersFilledOnCreate
+    encodedKeys = model.fields.map { JSONWriter.encodedKey($0.name) }
+    storage = model.fields.map { StoredKind($0) }
+    var indexByName: [String: Int] = [:]
+    for (index, field) in model.fields.enumerated() { indexByName[field.name] = index }
+    self.indexByName = indexByName
+
+    let table = SQL.identifier(model.name)
+    let system = RecordColumns.system
+    let columns = (system + model.fields.map(\.name)).map { SQL.identifier($0) }
+    selectList = columns.joined(by: ", ")
+    let all = columns + [SQL.identifier(RecordColumns.clocks)]
+    let values = all.map { _ in SQL.placeholder }
+    insert = Statement(
+      "INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", ")))")
+    selectForWrite = Statement(
+      "SELECT \(all.joined(by: ", ")) FROM \(table) WHERE id = \(SQL.placeholder)")
+    statements = StatementShapes()
+  }
+
+  package var name: String { model.name }
+  package var fields: [Field] { model.fields }
+  var table: SQL { .identifier(model.name) }
+
+  /// The index of a stored field, or nil.
+  package func index(of field: String) -> Int? { indexByName[field] }
+
+  /// The merge strategy of a field: its own, else the collection's.
+  func merge(_ index: Int) -> MergeStrategy { model.fields[index].merge ?? model.merge }
+}
+
+/// A reference of another collection (or of this one) to this collection.
+struct InboundRelation: Sendable {
+  /// The index of the referring collection in the catalogue.
+  let collection: Int
+  /// The index of the referring field there.
+  let field: Int
+  let onDelete: Relation.OnDelete
+}
+
+/// The columns that every collection's table has.
+enum RecordColumns {
+  static let system = ["id", "version", "createdAt", "updatedAt", "deletedAt"]
+  static let clocks = "_clocks"
+  /// The column of the first field in a select list.
+  static let firstField = 5
+}
+
+/// How a field is kept in a column.
+package enum StoredKind: Sendable {
+  case bool
+  case int
+  case double
+  case text
+  case uuid
+  /// JSON text: JSON, GeoPoint, File and lists.
+  case json
+
+  init(_ field: Field) {
+    if field.isList {
+      self = .json
+      return
+    }
+    switch field.type {
+    case .boolean: self = .bool
+    case .int, .int64, .money, .dateTime, .duration: self = .int
+    case .float: self = .double
+    case .string, .id, .email, .url, .date, .enumeration: self = .text
+    case .json, .geoPoint, .file: self = .json
+    case .reference, .user: self = .uuid
+    }
+  }
+}

@@ -1,0 +1,14 @@
+package import Queries
+
+/// What happens after a change: a follower reads the log in order and commits its own effects
+/// together with its place in the log, so that each entry takes effect once.
+package protocol Follower: Sendable {
+  /// The name under which its place is kept; it never changes.
+  var name: String { get }
+  /// Takes entries into account and returns how many of them are finished, from the first.
+  ///
+  /// Runs in a transaction and awaits nothing but it; may run again with the same entries if that
+  /// transaction fails. An entry that makes much work is done in pieces: what was done is committed,
+  /// and the entry comes again until it counts as finished.
+  func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int
+}

@@ -1,0 +1,148 @@
+import Queries
+package import RoostCore
+import Synchronization
+
+/// Runs one follower: wakes after commits, reads the log from the durable place, in order.
+package final class FollowerRunner: Sendable {
+  private static let entriesAtOnce = 1000
+  /// Wakes are collected for so long: under load the follower takes many commits at once, and leaves
+  /// the writer to those who wait for it.
+  private static let pauseMilliseconds: UInt64 = 100
+
+  private struct State {
+    var isWoken = true
+    var waiter: CheckedContinuation<Void, Never>?
+    var isStopped = false
+    var position: Int64 = 0
+  }
+
+  private let follower: any Follower
+  private let records: Records
+  private let logger: Logger
+  private let state = Mutex(State())
+  private let task = Mutex<Task<Void, Never>?>(nil)
+
+  package init(_ follower: any Follower, records: Records, logger: Logger) {
+    self.follower = follower
+    self.records = records
+    self.logger = logger.binding("follower", .string(follower.name))
+  }
+
+  package var name: String { follower.name }
+
+  /// The position up to which the follower has taken the log into account.
+  package var position: Int64 { state.withLock { $0.position } }
+
+  package func start() {
+    task.withLock { $0 = Task { await self.run() } }
+  }
+
+  /// Says that there is something new.
+  ///
+  /// Does not block.
+  package func wake() {
+    let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+      state.isWoken = true
+      defer { state.waiter = nil }
+      return state.waiter
+    }
+    waiter?.resume()
+  }
+
+  /// Stops after the batch in progress.
+  package func stop() async {
+    state.withLock { $0.isStopped = true }
+    wake()
+    let running = task.withLock { $0 }
+    running?.cancel()
+    await running?.value
+  }
+
+  private func run() async {
+    var failures: UInt64 = 0
+    while !state.withLock({ $0.isStopped }) {
+      await waitForWake()
+      do {
+        while !state.withLock({ $0.isStopped }), try await step() {}
+        failures = 0
+        try? await Task.sleep(nanoseconds: FollowerRunner.pauseMilliseconds * 1_000_000)
+      } catch {
+        if state.withLock({ $0.isStopped }) { return }
+        failures = min(failures + 1, 6)
+        logger.error("a follower failed and will try again", [("cause", .string("\(error)"))])
+        try? await Task.sleep(nanoseconds: 100_000_000 << failures)
+        wake()
+      }
+    }
+  }
+
+  private func waitForWake() async {
+    await withCheckedContinuation { continuation in
+      let isReady = state.withLock { state -> Bool in
+        if state.isWoken || state.isStopped {
+          state.isWoken = false
+          return true
+        }
+        state.waiter = continuation
+        return false
+      }
+      if isReady { continuation.resume() }
+    }
+    state.withLock { $0.isWoken = false }
+  }
+
+  /// Takes the next entries; false when there is nothing left to do.
+  private func step() async throws -> Bool {
+    let follower = follower
+    // A look outside a transaction, so that an idle follower does not occupy the writer.
+    let (known, head) = try await records.database.read(.snapshot) { reader in
+      (
+        try await FollowerPlace.read(follower.name, in: reader),
+        try await reader.first(
+          "SELECT position FROM roost_log_head WHERE partition = \(LogPartition.only)"
+        ) { $0.int64(0) } ?? 0
+      )
+    }
+    state.withLock { $0.position = known }
+    guard head > known else { return false }
+    let (position, isDone) = try await records.database.write { transaction -> (Int64, Bool) in
+      let place = try await FollowerPlace.read(follower.name, in: transaction)
+      let entries = try await LogEntry.read(
+        after: place, limit: FollowerRunner.entriesAtOnce, in: transaction)
+      guard !entries.isEmpty else { return (place, true) }
+      let finished = try await follower.apply(entries, in: transaction)
+      guard finished > 0 else { return (place, false) }
+      let last = entries[min(finished, entries.count) - 1].position
+      try await FollowerPlace.write(follower.name, last, in: transaction)
+      return (last, false)
+    }
+    state.withLock { $0.position = position }
+    return !isDone
+  }
+}
+
+/// The durable place of a follower in the log.
+enum FollowerPlace {
+  static func read(_ name: String, in reader: any Reader) async throws -> Int64 {
+    try await reader.first(select, [.text(name), .int(LogPartition.only)]) { $0.int64(0) } ?? 0
+  }
+
+  static func write(
+    _ name: String, _ position: Int64, in transaction: any Transaction
+  ) async throws {
+    try await transaction.execute(
+      upsert, [.text(name), .int(LogPartition.only), .int(position)])
+  }
+
+  private static let select = Statement(
+    """
+    SELECT position FROM roost_follower \
+    WHERE name = \(SQL.placeholder) AND partition = \(SQL.placeholder)
+    """)
+  private static let upsert = Statement(
+    """
+    INSERT INTO roost_follower (name, partition, position) \
+    VALUES (\(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder)) \
+    ON CONFLICT (name, partition) DO UPDATE SET position = excluded.position
+    """)
+}

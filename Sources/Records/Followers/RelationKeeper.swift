@@ -1,0 +1,25 @@
+package import Queries
+import RoostCore
+import Schema
+
+/// Finishes large deletes: carries CASCADE and SET_NULL to the rows that were left when a delete
+/// reached the bound of its own transaction, a chunk at a time.
+package struct RelationKeeper: Follower {
+  package let name = "relation-keeper"
+  private let records: Records
+
+  package init(_ records: Records) { self.records = records }
+
+  package func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int {
+    for (index, entry) in entries.enumerated() where entry.kind == .delete {
+      guard let collection = records.catalogue.collection(number: entry.collection),
+        collection.inbound.contains(where: { $0.onDelete != .restrict })
+      else { continue }
+      var deletion = Deletion(
+        path: records.path, author: .system, time: records.ambient.time.now())
+      let isDone = try await deletion.release(entry.id, of: collection, in: transaction)
+      if !isDone { return index }
+    }
+    return entries.count
+  }
+}

@@ -1,0 +1,61 @@
+import Queries
+import Rules
+import Schema
+
+/// An index that a collection needs: declared, or derived from a relation or a rule.
+struct IndexPlan: Sendable {
+  let name: String
+  let fields: [String]
+  let isUnique: Bool
+  /// The index leaves out rows whose (only) field is null: a reference that is mostly empty costs
+  /// nothing then.
+  let skipsNull: Bool
+
+  /// What the index is, as text, to see whether it changed.
+  var definition: String {
+    (isUnique ? "unique " : "") + fields.joined(separator: ",") + (skipsNull ? " not null" : "")
+  }
+
+  /// All indexes among live rows.
+  func create(on collection: Collection) -> SQL {
+    let columns = fields.map { SQL.identifier($0) }.joined(by: ", ")
+    let kind: SQL = isUnique ? "UNIQUE INDEX" : "INDEX"
+    var live: SQL = "\(identifier: "deletedAt") IS NULL"
+    if skipsNull, let first = fields.first { live += " AND \(identifier: first) IS NOT NULL" }
+    return """
+      CREATE \(kind) \(identifier: name) ON \(identifier: collection.name) (\(columns)) WHERE \(live)
+      """
+  }
+
+  /// The indexes of a collection: `@index` and `@unique`, then one for each reference and each owner
+  /// that no other index begins with.
+  static func all(_ collection: Collection) -> [IndexPlan] {
+    var plans: [IndexPlan] = []
+    func add(_ fields: [String], unique: Bool, skipsNull: Bool) {
+      let name = (["ix", collection.name] + fields + (unique ? ["unique"] : []))
+        .joined(separator: "_")
+      guard !plans.contains(where: { $0.name == name }) else { return }
+      plans.append(
+        IndexPlan(name: name, fields: fields, isUnique: unique, skipsNull: skipsNull))
+    }
+    for index in collection.indexes {
+      add(index.fields, unique: index.isUnique, skipsNull: false)
+    }
+    for field in collection.fields where field.isUnique {
+      add([field.name], unique: true, skipsNull: false)
+    }
+    let owners = AccessRules(collection).ownerFields
+    for (index, field) in collection.fields.enumerated() where !field.isList {
+      let isReference: Bool
+      if case .reference = field.type { isReference = true } else { isReference = false }
+      guard isReference || owners.contains(index) else { continue }
+      if owners.contains(index) {
+        // A caller's own rows in the order of ids, the default order of lists.
+        add([field.name], unique: false, skipsNull: false)
+      } else if !plans.contains(where: { $0.fields.first == field.name }) {
+        add([field.name], unique: false, skipsNull: !field.isRequired)
+      }
+    }
+    return plans
+  }
+}

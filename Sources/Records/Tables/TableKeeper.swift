@@ -1,0 +1,239 @@
+import Queries
+import RoostCore
+import Schema
+
+/// A schema that asks for more than an addition to what the database holds.
+package struct SchemaChangeError: Error, Sendable, CustomStringConvertible {
+  /// Each refused change with what to do.
+  package let reasons: [String]
+
+  package var description: String {
+    "The schema changes what is stored, and only additions are made at start:\n"
+      + reasons.map { "  - \($0)" }.joined(separator: "\n")
+  }
+}
+
+/// Makes the tables of a schema at start, and extends them by what is new; everything else that
+/// changed is refused with what to do.
+struct TableKeeper {
+  let model: SchemaModel
+
+  /// What the database holds of one field.
+  private struct StoredField {
+    let number: UInt32
+    let type: String
+    let isRequired: Bool
+  }
+
+  /// Brings the tables in step with the schema in one transaction.
+  func prepare(_ database: any Database) async throws -> StoredNumbers {
+    try await database.write { transaction in
+      var keeper = Work(transaction: transaction)
+      return try await keeper.run(model)
+    }
+  }
+
+  private struct Work {
+    let transaction: any Transaction
+    private var numbers = StoredNumbers()
+    private var refused: [String] = []
+
+    init(transaction: any Transaction) { self.transaction = transaction }
+
+    mutating func run(_ model: SchemaModel) async throws -> StoredNumbers {
+      try await loadCollections()
+      for name in numbers.collections.keys.sorted() where model.collection(named: name) == nil {
+        refused.append(
+          "the collection \(name) is in the database but not in the schema: put its type back, "
+            + "or start with a new data folder")
+      }
+      for collection in model.collections {
+        if numbers.collections[collection.name] == nil {
+          try await create(collection)
+        } else {
+          try await extend(collection)
+        }
+      }
+      guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
+      for collection in model.collections { try await keepIndexes(collection) }
+      guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
+      return numbers
+    }
+
+    private mutating func loadCollections() async throws {
+      let rows = try await transaction.all("SELECT number, name FROM roost_collection") {
+        ($0.int64(0), $0.text(1))
+      }
+      for (number, name) in rows { numbers.set(collection: name, number) }
+    }
+
+    private mutating func create(_ collection: Collection) async throws {
+      let made = try await transaction.first(
+        """
+        INSERT INTO roost_collection (name, type_name) \
+        VALUES (\(collection.name), \(collection.typeName)) RETURNING number
+        """
+      ) { $0.int64(0) }
+      guard let number = made else {
+        throw RoostError(.internalError, "A collection could not be numbered.")
+      }
+      numbers.set(collection: collection.name, number)
+      var columns: [SQL] = [
+        "id BLOB NOT NULL PRIMARY KEY", "version INTEGER NOT NULL",
+        "\(identifier: "createdAt") INTEGER NOT NULL",
+        "\(identifier: "updatedAt") INTEGER NOT NULL",
+        "\(identifier: "deletedAt") INTEGER",
+      ]
+      for field in collection.fields {
+        columns.append("\(identifier: field.name) \(Work.columnType(field))")
+      }
+      columns.append("\(identifier: RecordColumns.clocks) BLOB NOT NULL")
+      try await transaction.execute(
+        """
+        CREATE TABLE \(identifier: collection.name) (\(columns.joined(by: ", "))) \
+        STRICT, WITHOUT ROWID
+        """)
+      for (index, field) in collection.fields.enumerated() {
+        try await record(field, UInt32(index + 1), of: collection)
+      }
+    }
+
+    private mutating func record(
+      _ field: Field, _ number: UInt32, of collection: Collection
+    ) async throws {
+      numbers.set(collection.name, field: field.name, number)
+      try await transaction.execute(
+        """
+        INSERT INTO roost_field (collection, number, name, type, required) VALUES (\
+        \(numbers.collection(collection.name)), \(Int64(number)), \(field.name), \
+        \(TypeSignature.of(field)), \(Value.bool(field.isRequired)))
+        """)
+    }
+
+    private mutating func extend(_ collection: Collection) async throws {
+      var stored: [String: StoredField] = [:]
+      let number = numbers.collection(collection.name)
+      let rows = try await transaction.all(
+        "SELECT name, number, type, required FROM roost_field WHERE collection = \(number)"
+      ) { ($0.text(0), UInt32(clamping: $0.int64(1)), $0.text(2), $0.bool(3)) }
+      for (name, number, type, required) in rows {
+        stored[name] = StoredField(number: number, type: type, isRequired: required)
+        numbers.set(collection.name, field: name, number)
+      }
+      for name in stored.keys.sorted() where collection.field(named: name) == nil {
+        refused.append(
+          "\(collection.typeName).\(name) is in the database but not in the schema: put it back "
+            + "(it may be marked @deprecated), so that what it holds is not lost")
+      }
+      var next = (stored.values.map(\.number).max() ?? 0) + 1
+      for field in collection.fields {
+        if let old = stored[field.name] {
+          try await compare(field, old, collection)
+        } else {
+          try await add(field, next, to: collection)
+          next += 1
+        }
+      }
+    }
+
+    private mutating func compare(
+      _ field: Field, _ old: StoredField, _ collection: Collection
+    ) async throws {
+      let name = "\(collection.typeName).\(field.name)"
+      let type = TypeSignature.of(field)
+      if !TypeSignature.isAdditive(from: old.type, to: type) {
+        refused.append(
+          "\(name) is stored as \(TypeSignature.shown(old.type)) and cannot become "
+            + "\(TypeSignature.shown(type)): keep the type, and add a field of another name")
+        return
+      }
+      if field.isRequired, !old.isRequired {
+        let missing = try await transaction.first(
+          """
+          SELECT count(*) FROM \(identifier: collection.name) \
+          WHERE \(identifier: field.name) IS NULL AND \(identifier: "deletedAt") IS NULL
+          """
+        ) { $0.int64(0) }
+        if let missing, missing > 0 {
+          refused.append(
+            "\(name) cannot become required: \(missing) records have no value for it; "
+              + "leave the ! out, or give them one first")
+          return
+        }
+      }
+      if type != old.type || field.isRequired != old.isRequired {
+        try await transaction.execute(
+          """
+          UPDATE roost_field SET type = \(type), required = \(Value.bool(field.isRequired)) \
+          WHERE collection = \(numbers.collection(collection.name)) AND name = \(field.name)
+          """)
+      }
+    }
+
+    private mutating func add(
+      _ field: Field, _ number: UInt32, to collection: Collection
+    ) async throws {
+      if field.isRequired, field.defaultValue == nil {
+        let rows = try await transaction.first(
+          "SELECT count(*) FROM (SELECT 1 FROM \(identifier: collection.name) LIMIT 1)"
+        ) { $0.int64(0) }
+        if rows != 0 {
+          refused.append(
+            "\(collection.typeName).\(field.name) is new and required, but there are records "
+              + "already: give it @default(value:), or leave the ! out")
+          return
+        }
+      }
+      try await transaction.execute(
+        """
+        ALTER TABLE \(identifier: collection.name) \
+        ADD COLUMN \(identifier: field.name) \(Work.columnType(field))
+        """)
+      if let value = field.defaultValue?.stored {
+        try await transaction.execute(
+          "UPDATE \(identifier: collection.name) SET \(identifier: field.name) = \(value)")
+      }
+      try await record(field, number, of: collection)
+    }
+
+    private mutating func keepIndexes(_ collection: Collection) async throws {
+      let number = numbers.collection(collection.name)
+      let rows = try await transaction.all(
+        "SELECT name, definition FROM roost_index WHERE collection = \(number)"
+      ) { ($0.text(0), $0.text(1)) }
+      let stored = Dictionary(rows) { first, _ in first }
+      let plans = IndexPlan.all(collection)
+      for (name, definition) in stored.sorted(by: { $0.key < $1.key }) {
+        guard !plans.contains(where: { $0.name == name && $0.definition == definition }) else {
+          continue
+        }
+        try await transaction.execute("DROP INDEX IF EXISTS \(identifier: name)")
+        try await transaction.execute("DELETE FROM roost_index WHERE name = \(name)")
+      }
+      for plan in plans where stored[plan.name] != plan.definition {
+        do {
+          try await transaction.execute(plan.create(on: collection))
+        } catch let violation as ConstraintViolation where violation.kind == .unique {
+          refused.append(
+            "\(collection.typeName) cannot have a unique index on "
+              + "(\(plan.fields.joined(separator: ", "))): there are records with equal values")
+          return
+        }
+        try await transaction.execute(
+          """
+          INSERT INTO roost_index (name, collection, definition) \
+          VALUES (\(plan.name), \(number), \(plan.definition))
+          """)
+      }
+    }
+
+    private static func columnType(_ field: Field) -> SQL {
+      switch StoredKind(field) {
+      case .bool, .int: "INTEGER"
+      case .double: "REAL"
+      case .text, .json: "TEXT"
+      case .uuid: "BLOB"
+      }
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import Schema
+
+/// A field's type as text, kept in the database to tell a changed schema from the one before.
+enum TypeSignature {
+  static func of(_ field: Field) -> String {
+    let name = name(field.type)
+    return field.isList ? "[\(name)\(field.elementsAreRequired ? "!" : "")]" : name
+  }
+
+  private static func name(_ type: FieldType) -> String {
+    switch type {
+    case .boolean: "Boolean"
+    case .int: "Int"
+    case .int64: "Int64"
+    case .float: "Float"
+    case .string: "String"
+    case .id: "ID"
+    case .date: "Date"
+    case .dateTime: "DateTime"
+    case .duration: "Duration"
+    case .money: "Money"
+    case .email: "Email"
+    case .url: "URL"
+    case .json: "JSON"
+    case .geoPoint: "GeoPoint"
+    case .file: "File"
+    case .enumeration(let name, let values): "enum \(name) \(values.joined(separator: " "))"
+    case .reference(let typeName): "ref \(typeName)"
+    case .user: "User"
+    }
+  }
+
+  /// Whether every stored value of the type `old` is a valid value of `new`: equal types, or an enum
+  /// that gained values.
+  static func isAdditive(from old: String, to new: String) -> Bool {
+    if old == new { return true }
+    let before = enumeration(old)
+    let after = enumeration(new)
+    guard let before, let after, before.name == after.name, before.suffix == after.suffix else {
+      return false
+    }
+    return Set(before.values).isSubset(of: after.values)
+  }
+
+  private static func enumeration(
+    _ signature: String
+  ) -> (name: String, values: [String], suffix: String)? {
+    var text = Substring(signature)
+    var suffix = ""
+    if text.hasPrefix("[") {
+      suffix = text.hasSuffix("!]") ? "[!]" : "[]"
+      text = text.dropFirst().prefix { $0 != "!" && $0 != "]" }
+    }
+    guard text.hasPrefix("enum ") else { return nil }
+    let words = text.split(separator: " ").dropFirst().map(String.init)
+    guard let name = words.first else { return nil }
+    return (name, Array(words.dropFirst()), suffix)
+  }
+
+  /// A signature as a person would write it in a message.
+  static func shown(_ signature: String) -> String {
+    if signature.hasPrefix("ref ") { return String(signature.dropFirst(4)) }
+    if let (name, values, _) = enumeration(signature) {
+      return "\(name) (\(values.joined(separator: ", ")))"
+    }
+    return signature
+  }
+}

@@ -1,0 +1,59 @@
+package import RoostCore
+package import Schema
+
+/// A change that somebody asks for; whichever door it came through, it goes the way of `WritePath`.
+package struct Mutation: Sendable {
+  package enum Kind: Int64, Sendable {
+    case create = 1
+    case update = 2
+    case delete = 3
+  }
+
+  /// On whose behalf: a caller, who is held to the rules, or the server itself (seeds, imports,
+  /// followers), which is held to everything but them.
+  package enum Author: Sendable {
+    case caller(Caller)
+    case system
+  }
+
+  package let kind: Kind
+  package let collection: CompiledCollection
+  package let id: UUID
+  /// What is done to each field that is named, by the field's index, each at most once.
+  package let changes: [FieldChange]
+  package let author: Author
+  /// When the change was made; temporal constraints are tested against it.
+  package let time: Timestamp
+  /// What the author expects of the row's version (`If-Match`).
+  package let expectation: Expectation
+}
+
+/// The version that a row must have for a change to take place.
+package enum Expectation: Sendable, Equatable {
+  /// Nothing was said; collections that do not merge refuse that.
+  case nothing
+  /// Whatever it is (`If-Match: *`).
+  case any
+  case oneOf(Set<Int64>)
+}
+
+/// What is done to one field.
+package struct FieldChange: Sendable {
+  package enum Operation: Sendable {
+    case set(FieldValue)
+    /// `{"$increment": n}`: adds to a number.
+    case increment(FieldValue)
+    /// `{"$add": […], "$remove": […]}`: adds elements to a list that lacks them, and takes away.
+    case edit(add: [JSON], remove: [JSON])
+  }
+
+  package let field: Int
+  package let operation: Operation
+}
+
+extension Mutation.Author {
+  /// Who is named in the log; nil for the server.
+  var uid: UUID? {
+    if case .caller(let caller) = self { caller.uid } else { nil }
+  }
+}

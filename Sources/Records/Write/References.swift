@@ -1,0 +1,72 @@
+package import Queries
+package import RoostCore
+import Rules
+import Schema
+
+/// Answers which accounts exist; Accounts stands behind it.
+package protocol UserDirectory: Sendable {
+  /// Whether a live account has that id.
+  func userExists(_ id: UUID, in reader: any Reader) async throws -> Bool
+}
+
+extension WritePath {
+  /// Tests the changed references: the row must exist and, unless `refCheck` says otherwise, be one
+  /// that the author may see; a reference to a hidden row would tell that it exists.
+  func checkReferences(
+    _ record: Record, changed: [Int], _ mutation: Mutation, _ transaction: any Transaction
+  ) async throws {
+    var issues: [FieldIssue] = []
+    for index in changed {
+      let field = mutation.collection.fields[index]
+      guard case .uuid(let id) = record.values[index] else { continue }
+      let exists: Bool
+      switch field.type {
+      case .user:
+        if mutation.author.uid == id { continue }
+        exists = try await people.userExists(id, in: transaction)
+      case .reference(let typeName):
+        guard let target = catalogue.collection(ofType: typeName) else { continue }
+        exists = try await isVisible(id, target, field, mutation, transaction)
+      default: continue
+      }
+      if !exists {
+        issues.append(
+          FieldIssue(
+            pointer: "/" + field.name, code: "reference",
+            message: "\(field.name) refers to a record that does not exist, "
+              + "or that you may not see."))
+      }
+    }
+    if !issues.isEmpty { throw RoostError.invalid(issues) }
+  }
+
+  private func isVisible(
+    _ id: UUID, _ target: CompiledCollection, _ field: Field, _ mutation: Mutation,
+    _ transaction: any Transaction
+  ) async throws -> Bool {
+    let access: Access
+    switch mutation.author {
+    case .system: access = .system
+    case .caller(let caller):
+      access =
+        field.relation?.referenceCheck == Relation.ReferenceCheck.none
+        ? .system : target.rules.access(.read, caller)
+    }
+    if access.isNever { return false }
+    let statement = target.existence(access)
+    return try await transaction.first(statement, [.uuid(id)] + access.bindings) { _ in true }
+      ?? false
+  }
+}
+
+extension CompiledCollection {
+  /// Selects a row without columns if it is live and allowed.
+  func existence(_ access: Access) -> Statement {
+    statements.statement(.init(use: .existence, shape: access.shape)) {
+      """
+      SELECT 1 FROM \(table) WHERE id = \(SQL.placeholder) \
+      AND \(identifier: "deletedAt") IS NULL AND \(access.predicate(model))
+      """
+    }
+  }
+}

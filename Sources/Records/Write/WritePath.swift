@@ -1,0 +1,279 @@
+import Queries
+import RoostCore
+import Rules
+import Schema
+
+/// What a mutation came to.
+package struct WriteOutcome: Sendable {
+  /// The row afterwards.
+  package let record: Record
+  /// False where the mutation left the row as it was.
+  package let isChanged: Bool
+}
+
+/// The one way of every change, inside a transaction: load the row → authorise on the old row →
+/// merge → validate → authorise on the new row → write the row, the log and the stream index.
+///
+/// (What comes before is `MutationDecoder`; the commit and the publishing are the database's.)
+struct WritePath: Sendable {
+  let catalogue: Catalogue
+  let people: any UserDirectory
+  let clock: HybridClock
+
+  /// Carries out `mutation`; throws `RoostError`, and then nothing of it remains.
+  func apply(_ mutation: Mutation, in transaction: any Transaction) async throws -> WriteOutcome {
+    switch mutation.kind {
+    case .create: try await create(mutation, in: transaction)
+    case .update: try await update(mutation, in: transaction)
+    case .delete: try await delete(mutation, in: transaction)
+    }
+  }
+
+  // MARK: Create
+
+  private func create(
+    _ mutation: Mutation, in transaction: any Transaction
+  ) async throws -> WriteOutcome {
+    let collection = mutation.collection
+    let access = try Authority(mutation).access(.create)
+    let now = FieldClock(time: clock.tick(), client: .zero)
+    var values = [FieldValue](repeating: .null, count: collection.fields.count)
+    for change in mutation.changes {
+      if case .set(let value) = change.operation { values[change.field] = value }
+    }
+    let record = Record(
+      id: mutation.id, version: 1, createdAt: mutation.time, updatedAt: mutation.time,
+      deletedAt: nil, values: values, clocks: RowClocks(base: now))
+    try validate(record, changed: mutation.changes.map(\.field), mutation)
+    guard access.allows({ record.values[$0] }) else {
+      throw RoostError(
+        .forbidden,
+        "The rules of \(collection.name) do not allow you to create this record: "
+          + "its owner would be somebody else.")
+    }
+    try await checkReferences(record, changed: mutation.changes.map(\.field), mutation, transaction)
+    try await insert(record, collection, transaction)
+    attach(mutation, before: nil, after: record, changed: [], to: transaction)
+    return WriteOutcome(record: record, isChanged: true)
+  }
+
+  private func insert(
+    _ record: Record, _ collection: CompiledCollection, _ transaction: any Transaction
+  ) async throws {
+    var row: [Value] = []
+    row.reserveCapacity(record.values.count + 6)
+    row.append(.uuid(record.id))
+    row.append(.int(record.version))
+    row.append(.timestamp(record.createdAt))
+    row.append(.timestamp(record.updatedAt))
+    row.append(.null)
+    for value in record.values { row.append(value.stored) }
+    row.append(.blob(record.clocks.encoded))
+    do {
+      try await transaction.execute(collection.insert, row)
+    } catch let violation as ConstraintViolation {
+      throw Conflict.error(violation, collection)
+    }
+  }
+
+  // MARK: Update
+
+  private func update(
+    _ mutation: Mutation, in transaction: any Transaction
+  ) async throws -> WriteOutcome {
+    let collection = mutation.collection
+    let authority = Authority(mutation)
+    let access = try authority.access(.update)
+    let old = try await load(mutation, authority, transaction)
+    guard access.allows({ old.values[$0] }) else { throw authority.refusal(.update) }
+    try checkVersion(mutation, old)
+    var new = old
+    try merge(mutation, into: &new)
+    let changed = mutation.changes.map(\.field).filter { new.values[$0] != old.values[$0] }
+    guard !changed.isEmpty else { return WriteOutcome(record: old, isChanged: false) }
+    try checkImmutable(changed, mutation)
+    try validate(new, changed: changed, mutation)
+    guard access.allows({ new.values[$0] }) else {
+      throw RoostError(
+        .forbidden,
+        "The rules of \(collection.name) do not allow you to change this record so: "
+          + "it would no longer be yours to change.")
+    }
+    try await checkReferences(new, changed: changed, mutation, transaction)
+    new.version += 1
+    new.updatedAt = max(mutation.time, old.updatedAt)
+    try await write(new, changed: changed, collection, transaction)
+    attach(mutation, before: old, after: new, changed: changed, to: transaction)
+    return WriteOutcome(record: new, isChanged: true)
+  }
+
+  /// Applies each operation to its field.
+  ///
+  /// The clock of the write lies behind every clock of the row: a wall clock that was set back must
+  /// not make writes lose against the past.
+  private func merge(_ mutation: Mutation, into record: inout Record) throws {
+    let collection = mutation.collection
+    let tick = clock.tick()
+    var issues: [FieldIssue] = []
+    for change in mutation.changes {
+      let number = collection.fieldNumbers[change.field]
+      let past = record.clocks.latest(number)
+      let time = max(tick, HybridTime(rawValue: past.time.rawValue &+ 1))
+      let merge = FieldMerge(
+        field: collection.fields[change.field], strategy: collection.merge(change.field),
+        number: number, clock: FieldClock(time: time, client: .zero))
+      do throws(FieldMerge.Fault) {
+        record.values[change.field] = try merge.apply(
+          change.operation, to: record.values[change.field], &record.clocks)
+      } catch {
+        let name = collection.fields[change.field].name
+        issues.append(
+          FieldIssue(
+            pointer: "/" + name, code: "range",
+            message: "\(name) would leave the range of its type."))
+      }
+    }
+    if !issues.isEmpty { throw RoostError.invalid(issues) }
+  }
+
+  private func checkImmutable(_ changed: [Int], _ mutation: Mutation) throws {
+    let issues = changed.map { mutation.collection.fields[$0] }.filter(\.isImmutable).map {
+      FieldIssue(
+        pointer: "/" + $0.name, code: "immutable",
+        message: "\($0.name) is set when the record is created and cannot change.")
+    }
+    if !issues.isEmpty { throw RoostError.invalid(issues) }
+  }
+
+  private func write(
+    _ record: Record, changed: [Int], _ collection: CompiledCollection,
+    _ transaction: any Transaction
+  ) async throws {
+    var sets: [SQL] = changed.map { index in
+      "\(identifier: collection.fields[index].name) = \(record.values[index].stored)"
+    }
+    sets.append("version = \(record.version)")
+    sets.append("\(identifier: "updatedAt") = \(record.updatedAt)")
+    sets.append("\(identifier: RecordColumns.clocks) = \(record.clocks.encoded)")
+    do {
+      try await transaction.execute(
+        "UPDATE \(collection.table) SET \(sets.joined(by: ", ")) WHERE id = \(record.id)")
+    } catch let violation as ConstraintViolation {
+      throw Conflict.error(violation, collection)
+    }
+  }
+
+  // MARK: Delete
+
+  private func delete(
+    _ mutation: Mutation, in transaction: any Transaction
+  ) async throws -> WriteOutcome {
+    let authority = Authority(mutation)
+    let access = try authority.access(.delete)
+    let old = try await load(mutation, authority, transaction)
+    guard access.allows({ old.values[$0] }) else { throw authority.refusal(.delete) }
+    try checkVersion(mutation, old)
+    var deletion = Deletion(path: self, author: mutation.author, time: mutation.time)
+    let record = try await deletion.delete(old, of: mutation.collection, in: transaction)
+    return WriteOutcome(record: record, isChanged: true)
+  }
+
+  // MARK: Steps
+
+  /// The live row that the mutation is about; 404 where there is none that its author may see.
+  private func load(
+    _ mutation: Mutation, _ authority: Authority, _ transaction: any Transaction
+  ) async throws -> Record {
+    let collection = mutation.collection
+    let row = try await transaction.first(collection.selectForWrite, [.uuid(mutation.id)]) {
+      collection.record($0)
+    }
+    guard let record = row ?? nil, record.deletedAt == nil,
+      authority.canRead({ record.values[$0] })
+    else { throw Missing.record(collection) }
+    return record
+  }
+
+  private func checkVersion(_ mutation: Mutation, _ record: Record) throws {
+    guard case .caller = mutation.author else { return }
+    switch mutation.expectation {
+    case .any: return
+    case .oneOf(let versions):
+      guard versions.contains(record.version) else {
+        throw RoostError(
+          .preconditionFailed,
+          "The record is at version \(record.version) now: read it again, and repeat the change "
+            + "on what it says.")
+      }
+    case .nothing:
+      if mutation.collection.model.merge == .reject {
+        throw RoostError(
+          .preconditionRequired,
+          "\(mutation.collection.name) does not merge changes: send If-Match with the ETag "
+            + "of the version that you read.")
+      }
+    }
+  }
+
+  private func validate(_ record: Record, changed: [Int], _ mutation: Mutation) throws {
+    var issues: [FieldIssue] = []
+    for index in changed {
+      let field = mutation.collection.fields[index]
+      if case .null = record.values[index] {
+        if field.isRequired {
+          issues.append(
+            FieldIssue(
+              pointer: "/" + field.name, code: "required", message: "\(field.name) is required."))
+        }
+        continue
+      }
+      issues += field.validate(
+        record.values[index], pointer: "/" + field.name, now: mutation.time)
+    }
+    if !issues.isEmpty { throw RoostError.invalid(issues) }
+  }
+
+  /// Leaves the log entry and the moves in the streams for the step before the commit.
+  func attach(
+    _ mutation: Mutation, before: Record?, after: Record, changed: [Int],
+    to transaction: any Transaction
+  ) {
+    attach(
+      kind: mutation.kind, mutation.collection, mutation.author, before: before, after: after,
+      changed: changed, to: transaction)
+  }
+
+  func attach(
+    kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
+    before: Record?, after: Record, changed: [Int], to transaction: any Transaction
+  ) {
+    var json = JSONWriter(capacity: 384)
+    switch kind {
+    case .create: collection.write(after, to: &json)
+    case .update:
+      json.beginObject()
+      for index in changed {
+        json.key(encoded: collection.encodedKeys[index])
+        collection.fields[index].encode(after.values[index], into: &json)
+      }
+      json.endObject()
+    case .delete: break
+    }
+    let isSynced = collection.isSynced
+    let before = isSynced ? before : nil
+    transaction.attach(
+      RowChange(
+        kind: kind, collection: collection, id: after.id, version: after.version,
+        at: after.updatedAt, actor: author.uid, mutation: kind == .delete ? nil : json.bytes,
+        scopesBefore: before.map { row in collection.rules.scopes { row.values[$0] } } ?? [],
+        scopesAfter: isSynced && after.deletedAt == nil
+          ? collection.rules.scopes { after.values[$0] } : []))
+  }
+}
+
+extension CompiledCollection {
+  /// Rows of the collection stand in the stream index.
+  var isSynced: Bool {
+    model.sync.tier != .serverOnly && model.sync.tier != .localOnly
+  }
+}

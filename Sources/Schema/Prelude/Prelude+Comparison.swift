@@ -1,0 +1,45 @@
+extension TypeSyntax {
+  /// The type without descriptions and places, to compare a repeated definition with the prelude's.
+  var shape: String {
+    let fields = fields.map { field in
+      let arguments = field.arguments.map(\.shape).sorted().joined(separator: ",")
+      return "\(field.name.text)(\(arguments)):\(field.type.text)"
+    }
+    let parts = [
+      kind.rawValue, name.text, fields.sorted().joined(separator: " "),
+      inputFields.map(\.shape).sorted().joined(separator: " "),
+      values.map(\.name.text).joined(separator: " "),
+      members.map(\.text).sorted().joined(separator: " "),
+    ]
+    return parts.joined(separator: "|")
+  }
+}
+
+extension DirectiveSyntax {
+  /// The directive without descriptions and places.
+  var shape: String {
+    let arguments = arguments.map(\.shape).sorted().joined(separator: ",")
+    let locations = locations.map(\.text).sorted().joined(separator: "|")
+    return "@\(name.text)(\(arguments)) \(isRepeatable ? "repeatable " : "")on \(locations)"
+  }
+}
+
+extension InputValue {
+  fileprivate var shape: String {
+    "\(name.text):\(type.text)" + (defaultValue.map { "=\($0.shape)" } ?? "")
+  }
+}
+
+extension Literal {
+  fileprivate var shape: String {
+    switch value {
+    case .int(let text), .float(let text), .enumeration(let text): text
+    case .string(let text): "\"\(text)\""
+    case .boolean(let value): "\(value)"
+    case .null: "null"
+    case .list(let elements): "[" + elements.map(\.shape).joined(separator: ",") + "]"
+    case .object(let members):
+      "{" + members.map { "\($0.name.text):\($0.value.shape)" }.joined(separator: ",") + "}"
+    }
+  }
+}
