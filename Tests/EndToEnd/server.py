@@ -17,7 +17,7 @@ EXAMPLES = os.path.join(REPOSITORY, "Examples")
 APPS = os.path.join(HERE, "apps")
 
 # Everybody here signs in from one address; test_sessions.py turns the limits on for itself.
-ENVIRONMENT = {"ROOST_AUTH_RATE_LIMITS": "off", "SWIFT_BACKTRACE": "enable=no"}
+ENVIRONMENT = {"ROOST_AUTH_RATE_LIMITS": "false", "SWIFT_BACKTRACE": "enable=no"}
 
 # Generous, because a debug build may share two cores with a compiler.
 READY_SECONDS = 60

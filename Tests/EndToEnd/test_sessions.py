@@ -219,7 +219,7 @@ class SessionTests(ServedCase):
 
 class RateLimitTests(ServedCase):
     app = "types"
-    environment = {"ROOST_AUTH_RATE_LIMITS": "on"}
+    environment = {"ROOST_AUTH_RATE_LIMITS": "true"}
 
     def test_guessing_passwords_is_slowed_down(self):
         address = email()

@@ -5,10 +5,24 @@ struct Tree {
   let root: URL
   /// The paths of all files, relative to the root, without what builds and runs leave behind.
   let paths: [String]
+  /// The Swift files of `Sources` with the target that each belongs to.
+  let sources: [File]
+  /// The Swift files of `Tests`.
+  let tests: [File]
+
+  struct File {
+    let path: String
+    let target: String
+    let source: SwiftSource
+  }
+
+  /// Read once for all tests.
+  static let current = Result { try Tree() }
 
   init() throws {
-    root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
+    self.root = root
     let ignored: Set = [
       ".git", ".build", ".roost", ".venv", "bench-results", "data", "__pycache__",
     ]
@@ -26,19 +40,19 @@ struct Tree {
       }
     }
     paths = found.sorted()
+    func files(under top: String) throws -> [File] {
+      try found.sorted().filter { $0.hasPrefix(top) && $0.hasSuffix(".swift") }.compactMap { path in
+        let parts = path.split(separator: "/")
+        guard parts.count > 2 else { return nil }
+        let text = try String(contentsOf: root.appending(path: path), encoding: .utf8)
+        return File(path: path, target: String(parts[1]), source: SwiftSource(text))
+      }
+    }
+    sources = try files(under: "Sources/")
+    tests = try files(under: "Tests/")
   }
 
   func text(_ path: String) throws -> String {
     try String(contentsOf: root.appending(path: path), encoding: .utf8)
-  }
-
-  /// The Swift files of `Sources` or `Tests` with the target that each belongs to.
-  func swiftFiles(under top: String) throws -> [(path: String, target: String, source: SwiftSource)]
-  {
-    try paths.filter { $0.hasPrefix(top + "/") && $0.hasSuffix(".swift") }.compactMap { path in
-      let parts = path.split(separator: "/")
-      guard parts.count > 2 else { return nil }
-      return (path, String(parts[1]), SwiftSource(try text(path)))
-    }
   }
 }

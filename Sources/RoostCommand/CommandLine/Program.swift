@@ -4,9 +4,12 @@ import Schema
 
 /// The program: finds the command and runs it.
 @main struct Program {
-  static func main() async {
+  /// Not async: the main thread of an async `main` waits in `sigsuspend` with every signal unblocked
+  /// and would take those that `Signals` waits for.
+  static func main() {
     Signals.prepare()
-    exit(await run(Array(CommandLine.arguments.dropFirst())))
+    Task.detached { exit(await run(Array(CommandLine.arguments.dropFirst()))) }
+    while true { pause() }
   }
 
   private static func run(_ words: [String]) async -> Int32 {
