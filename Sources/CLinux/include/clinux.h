@@ -1,7 +1,4 @@
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,7 +7,23 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 // The event loop whose thread this is, or NULL.
 void *roost_current_loop(void);
 void roost_set_current_loop(void *loop);
+
+// Binds and listens on a literal IPv4 or IPv6 address; returns the descriptor, or minus errno.
+// EINVAL: `address` is not a literal address. `reuse_port` lets several sockets share the port.
+int roost_listen(const char *address, int port, int reuse_port, int backlog);
+
+// The port to which a socket is bound, or minus errno.
+int roost_bound_port(int descriptor);
+
+// Accepts a connection without blocking and without delay of small segments, and writes the peer's
+// address into `address`; returns the descriptor, or minus errno.
+int roost_accept(int listener, char *address, size_t capacity);
+
+// Sends two pieces by one call, without SIGPIPE; returns the count, or minus errno.
+ssize_t roost_send(int descriptor, const void *first, size_t first_count, const void *second,
+                   size_t second_count);

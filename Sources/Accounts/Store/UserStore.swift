@@ -1,0 +1,128 @@
+import Queries
+import RoostCore
+
+/// The SQL of `roost_user`.
+enum UserStore {
+  /// What signing in needs of an account.
+  struct Credentials: Sendable {
+    let account: Account
+    let passwordHash: String?
+  }
+
+  private static let byID = Statement(
+    "SELECT id, email, anonymous, password_hash FROM roost_user WHERE id = ? AND deleted_at IS NULL"
+  )
+  private static let byEmail = Statement(
+    """
+    SELECT id, email, anonymous, password_hash FROM roost_user
+    WHERE email = ? AND deleted_at IS NULL
+    """)
+  private static let presence = Statement(
+    "SELECT 1 FROM roost_user WHERE id = ? AND deleted_at IS NULL")
+  private static let insertion = Statement(
+    """
+    INSERT INTO roost_user (id, email, password_hash, anonymous, created_at, updated_at)
+    VALUES (?, ?, ?, ?, ?, ?)
+    """)
+  private static let importing = Statement(
+    """
+    INSERT INTO roost_user (id, email, anonymous, created_at, updated_at)
+    VALUES (?, ?, 0, ?, ?) ON CONFLICT (id) DO NOTHING
+    """)
+
+  static func find(id: UUID, in reader: any Reader) async throws -> Credentials? {
+    try await reader.first(byID, [.uuid(id)], credentials)
+  }
+
+  static func find(email: EmailAddress, in reader: any Reader) async throws -> Credentials? {
+    try await reader.first(byEmail, [.text(email.text)], credentials)
+  }
+
+  static func exists(_ id: UUID, in reader: any Reader) async throws -> Bool {
+    try await reader.first(presence, [.uuid(id)]) { _ in true } ?? false
+  }
+
+  /// Makes an account; throws `RoostError` with `.conflict` when the e-mail address is taken.
+  static func insert(
+    _ account: Account, passwordHash: String?, now: Timestamp, in transaction: any Transaction
+  ) async throws {
+    let values: [Value] = [
+      .uuid(account.id), .optional(account.email), .optional(passwordHash),
+      .bool(account.isAnonymous), .timestamp(now), .timestamp(now),
+    ]
+    try await refusingDuplicates { try await transaction.execute(insertion, values) }
+  }
+
+  /// Makes an account without a password unless there is one of that id; whether it did.
+  static func importIfMissing(
+    _ id: UUID, email: EmailAddress?, now: Timestamp, in transaction: any Transaction
+  ) async throws -> Bool {
+    let values: [Value] = [
+      .uuid(id), .optional(email?.text), .timestamp(now), .timestamp(now),
+    ]
+    return try await refusingDuplicates { try await transaction.execute(importing, values) } == 1
+  }
+
+  /// Gives an anonymous account an e-mail address and a password; whether it was one.
+  static func upgrade(
+    _ id: UUID, email: EmailAddress, passwordHash: String, now: Timestamp,
+    in transaction: any Transaction
+  ) async throws -> Bool {
+    try await refusingDuplicates {
+      try await transaction.execute(
+        """
+        UPDATE roost_user
+        SET email = \(email.text), password_hash = \(passwordHash), anonymous = 0,
+          updated_at = \(now)
+        WHERE id = \(id) AND anonymous = 1 AND deleted_at IS NULL
+        """)
+    } == 1
+  }
+
+  /// Replaces a password's hash by another of the same password, unless it has changed meanwhile.
+  static func rehash(
+    _ id: UUID, from old: String, to new: String, in transaction: any Transaction
+  ) async throws {
+    try await transaction.execute(
+      """
+      UPDATE roost_user SET password_hash = \(new) WHERE id = \(id) AND password_hash = \(old)
+      """)
+  }
+
+  /// Marks anonymous accounts made before `limit` as deleted when no session is left with which
+  /// anybody could come back; at most `count` of them.
+  ///
+  /// Returns how many.
+  static func deleteAnonymous(
+    before limit: Timestamp, now: Timestamp, count: Int, in transaction: any Transaction
+  ) async throws -> Int {
+    try await transaction.execute(
+      """
+      UPDATE roost_user SET deleted_at = \(now) WHERE id IN (
+        SELECT id FROM roost_user WHERE anonymous = 1 AND deleted_at IS NULL
+          AND updated_at < \(limit)
+          AND NOT EXISTS (SELECT 1 FROM roost_session WHERE user_id = roost_user.id)
+        LIMIT \(count))
+      """)
+  }
+
+  private static func credentials(_ row: any Row) throws -> Credentials {
+    guard let id = row.uuid(0) else {
+      throw RoostError(.internalError, "An account's row is damaged.")
+    }
+    let account = Account(id: id, email: row.optionalText(1), isAnonymous: row.bool(2))
+    return Credentials(account: account, passwordHash: row.optionalText(3))
+  }
+
+  @discardableResult
+  private static func refusingDuplicates<Result>(
+    _ body: () async throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await body()
+    } catch let violation as ConstraintViolation where violation.kind == .unique {
+      throw RoostError(
+        .conflict, "This e-mail address cannot be used: sign in, or use another one.")
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/// Signs the opaque texts that clients carry for us, such as the position of a list.
+///
+/// A text is base64url of the payload followed by the first 16 bytes of HMAC-SHA-256 over the
+/// purpose's length, the purpose and the payload; so a cursor of one list is refused by another.
+package struct CursorSigner: Sendable {
+  /// The longest text that is looked at, in bytes.
+  package static let maximumTextBytes = 4096
+  private static let codeBytes = 16
+
+  private let key: HMACKey
+
+  package init(key: HMACKey) { self.key = key }
+
+  /// The text for `payload`, valid for the same `purpose` only.
+  package func sign(_ payload: [UInt8], purpose: String) -> String {
+    Base64.encode(payload + code(for: payload, purpose))
+  }
+
+  /// The payload of a text that `sign` made for this `purpose`; nil for anything else.
+  package func verify(_ text: String, purpose: String) -> [UInt8]? {
+    guard text.utf8.count <= CursorSigner.maximumTextBytes, let bytes = Base64.decode(text),
+      bytes.count >= CursorSigner.codeBytes
+    else { return nil }
+    let payload = Array(bytes.dropLast(CursorSigner.codeBytes))
+    let given = Array(bytes.suffix(CursorSigner.codeBytes))
+    return ConstantTime.equal(given, code(for: payload, purpose)) ? payload : nil
+  }
+
+  private func code(for payload: [UInt8], _ purpose: String) -> [UInt8] {
+    let name = Array(purpose.utf8)
+    // The length in front keeps "a" + "bc" apart from "ab" + "c".
+    let length = withUnsafeBytes(of: UInt32(truncatingIfNeeded: name.count).bigEndian) { Array($0) }
+    return Array(key.code(for: length + name + payload).prefix(CursorSigner.codeBytes))
+  }
+}

@@ -1,0 +1,196 @@
+import CLinux
+import Glibc
+import RoostCore
+import Transport
+import Wire
+
+/// One client's connection: reads requests, has them answered one after another, writes the answers.
+///
+/// Unchecked: it belongs to its loop's thread; whatever comes from elsewhere goes through
+/// `loop.perform`.
+final class Connection: @unchecked Sendable {
+  enum Phase: UInt8 {
+    /// Between requests, or within a head.
+    case head
+    /// Within a body that the handler gets whole.
+    case receiving
+    /// A handler runs, or streams its answer.
+    case handling
+    /// The answer is given; the rest of a small body is thrown away.
+    case discarding
+    /// The last answer is on its way.
+    case closing
+    /// Everything is sent and the client knows it; what still comes is thrown away, for closing with
+    /// unread bytes would reset the connection and take the answer with it.
+    case lingering
+    case closed
+  }
+
+  /// What the read deadline is for.
+  enum Waiting: UInt8 { case nothing, request, head, body, end }
+
+  let descriptor: Int32
+  let generation: UInt32
+  /// Unowned: a loop outlives its connections, and its tasks.
+  unowned(unsafe) let loop: EventLoop
+  let remoteAddress: String
+
+  var phase = Phase.head
+  var waiting = Waiting.nothing
+  /// The client has finished sending.
+  var inputEnded = false
+  /// The client broke its framing: what it sends has no meaning any more.
+  var ignoresInput = false
+  /// The call stack is within `consume`, which goes on by itself after an answer.
+  var isConsuming = false
+  /// How far `consume` has come in its bytes.
+  var consumed = 0
+  /// The client promised to send nothing more: no need to linger.
+  var closesCleanly = false
+  /// The socket took less than it was given.
+  var isWriteBlocked = false
+  var interest = EPOLLIN.rawValue
+  var readDeadline = UInt32.max
+  var writeDeadline = UInt32.max
+  /// When the timer wheel calls, at the latest when a deadline passes; `UInt32.max` for never.
+  var timerTick = UInt32.max
+  var input = ByteQueue()
+  var output = ByteQueue()
+  /// A large body that is sent behind `output` without being copied.
+  var largeBody: [UInt8] = []
+  var largeBodyOffset = 0
+  /// Bytes in `output` and `largeBody` that the loop's counter knows of.
+  var countedOutput = 0
+  /// The request that is in work.
+  var exchange = Exchange()
+  var decoder = BodyDecoder(length: 0)
+  var task: Task<Void, Never>?
+
+  init(descriptor: Int32, generation: UInt32, loop: EventLoop, remoteAddress: String) {
+    self.descriptor = descriptor
+    self.generation = generation
+    self.loop = loop
+    self.remoteAddress = remoteAddress
+  }
+
+  // MARK: Events
+
+  func opened() {
+    waitForRequest()
+    armTimer()
+  }
+
+  /// Answers with `error` at once, whatever is asked.
+  func refuse(_ error: RoostError) {
+    exchange = Exchange()
+    exchange.requestID = loop.requestIDs.next()
+    fail(error)
+    settle()
+  }
+
+  func handle(events: UInt32) {
+    if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
+      close()
+      return
+    }
+    if events & EPOLLRDHUP.rawValue != 0, interest & EPOLLIN.rawValue == 0 { endInput() }
+    if events & EPOLLOUT.rawValue != 0, phase != .closed { settle() }
+    if events & EPOLLIN.rawValue != 0, phase != .closed { readable() }
+  }
+
+  /// Goes on after something changed: takes what waits, writes what is ready, and asks for the
+  /// events that matter now.
+  func settle() {
+    guard !isConsuming, phase != .closed else { return }
+    flush()
+    while phase != .closed, !input.isEmpty, canConsume {
+      guard consumeInput() > 0 else { break }
+      flush()
+    }
+    if phase == .closed { return }
+    if input.isEmpty, input.hasStorage, let block = input.release() { loop.giveBack(block) }
+    updateInterest()
+    armTimer()
+  }
+
+  /// Closes at once; a handler that runs is cancelled.
+  func close() {
+    guard phase != .closed else { return }
+    phase = .closed
+    countOutput(0)
+    loop.remove(self)
+    task?.cancel()
+    task = nil
+    if let block = input.release() { loop.giveBack(block) }
+    if let block = output.release() { loop.giveBack(block) }
+    largeBody = []
+    let streaming = exchange.streaming
+    exchange.pending = nil
+    streaming?.close()
+  }
+
+  // MARK: Interest
+
+  /// Whether the bytes that wait in `input` can be used now.
+  var canConsume: Bool {
+    switch phase {
+    case .head: pendingOutput <= loop.limits.outputHighWaterBytes
+    case .receiving, .discarding: true
+    case .handling: ignoresInput || exchange.streaming?.wantsBody == true
+    case .closing, .lingering, .closed: false
+    }
+  }
+
+  private var wantsInput: Bool {
+    if inputEnded { return false }
+    switch phase {
+    case .head: return pendingOutput <= loop.limits.outputHighWaterBytes
+    case .receiving, .discarding, .lingering: return true
+    case .handling:
+      if let streaming = exchange.streaming, !streaming.isBodyFinished { return streaming.wantsBody }
+      // Reading on tells when the client leaves; a client that sends ahead is not read for ever.
+      return input.count < Connection.readAheadBytes
+    case .closing, .closed: return false
+    }
+  }
+
+  private func updateInterest() {
+    var wanted: UInt32 = 0
+    if wantsInput {
+      wanted |= EPOLLIN.rawValue
+    } else if phase == .handling, !inputEnded {
+      wanted |= EPOLLRDHUP.rawValue
+    }
+    if isWriteBlocked { wanted |= EPOLLOUT.rawValue }
+    guard wanted != interest else { return }
+    interest = wanted
+    loop.change(self, to: wanted)
+  }
+
+  // MARK: Drain
+
+  /// The server stops: what is here is answered, and nothing new is awaited.
+  func drain() {
+    guard phase == .head else { return }
+    // A request may be in the socket, or come right behind its connection.
+    readable()
+    guard phase == .head, input.isEmpty, pendingOutput == 0 else { return }
+    if exchange.isFirst {
+      readDeadline = loop.tick + 1
+      armTimer()
+    } else {
+      close()
+    }
+  }
+
+  /// The drain's time is over.
+  func cutOff() {
+    if phase == .handling {
+      task?.cancel()
+    } else {
+      close()
+    }
+  }
+
+  static let readAheadBytes = 65_536
+}

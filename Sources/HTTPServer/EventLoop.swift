@@ -1,0 +1,391 @@
+import CLinux
+import Glibc
+import RoostCore
+import Synchronization
+import Transport
+import Wire
+
+/// One thread with its epoll instance, its listener and its connections; the executor of the tasks
+/// that answer their requests.
+///
+/// Unchecked: what is not `let` belongs to the loop's thread, and `mailbox` is a `Mutex`.
+final class EventLoop: TaskExecutor, @unchecked Sendable {
+  /// What other threads ask of the loop.
+  private enum Mail {
+    case job(UnownedJob)
+    case work(@Sendable () -> Void)
+  }
+
+  private struct Mailbox {
+    var mail: [Mail] = []
+    var isOpen = true
+  }
+
+  static let ticksPerSecond: UInt32 = 4
+  private static let eventCapacity = 256
+  private static let scratchBytes = 65_536
+  private static let pooledBlocks = 64
+
+  let application: any Application
+  let ambient: Ambient
+  let limits: Limits
+  /// Connections that this server may hold at once, over all loops, and those that are open.
+  let openConnections: OpenConnections
+  let counters = LoopCounters()
+  /// Where a read lands first; a request that is there whole is never copied elsewhere.
+  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 64)
+  let parser: RequestHeadParser
+  var requestIDs: RequestIDSource
+  var timers = TimerWheel()
+  /// Quarter seconds since the loop was made.
+  private(set) var tick: UInt32 = 0
+  private(set) var prelude: [UInt8] = []
+  private(set) var isDraining = false
+  /// The drain's deadline passed: handlers were cancelled.
+  private(set) var isCutOff = false
+  /// Tasks of requests that have not returned yet, of closed connections too.
+  var runningTasks = 0
+
+  private var jobs: [UnownedJob] = []
+  private var runningJobs: [UnownedJob] = []
+  private let mailbox = Mutex(Mailbox())
+  private let isWoken = Atomic<Bool>(false)
+  private let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+  private let wake = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+  private var listener: Int32
+  private var listenerResumesAt: UInt32?
+  private var connections: [Connection?] = []
+  private var connectionCount = 0
+  private var generation: UInt32 = 0
+  private var pool: [UnsafeMutableRawPointer] = []
+  private let startNanoseconds: UInt64
+  private var preludeSecond = Int64.min
+  private var drainTick = UInt32.max
+  private var hasFinished = false
+  private let onFinish: @Sendable () -> Void
+
+  init(
+    listener: Int32, application: any Application, ambient: Ambient, limits: Limits,
+    openConnections: OpenConnections, onFinish: @escaping @Sendable () -> Void
+  ) {
+    self.listener = listener
+    self.application = application
+    self.ambient = ambient
+    self.limits = limits
+    self.openConnections = openConnections
+    self.onFinish = onFinish
+    parser = RequestHeadParser(
+      headBytes: limits.headBytes, fields: limits.headFields, targetBytes: limits.targetBytes)
+    requestIDs = RequestIDSource(random: ambient.random)
+    startNanoseconds = ambient.time.monotonicNanoseconds()
+  }
+
+  deinit {
+    scratch.deallocate()
+    for block in pool { block.deallocate() }
+    Glibc.close(epoll)
+    Glibc.close(wake)
+    if listener >= 0 { Glibc.close(listener) }
+  }
+
+  // MARK: Executor
+
+  private var identity: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
+  /// Whether this is the loop's thread; to be asked outside of async functions only, since those may
+  /// keep the answer across a suspension.
+  var isCurrent: Bool { roost_current_loop() == identity }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if isCurrent {
+      jobs.append(job)
+    } else {
+      post(.job(job))
+    }
+  }
+
+  /// Does `work` on the loop's thread: at once if this is it, else soon.
+  func perform(_ work: @escaping @Sendable () -> Void) {
+    if isCurrent {
+      work()
+    } else {
+      post(.work(work))
+    }
+  }
+
+  /// Does `work` on the loop's thread, but not within what it does now.
+  func performLater(_ work: @escaping @Sendable () -> Void) { post(.work(work)) }
+
+  private func post(_ mail: Mail) {
+    let isPosted = mailbox.withLock { mailbox in
+      if mailbox.isOpen { mailbox.mail.append(mail) }
+      return mailbox.isOpen
+    }
+    guard isPosted else {
+      switch mail {
+      case .job(let job): job.runSynchronously(on: asUnownedTaskExecutor())
+      case .work(let work): work()
+      }
+      return
+    }
+    guard !isWoken.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    var one: UInt64 = 1
+    _ = Glibc.write(wake, &one, 8)
+  }
+
+  private func readMail() {
+    var count: UInt64 = 0
+    // Reading comes before disarming: the other way round a wake-up could be lost.
+    _ = Glibc.read(wake, &count, 8)
+    isWoken.store(false, ordering: .sequentiallyConsistent)
+    let mail = mailbox.withLock { mailbox in
+      let mail = mailbox.mail
+      mailbox.mail.removeAll(keepingCapacity: mail.count < 1024)
+      return mail
+    }
+    for item in mail { deliver(item) }
+  }
+
+  private func deliver(_ mail: Mail) {
+    switch mail {
+    case .job(let job): jobs.append(job)
+    case .work(let work): work()
+    }
+  }
+
+  /// Runs jobs until none is left, but not for ever: sockets get their turn.
+  private func runJobs() {
+    var rounds = 0
+    let executor = asUnownedTaskExecutor()
+    while !jobs.isEmpty, rounds < 64 {
+      swap(&jobs, &runningJobs)
+      rounds += 1
+      for job in runningJobs { job.runSynchronously(on: executor) }
+      runningJobs.removeAll(keepingCapacity: true)
+    }
+  }
+
+  // MARK: Life
+
+  /// Serves on the calling thread until a drain has ended.
+  func run() {
+    roost_set_current_loop(identity)
+    watch(listener, EPOLLIN.rawValue, 0, EPOLL_CTL_ADD)
+    watch(wake, EPOLLIN.rawValue, 0, EPOLL_CTL_ADD)
+    let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: EventLoop.eventCapacity)
+    defer { events.deallocate() }
+    advanceTime()
+    while !(hasFinished && runningTasks == 0 && jobs.isEmpty) {
+      let count = epoll_wait(epoll, events, Int32(EventLoop.eventCapacity), waitMilliseconds)
+      advanceTime()
+      for index in 0..<max(0, Int(count)) { handle(events[index]) }
+      runJobs()
+      if isDraining { continueDrain() }
+    }
+    closeMailbox()
+    roost_set_current_loop(nil)
+  }
+
+  /// From here on nobody reads the mail: what comes late finds its connection closed, and is done
+  /// where it comes from.
+  private func closeMailbox() {
+    let mail = mailbox.withLock { mailbox in
+      mailbox.isOpen = false
+      let mail = mailbox.mail
+      mailbox.mail = []
+      return mail
+    }
+    for item in mail { deliver(item) }
+    runJobs()
+  }
+
+  private var waitMilliseconds: Int32 {
+    if !jobs.isEmpty { return 0 }
+    let needsTicks = connectionCount > 0 || listenerResumesAt != nil || isDraining
+    return needsTicks ? Int32(1000 / EventLoop.ticksPerSecond) : -1
+  }
+
+  private func handle(_ event: epoll_event) {
+    let descriptor = Int32(truncatingIfNeeded: event.data.u64 & 0xFFFF_FFFF)
+    if descriptor == listener {
+      acceptAll()
+    } else if descriptor == wake {
+      readMail()
+    } else if Int(descriptor) < connections.count, let connection = connections[Int(descriptor)],
+      connection.generation == UInt32(truncatingIfNeeded: event.data.u64 >> 32)
+    {
+      connection.handle(events: event.events)
+    }
+  }
+
+  private func advanceTime() {
+    let elapsed = ambient.time.monotonicNanoseconds() &- startNanoseconds
+    let now = UInt32(
+      truncatingIfNeeded: elapsed / (1_000_000_000 / UInt64(EventLoop.ticksPerSecond)))
+    guard now != tick || prelude.isEmpty else { return }
+    tick = now
+    let wall = ambient.time.now()
+    let second = wall.milliseconds / 1000
+    if second != preludeSecond {
+      preludeSecond = second
+      prelude = ResponseHeadWriter.prelude(date: HTTPDate.bytes(wall))
+    }
+    for descriptor in timers.advance(to: tick) {
+      if Int(descriptor) < connections.count { connections[Int(descriptor)]?.timerFired() }
+    }
+    if let resume = listenerResumesAt, resume <= tick {
+      listenerResumesAt = nil
+      if listener >= 0 { watch(listener, EPOLLIN.rawValue, 0, EPOLL_CTL_MOD) }
+    }
+  }
+
+  /// The tick after `seconds` have passed in full.
+  func tick(afterSeconds seconds: Int) -> UInt32 {
+    let ticks = UInt32(clamping: max(0, seconds)).multipliedReportingOverflow(
+      by: EventLoop.ticksPerSecond)
+    let (sum, overflow) = tick.addingReportingOverflow(ticks.partialValue)
+    return ticks.overflow || overflow || sum == .max ? .max - 1 : sum + 1
+  }
+
+  // MARK: Connections
+
+  private func acceptAll() {
+    var address = InlineArray<64, CChar>(repeating: 0)
+    for _ in 0..<64 {
+      var span = address.mutableSpan
+      let descriptor = span.withUnsafeMutableBufferPointer {
+        roost_accept(listener, $0.baseAddress, $0.count)
+      }
+      if descriptor < 0 {
+        switch -descriptor {
+        case EAGAIN: return
+        // The client left in the queue, or the kernel reports an error of its network: the next.
+        case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, EPERM:
+          continue
+        default:
+          pauseListener(errorNumber: -descriptor)
+          return
+        }
+      }
+      let text = span.withUnsafeMutableBufferPointer { buffer in
+        String(
+          decoding: UnsafeRawBufferPointer(buffer).prefix { $0 != 0 }, as: UTF8.self)
+      }
+      admit(descriptor, remoteAddress: text)
+    }
+  }
+
+  /// Out of descriptors or memory: the queue is left alone for a second, since the listener would
+  /// stay readable and the loop would spin.
+  private func pauseListener(errorNumber: Int32) {
+    listenerResumesAt = tick + EventLoop.ticksPerSecond
+    watch(listener, 0, 0, EPOLL_CTL_MOD)
+    ambient.logger.error(
+      "connections cannot be accepted; raise the limit of open files or wait",
+      [("error", .string(String(cString: strerror(errorNumber))))])
+  }
+
+  private func admit(_ descriptor: Int32, remoteAddress: String) {
+    generation = generation == .max ? 1 : generation + 1
+    let index = Int(descriptor)
+    if index >= connections.count {
+      let missing = max(connections.count, index - connections.count + 1, 64)
+      connections.append(contentsOf: repeatElement(nil, count: missing))
+    }
+    let connection = Connection(
+      descriptor: descriptor, generation: generation, loop: self, remoteAddress: remoteAddress)
+    connections[index] = connection
+    connectionCount += 1
+    counters.accepted.increase()
+    counters.openConnections.increase()
+    let open = openConnections.count.add(1, ordering: .relaxed).newValue
+    watch(descriptor, EPOLLIN.rawValue, generation, EPOLL_CTL_ADD)
+    if open > limits.connections + 256 {
+      counters.refused.increase()
+      connection.close()
+    } else if open > limits.connections {
+      counters.refused.increase()
+      connection.refuse(
+        RoostError(
+          .overloaded, "Too many connections are open; try again soon.", retryAfterSeconds: 1))
+    } else {
+      connection.opened()
+    }
+  }
+
+  /// Forgets a connection and closes its descriptor, which takes it off the epoll instance too.
+  func remove(_ connection: Connection) {
+    connections[Int(connection.descriptor)] = nil
+    connectionCount -= 1
+    counters.openConnections.increase(by: -1)
+    openConnections.count.subtract(1, ordering: .relaxed)
+    timers.cancel(connection.descriptor)
+    Glibc.close(connection.descriptor)
+  }
+
+  func change(_ connection: Connection, to events: UInt32) {
+    watch(connection.descriptor, events, connection.generation, EPOLL_CTL_MOD)
+  }
+
+  private func watch(
+    _ descriptor: Int32, _ events: UInt32, _ generation: UInt32, _ operation: Int32
+  ) {
+    var event = epoll_event()
+    event.events = events
+    event.data.u64 = UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
+    epoll_ctl(epoll, operation, descriptor, &event)
+  }
+
+  /// A block for a queue that has none.
+  func takeBlock() -> UnsafeMutableRawPointer {
+    pool.popLast() ?? .allocate(byteCount: ByteQueue.blockBytes, alignment: 16)
+  }
+
+  func giveBack(_ block: UnsafeMutableRawPointer) {
+    if pool.count < EventLoop.pooledBlocks {
+      pool.append(block)
+    } else {
+      block.deallocate()
+    }
+  }
+
+  // MARK: Drain
+
+  /// Takes no more connections than those that are queued, and lets every request whose head came
+  /// be answered.
+  func drain() {
+    guard !isDraining else { return }
+    isDraining = true
+    drainTick = tick(afterSeconds: limits.drainSeconds)
+    if listener >= 0 {
+      for _ in 0..<64 { acceptAll() }
+      Glibc.close(listener)
+      listener = -1
+      listenerResumesAt = nil
+    }
+    for connection in connections { connection?.drain() }
+  }
+
+  private func continueDrain() {
+    if !hasFinished, connectionCount == 0, runningTasks == 0 || isCutOff {
+      // A handler that heeds no cancellation keeps the thread, but not the drain.
+      hasFinished = true
+      onFinish()
+    }
+    guard tick >= drainTick, connectionCount > 0 else { return }
+    if isCutOff {
+      // Whoever did not answer in the time after its cancellation is left behind.
+      for connection in connections { connection?.close() }
+    } else {
+      isCutOff = true
+      drainTick = tick(afterSeconds: 1)
+      for connection in connections { connection?.cutOff() }
+    }
+  }
+}
+
+/// How many connections all loops of a server hold.
+final class OpenConnections: Sendable {
+  let count = Atomic<Int>(0)
+}

@@ -1,0 +1,145 @@
+package import Accounts
+import RoostCore
+package import Transport
+
+/// The routes of accounts, under `/v1/auth`.
+package enum AuthRoutes {
+  /// Bytes of a body; the longest one holds an e-mail address and a password.
+  private static let bodyBytes = 16_384
+
+  /// One route, before it is added to a router.
+  struct Route: Sendable {
+    let method: Method
+    let path: String
+    let body: BodyPolicy
+    let handler: Handler
+
+    init(_ method: Method, _ path: String, _ handler: @escaping Handler) {
+      self.method = method
+      self.path = path
+      body = .buffered(limit: bodyBytes)
+      self.handler = handler
+    }
+  }
+
+  /// Adds the routes to `router`.
+  package static func add(
+    to router: inout Router, accounts: Accounts, authenticator: Authenticator
+  ) {
+    for route in all(accounts, authenticator) {
+      router.add(route.method, route.path, body: route.body, route.handler)
+    }
+  }
+
+  static func all(_ accounts: Accounts, _ authenticator: Authenticator) -> [Route] {
+    [
+      Route(.post, "/v1/auth/anonymous") { request in
+        var body = try AuthBody(of: request)
+        try body.finish()
+        return answer(try await accounts.anonymous(from: client(of: request)), status: 201)
+      },
+      Route(.post, "/v1/auth/register") { request in
+        let (email, password) = try credentials(in: request)
+        let session = try await accounts.register(
+          email: email, password: password, from: client(of: request))
+        return answer(session, status: 201)
+      },
+      Route(.post, "/v1/auth/login") { request in
+        let (email, password) = try credentials(in: request)
+        return answer(
+          try await accounts.login(email: email, password: password, from: client(of: request)))
+      },
+      Route(.post, "/v1/auth/upgrade") { request in
+        let caller = try authenticator.caller(of: request)
+        let (email, password) = try credentials(in: request)
+        return answer(
+          try await accounts.upgrade(
+            caller, email: email, password: password, from: client(of: request)))
+      },
+      Route(.post, "/v1/auth/refresh") { request in
+        var body = try AuthBody(of: request)
+        let token = body.string("refreshToken")
+        try body.finish()
+        return answer(try await accounts.refresh(token, from: client(of: request)))
+      },
+      Route(.post, "/v1/auth/logout") { try await logout($0, accounts, authenticator) },
+      Route(.get, "/v1/auth/me") { request in
+        let account = try await accounts.me(authenticator.caller(of: request))
+        var json = JSONWriter()
+        write(account, to: &json)
+        return uncached(.json(json.bytes))
+      },
+    ]
+  }
+
+  /// Ends the session of the access token, or, where there is none that is valid, that of the
+  /// refresh token in the body: signing out must not ask for a refresh first.
+  private static func logout(
+    _ request: Request, _ accounts: Accounts, _ authenticator: Authenticator
+  ) async throws -> Response {
+    var body = try AuthBody(of: request)
+    let everywhere = body.flag("everywhere")
+    let refreshToken = body.optionalString("refreshToken")
+    try body.finish()
+    let caller = try await leaver(request, refreshToken, accounts, authenticator)
+    try await accounts.logout(caller, everywhere: everywhere)
+    return uncached(.json(JSON.object(JSONObject()).encoded))
+  }
+
+  private static func leaver(
+    _ request: Request, _ refreshToken: String?, _ accounts: Accounts,
+    _ authenticator: Authenticator
+  ) async throws -> Caller {
+    guard let refreshToken else { return try authenticator.caller(of: request) }
+    if let caller = try? authenticator.caller(of: request), caller.uid != nil { return caller }
+    return try await accounts.holder(ofRefreshToken: refreshToken, from: client(of: request))
+  }
+
+  private static func credentials(
+    in request: Request
+  ) throws -> (email: String, password: String) {
+    var body = try AuthBody(of: request)
+    let credentials = (body.string("email"), body.string("password"))
+    try body.finish()
+    return credentials
+  }
+
+  private static func client(of request: Request) -> ClientAddress {
+    ClientAddress(request.remoteAddress, userAgent: request.header("user-agent"))
+  }
+
+  private static func answer(_ session: Session, status: Int = 200) -> Response {
+    var json = JSONWriter(capacity: 1024)
+    json.beginObject()
+    json.key("user")
+    write(session.account, to: &json)
+    json.key("accessToken")
+    json.string(session.accessToken.reveal())
+    json.key("refreshToken")
+    json.string(session.refreshToken.reveal())
+    json.key("expiresIn")
+    json.int(session.expiresInSeconds)
+    json.endObject()
+    return uncached(.json(json.bytes, status: status))
+  }
+
+  private static func write(_ account: Account, to json: inout JSONWriter) {
+    json.beginObject()
+    json.key("id")
+    json.uuid(account.id)
+    if let email = account.email {
+      json.key("email")
+      json.string(email)
+    }
+    json.key("anonymous")
+    json.bool(account.isAnonymous)
+    json.endObject()
+  }
+
+  /// Tokens and people's addresses stay out of every cache.
+  private static func uncached(_ response: Response) -> Response {
+    var response = response
+    response.headers.set("Cache-Control", "no-store")
+    return response
+  }
+}

@@ -1,0 +1,45 @@
+package import Accounts
+package import RoostCore
+package import Transport
+
+/// Tells who asks from a request's `Authorization` field.
+///
+/// Awaits nothing: a token seen before is found in memory, another costs one signature check.
+package struct Authenticator: Sendable {
+  private let accounts: Accounts
+
+  package init(accounts: Accounts) { self.accounts = accounts }
+
+  /// The caller; `Caller.everyone` without an `Authorization` field.
+  ///
+  /// Throws `RoostError` with `.unauthenticated` for credentials that are of another scheme,
+  /// malformed, expired or revoked: they are never taken for none.
+  package func caller(of request: Request) throws -> Caller {
+    guard let field = request.header("authorization") else { return .everyone }
+    var text = field
+    let caller: Caller? = try text.withUTF8 { bytes in
+      guard let start = Authenticator.tokenStart(bytes) else { return nil }
+      return try accounts.authenticate(UnsafeRawBufferPointer(rebasing: bytes[start...]))
+    }
+    guard let caller else {
+      throw RoostError(
+        .unauthenticated, "The Authorization field must be Bearer followed by an access token.")
+    }
+    return caller
+  }
+
+  /// Where the token begins after `Bearer` (in any case) and spaces; nil for another scheme.
+  private static func tokenStart(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    let scheme: StaticString = "bearer "
+    let length = scheme.utf8CodeUnitCount
+    guard bytes.count > length else { return nil }
+    for index in 0..<length where bytes[index] | 0x20 != scheme.utf8Start[index] { return nil }
+    return bytes[length...].firstIndex { $0 != 0x20 }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  fileprivate init(rebasing slice: Slice<UnsafeBufferPointer<UInt8>>) {
+    self.init(UnsafeBufferPointer(rebasing: slice))
+  }
+}

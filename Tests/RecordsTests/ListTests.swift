@@ -1,0 +1,98 @@
+import Queries
+import Records
+import RoostCore
+import Testing
+
+private let schema = """
+  type Song @collection @index(fields: ["owner", "plays"]) @allow(ops: [ALL], owner: "owner") {
+    owner: User!
+    title: String!
+    plays: Int
+    rating: Float
+    day: Date
+  }
+  """
+
+@Suite struct ListTests {
+  /// Pages through a list to its end.
+  private func all(
+    _ house: RecordsHouse, _ sort: SortKey, limit: Int
+  ) async throws -> [JSON] {
+    var items: [JSON] = []
+    var query = ListQuery(limit: limit, sort: sort)
+    for _ in 0..<200 {
+      let page = try await house.records.list(house.collection("songs"), query, by: house.ann)
+      items += try JSON.parse(page.items).array ?? []
+      guard let next = page.next else { return items }
+      query.after = next
+    }
+    return items
+  }
+
+  @Test(arguments: ["id", "createdAt", "updatedAt", "version", "title", "plays", "rating", "day"])
+  func pagesOfEveryOrderHoldEachRowOnceNullsFirst(name: String) async throws {
+    let house = try await RecordsHouse(schema)
+    for index in 0..<40 {
+      let isEmpty = index % 5 == 0
+      try await house.create(
+        "songs",
+        [
+          "title": .string("t\(index % 7)"), "plays": isEmpty ? .null : .int(Int64(index % 4)),
+          "rating": isEmpty ? .null : .double(Double(index % 3) / 3),
+          "day": isEmpty ? .null : .string("2026-01-0\(index % 8 + 1)"),
+        ])
+      house.time.advance(1)
+      try await house.create("songs", ["title": "other"], by: house.bob)
+    }
+    for descending in [false, true] {
+      let whole = try await all(house, SortKey(name: name, descending: descending), limit: 200)
+      #expect(whole.count == 40)
+      #expect(Set(whole.compactMap { $0["id"]?.string }).count == 40)
+      let paged = try await all(house, SortKey(name: name, descending: descending), limit: 3)
+      #expect(paged == whole)
+      let isNull = whole.map { $0[name]?.isNull == true }
+      let expected = isNull.sorted { $0 != $1 && $0 != descending }
+      #expect(isNull == expected)
+    }
+    await house.close()
+  }
+
+  @Test func countsFollowTheRules() async throws {
+    let house = try await RecordsHouse(schema)
+    for _ in 0..<3 { try await house.create("songs", ["title": "a"]) }
+    try await house.create("songs", ["title": "a"], by: house.bob)
+    for count in [ListQuery.Count.exact, .estimated] {
+      let page = try await house.records.list(
+        house.collection("songs"), ListQuery(limit: 1, count: count), by: house.ann)
+      #expect(page.count == 3)
+    }
+    await house.close()
+  }
+
+  @Test func anOrderThatDoesNotExistIsRefusedWithTheNearestName() async throws {
+    let house = try await RecordsHouse(schema)
+    let error = await refusal {
+      _ = try await house.list("songs", ListQuery(sort: SortKey(name: "titel", descending: true)))
+    }
+    #expect(error?.code == .invalid)
+    #expect(error?.detail.contains("title") == true)
+    await house.close()
+  }
+
+  @Test(arguments: [
+    (SortKey.id, "ix_songs_owner "),
+    (SortKey(name: "plays", descending: true), "ix_songs_owner_plays"),
+  ]) func anIndexServesTheOrder(sort: SortKey, index: String) async throws {
+    let house = try await RecordsHouse(schema)
+    let sql: SQL =
+      sort == .id
+      ? "EXPLAIN QUERY PLAN SELECT * FROM songs WHERE \"deletedAt\" IS NULL AND owner = x'00' ORDER BY id LIMIT 3"
+      : "EXPLAIN QUERY PLAN SELECT * FROM songs WHERE \"deletedAt\" IS NULL AND owner = x'00' ORDER BY plays DESC, id DESC LIMIT 3"
+    let plan = try await house.database.read(.statement) { reader in
+      try await reader.all(sql) { $0.text(3) }
+    }.joined(separator: "\n")
+    #expect(plan.contains("USING INDEX \(index)"), "\(plan)")
+    #expect(!plan.contains("TEMP B-TREE"), "\(plan)")
+    await house.close()
+  }
+}

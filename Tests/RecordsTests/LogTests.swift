@@ -1,0 +1,112 @@
+import Queries
+import Records
+import RoostCore
+import Testing
+
+private let schema = """
+  type Note @collection @allow(ops: [ALL], owner: "owner") {
+    owner: User!
+    text: String
+  }
+  type Page @collection @allow(ops: [READ], to: PUBLIC) @allow(ops: [ALL], owner: "owner") {
+    owner: User!
+  }
+  """
+
+@Suite struct LogTests {
+  @Test func everyChangeHasOneEntryAndPositionsAreDense() async throws {
+    let house = try await RecordsHouse(schema)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<20 {
+        group.addTask {
+          let made = try await house.create("notes", ["text": "a"])
+          try await house.update("notes", made["id"], ["text": "b"])
+          try await house.delete("notes", made["id"])
+        }
+      }
+      try await group.waitForAll()
+    }
+    let positions = try await house.texts("SELECT position FROM roost_log ORDER BY position")
+    #expect(positions == (1...60).map(String.init))
+    #expect(try await house.texts("SELECT position FROM roost_log_head") == ["60"])
+    #expect(
+      try await house.texts("SELECT count(*) FROM roost_log GROUP BY kind ORDER BY kind")
+        == ["20", "20", "20"])
+    await house.close()
+  }
+
+  @Test func aRefusedWriteLeavesNothingInTheLog() async throws {
+    let house = try await RecordsHouse(schema)
+    _ = await refusal { try await house.create("notes", ["text": 1]) }
+    _ = await refusal { try await house.update("notes", .string(UUID.zero.description), [:]) }
+    #expect(try await house.texts("SELECT count(*) FROM roost_log") == ["0"])
+    await house.close()
+  }
+
+  @Test func aRowHasOneEntryInEachStreamThatMovesToTheEnd() async throws {
+    let house = try await RecordsHouse(schema)
+    let first = try await house.create("notes", ["text": "a"])
+    try await house.create("notes", ["text": "b"])
+    try await house.update("notes", first["id"], ["text": "c"])
+    let scope = "user:\(house.ann.uid?.description ?? "")"
+    #expect(try await house.texts("SELECT scope FROM roost_scope_head") == [scope])
+    #expect(try await house.texts("SELECT seq FROM roost_scope_row ORDER BY seq") == ["2", "3"])
+    #expect(try await house.texts("SELECT seq FROM roost_scope_head") == ["3"])
+    try await house.delete("notes", first["id"])
+    #expect(
+      try await house.texts("SELECT kind FROM roost_scope_row ORDER BY seq") == ["1", "2"])
+    #expect(try await house.texts("SELECT removal_seq FROM roost_scope_head") == ["4"])
+    await house.close()
+  }
+
+  @Test func aRowThatMovesLeavesItsOldStream() async throws {
+    let house = try await RecordsHouse(schema)
+    let made = try await house.create("notes", ["text": "a"])
+    let bob: JSON = .string(house.bob.uid?.description ?? "")
+    _ = await refusal { try await house.update("notes", made["id"], ["owner": bob]) }
+    let notes = house.collection("notes")
+    _ = try await house.records.update(
+      notes, RecordsHouse.uuid(made["id"]), ["owner": bob], expecting: .nothing, by: .system)
+    let rows = try await house.texts(
+      """
+      SELECT h.scope || ' ' || r.kind FROM roost_scope_row r
+      JOIN roost_scope_head h ON h.stream = r.stream ORDER BY r.kind
+      """)
+    #expect(
+      rows == [
+        "user:\(house.bob.uid?.description ?? "") 1", "user:\(house.ann.uid?.description ?? "") 3",
+      ])
+    await house.close()
+  }
+
+  @Test func whatEverybodyMaySeeHasOneStreamOnly() async throws {
+    let house = try await RecordsHouse(schema)
+    try await house.create("pages", [:])
+    #expect(try await house.texts("SELECT scope FROM roost_scope_head") == ["public"])
+    await house.close()
+  }
+
+  @Test func theCounterFollowsTheLogAndGoesOnWhereItStopped() async throws {
+    let house = try await RecordsHouse(schema)
+    func follow(until live: String) async throws {
+      let runner = FollowerRunner(
+        CollectionCounter(), records: house.records, logger: Logger(level: .error))
+      runner.start()
+      for _ in 0..<500 {
+        if try await house.texts("SELECT live FROM roost_collection_count") == [live] { break }
+        try await Task.sleep(nanoseconds: 10_000_000)
+      }
+      await runner.stop()
+      #expect(try await house.texts("SELECT live FROM roost_collection_count") == [live])
+    }
+    var last: JSON?
+    for _ in 0..<5 { last = try await house.create("pages", [:])["id"] }
+    try await follow(until: "5")
+    try await house.delete("pages", last)
+    try await follow(until: "4")
+    let page = try await house.records.list(
+      house.collection("pages"), ListQuery(count: .estimated), by: .everyone)
+    #expect(page.count == 4)
+    await house.close()
+  }
+}

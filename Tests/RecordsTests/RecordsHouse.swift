@@ -1,0 +1,135 @@
+import Foundation
+import Queries
+import Records
+import RoostCore
+import SQLiteDriver
+import Schema
+import Synchronization
+
+/// A wall clock that tests move.
+final class TestTime: TimeSource {
+  private let milliseconds = Mutex<Int64>(1_760_000_000_000)
+  func now() -> Timestamp { Timestamp(milliseconds: milliseconds.withLock { $0 }) }
+  func monotonicNanoseconds() -> UInt64 { UInt64(milliseconds.withLock { $0 }) * 1_000_000 }
+  func advance(_ by: Int64) { milliseconds.withLock { $0 += by } }
+}
+
+/// Accounts that exist because a test says so.
+final class TestPeople: UserDirectory {
+  let known = Mutex<Set<RoostCore.UUID>>([])
+  func userExists(_ id: RoostCore.UUID, in reader: any Reader) async throws -> Bool {
+    known.withLock { $0.contains(id) }
+  }
+}
+
+/// Records over a real database in a folder of its own, which goes with the test.
+final class RecordsHouse: Sendable {
+  let folder: String
+  let database: SQLiteDatabase
+  let records: Records
+  let recorder: ChangeRecorder
+  let time: TestTime
+  let people: TestPeople
+  let ann: Caller
+  let bob: Caller
+
+  static func folder() -> String {
+    FileManager.default.temporaryDirectory
+      .appendingPathComponent("roost-records-\(Foundation.UUID().uuidString)").path
+  }
+
+  init(
+    _ schema: String, folder: String = RecordsHouse.folder(), time: TestTime = TestTime()
+  ) async throws {
+    self.folder = folder
+    self.time = time
+    let ambient = Ambient(time: time, logger: Logger(level: .error))
+    recorder = ChangeRecorder()
+    database = try SQLiteDatabase.open(
+      SQLiteConfiguration(folder: folder), ambient: ambient, preCommit: recorder)
+    people = TestPeople()
+    ann = Caller(uid: UUID(high: 0xA, low: 1))
+    bob = Caller(uid: UUID(high: 0xB, low: 2), isAnonymous: true)
+    let ids = [ann.uid, bob.uid].compactMap { $0 }
+    people.known.withLock { $0.formUnion(ids) }
+    do {
+      try await Migrator.run(RecordsMigrations.all, on: database)
+      records = try await Records.open(
+        try SchemaModel.load(source: schema), on: database, ambient: ambient, people: people)
+    } catch {
+      await database.close()
+      throw error
+    }
+  }
+
+  func close(keepingFolder: Bool = false) async {
+    await database.close()
+    if !keepingFolder { try? FileManager.default.removeItem(atPath: folder) }
+  }
+
+  func collection(_ name: String) -> CompiledCollection {
+    guard let collection = records.catalogue.collection(named: name) else {
+      preconditionFailure("the test's schema has no \(name)")
+    }
+    return collection
+  }
+
+  @discardableResult
+  func create(
+    _ name: String, _ body: JSON, by caller: Caller? = nil
+  ) async throws -> JSON {
+    let record = try await records.create(
+      collection(name), body, by: .caller(caller ?? ann))
+    return try JSON.parse(record.json)
+  }
+
+  @discardableResult
+  func update(
+    _ name: String, _ id: JSON?, _ body: JSON, expecting: Expectation = .nothing,
+    by caller: Caller? = nil
+  ) async throws -> JSON {
+    let record = try await records.update(
+      collection(name), RecordsHouse.uuid(id), body, expecting: expecting,
+      by: .caller(caller ?? ann))
+    return try JSON.parse(record.json)
+  }
+
+  func read(_ name: String, _ id: JSON?, by caller: Caller? = nil) async throws -> JSON {
+    let record = try await records.read(
+      collection(name), RecordsHouse.uuid(id), by: caller ?? ann)
+    return try JSON.parse(record.json)
+  }
+
+  func delete(
+    _ name: String, _ id: JSON?, expecting: Expectation = .nothing, by caller: Caller? = nil
+  ) async throws {
+    try await records.delete(
+      collection(name), RecordsHouse.uuid(id), expecting: expecting, by: .caller(caller ?? ann))
+  }
+
+  func list(_ name: String, _ query: ListQuery = ListQuery(), by caller: Caller? = nil)
+    async throws -> [JSON]
+  {
+    let page = try await records.list(collection(name), query, by: caller ?? ann)
+    return try JSON.parse(page.items).array ?? []
+  }
+
+  /// The first column of each row, as text.
+  func texts(_ sql: SQL) async throws -> [String] {
+    try await database.read(.statement) { reader in try await reader.all(sql) { $0.text(0) } }
+  }
+
+  static func uuid(_ json: JSON?) -> RoostCore.UUID {
+    json?.string.flatMap { UUID($0) } ?? .zero
+  }
+}
+
+/// The error that `body` throws, as a `RoostError`.
+func refusal(_ body: () async throws -> Void) async -> RoostError? {
+  do {
+    try await body()
+    return nil
+  } catch {
+    return error as? RoostError
+  }
+}

@@ -1,0 +1,41 @@
+import RoostCore
+import Testing
+
+@testable import Records
+
+@Suite struct RowClocksTests {
+  private func clock(_ time: UInt64, _ client: UInt64 = 0) -> FieldClock {
+    FieldClock(time: HybridTime(rawValue: time), client: UUID(high: 0, low: client))
+  }
+
+  @Test func whatIsWrittenIsReadBack() {
+    var clocks = RowClocks(base: clock(7))
+    #expect(clocks.encoded.count == 12)
+    clocks.set(3, clock(9, 5))
+    clocks.set(300, clock(.max, 6))
+    clocks.set(3, clock(10, 5))
+    clocks.setPart(4, "[\"a\",\"b\"]", clock(11), isRemoved: false)
+    clocks.setPart(4, "\"é\"", clock(12, 6), isRemoved: true)
+    let read = RowClocks(encoded: clocks.encoded)
+    #expect(read == clocks)
+    #expect(read.clock(3) == clock(10, 5))
+    #expect(read.clock(1) == clock(7))
+    #expect(read.part(4, "\"é\"")?.isRemoved == true)
+    #expect(read.latest(4) == clock(12, 6))
+  }
+
+  @Test func aDamagedEncodingReadsAsTheOldestClockAndNeverTraps() {
+    var clocks = RowClocks(base: clock(7, 9))
+    clocks.set(3, clock(9, 5))
+    clocks.setPart(4, "k", clock(11), isRemoved: true)
+    let whole = clocks.encoded
+    for length in 0..<whole.count {
+      #expect(RowClocks(encoded: Array(whole[0..<length])).clock(1) == clock(0))
+    }
+    for index in whole.indices {
+      var damaged = whole
+      damaged[index] = 0xFF
+      _ = RowClocks(encoded: damaged)
+    }
+  }
+}
