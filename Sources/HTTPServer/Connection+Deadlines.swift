@@ -15,8 +15,9 @@ extension Connection {
     readDeadline = loop.tick(afterSeconds: 1)
   }
 
-  /// Sees to it that the wheel calls in time. A deadline that moved away costs nothing: the wheel
-  /// calls too early then, and is set anew.
+  /// Sees to it that the wheel calls in time.
+  ///
+  /// A deadline that moved away costs nothing: the wheel calls too early then, and is set anew.
   func armTimer() {
     let deadline = min(readDeadline, writeDeadline)
     guard deadline < timerTick else { return }

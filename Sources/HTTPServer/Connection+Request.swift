@@ -35,9 +35,10 @@ extension Connection {
 
   private func beginBody(_ request: Request, _ route: RoutedHandler) {
     let layout = exchange.layout
-    let limit = switch route.body {
-    case .buffered(let limit), .streamed(let limit): limit
-    }
+    let limit =
+      switch route.body {
+      case .buffered(let limit), .streamed(let limit): limit
+      }
     decoder = layout.isChunked ? .chunked : BodyDecoder(length: layout.contentLength)
     if layout.contentLength > limit {
       // Before the body is asked for, so that nobody sends it in vain.

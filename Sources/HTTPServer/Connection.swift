@@ -7,7 +7,8 @@ import Wire
 /// One client's connection: reads requests, has them answered one after another, writes the answers.
 ///
 /// Unchecked: it belongs to its loop's thread; whatever comes from elsewhere goes through
-/// `loop.perform`.
+/// `loop.perform`. Exclusivity is unchecked too, since the checks cost a tenth of a request: no
+/// access to a property spans a call that may run a handler.
 final class Connection: @unchecked Sendable {
   enum Phase: UInt8 {
     /// Between requests, or within a head.
@@ -35,36 +36,36 @@ final class Connection: @unchecked Sendable {
   unowned(unsafe) let loop: EventLoop
   let remoteAddress: String
 
-  var phase = Phase.head
-  var waiting = Waiting.nothing
+  @exclusivity(unchecked) var phase = Phase.head
+  @exclusivity(unchecked) var waiting = Waiting.nothing
   /// The client has finished sending.
-  var inputEnded = false
+  @exclusivity(unchecked) var inputEnded = false
   /// The client broke its framing: what it sends has no meaning any more.
-  var ignoresInput = false
+  @exclusivity(unchecked) var ignoresInput = false
   /// The call stack is within `consume`, which goes on by itself after an answer.
-  var isConsuming = false
+  @exclusivity(unchecked) var isConsuming = false
   /// How far `consume` has come in its bytes.
-  var consumed = 0
+  @exclusivity(unchecked) var consumed = 0
   /// The client promised to send nothing more: no need to linger.
-  var closesCleanly = false
+  @exclusivity(unchecked) var closesCleanly = false
   /// The socket took less than it was given.
-  var isWriteBlocked = false
-  var interest = EPOLLIN.rawValue
-  var readDeadline = UInt32.max
-  var writeDeadline = UInt32.max
+  @exclusivity(unchecked) var isWriteBlocked = false
+  @exclusivity(unchecked) var interest = EPOLLIN.rawValue
+  @exclusivity(unchecked) var readDeadline = UInt32.max
+  @exclusivity(unchecked) var writeDeadline = UInt32.max
   /// When the timer wheel calls, at the latest when a deadline passes; `UInt32.max` for never.
-  var timerTick = UInt32.max
-  var input = ByteQueue()
-  var output = ByteQueue()
+  @exclusivity(unchecked) var timerTick = UInt32.max
+  @exclusivity(unchecked) var input = ByteQueue()
+  @exclusivity(unchecked) var output = ByteQueue()
   /// A large body that is sent behind `output` without being copied.
-  var largeBody: [UInt8] = []
-  var largeBodyOffset = 0
+  @exclusivity(unchecked) var largeBody: [UInt8] = []
+  @exclusivity(unchecked) var largeBodyOffset = 0
   /// Bytes in `output` and `largeBody` that the loop's counter knows of.
-  var countedOutput = 0
+  @exclusivity(unchecked) var countedOutput = 0
   /// The request that is in work.
-  var exchange = Exchange()
-  var decoder = BodyDecoder(length: 0)
-  var task: Task<Void, Never>?
+  @exclusivity(unchecked) var exchange = Exchange()
+  @exclusivity(unchecked) var decoder = BodyDecoder(length: 0)
+  @exclusivity(unchecked) var task: Task<Void, Never>?
 
   init(descriptor: Int32, generation: UInt32, loop: EventLoop, remoteAddress: String) {
     self.descriptor = descriptor
@@ -147,7 +148,9 @@ final class Connection: @unchecked Sendable {
     case .head: return pendingOutput <= loop.limits.outputHighWaterBytes
     case .receiving, .discarding, .lingering: return true
     case .handling:
-      if let streaming = exchange.streaming, !streaming.isBodyFinished { return streaming.wantsBody }
+      if let streaming = exchange.streaming, !streaming.isBodyFinished {
+        return streaming.wantsBody
+      }
       // Reading on tells when the client leaves; a client that sends ahead is not read for ever.
       return input.count < Connection.readAheadBytes
     case .closing, .closed: return false

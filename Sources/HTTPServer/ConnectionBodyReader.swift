@@ -33,7 +33,8 @@ final class CancellationFlag: Sendable {
 extension Connection {
   /// Gives the next piece of the body to `waiter`, or keeps it until there is one.
   func read(
-    _ state: StreamState, _ flag: CancellationFlag, _ waiter: UnsafeContinuation<[UInt8]?, any Error>
+    _ state: StreamState, _ flag: CancellationFlag,
+    _ waiter: UnsafeContinuation<[UInt8]?, any Error>
   ) {
     switch state.take() {
     case .piece(let piece):

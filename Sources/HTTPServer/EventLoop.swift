@@ -8,7 +8,8 @@ import Wire
 /// One thread with its epoll instance, its listener and its connections; the executor of the tasks
 /// that answer their requests.
 ///
-/// Unchecked: what is not `let` belongs to the loop's thread, and `mailbox` is a `Mutex`.
+/// Unchecked: what is not `let` belongs to the loop's thread, and `mailbox` is a `Mutex`. Exclusivity
+/// is unchecked for the same reason as in `Connection`.
 final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// What other threads ask of the loop.
   private enum Mail {
@@ -35,33 +36,33 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Where a read lands first; a request that is there whole is never copied elsewhere.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 64)
   let parser: RequestHeadParser
-  var requestIDs: RequestIDSource
-  var timers = TimerWheel()
+  @exclusivity(unchecked) var requestIDs: RequestIDSource
+  @exclusivity(unchecked) var timers = TimerWheel()
   /// Quarter seconds since the loop was made.
-  private(set) var tick: UInt32 = 0
-  private(set) var prelude: [UInt8] = []
-  private(set) var isDraining = false
+  @exclusivity(unchecked) private(set) var tick: UInt32 = 0
+  @exclusivity(unchecked) private(set) var prelude: [UInt8] = []
+  @exclusivity(unchecked) private(set) var isDraining = false
   /// The drain's deadline passed: handlers were cancelled.
-  private(set) var isCutOff = false
+  @exclusivity(unchecked) private(set) var isCutOff = false
   /// Tasks of requests that have not returned yet, of closed connections too.
-  var runningTasks = 0
+  @exclusivity(unchecked) var runningTasks = 0
 
-  private var jobs: [UnownedJob] = []
-  private var runningJobs: [UnownedJob] = []
+  @exclusivity(unchecked) private var jobs: [UnownedJob] = []
+  @exclusivity(unchecked) private var runningJobs: [UnownedJob] = []
   private let mailbox = Mutex(Mailbox())
   private let isWoken = Atomic<Bool>(false)
   private let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
   private let wake = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-  private var listener: Int32
-  private var listenerResumesAt: UInt32?
-  private var connections: [Connection?] = []
-  private var connectionCount = 0
-  private var generation: UInt32 = 0
-  private var pool: [UnsafeMutableRawPointer] = []
+  @exclusivity(unchecked) private var listener: Int32
+  @exclusivity(unchecked) private var listenerResumesAt: UInt32?
+  @exclusivity(unchecked) private var connections: [Connection?] = []
+  @exclusivity(unchecked) private var connectionCount = 0
+  @exclusivity(unchecked) private var generation: UInt32 = 0
+  @exclusivity(unchecked) private var pool: [UnsafeMutableRawPointer] = []
   private let startNanoseconds: UInt64
-  private var preludeSecond = Int64.min
-  private var drainTick = UInt32.max
-  private var hasFinished = false
+  @exclusivity(unchecked) private var preludeSecond = Int64.min
+  @exclusivity(unchecked) private var drainTick = UInt32.max
+  @exclusivity(unchecked) private var hasFinished = false
   private let onFinish: @Sendable () -> Void
 
   init(

@@ -45,7 +45,8 @@ struct TimerWheel {
     guard tick > current else { return [] }
     var due: [Int32] = []
     // After a long pause one turn visits every slot.
-    let first = tick - current > TimerWheel.slotCount ? tick - TimerWheel.slotCount + 1 : current + 1
+    let first =
+      tick - current > TimerWheel.slotCount ? tick - TimerWheel.slotCount + 1 : current + 1
     current = tick
     for visited in first...tick {
       var descriptor = slots[Int(visited % TimerWheel.slotCount)]

@@ -1,6 +1,7 @@
 import Queries
 import Records
 import RoostCore
+import SQLiteDriver
 import Testing
 
 private let schema = """

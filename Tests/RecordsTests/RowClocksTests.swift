@@ -10,7 +10,7 @@ import Testing
 
   @Test func whatIsWrittenIsReadBack() {
     var clocks = RowClocks(base: clock(7))
-    #expect(clocks.encoded.count == 12)
+    #expect(clocks.encoded.count == 13)
     clocks.set(3, clock(9, 5))
     clocks.set(300, clock(.max, 6))
     clocks.set(3, clock(10, 5))

@@ -1,3 +1,4 @@
+import Queries
 import Records
 import RoostCore
 import Testing

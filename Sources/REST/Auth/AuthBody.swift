@@ -15,17 +15,7 @@ struct AuthBody {
       members = JSONObject()
       return
     }
-    let contentType = request.header("content-type")
-    guard let contentType, AuthBody.isJSON(contentType) else {
-      throw RoostError(
-        .unsupportedMediaType, "Send the body as JSON with Content-Type: application/json.")
-    }
-    let value: JSON
-    do {
-      value = try JSON.parse(request.body)
-    } catch {
-      throw RoostError(.malformed, "The body is not valid JSON: \(error).")
-    }
+    let value = try JSONBody.read(request)
     guard let object = value.object else {
       throw RoostError.invalid("", "type", "The body must be a JSON object, not \(value.kind).")
     }
@@ -93,10 +83,5 @@ struct AuthBody {
       }
     }
     return text
-  }
-
-  private static func isJSON(_ contentType: String) -> Bool {
-    let type = contentType.prefix { $0 != ";" && $0 != " " && $0 != "\t" }
-    return Headers.equal(String(type), "application/json")
   }
 }

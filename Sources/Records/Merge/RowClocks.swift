@@ -71,7 +71,7 @@ extension RowClocks {
   /// exceptions, the parts.
   ///
   /// Counts, fields and client indexes are LEB128; times are eight bytes, big-endian. A row that
-  /// was never changed by a device takes 12 bytes.
+  /// was never changed by a device takes 13 bytes.
   var encoded: [UInt8] {
     var clients: [UUID] = []
     func index(_ client: UUID) -> Int {

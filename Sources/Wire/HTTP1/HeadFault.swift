@@ -45,7 +45,8 @@ package enum HeadFault: Error, Sendable, Equatable, CaseIterable {
     case .version: "Only HTTP/1.1 and HTTP/1.0 are spoken here."
     case .fieldName:
       "A header field's name must be a token followed by a colon, with no space around it."
-    case .fieldValue: "A header field's value has a control character, or its line does not end in CRLF."
+    case .fieldValue:
+      "A header field's value has a control character, or its line does not end in CRLF."
     case .headTooLarge: "The header fields are too large together."
     case .tooManyFields: "There are too many header fields."
     case .missingHost: "HTTP/1.1 needs a Host field."

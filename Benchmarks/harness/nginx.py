@@ -1,0 +1,68 @@
+"""nginx, the peer of a static answer: two workers, no access log, `return 200` of a given body."""
+
+import os
+import socket
+import subprocess
+import time
+
+CONFIGURATION = """\
+worker_processes 2;
+error_log stderr crit;
+pid {folder}/nginx.pid;
+daemon off;
+events {{ worker_connections 16384; }}
+http {{
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} reuseport;
+    location / {{ default_type application/json; return 200 '{body}'; }}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """A running nginx; use as a context."""
+
+    def __init__(self, folder, port, size):
+        self.folder, self.port = os.path.join(folder, "nginx"), port
+        self.body = "x" * size
+        self.process = None
+
+    def __enter__(self):
+        os.makedirs(self.folder, exist_ok=True)
+        path = os.path.join(self.folder, "nginx.conf")
+        with open(path, "w") as file:
+            file.write(CONFIGURATION.format(folder=self.folder, port=self.port, body=self.body))
+        self.process = subprocess.Popen(
+            ["nginx", "-c", path, "-p", self.folder], stderr=subprocess.DEVNULL)
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                time.sleep(0.05)
+        raise TimeoutError("nginx does not listen")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(10)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+
+def version():
+    """The installed nginx's version, or None."""
+    try:
+        text = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr
+        return text.strip().rsplit("/", 1)[-1]
+    except OSError:
+        return None

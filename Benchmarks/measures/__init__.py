@@ -1,0 +1,9 @@
+"""What is measured: one file an area, listed in ALL.
+
+A measure has `NAME`, and any of `round(bench)` (called once in each interleaved round),
+`once(bench)` (called after the rounds) and `figures(bench)` (the figures of its samples).
+"""
+
+from . import static, reads, creates, memory, ready, idle, ingest, hostile
+
+ALL = [ingest, static, reads, creates, memory, ready, idle, hostile]

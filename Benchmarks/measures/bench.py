@@ -1,0 +1,118 @@
+"""One run of the benchmarks: the server, its data, the samples taken so far."""
+
+import collections
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from harness import process
+from harness.accounts import Accounts
+from harness.dataset import Dataset
+from harness.generators import compile_pace
+from harness.nginx import Nginx
+from harness.server import BINARY, Server, free_port
+
+ACCOUNTS = 8
+
+
+class Bench:
+    """Holds what the measures share. `seconds` is the length of one load."""
+
+    def __init__(self, folder, rows, rounds, seconds):
+        self.folder, self.rounds, self.seconds = folder, rounds, seconds
+        self.samples = collections.defaultdict(list)
+        self.notes = {}
+        self.accounts = Accounts(ACCOUNTS)
+        self.dataset = Dataset(folder, rows, self.accounts)
+        self.data = os.path.join(folder, "data")
+        self.server = Server(self.data)
+        self.pace = compile_pace(folder)
+        self.nginx = None
+        self.files = {}
+
+    def say(self, text):
+        print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+    def add(self, name, value):
+        self.samples[name].append(value)
+
+    def prepare(self):
+        """Starts the server once on an empty folder, makes accounts and venues, loads the rows."""
+        self.say(f"loading {self.dataset.rows:,} rows")
+        self.server.start()
+        time.sleep(1)
+        self.add("empty_rss", process.resident_kb(self.server.pid) / 1024)
+        connection = self.server.connection()
+        self.accounts.register(connection)
+        self.dataset.write_tokens()
+        self.dataset.create_venues(connection)
+        connection.close()
+        if has_import():
+            self.server.stop()
+            self._import()
+            self.server = Server(self.data)
+            self.server.start()
+        else:
+            self.notes["loaded"] = "by POST over 64 connections; this build has no `roost import`"
+            self.add("posted", self.dataset.post_into(self.server, self.pace))
+        time.sleep(1)
+        self.add("loaded_rss", process.resident_kb(self.server.pid) / 1024)
+
+    def _import(self):
+        """Imports the rows into copies of the prepared folder; the last one is then served."""
+        seed = self.data + ".seed"
+        shutil.move(self.data, seed)
+        for _ in range(min(3, self.rounds)):
+            shutil.rmtree(self.data, ignore_errors=True)
+            shutil.copytree(seed, self.data)
+            seconds, threads = self.dataset.import_into(self.data)
+            self.add("import_rate", self.dataset.rows / seconds)
+            self.add("import_cpu", sum(threads.values()) / seconds)
+            self.notes["import_threads"] = threads
+        shutil.rmtree(seed)
+        self.notes["loaded"] = "by `roost import`"
+
+    def freshen(self):
+        """Makes sure that no token expires within the next load."""
+        connection = self.server.connection()
+        if self.accounts.freshen(connection) or not os.path.exists(self.dataset.tokens_path):
+            self.dataset.write_tokens()
+            self.files.clear()
+        connection.close()
+
+    def file(self, name, write):
+        """A file of requests, written again only when the tokens have changed."""
+        if name not in self.files:
+            self.files[name] = write(os.path.join(self.folder, name))
+        return self.files[name]
+
+    def peer(self, size):
+        """nginx answering a body of `size` bytes, started on first use."""
+        if self.nginx is None:
+            self.nginx = Nginx(self.folder, free_port(), size).__enter__()
+        return self.nginx
+
+    def restart(self):
+        """A new process on the same data; gives the seconds until it was ready."""
+        code = self.server.stop()
+        if code != 0:
+            raise RuntimeError(f"the server ended with {code}: {self.server.tail()}")
+        self.server = Server(self.data)
+        return self.server.start()
+
+    def close(self):
+        if self.nginx is not None:
+            self.nginx.__exit__()
+        if self.server.alive():
+            self.server.stop()
+
+
+def has_import():
+    """Whether this build can import."""
+    try:
+        return subprocess.run(
+            [BINARY, "import", "--help"], capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False

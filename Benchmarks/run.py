@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Measures the release binary against the bounds it must hold.
+
+    Benchmarks/run.py [--quick] [--only NAME] [--json FILE]
+
+Prints a Markdown table and, for a whole run, writes docs/benchmarks.md. Exits 1 when a figure
+misses its bound, 2 when a measure could not be taken.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from harness import generators, nginx, process  # noqa: E402
+from harness.figures import Figure, table  # noqa: E402
+from harness.server import BINARY, REPOSITORY  # noqa: E402
+from measures import ALL  # noqa: E402
+from measures.bench import Bench  # noqa: E402
+
+PAGE = os.path.join(REPOSITORY, "docs/benchmarks.md")
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="short loads, two rounds, 20,000 rows")
+    parser.add_argument("--only", metavar="NAME", help=f"one of {', '.join(m.NAME for m in ALL)}")
+    parser.add_argument("--json", metavar="FILE", help="also write every sample as JSON")
+    parser.add_argument("--rows", type=int, help="rows to load (100,000)")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds (5)")
+    parser.add_argument("--seconds", type=float, help="length of one load (6)")
+    parser.add_argument("--folder", help="where the data lies; a real disk, not a tmpfs")
+    chosen = parser.parse_args()
+    if chosen.only and chosen.only not in [measure.NAME for measure in ALL]:
+        parser.error(f"--only {chosen.only}: no such measure")
+    custom = chosen.rows or chosen.rounds or chosen.seconds
+    chosen.whole = not (chosen.quick or chosen.only or custom)
+    chosen.rows = chosen.rows or (20000 if chosen.quick else 100000)
+    chosen.rounds = chosen.rounds or (2 if chosen.quick else 5)
+    chosen.seconds = int(chosen.seconds or (2 if chosen.quick else 6))
+    return chosen
+
+
+def check_tools():
+    missing = [each for each in ("wrk", "nginx") if not shutil.which(each)]
+    if missing:
+        sys.exit(f"bench: install {' and '.join(missing)} (apt-get install {' '.join(missing)})")
+    if not os.access(BINARY, os.X_OK):
+        sys.exit(f"bench: {BINARY} is not there; build it with `make build`")
+
+
+def measure(bench, chosen):
+    """Runs the chosen measures; gives the figures and the names of those that failed to run."""
+    picked = [each for each in ALL if chosen.only in (None, each.NAME)]
+    failures = []
+
+    def attempt(each, step):
+        if each in failures or not hasattr(each, step):
+            return
+        try:
+            getattr(each, step)(bench)
+        except (RuntimeError, OSError, TimeoutError, subprocess.SubprocessError) as error:
+            bench.say(f"{each.NAME} could not be measured: {error}")
+            failures.append(each)
+            if not bench.server.alive():
+                bench.say(f"the server has ended: {bench.server.tail()}")
+                bench.server.start()
+
+    bench.prepare()
+    for number in range(bench.rounds):
+        if any(hasattr(each, "round") for each in picked):
+            bench.say(f"round {number + 1} of {bench.rounds}")
+        for each in picked:
+            bench.freshen()
+            attempt(each, "round")
+    for each in picked:
+        if hasattr(each, "once"):
+            bench.say(each.NAME)
+        attempt(each, "once")
+    figures = [figure for each in picked if each not in failures for figure in each.figures(bench)]
+    if generators.noise:
+        figures += [
+            Figure("machine", "cores taken by other processes during a load", "%",
+                   [100 * others for others, _ in generators.noise]),
+            Figure("machine", "cores taken by the machine's host", "%",
+                   [100 * stolen for _, stolen in generators.noise])]
+    return figures, [each.NAME for each in failures]
+
+
+def machine():
+    """One line about where this ran."""
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":", 1)[1].strip() for line in file
+                      if line.startswith("model name")), platform.machine())
+    with open("/proc/meminfo") as file:
+        memory = int(file.readline().split()[1]) / 1024 / 1024
+    return (f"{model}, {os.cpu_count()} cores, {memory:.0f} GB of memory, Linux "
+            f"{platform.release()}, nginx {nginx.version()}")
+
+
+def page(figures, bench, chosen, seconds):
+    """The Markdown page of a whole run."""
+    failed = [figure for figure in figures if figure.passed is False]
+    with open(os.path.join(REPOSITORY, "Benchmarks/page.md")) as file:
+        text = file.read()
+    return text.format(
+        machine=machine(), date=time.strftime("%Y-%m-%d", time.gmtime()), rows=f"{chosen.rows:,}",
+        rounds=chosen.rounds, seconds=chosen.seconds, minutes=f"{seconds / 60:.0f}",
+        loaded=bench.notes.get("loaded", ""), table=table(figures),
+        verdict=f"{sum(1 for each in figures if each.passed)} of "
+                f"{sum(1 for each in figures if each.passed is not None)} bounds hold"
+                + (": " + "; ".join(f"{each.area}, {each.name}" for each in failed)
+                   + " did not" if failed else ""))
+
+
+def main():
+    chosen = options()
+    check_tools()
+    process.raise_file_limit()
+    root = chosen.folder or os.path.join(REPOSITORY, ".build")
+    os.makedirs(root, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="bench-", dir=root)
+    bench = Bench(folder, chosen.rows, chosen.rounds, chosen.seconds)
+    began = time.monotonic()
+    try:
+        figures, broken = measure(bench, chosen)
+    finally:
+        bench.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    print(table(figures))
+    if chosen.json:
+        with open(chosen.json, "w") as file:
+            json.dump({"machine": machine(), "figures": [each.as_json() for each in figures],
+                       "unmeasured": broken}, file, indent=1)
+    if chosen.whole and not broken:
+        os.makedirs(os.path.dirname(PAGE), exist_ok=True)
+        with open(PAGE, "w") as file:
+            file.write(page(figures, bench, chosen, time.monotonic() - began))
+    if broken:
+        print(f"bench: not measured: {', '.join(broken)}", file=sys.stderr)
+        return 2
+    missed = [each for each in figures if each.passed is False]
+    print(f"bench: {len(missed)} bounds missed", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+# Two commands are promised on a fresh Debian 12 with a Swift 6.3 toolchain: `make run` and
+# `make test`. The others are for people who work on Roost; `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PORT ?= 8080
+EXAMPLE ?= bandstand
+DATA ?= .roost/$(EXAMPLE)
+
+# The toolchain: on the PATH, or where the archive of swift.org is usually unpacked.
+SWIFT_PATHS := $(addsuffix /usr/bin,/opt/swift /usr/local/swift $(HOME)/swift)
+export PATH := $(PATH):$(subst $(eval) ,:,$(wildcard $(SWIFT_PATHS)))
+
+SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
+FORMAT := --recursive --parallel --configuration .swift-format $(SWIFT_SOURCES)
+
+.PHONY: help run build test test-swift test-python bench soak fuzz format lint
+.PHONY: packages packages-test toolchain clean
+
+help: ## Lists these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
+
+run: build ## Builds the release binary and serves Examples/bandstand on PORT (8080)
+	@mkdir -p "$(DATA)"
+	@exec .build/release/roost dev "Examples/$(EXAMPLE)" --port "$(PORT)" --data "$(DATA)"
+
+# The Swift runtime is linked in, so the binary needs nothing of the toolchain.
+build: packages toolchain ## Builds the release binary, .build/release/roost
+	@swift build --configuration release --static-swift-stdlib --product roost >&2
+
+test: test-swift test-python ## Runs all tests (debug build)
+
+test-swift: packages-test toolchain
+	@mkdir -p .build/test-logs
+	@swift build --build-tests
+	@swift test --skip-build 2>&1 | tee .build/test-logs/swift.log
+
+test-python: packages-test toolchain
+	@mkdir -p .build/test-logs
+	@swift build --product roost
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
+	  | tee .build/test-logs/python.log
+
+bench: build packages-test ## Measures (see docs/benchmarks.md)
+	@python3 Benchmarks/run.py $(ARGS)
+
+soak: build packages-test ## Runs the long tests: kills, full disks, hours of load
+	@python3 Tests/Soak/run.py $(ARGS)
+
+fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" python3 Tests/EndToEnd/fuzz.py $(ARGS)
+
+format: toolchain ## Formats the Swift sources in place
+	@swift format --in-place $(FORMAT)
+
+lint: packages-test toolchain ## Checks format and the rules of the house
+	@swift format lint --strict $(FORMAT)
+	@Scripts/house-rules.sh
+
+packages: ## Installs the Debian packages that a build needs, if any are missing
+	@Scripts/packages.sh build
+
+packages-test: packages ## Installs what the tests need beyond that
+	@Scripts/packages.sh test
+
+toolchain:
+	@Scripts/toolchain.sh
+
+clean: ## Removes what was built; keeps the data in .roost
+	@rm -rf .build

@@ -1,0 +1,43 @@
+import Records
+
+/// The strong entity tag of a record as it was answered: its version, and the mask of the fields
+/// that its reader may see (0 for all of them).
+struct EntityTag {
+  let version: Int64
+
+  var text: String { "\"\(version)-0\"" }
+
+  /// Whether an `If-None-Match` names this tag; compared weakly, as RFC 9110 asks for it.
+  func matchesWeakly(_ condition: String) -> Bool {
+    let condition = condition.utf8
+    if condition.elementsEqual("*".utf8) { return true }
+    return EntityTag.list(String(condition)).contains {
+      ($0.hasPrefix("W/") ? String($0.dropFirst(2)) : $0) == text
+    }
+  }
+
+  /// What an `If-Match` expects; only the version counts.
+  ///
+  /// A weak or foreign tag expects a version that no record has, so that the change is refused with
+  /// 412.
+  static func expectation(_ condition: String?) -> Expectation {
+    guard let condition else { return .nothing }
+    let tags = list(condition)
+    if tags.contains("*") { return .any }
+    return .oneOf(Set(tags.map { version(of: $0) ?? -1 }))
+  }
+
+  private static func version(of tag: String) -> Int64? {
+    guard tag.hasPrefix("\""), tag.hasSuffix("\""), tag.utf8.count >= 3 else { return nil }
+    let inner = tag.dropFirst().dropLast()
+    return Int64(inner.prefix { $0 != "-" })
+  }
+
+  private static func list(_ text: String) -> [String] {
+    text.split(separator: ",").map { part in
+      String(
+        part.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }
+          .reversed())
+    }
+  }
+}

@@ -1,0 +1,118 @@
+package import Cryptography
+package import Records
+import RoostCore
+package import Transport
+
+/// The routes of records: `/v1/{collection}` and `/v1/{collection}/{id}`.
+package struct RecordRoutes: Sendable {
+  private let records: Records
+  private let authenticator: Authenticator
+  private let cursors: ListCursors
+  private let body: BodyPolicy
+
+  /// `bodyBytes` bounds the body of a write.
+  package init(
+    records: Records, authenticator: Authenticator, signer: CursorSigner, bodyBytes: Int
+  ) {
+    body = .buffered(limit: bodyBytes)
+    self.records = records
+    self.authenticator = authenticator
+    cursors = ListCursors(signer: signer)
+  }
+
+  /// Adds the routes to `router`.
+  package func add(to router: inout Router) {
+    router.add(.get, "/v1/{collection}") { try await list($0) }
+    router.add(.post, "/v1/{collection}", body: body) { try await create($0) }
+    router.add(.get, "/v1/{collection}/{id}") { try await read($0) }
+    router.add(.patch, "/v1/{collection}/{id}", body: body) { try await update($0) }
+    router.add(.delete, "/v1/{collection}/{id}") { try await delete($0) }
+  }
+
+  private func list(_ request: Request) async throws -> Response {
+    let collection = try collection(of: request)
+    let caller = try authenticator.caller(of: request)
+    let query = try ListParameters(collection: collection, cursors: cursors, caller: caller)
+      .query(of: request)
+    let page = try await records.list(collection, query, by: caller)
+    var json = JSONWriter(capacity: page.items.count + 200)
+    json.beginObject()
+    json.key("items")
+    json.raw(page.items)
+    json.key("next")
+    if let next = page.next {
+      json.string(cursors.encode(next, of: query.sort, in: collection, for: caller))
+    } else {
+      json.null()
+    }
+    if let count = page.count {
+      json.key("count")
+      json.int(count)
+    }
+    json.endObject()
+    return .json(json.bytes)
+  }
+
+  private func create(_ request: Request) async throws -> Response {
+    let collection = try collection(of: request)
+    let caller = try authenticator.caller(of: request)
+    let record = try await records.create(
+      collection, try JSONBody.read(request), by: .caller(caller))
+    var response = RecordRoutes.answer(record, status: 201)
+    response.headers.set("Location", "/v1/\(collection.name)/\(record.id)")
+    return response
+  }
+
+  private func read(_ request: Request) async throws -> Response {
+    let collection = try collection(of: request)
+    let caller = try authenticator.caller(of: request)
+    let record = try await records.read(collection, try id(of: request), by: caller)
+    let tag = EntityTag(version: record.version)
+    if let condition = request.header("if-none-match"), tag.matchesWeakly(condition) {
+      var response = Response(status: 304)
+      response.headers.set("ETag", tag.text)
+      return response
+    }
+    return RecordRoutes.answer(record, status: 200)
+  }
+
+  private func update(_ request: Request) async throws -> Response {
+    let collection = try collection(of: request)
+    let caller = try authenticator.caller(of: request)
+    let record = try await records.update(
+      collection, try id(of: request), try JSONBody.read(request),
+      expecting: EntityTag.expectation(request.header("if-match")), by: .caller(caller))
+    return RecordRoutes.answer(record, status: 200)
+  }
+
+  private func delete(_ request: Request) async throws -> Response {
+    let collection = try collection(of: request)
+    let caller = try authenticator.caller(of: request)
+    try await records.delete(
+      collection, try id(of: request),
+      expecting: EntityTag.expectation(request.header("if-match")), by: .caller(caller))
+    return Response(status: 204)
+  }
+
+  private static func answer(_ record: RenderedRecord, status: Int) -> Response {
+    var response = Response.json(record.json, status: status)
+    response.headers.add("ETag", EntityTag(version: record.version).text)
+    return response
+  }
+
+  private func collection(of request: Request) throws -> CompiledCollection {
+    let name = request.parameters.first ?? ""
+    guard let collection = records.catalogue.collection(named: name) else {
+      throw RoostError(
+        .notFound, "There is no collection \"\(name.prefix(60))\": see GET /schema.graphql.")
+    }
+    return collection
+  }
+
+  private func id(of request: Request) throws -> UUID {
+    guard request.parameters.count > 1, let id = UUID(request.parameters[1]) else {
+      throw RoostError(.notFound, "There is no such record: an id is a UUID.")
+    }
+    return id
+  }
+}

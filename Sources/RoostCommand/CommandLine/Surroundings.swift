@@ -1,0 +1,28 @@
+import Glibc
+import RoostCore
+import RoostServer
+
+/// What commands take from the process: its environment, and a log as the settings ask for it.
+enum Surroundings {
+  /// The variables whose names begin with `ROOST_`.
+  static var environment: [String: String] {
+    var variables: [String: String] = [:]
+    var entry = environ
+    while let pointer = entry.pointee {
+      let text = String(cString: pointer)
+      if text.hasPrefix("ROOST_"), let equals = text.firstIndex(of: "=") {
+        variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+      }
+      entry += 1
+    }
+    return variables
+  }
+
+  static func ambient(_ settings: Settings) -> Ambient {
+    let level = LogLevel(name: settings.text(SettingKeys.logLevel)) ?? .info
+    let format = Logger.Format(rawValue: settings.text(SettingKeys.logFormat)) ?? .json
+    return Ambient(logger: Logger(level: level, format: format))
+  }
+
+  static var isErrorTerminal: Bool { isatty(2) == 1 }
+}

@@ -1,0 +1,81 @@
+import Glibc
+import RoostCore
+import RoostServer
+import Schema
+
+/// `roost doctor`: says what is wrong or weak about an app folder, its data and this machine.
+struct DoctorCommand: Command {
+  let name = "doctor"
+  let summary = "check an app folder, its settings and its data"
+  let operands = "DIR"
+  let options = [
+    Option("--data", "DATA", "look at this data folder too"),
+    Option("--json", nil, "print the findings as JSON"),
+  ]
+  let discussion = """
+    Prints what the schema asks for that this version does not act on yet, and advice. Exits 0 where
+    the app can be served, 2 where its schema or settings cannot be used, 1 where its data cannot.
+    """
+
+  private struct Finding {
+    let place: String
+    let code: String
+    let message: String
+  }
+
+  func run(_ arguments: Arguments) async throws -> Int32 {
+    guard arguments.operands.count == 1 else {
+      throw Arguments.Failure(description: "name one app folder: roost doctor DIR")
+    }
+    let folder = AppFolder(arguments.operands[0])
+    let schema = try folder.schema()
+    let settings = try folder.settings(environment: Surroundings.environment, flags: [:])
+    let findings = schema.notices.map {
+      Finding(
+        place: "\(folder.schemaPath):\($0.location.line):\($0.location.column)", code: $0.code,
+        message: $0.message)
+    }
+    var facts: [(String, String)] = [
+      ("roost", Version.current),
+      ("collections", schema.collections.map(\.name).joined(separator: ", ")),
+    ]
+    if let data = arguments["--data"] { facts += try await look(at: data, schema, settings) }
+    if arguments.has("--json") {
+      Console.print(DoctorCommand.json(findings, facts))
+    } else {
+      for (name, value) in facts { Console.print("\(name): \(value)") }
+      for finding in findings { Console.print("\(finding.place): \(finding.message)") }
+      Console.print(
+        findings.isEmpty
+          ? "nothing to remark"
+          : "\(findings.count) remark\(findings.count == 1 ? "" : "s"); the app can be served")
+    }
+    return ExitStatus.success
+  }
+
+  /// Opens the data folder as a server would, which also tests the schema against it.
+  private func look(
+    at data: String, _ schema: SchemaModel, _ settings: Settings
+  ) async throws -> [(String, String)] {
+    guard FileBytes.exists(data + "/roost.sqlite") else {
+      return [("data", "\(data) holds no database yet; the first start makes it")]
+    }
+    let quiet = Ambient(logger: Logger(level: .error, format: .text))
+    let app = try await App.open(schema, data: data, settings: settings, ambient: quiet)
+    let sizes = try await app.integrity()
+    await app.close()
+    return [("data", data)] + sizes
+  }
+
+  private static func json(_ findings: [Finding], _ facts: [(String, String)]) -> String {
+    var object = JSONObject()
+    for (name, value) in facts { object[name] = .string(value) }
+    object["findings"] = .array(
+      findings.map {
+        [
+          "place": .string($0.place), "code": .string($0.code), "message": .string($0.message),
+        ]
+      })
+    return JSON.object(object).text
+  }
+}

@@ -1,0 +1,61 @@
+import RoostCore
+import RoostServer
+import Schema
+
+/// The life of a server that a command starts: open, load, serve until a signal, drain, close.
+struct ServerSession {
+  static let options = [
+    Option("--port", "P", "the port to listen on (8080); 0 takes a free one"),
+    Option("--host", "ADDRESS", "the address to listen on (127.0.0.1)"),
+    Option("--data", "DATA", "the folder of the database"),
+    Option("--log-level", "LEVEL", "debug, info, notice, warning or error"),
+    Option("--log-format", "FORMAT", "json or text"),
+  ]
+
+  let folder: AppFolder
+  let data: String
+  let settings: Settings
+  /// Loads `seeds/*.jsonl` before serving.
+  let loadsSeeds: Bool
+
+  /// The settings for a folder, with the flags of a command line over them.
+  static func settings(
+    _ folder: AppFolder, _ arguments: Arguments, defaults: [String: String] = [:]
+  ) throws -> Settings {
+    var flags: [String: String] = defaults
+    for key in SettingKeys.all {
+      if let flag = key.flag, let text = arguments[flag] { flags[key.name] = text }
+    }
+    return try folder.settings(environment: Surroundings.environment, flags: flags)
+  }
+
+  func run() async throws -> Int32 {
+    let schema = try folder.schema()
+    let ambient = Surroundings.ambient(settings)
+    if !schema.notices.isEmpty {
+      ambient.logger.notice(
+        "the schema has notices; roost doctor lists them",
+        [("count", .int(Int64(schema.notices.count)))])
+    }
+    let app = try await App.open(schema, data: data, settings: settings, ambient: ambient)
+    do {
+      let server = try WebServer(app)
+      let port = try server.start()
+      Console.print("roost: ready on http://\(ServerSession.shown(settings)):\(port)")
+      await Signals.waitForEnd()
+      ambient.logger.info("shutting down")
+      await server.drain()
+    } catch {
+      await app.close()
+      throw error
+    }
+    await app.close()
+    return ExitStatus.success
+  }
+
+  /// The address as a URL shows it.
+  private static func shown(_ settings: Settings) -> String {
+    let host = settings.text(SettingKeys.host)
+    return host.contains(":") ? "[\(host)]" : host
+  }
+}

@@ -1,0 +1,79 @@
+package import Accounts
+import Queries
+import REST
+package import Records
+package import RoostCore
+package import SQLiteDriver
+package import Schema
+
+/// One app with everything that it is made of: its schema, its database, its people, its records.
+///
+/// There are no globals: two apps can live in one process.
+package final class App: Sendable {
+  package let settings: Settings
+  package let database: SQLiteDatabase
+  package let accounts: Accounts
+  package let records: Records
+  package let ambient: Ambient
+  let followers: [FollowerRunner]
+
+  private init(
+    settings: Settings, database: SQLiteDatabase, accounts: Accounts, records: Records,
+    followers: [FollowerRunner], ambient: Ambient
+  ) {
+    self.settings = settings
+    self.database = database
+    self.accounts = accounts
+    self.records = records
+    self.followers = followers
+    self.ambient = ambient
+  }
+
+  /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
+  /// what reads the log.
+  ///
+  /// Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
+  package static func open(
+    _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
+  ) async throws -> App {
+    var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
+    let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
+    configuration.minimumFreeBytes = megabytes * 1_048_576
+    let recorder = ChangeRecorder()
+    let database = try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: recorder)
+    do {
+      try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
+      let accounts = Accounts(
+        database: database, ambient: ambient, configuration: accountsConfiguration(settings))
+      try await accounts.start()
+      let records = try await Records.open(
+        schema, on: database, ambient: ambient, people: accounts)
+      let followers = Followers.all(records).map {
+        FollowerRunner($0, records: records, logger: ambient.logger)
+      }
+      recorder.onCommit { for follower in followers { follower.wake() } }
+      for follower in followers { follower.start() }
+      return App(
+        settings: settings, database: database, accounts: accounts, records: records,
+        followers: followers, ambient: ambient)
+    } catch {
+      await database.close()
+      throw error
+    }
+  }
+
+  /// Stops the followers, finishes what is queued and closes the database.
+  package func close() async {
+    for follower in followers { await follower.stop() }
+    accounts.stop()
+    await database.close()
+  }
+
+  private static func accountsConfiguration(_ settings: Settings) -> AccountsConfiguration {
+    var configuration = AccountsConfiguration()
+    configuration.accessTokenSeconds =
+      Int64(settings.integer(SettingKeys.accessTokenMinutes)) * 60
+    if !settings.boolean(SettingKeys.authRateLimits) { configuration.liftRateLimits() }
+    return configuration
+  }
+}

@@ -1,0 +1,61 @@
+import Glibc
+package import Schema
+
+/// The folder of an app: `schema.graphql`, and optionally `roost.yaml` and `seeds/`.
+package struct AppFolder: Sendable {
+  /// Why a folder cannot be served; the message names file, line and column where there are such.
+  package struct Failure: Error, Sendable, CustomStringConvertible {
+    package let description: String
+  }
+
+  package let path: String
+
+  package init(_ path: String) {
+    self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+  }
+
+  package var schemaPath: String { path + "/schema.graphql" }
+  package var settingsPath: String { path + "/roost.yaml" }
+  package var seedsPath: String { path + "/seeds" }
+
+  /// The checked schema.
+  package func schema() throws(Failure) -> SchemaModel {
+    guard FileBytes.isFolder(path) else {
+      throw Failure(
+        description: "\(path): there is no such folder; make an app with: roost new \(path)")
+    }
+    let bytes: [UInt8]
+    do throws(FileBytes.Failure) {
+      bytes = try FileBytes.read(schemaPath, limit: 1_048_576)
+    } catch {
+      throw Failure(
+        description: "\(schemaPath): \(error.reason); an app folder holds a schema.graphql")
+    }
+    guard let source = String(validating: bytes, as: UTF8.self) else {
+      throw Failure(description: "\(schemaPath): the file is not valid UTF-8")
+    }
+    do throws(SchemaError) {
+      return try SchemaModel.load(source: source)
+    } catch {
+      let lines = error.faults.map {
+        "\(schemaPath):\($0.location.line):\($0.location.column): \($0.message)"
+      }
+      throw Failure(description: lines.joined(separator: "\n"))
+    }
+  }
+
+  /// The settings from `roost.yaml`, the environment and flags.
+  package func settings(
+    environment: [String: String], flags: [String: String]
+  ) throws -> Settings {
+    var file: (path: String, bytes: [UInt8])?
+    if FileBytes.exists(settingsPath) {
+      do throws(FileBytes.Failure) {
+        file = (settingsPath, try FileBytes.read(settingsPath, limit: 1_048_576))
+      } catch {
+        throw Failure(description: "\(settingsPath): \(error.reason)")
+      }
+    }
+    return try Settings(file: file, environment: environment, flags: flags)
+  }
+}

@@ -1,0 +1,9 @@
+import Accounts
+import Queries
+import Records
+
+/// The history of Roost's own tables, in one list: a step is added at its end and never changed.
+enum RoostMigrations {
+  static let all: [Migration] =
+    RecordsMigrations.all + [AccountTables.migration(4)]
+}

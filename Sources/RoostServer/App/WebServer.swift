@@ -1,0 +1,86 @@
+import Accounts
+import HTTPServer
+import REST
+import Records
+import RoostCore
+import SQLiteDriver
+import Schema
+import Synchronization
+import Transport
+
+/// An app behind its HTTP server.
+package final class WebServer: Sendable {
+  private let app: App
+  private let server: HTTPServer
+  private let isDraining: DrainFlag
+
+  /// Puts the routes of `app` together; it does not listen yet.
+  package init(_ app: App) throws {
+    self.app = app
+    let drain = DrainFlag()
+    isDraining = drain
+    let configuration = HTTPServerConfiguration(
+      host: app.settings.text(SettingKeys.host), port: app.settings.integer(SettingKeys.port),
+      loops: app.settings.integer(SettingKeys.loops), limits: app.settings.limits)
+    let statistics = StatisticsSource()
+    let router = try WebServer.router(app, drain, statistics)
+    let pipeline = Pipeline(
+      router: router, middleware: WebServer.middleware(app), logger: app.ambient.logger)
+    server = HTTPServer(
+      configuration: configuration, application: pipeline, ambient: app.ambient)
+    statistics.set(server)
+  }
+
+  /// Listens and serves; returns the port.
+  package func start() throws -> Int { try server.start() }
+
+  /// Answers what has arrived, closes the connections, and returns.
+  package func drain() async {
+    isDraining.set()
+    await server.drain()
+  }
+
+  /// The steps around every handler, outermost first.
+  private static func middleware(_ app: App) -> [any Middleware] {
+    var steps: [any Middleware] = []
+    if app.settings.boolean(SettingKeys.accessLog) {
+      steps.append(AccessLog(logger: app.ambient.logger, time: app.ambient.time))
+    }
+    return steps
+  }
+
+  /// Every route of the server.
+  private static func router(
+    _ app: App, _ drain: DrainFlag, _ statistics: StatisticsSource
+  ) throws -> Router {
+    var router = Router()
+    let authenticator = Authenticator(accounts: app.accounts)
+    ServiceRoutes(
+      schema: app.records.catalogue.model.source,
+      readiness: {
+        drain.isSet ? .unavailable("The server is shutting down.") : .ready
+      },
+      metrics: { ServerMetrics.all(app, statistics) }
+    ).add(to: &router)
+    AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
+    RecordRoutes(
+      records: app.records, authenticator: authenticator,
+      signer: try app.accounts.cursorSigner(), bodyBytes: app.settings.limits.bodyBytes
+    ).add(to: &router)
+    return router
+  }
+}
+
+/// Whether the shutdown has begun.
+final class DrainFlag: Sendable {
+  private let flag = Atomic<Bool>(false)
+  var isSet: Bool { flag.load(ordering: .acquiring) }
+  func set() { flag.store(true, ordering: .releasing) }
+}
+
+/// The server's figures for a route that is made before the server.
+final class StatisticsSource: Sendable {
+  private let server = Mutex<HTTPServer?>(nil)
+  func set(_ server: HTTPServer) { self.server.withLock { $0 = server } }
+  var statistics: HTTPServerStatistics? { server.withLock { $0 }?.statistics }
+}

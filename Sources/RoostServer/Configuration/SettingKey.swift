@@ -1,0 +1,99 @@
+/// One setting: declared once, and from it come the file's key, the environment's name, the flag, the
+/// check and the help.
+package struct SettingKey: Sendable {
+  package enum Kind: Sendable {
+    case text
+    case choice([String])
+    case integer(ClosedRange<Int>)
+    case boolean
+  }
+
+  /// The key in `roost.yaml`, such as `server.port`.
+  package let name: String
+  package let kind: Kind
+  package let defaultText: String
+  package let help: String
+  /// The option of the command line, such as `--port`, or nil.
+  package let flag: String?
+
+  /// The name in the environment, such as `ROOST_SERVER_PORT`.
+  package var environment: String {
+    var text = "ROOST_"
+    for character in name {
+      if character == "." {
+        text += "_"
+      } else {
+        if character.isUppercase { text += "_" }
+        text += character.uppercased()
+      }
+    }
+    return text
+  }
+
+  /// What the setting takes, in words.
+  package var expected: String {
+    switch kind {
+    case .text: "a text"
+    case .choice(let choices): "one of " + choices.joined(separator: ", ")
+    case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .boolean: "true or false"
+    }
+  }
+
+  /// Whether `text` is a value of the setting.
+  package func accepts(_ text: String) -> Bool {
+    switch kind {
+    case .text: true
+    case .choice(let choices): choices.contains(text)
+    case .integer(let range): Int(text).map { range.contains($0) } ?? false
+    case .boolean: text == "true" || text == "false"
+    }
+  }
+}
+
+/// Every setting of a server.
+///
+/// Adding one is one line here, and its use.
+package enum SettingKeys {
+  package static let host = SettingKey(
+    name: "server.host", kind: .text, defaultText: "127.0.0.1",
+    help: "the address to listen on", flag: "--host")
+  package static let port = SettingKey(
+    name: "server.port", kind: .integer(0...65535), defaultText: "8080",
+    help: "the port to listen on; 0 takes a free one", flag: "--port")
+  package static let loops = SettingKey(
+    name: "server.loops", kind: .integer(0...256), defaultText: "0",
+    help: "event loops; 0 is one for each processor", flag: nil)
+  package static let accessLog = SettingKey(
+    name: "server.accessLog", kind: .boolean, defaultText: "false",
+    help: "log each request", flag: nil)
+  package static let drainSeconds = SettingKey(
+    name: "server.drainSeconds", kind: .integer(0...3600), defaultText: "10",
+    help: "how long a shutdown waits for requests in progress", flag: nil)
+  package static let connections = SettingKey(
+    name: "server.connections", kind: .integer(1...1_000_000), defaultText: "100000",
+    help: "connections open at once", flag: nil)
+  package static let bodyBytes = SettingKey(
+    name: "server.bodyBytes", kind: .integer(1024...67_108_864), defaultText: "1048576",
+    help: "bytes of a request's body", flag: nil)
+  package static let logLevel = SettingKey(
+    name: "log.level", kind: .choice(["debug", "info", "notice", "warning", "error"]),
+    defaultText: "info", help: "the least level that is logged", flag: "--log-level")
+  package static let logFormat = SettingKey(
+    name: "log.format", kind: .choice(["json", "text"]), defaultText: "json",
+    help: "how log lines are written", flag: "--log-format")
+  package static let minimumFreeMegabytes = SettingKey(
+    name: "database.minimumFreeMegabytes", kind: .integer(0...1_000_000), defaultText: "256",
+    help: "free space below which writes are refused with 507", flag: nil)
+  package static let authRateLimits = SettingKey(
+    name: "auth.rateLimits", kind: .boolean, defaultText: "true",
+    help: "limit how often accounts are made and passwords are tried", flag: nil)
+  package static let accessTokenMinutes = SettingKey(
+    name: "auth.accessTokenMinutes", kind: .integer(1...1440), defaultText: "10",
+    help: "how long an access token is good", flag: nil)
+
+  package static let all = [
+    host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
+    minimumFreeMegabytes, authRateLimits, accessTokenMinutes,
+  ]
+}

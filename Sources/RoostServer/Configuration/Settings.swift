@@ -1,0 +1,115 @@
+package import RoostCore
+import Schema
+
+/// The settings of a server: flags over the environment over `roost.yaml` over defaults.
+package struct Settings: Sendable {
+  /// Why the settings cannot be used: file, line and column where there are such, and what to do.
+  package struct Failure: Error, Sendable, CustomStringConvertible {
+    package let description: String
+  }
+
+  private let values: [String: String]
+
+  /// Reads and checks all settings.
+  ///
+  /// - Parameters:
+  ///   - file: the bytes of `roost.yaml` and its path for messages, or nil where there is none.
+  ///   - environment: the environment's variables.
+  ///   - flags: values given on the command line, by the setting's name.
+  /// - Throws: `Failure` with the file, line and column, or the name of the variable or flag.
+  package init(
+    file: (path: String, bytes: [UInt8])?, environment: [String: String],
+    flags: [String: String]
+  ) throws(Failure) {
+    var values: [String: String] = [:]
+    for key in SettingKeys.all { values[key.name] = key.defaultText }
+    if let file {
+      for (name, text) in try Settings.read(file.path, file.bytes) { values[name] = text }
+    }
+    for key in SettingKeys.all {
+      guard let text = environment[key.environment] else { continue }
+      guard key.accepts(text) else {
+        throw Failure(
+          description: "\(key.environment)=\(text): \(key.name) takes \(key.expected)")
+      }
+      values[key.name] = text
+    }
+    for key in SettingKeys.all {
+      guard let text = flags[key.name] else { continue }
+      guard key.accepts(text) else {
+        throw Failure(description: "\(key.flag ?? key.name) \(text): takes \(key.expected)")
+      }
+      values[key.name] = text
+    }
+    self.values = values
+  }
+
+  package func text(_ key: SettingKey) -> String { values[key.name] ?? key.defaultText }
+  /// The number of an integer setting; its text was checked when it was read.
+  package func integer(_ key: SettingKey) -> Int { Int(text(key)) ?? 0 }
+  package func boolean(_ key: SettingKey) -> Bool { text(key) == "true" }
+
+  /// The bounds of the server, from the settings.
+  package var limits: Limits {
+    var limits = Limits()
+    limits.drainSeconds = integer(SettingKeys.drainSeconds)
+    limits.connections = integer(SettingKeys.connections)
+    limits.bodyBytes = integer(SettingKeys.bodyBytes)
+    return limits
+  }
+
+  /// The settings of a file, by name, each checked.
+  private static func read(
+    _ path: String, _ bytes: [UInt8]
+  ) throws(Failure) -> [(String, String)] {
+    let document: YAMLNode?
+    do throws(YAMLError) {
+      document = try YAMLNode.parse(bytes)
+    } catch {
+      throw Failure(
+        description: "\(path):\(error.place.line):\(error.place.column): \(error.message)")
+    }
+    guard let document else { return [] }
+    guard case .mapping(let groups, _) = document else {
+      throw failure(path, document.place, "expected groups of settings, such as \"server:\"")
+    }
+    var values: [(String, String)] = []
+    for group in groups {
+      let known = Set(SettingKeys.all.map { String($0.name.prefix { $0 != "." }) }).sorted()
+      guard known.contains(group.key) else {
+        throw failure(path, group.keyPlace, unknown(group.key, known))
+      }
+      guard case .mapping(let members, _) = group.value else {
+        throw failure(path, group.value.place, "\(group.key) holds settings, one a line")
+      }
+      for member in members {
+        values.append(try value(path, group.key, member))
+      }
+    }
+    return values
+  }
+
+  private static func value(
+    _ path: String, _ group: String, _ member: YAMLMember
+  ) throws(Failure) -> (String, String) {
+    let name = group + "." + member.key
+    guard let key = SettingKeys.all.first(where: { $0.name == name }) else {
+      let known = SettingKeys.all.filter { $0.name.hasPrefix(group + ".") }
+        .map { String($0.name.dropFirst(group.count + 1)) }
+      throw failure(path, member.keyPlace, unknown(member.key, known))
+    }
+    guard case .scalar(let scalar) = member.value, key.accepts(scalar.text) else {
+      throw failure(path, member.value.place, "\(name) takes \(key.expected)")
+    }
+    return (name, scalar.text)
+  }
+
+  private static func unknown(_ key: String, _ known: [String]) -> String {
+    let hint = Schema.nearest(key, among: known).map { "; did you mean \($0)?" } ?? ""
+    return "unknown setting \"\(key.prefix(60))\"\(hint)"
+  }
+
+  private static func failure(_ path: String, _ place: SourcePlace, _ message: String) -> Failure {
+    Failure(description: "\(path):\(place.line):\(place.column): \(message)")
+  }
+}

@@ -1,0 +1,162 @@
+"""The real binary as a process: started, waited for, stopped."""
+
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPOSITORY = os.path.dirname(os.path.dirname(HERE))
+BINARY = os.path.abspath(
+    os.environ.get("ROOST_BINARY", os.path.join(REPOSITORY, ".build/debug/roost")))
+EXAMPLES = os.path.join(REPOSITORY, "Examples")
+APPS = os.path.join(HERE, "apps")
+
+# Everybody here signs in from one address; test_sessions.py turns the limits on for itself.
+ENVIRONMENT = {"ROOST_AUTH_RATE_LIMITS": "off", "SWIFT_BACKTRACE": "enable=no"}
+
+# Generous, because a debug build may share two cores with a compiler.
+READY_SECONDS = 60
+STOP_SECONDS = 30
+
+
+def free_port():
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def roost(*arguments, seconds=60, environment=None, folder=None):
+    """Runs a command of roost that ends by itself; gives the finished process, with texts."""
+    return subprocess.run(
+        [BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=seconds, env={**os.environ, **ENVIRONMENT, **(environment or {})}, cwd=folder)
+
+
+class Folder:
+    """A temporary folder with files, removed at the end."""
+
+    def __init__(self, files=None, copy=None):
+        self.path = tempfile.mkdtemp(prefix="roost-test-")
+        if copy:
+            shutil.copytree(copy, self.path, dirs_exist_ok=True)
+        for name, text in (files or {}).items():
+            self.write(name, text)
+
+    def write(self, name, text):
+        path = os.path.join(self.path, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        mode = "wb" if isinstance(text, bytes) else "w"
+        with open(path, mode, **({} if mode == "wb" else {"encoding": "utf-8"})) as file:
+            file.write(text)
+        return path
+
+    def read(self, name):
+        with open(os.path.join(self.path, name), encoding="utf-8") as file:
+            return file.read()
+
+    def join(self, name):
+        return os.path.join(self.path, name)
+
+    def remove(self):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Server:
+    """`roost dev` (or `serve`) of one app folder on a free port."""
+
+    def __init__(self, app, data=None, arguments=(), environment=None, command="dev"):
+        self.app = app
+        self.own = None if data else Folder()
+        self.data = data or self.own.join("data")
+        self.arguments = list(arguments)
+        self.environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
+        self.command = command
+        self.port = None
+        self.process = None
+        self.log = tempfile.TemporaryFile(prefix="roost-log-")
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        """Starts and waits for the exact ready line, the only thing on standard output."""
+        for attempt in range(3):
+            self.port = free_port()
+            self._launch()
+            line = self._first_line()
+            if line == f"roost: ready on {self.address}\n":
+                return self
+            self.kill()
+            # Somebody else may have taken the port between the look and the start.
+            if line == "" and "in use" in self.messages() and attempt < 2:
+                continue
+            break
+        raise AssertionError(f"not ready: {line!r}\n{self.messages()}")
+
+    def _launch(self):
+        self.process = subprocess.Popen(
+            [BINARY, self.command, self.app, "--port", str(self.port), "--data", self.data,
+             *self.arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
+            env=self.environment)
+
+    def _first_line(self):
+        deadline = time.monotonic() + READY_SECONDS
+        line = b""
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                break
+            piece = os.read(self.process.stdout.fileno(), 4096)
+            if not piece:
+                break
+            line += piece
+        return line.decode()
+
+    def messages(self):
+        """What the server wrote on standard error so far."""
+        self.log.seek(0)
+        return self.log.read().decode("utf-8", "replace")
+
+    def stop(self):
+        """Ends it by SIGTERM; fails unless it drains, exits 0 and said nothing more."""
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            rest, _ = self.process.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"SIGTERM did not end it in {STOP_SECONDS} s\n{self.messages()}")
+        code, self.process = self.process.returncode, None
+        self._forget()
+        if code != 0 or rest:
+            raise AssertionError(f"exit {code} after SIGTERM, more output: {rest!r}")
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+        self._forget()
+
+    def _forget(self):
+        if self.own:
+            shutil.rmtree(self.own.path, ignore_errors=True)
+
+    def restart(self, app=None):
+        """Stops it and starts it again on the same data, with another app folder if one is given."""
+        own, self.own = self.own, None
+        try:
+            self.stop()
+        finally:
+            self.own = own
+        self.app = app or self.app
+        return self.start()

@@ -1,0 +1,49 @@
+/// Which room may import which: the architecture as a table.
+///
+/// A room may also import what the rooms in its row may import, the C libraries excepted: each of
+/// those has one importer. `ARCHITECTURE.md` shows the same rows in words.
+enum Plan {
+  static let mayImport: [String: Set<String>] = [
+    "CSQLite": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CRE2": [], "CLinux": [],
+    "RoostCore": [],
+    "Cryptography": ["RoostCore", "COpenSSL", "CArgon2"],
+    "Queries": ["RoostCore"],
+    "SQLiteDriver": ["Queries", "CSQLite"],
+    "Wire": ["RoostCore"],
+    "Transport": ["RoostCore"],
+    "HTTPServer": ["Transport", "Wire", "CLinux"],
+    "Schema": ["RoostCore", "CRE2"],
+    "Rules": ["Schema", "Queries"],
+    "Records": ["Rules"],
+    "Accounts": ["Records", "Cryptography"],
+    "REST": ["Records", "Accounts", "Transport"],
+    "RoostServer": ["REST", "SQLiteDriver", "HTTPServer", "CYAML"],
+    "RoostCommand": ["RoostServer"],
+  ]
+
+  /// Modules of the toolchain that sources may import.
+  static let systemModules: Set<String> = ["Glibc", "Synchronization"]
+  /// Modules of the toolchain that only tests may import.
+  static let testModules: Set<String> = [
+    "Testing", "Foundation", "FoundationNetworking", "Dispatch",
+  ]
+
+  /// Everything that a room may import: its row, and what the rooms of its row may, without their C
+  /// libraries.
+  static func closure(of room: String, in table: [String: Set<String>] = mayImport) -> Set<String> {
+    var result: Set<String> = []
+    var open = Array(table[room, default: []])
+    let direct = Set(open)
+    while let next = open.popLast() {
+      let isForeign = isLibrary(next) && !direct.contains(next)
+      if isForeign || !result.insert(next).inserted { continue }
+      open += table[next, default: []]
+    }
+    return result
+  }
+
+  /// Whether a target is a system library or a shim, by its name: a C and another capital.
+  static func isLibrary(_ target: String) -> Bool {
+    target.prefixMatch(of: #/C[A-Z]/#) != nil
+  }
+}

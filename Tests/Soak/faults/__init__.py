@@ -1,0 +1,9 @@
+"""The faults that are put to the server: one file each, listed in ALL.
+
+A fault has `NAME`, `PROMISE`, `TEST` (what is done, with the number of tries) and
+`run(folder, tries)`, which gives a Result. `TRIES` is (whole, short).
+"""
+
+from . import drain, full_disk, kills, power, sync_failure
+
+ALL = [kills, power, sync_failure, full_disk, drain]

@@ -1,0 +1,105 @@
+"""The disk runs full under writers: 507, reads go on, and all is well when space comes back."""
+
+import os
+import time
+
+from harness.server import Server
+
+from .inspection import check
+from .result import Result
+from .volume import Volume
+from .writers import Crew
+
+NAME = "full"
+PROMISE = "a full disk is safe"
+TEST = "a small ext4 filled at {tries} points under 4 writers: writes answer 507 and nothing " \
+       "else, reads work, writes work again when space is freed, nothing is lost"
+TRIES = (50, 3)
+SIZE = 768 << 20
+PATIENCE = 15
+
+
+def run(folder, tries):
+    result = Result()
+    result.counts.update({"fillings": 0, "refused with 507": 0, "acknowledged": 0, "lost": 0,
+                          "doubled": 0})
+    os.makedirs(folder, exist_ok=True)
+    with Volume(folder, SIZE) as volume:
+        data, crew = os.path.join(volume.path, "data"), Crew(4)
+        server = Server(data, log=os.path.join(folder, "server.log"))
+        server.start()
+        crew.settle(server)
+        for leave in _points(tries):
+            _fill(volume, server, crew, leave, result)
+            result.add("fillings")
+            if not server.alive() or not result.passed:
+                break
+        code = server.stop() if server.alive() else server.process.returncode
+        if code != 0:
+            result.violate(f"the server ended with {code}: {server.tail()}")
+        check(data, folder, crew, result, "after all fillings")
+        result.add("acknowledged", crew.acknowledged())
+    return result
+
+
+def _points(tries):
+    """Bytes left free: none at all, a few pages, and more."""
+    if tries <= 3:
+        return [0, 64 << 10, 32 << 20][:tries]
+    return [0 if index % 5 == 0 else (index * index) << 14 for index in range(tries)]
+
+
+def _fill(volume, server, crew, leave, result):
+    when = f"{leave:,} bytes left"
+    crew.start(server, patient=True)
+    if not crew.wait_for(20):
+        result.violate(f"{when}: no writes before the disk was full: {crew.refusals()[:1]}")
+        crew.stop()
+        return
+    volume.fill(leave)
+    deadline = time.monotonic() + PATIENCE
+    while not crew.refusals() and time.monotonic() < deadline and server.alive():
+        time.sleep(0.02)
+    time.sleep(0.2)
+    if not server.alive():
+        result.violate(f"{when}: the server ended: {server.tail()}")
+    elif not crew.refusals():
+        result.violate(f"{when}: writes went on for {PATIENCE} s")
+    else:
+        _reads(server, crew, when, result)
+    volume.relieve()
+    if server.alive():
+        _recovery(crew, when, result)
+    crew.stop()
+    for status, body in crew.refusals():
+        if status == 507:
+            result.add("refused with 507")
+        else:
+            result.violate(f"{when}: a write was answered {status}: {body}")
+            break
+
+
+def _reads(server, crew, when, result):
+    """Health, one record of each writer, and a list, while the disk is full."""
+    connection = server.connection()
+    paths = [("/health/live", None), ("/v1/performances?limit=20", crew.accounts[0].token)]
+    for writer in crew.writers:
+        row = next((row for row in list(writer.rows) if row.created), None)
+        if row:
+            paths.append((f"/v1/performances/{row.id}", writer.account.token))
+    for path, token in paths:
+        answer = connection.request("GET", path, token=token)
+        if answer.status != 200:
+            result.violate(f"{when}: GET {path} answered {answer.status}")
+    connection.close()
+
+
+def _recovery(crew, when, result):
+    """Every writer gets a write through again."""
+    before = [writer.acknowledged for writer in crew.writers]
+    deadline = time.monotonic() + PATIENCE
+    while any(writer.acknowledged <= count for writer, count in zip(crew.writers, before)):
+        if time.monotonic() > deadline:
+            result.violate(f"{when}: writes did not come back within {PATIENCE} s of space")
+            return
+        time.sleep(0.02)

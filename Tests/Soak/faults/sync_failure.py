@@ -1,0 +1,116 @@
+"""One fdatasync fails with EIO: the server must stop there and acknowledge nothing after it.
+
+SQLite itself goes on committing after a failed fdatasync, and Linux forgets the error. So the
+Nth one of the writer's thread is made to fail, and after the server has ended the file system is
+cut off without a flush: what was acknowledged in vain is then gone for good, and is missed.
+"""
+
+import os
+import re
+import shutil
+import time
+
+from harness.server import Server
+
+from .inspection import check
+from .result import Result, Unavailable
+from .volume import Volume
+from .writers import Crew
+
+NAME = "sync"
+PROMISE = "a failed fsync is fatal: nothing is acknowledged on it"
+TEST = "EIO at the Nth fdatasync, {tries} values of N, under 8 writers (strace), then the file " \
+       "system is cut off unflushed; exit code, last acknowledgement and database are checked"
+TRIES = (100, 3)
+SIZE = 1 << 30
+PATIENCE = 10
+
+
+def run(folder, tries):
+    if shutil.which("strace") is None:
+        raise Unavailable("needs strace")
+    result = Result()
+    result.counts.update(failures=0, acknowledged=0, lost=0, doubled=0)
+    os.makedirs(folder, exist_ok=True)
+    log = os.path.join(folder, "server.log")
+    with Volume(folder, SIZE) as volume:
+        data, crew = os.path.join(volume.path, "data"), Crew()
+        with Server(data, log=log) as server:
+            crew.settle(server)
+        for number in _moments(tries):
+            if not _fail(folder, volume, data, crew, number, log, result):
+                break
+        result.add("acknowledged", crew.acknowledged())
+    return result
+
+
+def _moments(tries):
+    """Which fdatasync fails: every one when all are tried, else some early and some late."""
+    if tries >= 20:
+        return range(1, tries + 1)
+    return [3, 17, 60, 200][:tries]
+
+
+def _fail(folder, volume, data, crew, number, log, result):
+    trace = os.path.join(folder, "trace")
+    wrapper = ["strace", "-f", "-qq", "-ttt", "-o", trace, "-e", "trace=fdatasync,fsync",
+               "-e", f"inject=fdatasync:error=EIO:when={number}", "-e", "signal=none"]
+    when = f"EIO at fdatasync {number}"
+    server = Server(data, log=log, wrapper=wrapper)
+    try:
+        server.start()
+    except RuntimeError as error:  # it may fail while it starts, then it must not serve
+        started = False
+        code = server.process.returncode
+        if code == 0:
+            result.violate(f"{when}: ended with 0 before it was ready ({error})")
+    else:
+        started = True
+        crew.start(server)
+        code = _wait_for_end(server)
+    if code is None:
+        hit = _injected_at(trace) is not None
+        result.violate(f"{when}: the server went on serving" if hit
+                       else f"{when}: no such fdatasync came within {PATIENCE} s")
+        server.kill()
+        crew.stop()
+        return False
+    if started:
+        crew.join()
+        _acknowledgements(crew, trace, when, result)
+    if code == 0:
+        result.violate(f"{when}: the server ended with 0")
+    volume.lose_power()
+    volume.remount()
+    check(data, folder, crew, result, when)
+    result.add("failures")
+    with Server(data, log=log) as server:
+        crew.resolve(server)
+    return result.passed
+
+
+def _wait_for_end(server):
+    deadline = time.monotonic() + PATIENCE
+    while server.alive():
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.02)
+    return server.wait(10)
+
+
+def _injected_at(trace):
+    """When the failure was injected, in seconds of the wall clock."""
+    with open(trace) as file:
+        found = re.search(r"(\d+\.\d+) .*EIO.*INJECTED", file.read())
+    return float(found[1]) if found else None
+
+
+def _acknowledgements(crew, trace, when, result):
+    """Nothing may be acknowledged later than what was on its way when the failure came."""
+    at = _injected_at(trace)
+    last = max(writer.last_acknowledged_at for writer in crew.writers)
+    if at is not None and last > at + 0.1:
+        result.violate(f"{when}: a write was acknowledged {last - at:.3f} s after the failure")
+    for status, body in crew.refusals()[:1]:
+        if status not in (500, 503):
+            result.violate(f"{when}: a write was answered {status}: {body}")

@@ -1,0 +1,201 @@
+"""Writers that know exactly what they were promised.
+
+Each writer owns its rows and sends one request after the other, so of every row it knows what was
+acknowledged, and what was sent without an answer. A row's `audienceSize` counts its patches.
+"""
+
+import random
+import threading
+import time
+import uuid
+
+from harness.accounts import Accounts
+from harness.connection import Connection, Disconnected, encode
+from harness.dataset import venue_id
+
+ACCOUNTS = 4
+
+
+class Row:
+    """What is known of one row: the value acknowledged last and the value sent last."""
+
+    __slots__ = ("id", "marker", "key", "created", "acknowledged", "sent", "version")
+
+    def __init__(self, identifier, marker, key):
+        self.id, self.marker, self.key = identifier, marker, key
+        self.created = False
+        self.acknowledged = self.sent = self.version = 0
+
+
+class Writer(threading.Thread):
+    """One connection that creates and patches until it is stopped or cut off."""
+
+    def __init__(self, port, account, name, patience=30):
+        super().__init__(daemon=True)
+        self.account, self.label = account, name
+        self.connect(port, patience)
+        self.rows = []
+        self.unknown = None  # the operation that got no answer
+        self.refusals = []  # (status, body) of answers that were not 2xx
+        self.acknowledged = 0
+        self.last_acknowledged_at = 0.0  # wall clock, to compare with a trace
+        self.sent_at = 0.0  # of the operation without an answer, monotonic
+        self.patient = False  # goes on after a refusal
+        self.stopping = threading.Event()
+        self.chance = random.Random(name)
+
+    def connect(self, port, patience=30):
+        self.connection = Connection(port, patience)
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                before = len(self.refusals)
+                self.step()
+                if len(self.refusals) > before:
+                    if not self.patient:
+                        return
+                    time.sleep(0.02)
+        except Disconnected:
+            pass
+        finally:
+            self.connection.close()
+
+    def step(self):
+        """One operation: a create by id, a create by idempotency key, or a patch of an own row."""
+        choice = self.chance.random()
+        live = [self.rows[-1], self.chance.choice(self.rows)] if self.rows else []
+        live = [row for row in live if row.created]
+        if choice < 0.4 and live:
+            row = self.chance.choice(live)
+            row.sent += 1
+            self.perform(("patch", row))
+            return
+        marker = f"{self.label}-{len(self.rows)}"
+        by_key = choice > 0.75
+        identifier = None if by_key else fresh_id(self.chance)
+        row = Row(identifier, marker, uuid.uuid4().hex if by_key else None)
+        self.rows.append(row)
+        self.perform(("create", row))
+
+    def perform(self, operation, again=False):
+        """Sends an operation and books its answer; raises Disconnected when there is none."""
+        kind, row = operation
+        self.unknown = operation
+        token = self.account.token
+        if kind == "patch":
+            request = encode(
+                "PATCH", f"/v1/performances/{row.id}", {"audienceSize": row.sent}, token)
+        else:
+            body = {"date": "2021-05-01T20:00:00.000Z", "venue": venue_id(0),
+                    "duration": "PT90M", "audienceSize": 0, "notes": row.marker}
+            if row.id:
+                body["id"] = row.id
+            headers = {"Idempotency-Key": row.key} if row.key else None
+            request = encode("POST", "/v1/performances", body, token, headers)
+        self.sent_at = float("inf")
+        self.connection.send(request)
+        self.sent_at = time.monotonic()
+        answer = self.connection.receive()
+        self.unknown = None
+        if answer.ok:
+            record = answer.json()
+            if kind == "create":
+                row.id, row.created = record["id"], True
+            row.acknowledged = max(row.acknowledged, row.sent)
+            row.version = record["version"]
+            self.acknowledged += 1
+            self.last_acknowledged_at = time.time()
+        elif again and answer.status == 409 and kind == "create" and not row.key:
+            row.created = True  # the create without an answer had been carried out
+        else:
+            if kind == "create":
+                self.rows.remove(row)
+            self.refusals.append((answer.status, answer.body[:300].decode(errors="replace")))
+
+    def resolve(self):
+        """Sends the operation without an answer once more, as an honest client does."""
+        if self.unknown is not None:
+            self.perform(self.unknown, again=True)
+
+
+def fresh_id(chance):
+    """A UUID of version 7."""
+    value = int(time.time() * 1000) << 80 | 0x7 << 76 | chance.getrandbits(12) << 64
+    value |= 0b10 << 62 | chance.getrandbits(62)
+    return str(uuid.UUID(int=value))
+
+
+class Crew:
+    """A group of writers over one server, and the accounts they write for."""
+
+    def __init__(self, size=8):
+        self.size = size
+        self.accounts = Accounts(ACCOUNTS)
+        self.writers = []
+        self.past = []
+        self.round = 0
+
+    def settle(self, server):
+        """Registers the accounts and makes the venue."""
+        connection = server.connection()
+        self.accounts.register(connection)
+        answer = connection.request("POST", "/v1/venues", {"id": venue_id(0), "name": "Hall"},
+                                    self.accounts[0].token)
+        if answer.status != 201:
+            raise RuntimeError(f"the venue: {answer.status} {answer.body[:300]!r}")
+        connection.close()
+
+    def start(self, server, patient=False):
+        """Puts fresh writers to work."""
+        connection = server.connection()
+        self.accounts.freshen(connection)
+        connection.close()
+        self.round += 1
+        self.past += self.writers
+        self.writers = [Writer(server.port, self.accounts[number], f"w{self.round}.{number}")
+                        for number in range(self.size)]
+        for writer in self.writers:
+            writer.patient = patient
+            writer.start()
+
+    def stop(self):
+        """Lets each writer finish its request."""
+        for writer in self.writers:
+            writer.stopping.set()
+        self.join()
+
+    def join(self):
+        for writer in self.writers:
+            writer.join(60)
+            if writer.is_alive():
+                raise RuntimeError("a writer still waits for its answer after a minute")
+
+    def resolve(self, server):
+        """After a restart: what got no answer is sent again."""
+        unknown = 0
+        for writer in self.writers:
+            if writer.unknown is not None:
+                unknown += 1
+                writer.connect(server.port)
+                writer.resolve()
+                writer.connection.close()
+        return unknown
+
+    def wait_for(self, count, seconds=20):
+        """Waits until `count` writes of this round are acknowledged."""
+        deadline = time.monotonic() + seconds
+        while sum(writer.acknowledged for writer in self.writers) < count:
+            if time.monotonic() > deadline or not any(w.is_alive() for w in self.writers):
+                return False
+            time.sleep(0.005)
+        return True
+
+    def refusals(self):
+        return [refusal for writer in self.writers for refusal in writer.refusals]
+
+    def rows(self):
+        return [row for writer in self.past + self.writers for row in writer.rows]
+
+    def acknowledged(self):
+        return sum(writer.acknowledged for writer in self.past + self.writers)

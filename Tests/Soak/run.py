@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Puts faults to the release binary and checks that its promises hold.
+
+    Tests/Soak/run.py [--short] [--only NAME] [--tries N] [--json FILE]
+
+Black box: kills, power losses, failed fsyncs, a full disk and SIGTERM under load, against
+`.build/release/roost`. `--short` takes under a minute. A whole run writes docs/reliability.md.
+Exits 1 when a promise is broken. A test this machine cannot run (no root, no strace) is skipped
+and named; with --strict that fails too.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../../Benchmarks")]
+
+from faults import ALL  # noqa: E402
+from faults.result import Unavailable  # noqa: E402
+from harness.server import BINARY, REPOSITORY  # noqa: E402
+
+PAGE = os.path.join(REPOSITORY, "docs/reliability.md")
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--short", action="store_true", help="few tries, under a minute")
+    parser.add_argument("--only", choices=[fault.NAME for fault in ALL])
+    parser.add_argument("--tries", type=int, help="tries of each test")
+    parser.add_argument("--json", metavar="FILE", help="also write the counts as JSON")
+    parser.add_argument("--strict", action="store_true", help="a skipped test fails")
+    parser.add_argument("--keep", action="store_true", help="keep the data for a look")
+    return parser.parse_args()
+
+
+def attempt(fault, folder, tries):
+    """One test: (state, figures, violations)."""
+    try:
+        result = fault.run(os.path.join(folder, fault.NAME), tries)
+    except Unavailable as reason:
+        return "skipped", str(reason), []
+    except (RuntimeError, TimeoutError, OSError) as error:
+        return "failed", "", [f"{type(error).__name__}: {error}"]
+    return "passed" if result.passed else "failed", result.summary(), result.violations
+
+
+def page(rows):
+    """docs/reliability.md of a whole run."""
+    lines = ["| promise | test | command | last figures |", "|---|---|---|---|"]
+    for fault, tries, state, figures, _ in rows:
+        lines.append(f"| {fault.PROMISE} | {fault.TEST.format(tries=tries)} | "
+                     f"`Tests/Soak/run.py --only {fault.NAME}` | **{state}**: {figures} |")
+    with open(os.path.join(HERE, "page.md")) as file:
+        return file.read().format(date=time.strftime("%Y-%m-%d", time.gmtime()),
+                                  table="\n".join(lines))
+
+
+def main():
+    chosen = options()
+    if not os.access(BINARY, os.X_OK):
+        sys.exit(f"soak: {BINARY} is not there; build it with `make build`")
+    root = os.path.join(REPOSITORY, ".build")
+    os.makedirs(root, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="soak-", dir=root)
+    rows = []
+    try:
+        for fault in ALL:
+            if chosen.only not in (None, fault.NAME):
+                continue
+            tries = chosen.tries or fault.TRIES[1 if chosen.short else 0]
+            began = time.monotonic()
+            state, figures, violations = attempt(fault, folder, tries)
+            rows.append((fault, tries, state, figures, violations))
+            print(f"soak: {fault.NAME}: {state} in {time.monotonic() - began:.0f} s: {figures}",
+                  flush=True)
+            for violation in violations[:10]:
+                print(f"soak: {fault.NAME}:   {violation}", flush=True)
+    finally:
+        if chosen.keep:
+            print(f"soak: kept {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    if chosen.json:
+        with open(chosen.json, "w") as file:
+            json.dump([{"name": fault.NAME, "tries": tries, "state": state, "figures": figures,
+                        "violations": violations}
+                       for fault, tries, state, figures, violations in rows], file, indent=1)
+    states = [row[2] for row in rows]
+    if not (chosen.short or chosen.only or chosen.tries):
+        os.makedirs(os.path.dirname(PAGE), exist_ok=True)
+        with open(PAGE, "w") as file:
+            file.write(page(rows))
+    return 1 if "failed" in states or (chosen.strict and "skipped" in states) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
