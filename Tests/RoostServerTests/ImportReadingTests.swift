@@ -4,7 +4,7 @@ import RoostServer
 import Testing
 
 /// A folder that is removed with its last holder.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
   let path: String
 
   init() throws {

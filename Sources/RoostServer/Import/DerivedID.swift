@@ -14,7 +14,8 @@ package enum DerivedID {
   /// The identifier of a key such as `artist:17`.
   package static func key(_ text: String) -> UUID { make(keys, text) }
 
-  static func make(_ namespace: UUID, _ text: String) -> UUID {
+  /// The identifier of `text` in a namespace.
+  package static func make(_ namespace: UUID, _ text: String) -> UUID {
     var bytes = namespace.bytes
     bytes.append(contentsOf: text.utf8)
     return make(bytes)

@@ -10,6 +10,17 @@ package struct ImportProgress: Sendable {
   package let refused: Int
   package let seconds: Double
 
+  package init(
+    input: String, bytesRead: Int64, bytesTotal: Int64, rows: Int, refused: Int, seconds: Double
+  ) {
+    self.input = input
+    self.bytesRead = bytesRead
+    self.bytesTotal = bytesTotal
+    self.rows = rows
+    self.refused = refused
+    self.seconds = seconds
+  }
+
   /// From 0 to 1.
   package var fraction: Double {
     bytesTotal > 0 ? min(1, Double(bytesRead) / Double(bytesTotal)) : 1
