@@ -27,9 +27,23 @@ import Testing
     try await database.run("CREATE TABLE thing (id INTEGER)")
     #expect(folder.permissions("a") == 0o700)
     #expect(folder.permissions("a/b") == 0o700)
-    for file in ["roost.sqlite", "roost.sqlite-wal", "roost.sqlite-shm", "roost.lock"] {
+    for file in ["roost.sqlite", "roost.sqlite-wal", "roost.lock"] {
       #expect(folder.permissions("a/b/" + file) == 0o600, "\(file)")
     }
+    await database.close()
+  }
+
+  @Test(arguments: [false, true])
+  func `the index of the log is a file only when other processes may read it`(isShared: Bool)
+    async throws
+  {
+    let folder = TemporaryFolder()
+    var configuration = folder.configuration()
+    configuration.isShared = isShared
+    let database = try SQLiteDatabase.open(configuration, ambient: quiet)
+    try await database.run("CREATE TABLE thing (id INTEGER)")
+    #expect(try await database.integers("SELECT id FROM thing") == [])
+    #expect(folder.permissions("roost.sqlite-shm") == (isShared ? 0o600 : 0))
     await database.close()
   }
 

@@ -60,7 +60,8 @@ struct ConnectionFactory: Sendable {
       throw DatabaseOpenError(.engine, "SQLite cannot be set up (\(ConnectionFactory.configured)).")
     }
     var handle: OpaquePointer?
-    let code = sqlite3_open_v2(configuration.path, &handle, flags, nil)
+    let system = configuration.isShared ? "unix" : "unix-excl"
+    let code = sqlite3_open_v2(configuration.path, &handle, flags, system)
     guard code == SQLITE_OK, let handle else {
       let message = sqlite3_errmsg(handle).map { String(cString: $0) } ?? "error \(code)"
       sqlite3_close_v2(handle)
