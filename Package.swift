@@ -85,6 +85,9 @@ let package = Package(
     tests("Records", ["Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore"]),
     tests("Accounts", ["Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),
     tests(
+      "REST",
+      ["Accounts", "Cryptography", "Queries", "SQLiteDriver", "Transport", "RoostCore"]),
+    tests(
       "RoostServer",
       [
         "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver", "HTTPServer",

@@ -21,6 +21,10 @@ package final class Accounts: Sendable {
     database: any Database, ambient: Ambient,
     configuration: AccountsConfiguration = AccountsConfiguration()
   ) {
+    // A wall clock that is set far away must not end everybody's session.
+    let ambient = Ambient(
+      time: SteadyTime(ambient.time, logger: ambient.logger), random: ambient.random,
+      logger: ambient.logger)
     self.database = database
     self.ambient = ambient
     self.configuration = configuration
@@ -85,10 +89,12 @@ package final class Accounts: Sendable {
     let revokedBefore = ago(max(kept, life))
     let usedBefore = ago(configuration.sessionIdleSeconds + kept)
     let createdBefore = ago(configuration.sessionAbsoluteSeconds + kept)
-    try await inBatches { count, transaction in
-      try await SessionStore.removeEnded(
+    try await inBatches { count, reader in
+      try await SessionStore.ended(
         revokedBefore: revokedBefore, usedBefore: usedBefore, createdBefore: createdBefore,
-        count: count, in: transaction)
+        count: count, in: reader)
+    } remove: { ids, transaction in
+      try await SessionStore.remove(ids, in: transaction)
     }
     let retiredBefore = ago(life)
     let removedKeys = try await database.write { transaction in
@@ -97,9 +103,10 @@ package final class Accounts: Sendable {
     if removedKeys > 0 { try await loadKeys() }
     if let lifetime = configuration.anonymousLifetimeSeconds {
       let limit = ago(lifetime)
-      try await inBatches { count, transaction in
-        try await UserStore.deleteAnonymous(
-          before: limit, now: now, count: count, in: transaction)
+      try await inBatches { count, reader in
+        try await UserStore.abandoned(before: limit, count: count, in: reader)
+      } remove: { ids, transaction in
+        try await UserStore.delete(ids, now: now, in: transaction)
       }
     }
   }
@@ -129,10 +136,16 @@ package final class Accounts: Sendable {
     cursorKey.withLock { $0 = cursor.secret }
   }
 
+  /// Looks for rows on a reader, since that may take long, and removes them in small transactions.
   private func inBatches(
-    _ body: @escaping @Sendable (Int, any Transaction) async throws -> Int
+    find: @escaping @Sendable (Int, any Reader) async throws -> [UUID],
+    remove: @escaping @Sendable ([UUID], any Transaction) async throws -> Void
   ) async throws {
     let size = 500
-    while try await database.write({ try await body(size, $0) }) == size {}
+    while true {
+      let ids = try await database.read(.statement) { try await find(size, $0) }
+      if !ids.isEmpty { try await database.write { try await remove(ids, $0) } }
+      if ids.count < size { return }
+    }
   }
 }

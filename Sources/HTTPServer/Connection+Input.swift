@@ -57,11 +57,16 @@ extension Connection {
   func endInput() {
     guard !inputEnded, phase != .closed else { return }
     inputEnded = true
+    endInput(of: phase)
+  }
+
+  /// What the end of the input means in a phase.
+  func endInput(of phase: Phase) {
     switch phase {
     case .head, .discarding:
       // Answers that are still queued are sent first.
       if pendingOutput > 0 {
-        phase = .closing
+        self.phase = .closing
         closesCleanly = true
       } else {
         close()

@@ -38,7 +38,8 @@ extension Connection {
     }
   }
 
-  private func absorbLargeBody() {
+  /// Copies what is left of a large body, so that something can be queued behind it.
+  func absorbLargeBody() {
     largeBody.withUnsafeBytes { bytes in
       output.append(UnsafeRawBufferPointer(rebasing: bytes[largeBodyOffset...]))
     }

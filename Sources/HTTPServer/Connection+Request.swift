@@ -59,7 +59,8 @@ extension Connection {
       let streaming = StreamState(limit: limit, hasBody: true)
       exchange.streaming = streaming
       var request = request
-      request.bodyStream = ConnectionBodyReader(connection: self, state: streaming)
+      request.bodyStream = ConnectionBodyReader(
+        connection: self, state: streaming, loop: loop)
       dispatch(request, route.handler)
     }
   }
@@ -87,7 +88,8 @@ extension Connection {
       }
       taskEnded()
     }
-    if phase == .handling, exchange.requestID == request.requestID {
+    // The next request starts only after this returns: what is handled now is this one.
+    if phase == .handling {
       task = started
     } else if phase == .closed {
       started.cancel()
@@ -125,7 +127,7 @@ extension Connection {
   func respond(_ response: Response) {
     var body: [UInt8] = []
     if case .bytes(let bytes) = response.body { body = bytes }
-    let keeps = keepsAliveAfter(response)
+    let keeps = canPassBody && keepsAliveAfter(response)
     let status = writeHead(response, .length(body.count), closes: !keeps)
     if exchange.layout.method != .head, status != 204, status != 304 { write(body) }
     finishExchange(keeps)
@@ -150,7 +152,8 @@ extension Connection {
       waiting = .nothing
       readDeadline = .max
       closesCleanly =
-        inputEnded || (!exchange.layout.keepsAlive && input.isEmpty && decoder.isFinished)
+        inputEnded
+        || (!exchange.layout.keepsAlive && !ignoresInput && input.isEmpty && decoder.isFinished)
     } else if decoder.isFinished {
       phase = .head
       waitForRequest()
@@ -161,14 +164,17 @@ extension Connection {
     }
   }
 
-  /// Whether the next request can come on this connection.
+  /// Whether what is left of the request's body can be got out of the way of the next request.
+  var canPassBody: Bool {
+    if decoder.isFinished { return true }
+    // A client that waits for `100 Continue` may send its body or not: nobody knows.
+    if exchange.awaitsContinue || ignoresInput { return false }
+    return decoder.remainingLength.map { $0 <= Connection.discardBytes } ?? true
+  }
+
+  /// Whether the next request can come on this connection, as far as the body allows.
   func keepsAliveAfter(_ response: Response) -> Bool {
     guard exchange.keepsAlive, !ignoresInput else { return false }
-    if !decoder.isFinished {
-      // A client that waits for `100 Continue` may send its body or not: nobody knows.
-      if exchange.awaitsContinue { return false }
-      if let length = decoder.remainingLength, length > Connection.discardBytes { return false }
-    }
     if !response.headers.fields.isEmpty, let option = response.headers["connection"],
       option.lowercased() == "close"
     {
@@ -191,6 +197,8 @@ extension Connection {
   func sendContinue() {
     guard exchange.awaitsContinue else { return }
     exchange.awaitsContinue = false
+    // Earlier answers come first.
+    if !largeBody.isEmpty { absorbLargeBody() }
     output.append("HTTP/1.1 100 Continue\r\n\r\n")
   }
 

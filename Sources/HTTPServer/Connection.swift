@@ -4,7 +4,8 @@ import RoostCore
 import Transport
 import Wire
 
-/// One client's connection: reads requests, has them answered one after another, writes the answers.
+/// One client's connection: reads requests, has them answered one after another, writes the
+/// answers.
 ///
 /// Unchecked: it belongs to its loop's thread; whatever comes from elsewhere goes through
 /// `loop.perform`. Exclusivity is unchecked too, since the checks cost a tenth of a request: no
@@ -21,8 +22,8 @@ final class Connection: @unchecked Sendable {
     case discarding
     /// The last answer is on its way.
     case closing
-    /// Everything is sent and the client knows it; what still comes is thrown away, for closing with
-    /// unread bytes would reset the connection and take the answer with it.
+    /// Everything is sent and the client knows it; what still comes is thrown away, for closing
+    /// with unread bytes would reset the connection and take the answer with it.
     case lingering
     case closed
   }
@@ -108,6 +109,7 @@ final class Connection: @unchecked Sendable {
       guard consumeInput() > 0 else { break }
       flush()
     }
+    if inputEnded, phase == .head { endInput(of: .head) }
     if phase == .closed { return }
     if input.isEmpty, input.hasStorage, let block = input.release() { loop.giveBack(block) }
     updateInterest()

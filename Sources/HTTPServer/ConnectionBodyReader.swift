@@ -5,17 +5,19 @@ import Transport
 struct ConnectionBodyReader: BodyReader {
   let connection: Connection
   let state: StreamState
+  /// Held, since a connection does not hold its loop and whoever keeps this may outlive both.
+  let loop: EventLoop
 
   func next() async throws -> [UInt8]? {
     let flag = CancellationFlag()
-    let (connection, state) = (connection, state)
+    let (connection, state, loop) = (connection, state, loop)
     return try await withTaskCancellationHandler {
       try await withUnsafeThrowingContinuation { waiter in
-        connection.loop.perform { connection.read(state, flag, waiter) }
+        loop.perform { connection.read(state, flag, waiter) }
       }
     } onCancel: {
       flag.isSet.store(true, ordering: .sequentiallyConsistent)
-      connection.loop.perform { state.cancelReader() }
+      loop.perform { state.cancelReader() }
     }
   }
 }

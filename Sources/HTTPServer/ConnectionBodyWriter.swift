@@ -7,19 +7,21 @@ import Wire
 struct ConnectionBodyWriter: BodyWriter {
   let connection: Connection
   let state: StreamState
+  /// Held, since a connection does not hold its loop and whoever keeps this may outlive both.
+  let loop: EventLoop
 
   func write(_ bytes: [UInt8]) async throws {
     guard !bytes.isEmpty else { return }
     let flag = CancellationFlag()
-    let (connection, state) = (connection, state)
+    let (connection, state, loop) = (connection, state, loop)
     try await withTaskCancellationHandler {
       try await withUnsafeThrowingContinuation {
         (waiter: UnsafeContinuation<Void, any Error>) in
-        connection.loop.perform { connection.writePiece(bytes, state, flag, waiter) }
+        loop.perform { connection.writePiece(bytes, state, flag, waiter) }
       }
     } onCancel: {
       flag.isSet.store(true, ordering: .sequentiallyConsistent)
-      connection.loop.perform { state.cancelWriters() }
+      loop.perform { state.cancelWriters() }
     }
   }
 }
@@ -31,7 +33,7 @@ extension Connection {
   ) async {
     guard phase == .handling, let state = startStream(response) else { return }
     do {
-      try await produce(ConnectionBodyWriter(connection: self, state: state))
+      try await produce(ConnectionBodyWriter(connection: self, state: state, loop: loop))
       endStream(state)
     } catch {
       abortStream(state, error)
@@ -48,7 +50,7 @@ extension Connection {
     exchange.isChunked = !isOld
     writeHead(response, hasNoBody || isOld ? .untilClose : .chunked, closes: !keeps)
     if hasNoBody {
-      finishExchange(keeps)
+      finishExchange(keeps && canPassBody)
       settle()
       return nil
     }
@@ -86,7 +88,7 @@ extension Connection {
   private func endStream(_ state: StreamState) {
     guard phase == .handling, exchange.streaming === state else { return }
     if exchange.isChunked { output.append("0\r\n\r\n") }
-    finishExchange(exchange.keepsAlive && !ignoresInput)
+    finishExchange(exchange.keepsAlive && canPassBody)
     settle()
   }
 

@@ -8,8 +8,8 @@ import Wire
 /// One thread with its epoll instance, its listener and its connections; the executor of the tasks
 /// that answer their requests.
 ///
-/// Unchecked: what is not `let` belongs to the loop's thread, and `mailbox` is a `Mutex`. Exclusivity
-/// is unchecked for the same reason as in `Connection`.
+/// Unchecked: what is not `let` belongs to the loop's thread, and `mailbox` is a `Mutex`.
+/// Exclusivity is unchecked for the same reason as in `Connection`.
 final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// What other threads ask of the loop.
   private enum Mail {
@@ -93,8 +93,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   private var identity: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 
-  /// Whether this is the loop's thread; to be asked outside of async functions only, since those may
-  /// keep the answer across a suspension.
+  /// Whether this is the loop's thread; to be asked outside of async functions only, since those
+  /// may keep the answer across a suspension.
   var isCurrent: Bool { roost_current_loop() == identity }
 
   func enqueue(_ job: consuming ExecutorJob) {

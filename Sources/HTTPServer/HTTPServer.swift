@@ -30,6 +30,9 @@ package final class HTTPServer: Sendable {
   ///
   /// Throws where the address cannot be had, with a message that says what to do.
   package func start() throws -> Int {
+    guard state.withLock({ $0.loops.isEmpty }) else {
+      throw RoostError(.conflict, "This server was started already: make another one.")
+    }
     let count = configuration.loops > 0 ? configuration.loops : HTTPServer.coreCount
     let (listeners, port) = try Listener.open(
       host: configuration.host, port: configuration.port, count: count)
@@ -51,8 +54,8 @@ package final class HTTPServer: Sendable {
   /// Stops: accepts what is queued, closes the listener, answers every request whose head was
   /// received, and returns once all connections are closed.
   ///
-  /// After `limits.drainSeconds` the handlers that still run are cancelled, and a second later their
-  /// connections are closed.
+  /// After `limits.drainSeconds` the handlers that still run are cancelled, and a second later
+  /// their connections are closed.
   package func drain() async {
     let loops = state.withLock { $0.loops }
     for loop in loops { loop.performLater { loop.drain() } }

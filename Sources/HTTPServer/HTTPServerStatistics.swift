@@ -26,8 +26,8 @@ package struct HTTPServerStatistics: Sendable, Equatable {
 
 /// The counters of one loop.
 ///
-/// Only the loop's thread writes, hence a load and a store instead of an atomic addition; any thread
-/// reads.
+/// Only the loop's thread writes, hence a load and a store instead of an atomic addition; any
+/// thread reads.
 final class LoopCounters: Sendable {
   let accepted = Atomic<Int>(0)
   let refused = Atomic<Int>(0)

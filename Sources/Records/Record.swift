@@ -37,7 +37,7 @@ extension CompiledCollection {
     if row.isNull(column) { return .null }
     switch storage[index] {
     case .bool: return .bool(row.bool(column))
-    case .int: return .int(row.int64(column))
+    case .int, .timestamp, .formatted: return .int(row.int64(column))
     case .double: return .double(row.double(column))
     case .text: return .text(row.text(column))
     case .uuid: return row.uuid(column).map { .uuid($0) } ?? .null
@@ -84,11 +84,9 @@ extension CompiledCollection {
     switch storage[index] {
     case .bool: json.bool(row.bool(column))
     case .double: json.double(row.double(column))
-    case .int:
-      switch fields[index].type {
-      case .dateTime: json.timestamp(row.timestamp(column))
-      default: fields[index].encode(.int(row.int64(column)), into: &json)
-      }
+    case .int: json.int(row.int64(column))
+    case .timestamp: json.timestamp(row.timestamp(column))
+    case .formatted: fields[index].encode(.int(row.int64(column)), into: &json)
     case .text: row.withBytes(column) { json.string(utf8: $0) }
     case .uuid: json.uuid(row.uuid(column) ?? .zero)
     case .json: row.withBytes(column) { json.raw($0) }

@@ -72,6 +72,7 @@ package final class SQLiteDatabase: Database {
   package func readUnbounded<Result: Sendable>(
     _ body: @escaping @Sendable (any Reader) async throws -> Result
   ) async throws -> Result {
+    guard !pool.isClosed else { throw RoostError.draining }
     let isFree = unbounded.withLock { running in
       guard running < configuration.unboundedReads else { return false }
       running += 1

@@ -2,13 +2,14 @@
 ///
 /// Counts inserted, deleted, replaced and swapped neighbouring characters (optimal string alignment)
 /// without regard to case; about one fault in three characters is forgiven. A name that begins like
-/// the wanted one comes next.
+/// the wanted one comes next. Reads the first 1,000 names, and names of at most 64 bytes, so that a
+/// hostile list costs little.
 package func nearest(_ name: String, among names: [String]) -> String? {
   let wanted = folded(name)
   guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
   let limit = min(4, max(1, (wanted.count + 1) / 3))
   var best: (name: String, distance: Int)?
-  for candidate in names {
+  for candidate in names.prefix(1000) {
     let bytes = folded(candidate)
     guard abs(bytes.count - wanted.count) <= limit else { continue }
     let distance = editDistance(wanted, bytes)
@@ -16,14 +17,14 @@ package func nearest(_ name: String, among names: [String]) -> String? {
   }
   if let best { return best.name }
   guard wanted.count >= 3 else { return nil }
-  return names.first { candidate in
+  return names.prefix(1000).first { candidate in
     let bytes = folded(candidate)
     return bytes.starts(with: wanted) || bytes.count >= 3 && wanted.starts(with: bytes)
   }
 }
 
 /// `; did you mean "x"?`, or nothing.
-func didYouMean(_ name: String, among names: [String], prefix: String = "") -> String {
+package func didYouMean(_ name: String, among names: [String], prefix: String = "") -> String {
   guard let known = nearest(name, among: names) else { return "" }
   return "; did you mean \(prefix)\(known)?"
 }

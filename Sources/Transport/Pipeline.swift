@@ -3,8 +3,8 @@ package import RoostCore
 /// A router with an ordered list of steps around every handler: what a server serves.
 ///
 /// The steps are wrapped around the handlers once, when the pipeline is made. Errors become problem
-/// documents right where they are thrown, in one function, so that a step such as CORS or the access
-/// log sees an answer and never an error; only cancellation passes through.
+/// documents right where they are thrown, in one function, so that a step such as CORS or the
+/// access log sees an answer and never an error; only cancellation passes through.
 package struct Pipeline: Application {
   private let router: Router
   private let logger: Logger

@@ -61,6 +61,11 @@ package struct Router: Sendable {
     for index in 0..<captures.count {
       let range = captures[index]
       let raw = UnsafeBufferPointer(rebasing: path[range])
+      // Most segments need no decoding; a dot segment is never one of them.
+      if isPlain(raw) {
+        parameters.append(String(decoding: raw, as: UTF8.self))
+        continue
+      }
       guard let value = PercentCoding.decode(raw, plusIsSpace: false),
         // An encoded slash, or a dot segment, would mean another path to who builds one from this.
         value.utf8.count(where: { $0 == 0x2F }) == raw.count(where: { $0 == 0x2F }),
@@ -69,6 +74,17 @@ package struct Router: Sendable {
       parameters.append(value)
     }
     return parameters
+  }
+
+  /// Letters, digits, `-` and `_` only: nothing that could be encoded, a slash or a dot segment.
+  private static func isPlain(_ raw: UnsafeBufferPointer<UInt8>) -> Bool {
+    for byte in raw {
+      switch byte {
+      case 48...57, 65...90, 97...122, 0x2D, 0x5F: continue
+      default: return false
+      }
+    }
+    return true
   }
 
   private var malformed: RoutedHandler {

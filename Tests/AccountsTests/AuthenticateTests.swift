@@ -143,13 +143,33 @@ import Testing
     }
   }
 
-  @Test func aClockSetBackRefusesNewTokensButNoRefresh() async throws {
+  @Test(arguments: [10, -10])
+  func aClockThatJumpsSignsNobodyOut(_ years: Int64) async throws {
+    try await AccountsFixture.run { fixture in
+      var session = try await fixture.register()
+      fixture.time.pass(seconds: 100)
+      fixture.time.jump(seconds: years * 365 * 86_400)
+      try await fixture.accounts.removeEnded()
+      _ = try fixture.caller(session)
+      session = try await fixture.refresh(session)
+      _ = try fixture.caller(session)
+      fixture.time.pass(seconds: 605)
+      #expect(throws: RoostError.self) { try fixture.caller(session) }
+      fixture.time.jump(seconds: -years * 365 * 86_400)
+      session = try await fixture.refresh(session)
+      _ = try fixture.caller(session)
+    }
+  }
+
+  @Test func aStartWithAClockSetBackRefusesNewTokensButNoRefresh() async throws {
     try await AccountsFixture.run { fixture in
       let session = try await fixture.register()
       fixture.time.jump(seconds: -10 * 365 * 86_400)
-      #expect(throws: RoostError.self) { try fixture.caller(session) }
-      let fresh = try await fixture.refresh(session)
-      _ = try fixture.caller(fresh)
+      let restarted = try await fixture.restarted()
+      #expect(detail(restarted, session.accessToken.reveal()) != nil)
+      let fresh = try await restarted.refresh(
+        session.refreshToken.reveal(), from: AccountsFixture.client)
+      #expect(detail(restarted, fresh.accessToken.reveal()) == nil)
     }
   }
 

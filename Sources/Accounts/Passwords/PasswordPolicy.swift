@@ -26,7 +26,7 @@ struct PasswordPolicy: Sendable {
         "The password is too short: use at least \(minimumCharacters) characters, for example "
           + "several words that have nothing to do with each other.")
     }
-    guard !CommonPasswords.isCommon(password, email: email) else {
+    guard !GuessablePasswords.isGuessable(password, email: email) else {
       return issue(
         "common",
         "The password is easy to guess: it is a common one, a repetition, a row of keys or your "

@@ -43,6 +43,8 @@ enum SessionStore {
     WHERE id = ? AND previous_hash = ? AND revoked_at IS NULL
     """)
 
+  private static let removal = Statement("DELETE FROM roost_session WHERE id = ?")
+
   /// Makes a session, and ends those beyond `limit` that were used longest ago; returns their ids.
   static func insert(
     _ token: RefreshToken, user: UUID, client: ClientAddress, now: Timestamp, limit: Int,
@@ -57,7 +59,7 @@ enum SessionStore {
     let surplus = try await transaction.all(
       """
       SELECT id FROM roost_session WHERE user_id = \(user) AND revoked_at IS NULL
-      ORDER BY used_at DESC, id DESC LIMIT -1 OFFSET \(max(1, limit))
+      ORDER BY used_at DESC, id DESC LIMIT 1000 OFFSET \(max(1, limit))
       """
     ) { $0.uuid(0) }
     let ids = surplus.compactMap { $0 }
@@ -139,18 +141,24 @@ enum SessionStore {
     return ids.compactMap { $0 }
   }
 
-  /// Removes at most `count` sessions that ended before the given moments; returns how many.
-  static func removeEnded(
+  /// At most `count` sessions that ended before the given moments.
+  static func ended(
     revokedBefore: Timestamp, usedBefore: Timestamp, createdBefore: Timestamp, count: Int,
-    in transaction: any Transaction
-  ) async throws -> Int {
-    try await transaction.execute(
+    in reader: any Reader
+  ) async throws -> [UUID] {
+    let ids = try await reader.all(
       """
-      DELETE FROM roost_session WHERE id IN (
-        SELECT id FROM roost_session
-        WHERE revoked_at < \(revokedBefore) OR used_at < \(usedBefore)
-          OR created_at < \(createdBefore)
-        LIMIT \(count))
-      """)
+      SELECT id FROM roost_session
+      WHERE revoked_at < \(revokedBefore) OR used_at < \(usedBefore)
+        OR created_at < \(createdBefore)
+      LIMIT \(count)
+      """
+    ) { $0.uuid(0) }
+    return ids.compactMap { $0 }
+  }
+
+  /// Removes sessions; one that has ended does not come back, so they are not asked again.
+  static func remove(_ ids: [UUID], in transaction: any Transaction) async throws {
+    for id in ids { try await transaction.execute(removal, [.uuid(id)]) }
   }
 }

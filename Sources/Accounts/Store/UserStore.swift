@@ -30,6 +30,9 @@ enum UserStore {
     VALUES (?, ?, 0, ?, ?) ON CONFLICT (id) DO NOTHING
     """)
 
+  private static let deletion = Statement(
+    "UPDATE roost_user SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
+
   static func find(id: UUID, in reader: any Reader) async throws -> Credentials? {
     try await reader.first(byID, [.uuid(id)], credentials)
   }
@@ -89,21 +92,27 @@ enum UserStore {
       """)
   }
 
-  /// Marks anonymous accounts made before `limit` as deleted when no session is left with which
-  /// anybody could come back; at most `count` of them.
-  ///
-  /// Returns how many.
-  static func deleteAnonymous(
-    before limit: Timestamp, now: Timestamp, count: Int, in transaction: any Transaction
-  ) async throws -> Int {
-    try await transaction.execute(
+  /// At most `count` anonymous accounts made before `limit` that have no session left with which
+  /// anybody could come back.
+  static func abandoned(
+    before limit: Timestamp, count: Int, in reader: any Reader
+  ) async throws -> [UUID] {
+    let ids = try await reader.all(
       """
-      UPDATE roost_user SET deleted_at = \(now) WHERE id IN (
-        SELECT id FROM roost_user WHERE anonymous = 1 AND deleted_at IS NULL
-          AND updated_at < \(limit)
-          AND NOT EXISTS (SELECT 1 FROM roost_session WHERE user_id = roost_user.id)
-        LIMIT \(count))
-      """)
+      SELECT id FROM roost_user WHERE anonymous = 1 AND deleted_at IS NULL
+        AND created_at < \(limit)
+        AND NOT EXISTS (SELECT 1 FROM roost_session WHERE user_id = roost_user.id)
+      LIMIT \(count)
+      """
+    ) { $0.uuid(0) }
+    return ids.compactMap { $0 }
+  }
+
+  /// Marks accounts as deleted.
+  static func delete(
+    _ ids: [UUID], now: Timestamp, in transaction: any Transaction
+  ) async throws {
+    for id in ids { try await transaction.execute(deletion, [.timestamp(now), .uuid(id)]) }
   }
 
   private static func credentials(_ row: any Row) throws -> Credentials {

@@ -1,4 +1,5 @@
 import Cryptography
+import Glibc
 import RoostCore
 import Synchronization
 
@@ -31,6 +32,8 @@ final class TokenCache: Sendable {
   private final class Shard: Sendable { let slots = Mutex(Slots()) }
 
   private static let shardCount = 8
+  /// The text of the 32 bytes of a signature.
+  private static let signatureBytes = 43
   private let shards = (0..<TokenCache.shardCount).map { _ in Shard() }
   private let shardCapacity: Int
 
@@ -41,8 +44,7 @@ final class TokenCache: Sendable {
     guard let mark = TokenCache.mark(of: token) else { return nil }
     return shard(mark).slots.withLock { state in
       guard let index = state.byMark[mark] else { return nil }
-      // In constant time: a hit must not tell how much of a guessed token was right.
-      let isSame = state.slots[index].token.withUnsafeBytes { ConstantTime.equal($0, token) }
+      let isSame = state.slots[index].token.withUnsafeBytes { TokenCache.isSame($0, token) }
       guard isSame else { return nil }
       state.slots[index].wasUsed = true
       return state.slots[index].entry
@@ -81,8 +83,25 @@ final class TokenCache: Sendable {
   ///
   /// The last character is left out: it carries only some bits.
   private static func mark(of token: UnsafeRawBufferPointer) -> UInt64? {
-    guard token.count > 16 else { return nil }
+    guard token.count > signatureBytes else { return nil }
     return token.loadUnaligned(fromByteOffset: token.count - 9, as: UInt64.self)
+  }
+
+  /// Whether two tokens are the same; their signatures are compared in constant time, so that the
+  /// answer does not tell how much of a guessed one was right.
+  ///
+  /// The rest is no secret.
+  private static func isSame(
+    _ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer
+  ) -> Bool {
+    guard left.count == right.count, left.count > signatureBytes,
+      let leftStart = left.baseAddress, let rightStart = right.baseAddress
+    else { return false }
+    let rest = left.count - signatureBytes
+    return memcmp(leftStart, rightStart, rest) == 0
+      && ConstantTime.equal(
+        UnsafeRawBufferPointer(rebasing: left[rest...]),
+        UnsafeRawBufferPointer(rebasing: right[rest...]))
   }
 
   private func shard(_ mark: UInt64) -> Shard {

@@ -7,69 +7,49 @@ package enum AuthRoutes {
   /// Bytes of a body; the longest one holds an e-mail address and a password.
   private static let bodyBytes = 16_384
 
-  /// One route, before it is added to a router.
-  struct Route: Sendable {
-    let method: Method
-    let path: String
-    let body: BodyPolicy
-    let handler: Handler
-
-    init(_ method: Method, _ path: String, _ handler: @escaping Handler) {
-      self.method = method
-      self.path = path
-      body = .buffered(limit: bodyBytes)
-      self.handler = handler
-    }
-  }
-
   /// Adds the routes to `router`.
   package static func add(
     to router: inout Router, accounts: Accounts, authenticator: Authenticator
   ) {
-    for route in all(accounts, authenticator) {
-      router.add(route.method, route.path, body: route.body, route.handler)
+    let body = BodyPolicy.buffered(limit: bodyBytes)
+    router.add(.post, "/v1/auth/anonymous", body: body) { request in
+      var body = try AuthBody(of: request)
+      try body.finish()
+      return answer(try await accounts.anonymous(from: client(of: request)), status: 201)
     }
-  }
-
-  static func all(_ accounts: Accounts, _ authenticator: Authenticator) -> [Route] {
-    [
-      Route(.post, "/v1/auth/anonymous") { request in
-        var body = try AuthBody(of: request)
-        try body.finish()
-        return answer(try await accounts.anonymous(from: client(of: request)), status: 201)
-      },
-      Route(.post, "/v1/auth/register") { request in
-        let (email, password) = try credentials(in: request)
-        let session = try await accounts.register(
-          email: email, password: password, from: client(of: request))
-        return answer(session, status: 201)
-      },
-      Route(.post, "/v1/auth/login") { request in
-        let (email, password) = try credentials(in: request)
-        return answer(
-          try await accounts.login(email: email, password: password, from: client(of: request)))
-      },
-      Route(.post, "/v1/auth/upgrade") { request in
-        let caller = try authenticator.caller(of: request)
-        let (email, password) = try credentials(in: request)
-        return answer(
-          try await accounts.upgrade(
-            caller, email: email, password: password, from: client(of: request)))
-      },
-      Route(.post, "/v1/auth/refresh") { request in
-        var body = try AuthBody(of: request)
-        let token = body.string("refreshToken")
-        try body.finish()
-        return answer(try await accounts.refresh(token, from: client(of: request)))
-      },
-      Route(.post, "/v1/auth/logout") { try await logout($0, accounts, authenticator) },
-      Route(.get, "/v1/auth/me") { request in
-        let account = try await accounts.me(authenticator.caller(of: request))
-        var json = JSONWriter()
-        write(account, to: &json)
-        return uncached(.json(json.bytes))
-      },
-    ]
+    router.add(.post, "/v1/auth/register", body: body) { request in
+      let (email, password) = try credentials(in: request)
+      let session = try await accounts.register(
+        email: email, password: password, from: client(of: request))
+      return answer(session, status: 201)
+    }
+    router.add(.post, "/v1/auth/login", body: body) { request in
+      let (email, password) = try credentials(in: request)
+      return answer(
+        try await accounts.login(email: email, password: password, from: client(of: request)))
+    }
+    router.add(.post, "/v1/auth/upgrade", body: body) { request in
+      let caller = try authenticator.caller(of: request)
+      let (email, password) = try credentials(in: request)
+      return answer(
+        try await accounts.upgrade(
+          caller, email: email, password: password, from: client(of: request)))
+    }
+    router.add(.post, "/v1/auth/refresh", body: body) { request in
+      var body = try AuthBody(of: request)
+      let token = body.string("refreshToken")
+      try body.finish()
+      return answer(try await accounts.refresh(token, from: client(of: request)))
+    }
+    router.add(.post, "/v1/auth/logout", body: body) {
+      try await logout($0, accounts, authenticator)
+    }
+    router.add(.get, "/v1/auth/me", body: body) { request in
+      let account = try await accounts.me(authenticator.caller(of: request))
+      var json = JSONWriter()
+      write(account, to: &json)
+      return uncached(.json(json.bytes))
+    }
   }
 
   /// Ends the session of the access token, or, where there is none that is valid, that of the

@@ -83,10 +83,15 @@ enum RecordColumns {
   static let firstField = 5
 }
 
-/// How a field is kept in a column.
+/// How a field is kept in a column, and how it is written out from there.
 package enum StoredKind: Sendable {
   case bool
+  /// An integer that is answered as a number.
   case int
+  /// Milliseconds since 1970 that are answered as RFC 3339.
+  case timestamp
+  /// An integer whose answer depends on its field's type: Duration and Int64.
+  case formatted
   case double
   case text
   case uuid
@@ -100,7 +105,9 @@ package enum StoredKind: Sendable {
     }
     switch field.type {
     case .boolean: self = .bool
-    case .int, .int64, .money, .dateTime, .duration: self = .int
+    case .int, .money: self = .int
+    case .dateTime: self = .timestamp
+    case .int64, .duration: self = .formatted
     case .float: self = .double
     case .string, .id, .email, .url, .date, .enumeration: self = .text
     case .json, .geoPoint, .file: self = .json

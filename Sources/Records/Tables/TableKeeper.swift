@@ -229,7 +229,7 @@ struct TableKeeper {
 
     private static func columnType(_ field: Field) -> SQL {
       switch StoredKind(field) {
-      case .bool, .int: "INTEGER"
+      case .bool, .int, .timestamp, .formatted: "INTEGER"
       case .double: "REAL"
       case .text, .json: "TEXT"
       case .uuid: "BLOB"

@@ -88,21 +88,44 @@ package struct UUID: Hashable, Comparable, Sendable, CustomStringConvertible {
   package func write(to out: inout [UInt8]) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { buffer in
       format(into: buffer)
-      out.append(contentsOf: buffer)
+      out.append(contentsOf: UnsafeBufferPointer(buffer))
+    }
+  }
+
+  /// Appends the 38 bytes of `description` in quotes.
+  func writeQuoted(to out: inout [UInt8]) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 38) { buffer in
+      buffer[0] = UInt8(ascii: "\"")
+      format(into: UnsafeMutableBufferPointer(rebasing: buffer[1..<37]))
+      buffer[37] = UInt8(ascii: "\"")
+      out.append(contentsOf: UnsafeBufferPointer(buffer))
     }
   }
 
   private func format(into buffer: UnsafeMutableBufferPointer<UInt8>) {
-    var position = 0
-    for index in 0..<32 {
-      if index == 8 || index == 12 || index == 16 || index == 20 {
-        buffer[position] = UInt8(ascii: "-")
-        position += 1
-      }
-      let word = index < 16 ? high : low
-      let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - (index & 15) * 4)) & 15
-      buffer[position] = digit < 10 ? 48 + digit : 87 + digit
-      position += 1
+    UUID.formatDigits(high >> 32, 8, buffer, 0)
+    buffer[8] = UInt8(ascii: "-")
+    UUID.formatDigits(high >> 16, 4, buffer, 9)
+    buffer[13] = UInt8(ascii: "-")
+    UUID.formatDigits(high, 4, buffer, 14)
+    buffer[18] = UInt8(ascii: "-")
+    UUID.formatDigits(low >> 48, 4, buffer, 19)
+    buffer[23] = UInt8(ascii: "-")
+    UUID.formatDigits(low, 12, buffer, 24)
+  }
+
+  /// Writes the last `count` hexadecimal digits of `word`.
+  @inline(__always) private static func formatDigits(
+    _ word: UInt64, _ count: Int, _ buffer: UnsafeMutableBufferPointer<UInt8>, _ start: Int
+  ) {
+    var rest = word
+    var position = start + count
+    while position > start {
+      position -= 1
+      let digit = UInt8(truncatingIfNeeded: rest & 15)
+      // 39 is the distance from "9" + 1 to "a".
+      buffer[position] = 48 &+ digit &+ (digit > 9 ? 39 : 0)
+      rest >>= 4
     }
   }
 }

@@ -100,16 +100,12 @@ package struct JSONWriter: Sendable {
 
   package mutating func uuid(_ value: UUID) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    value.write(to: &bytes)
-    bytes.append(UInt8(ascii: "\""))
+    value.writeQuoted(to: &bytes)
   }
 
   package mutating func timestamp(_ value: Timestamp) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    value.write(to: &bytes)
-    bytes.append(UInt8(ascii: "\""))
+    value.writeQuoted(to: &bytes)
   }
 
   /// Writes bytes that are one valid JSON value already.

@@ -52,12 +52,30 @@ package struct CalendarDate: Hashable, Comparable, Sendable, CustomStringConvert
 
   /// Appends the ten bytes of `description`.
   package func write(to out: inout [UInt8]) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 10) { buffer in
+      format(into: buffer)
+      out.append(contentsOf: UnsafeBufferPointer(buffer))
+    }
+  }
+
+  /// Writes the ten bytes of `description`.
+  func format(into buffer: UnsafeMutableBufferPointer<UInt8>) {
     let (year, month, day) = civil
-    CalendarDate.appendDigits(year, 4, &out)
-    out.append(UInt8(ascii: "-"))
-    CalendarDate.appendDigits(month, 2, &out)
-    out.append(UInt8(ascii: "-"))
-    CalendarDate.appendDigits(day, 2, &out)
+    let century = UInt32(truncatingIfNeeded: year)
+    CalendarDate.formatPair(century / 100, buffer, 0)
+    CalendarDate.formatPair(century % 100, buffer, 2)
+    buffer[4] = UInt8(ascii: "-")
+    CalendarDate.formatPair(UInt32(truncatingIfNeeded: month), buffer, 5)
+    buffer[7] = UInt8(ascii: "-")
+    CalendarDate.formatPair(UInt32(truncatingIfNeeded: day), buffer, 8)
+  }
+
+  /// Writes a number below 100 as two digits.
+  @inline(__always) static func formatPair(
+    _ value: UInt32, _ buffer: UnsafeMutableBufferPointer<UInt8>, _ start: Int
+  ) {
+    buffer[start] = UInt8(truncatingIfNeeded: 48 + value / 10)
+    buffer[start + 1] = UInt8(truncatingIfNeeded: 48 + value % 10)
   }
 
   static func days(inMonth month: Int64, of year: Int64) -> Int64 {
@@ -68,12 +86,4 @@ package struct CalendarDate: Hashable, Comparable, Sendable, CustomStringConvert
     }
   }
 
-  static func appendDigits(_ value: Int64, _ width: Int, _ out: inout [UInt8]) {
-    var divisor: Int64 = 1
-    for _ in 1..<width { divisor *= 10 }
-    while divisor > 0 {
-      out.append(UInt8(48 + value / divisor % 10))
-      divisor /= 10
-    }
-  }
 }

@@ -32,18 +32,37 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
 
   /// Appends the 24 bytes of `description`.
   package func write(to out: inout [UInt8]) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { buffer in
+      format(into: buffer)
+      out.append(contentsOf: UnsafeBufferPointer(buffer))
+    }
+  }
+
+  /// Appends the 26 bytes of `description` in quotes.
+  func writeQuoted(to out: inout [UInt8]) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 26) { buffer in
+      buffer[0] = UInt8(ascii: "\"")
+      format(into: UnsafeMutableBufferPointer(rebasing: buffer[1..<25]))
+      buffer[25] = UInt8(ascii: "\"")
+      out.append(contentsOf: UnsafeBufferPointer(buffer))
+    }
+  }
+
+  private func format(into buffer: UnsafeMutableBufferPointer<UInt8>) {
     let (days, inDay) = Timestamp.floorDivide(milliseconds, 86_400_000)
-    let date = CalendarDate(daysSince1970: days)
-    date.write(to: &out)
-    out.append(UInt8(ascii: "T"))
-    CalendarDate.appendDigits(inDay / 3_600_000, 2, &out)
-    out.append(UInt8(ascii: ":"))
-    CalendarDate.appendDigits(inDay / 60_000 % 60, 2, &out)
-    out.append(UInt8(ascii: ":"))
-    CalendarDate.appendDigits(inDay / 1000 % 60, 2, &out)
-    out.append(UInt8(ascii: "."))
-    CalendarDate.appendDigits(inDay % 1000, 3, &out)
-    out.append(UInt8(ascii: "Z"))
+    // 32-bit divisions are several times faster than 64-bit ones.
+    let time = UInt32(truncatingIfNeeded: inDay)
+    CalendarDate(daysSince1970: days).format(into: buffer)
+    buffer[10] = UInt8(ascii: "T")
+    CalendarDate.formatPair(time / 3_600_000, buffer, 11)
+    buffer[13] = UInt8(ascii: ":")
+    CalendarDate.formatPair(time / 60_000 % 60, buffer, 14)
+    buffer[16] = UInt8(ascii: ":")
+    CalendarDate.formatPair(time / 1000 % 60, buffer, 17)
+    buffer[19] = UInt8(ascii: ".")
+    CalendarDate.formatPair(time % 1000 / 10, buffer, 20)
+    buffer[22] = UInt8(truncatingIfNeeded: 48 + time % 10)
+    buffer[23] = UInt8(ascii: "Z")
   }
 
   /// Reads RFC 3339 (`2026-01-31T20:00:00Z`, any offset, up to nine digits of a fraction, which are

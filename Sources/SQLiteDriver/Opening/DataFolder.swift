@@ -34,16 +34,21 @@ final class DataFolder: Sendable {
     defer { close(descriptor) }
     var status = stat()
     if fstat(descriptor, &status) == 0, status.st_mode & 0o077 != 0 { fchmod(descriptor, 0o600) }
-    if isNew { syncEntries() }
+    if isNew { try syncEntries() }
   }
 
-  private func syncEntries() {
+  private func syncEntries() throws(DatabaseOpenError) {
     let parent = path + "/.."
     for folder in [path, parent] {
       let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       guard descriptor >= 0 else { continue }
-      fsync(descriptor)
+      let status = fsync(descriptor)
+      let code = errno
       close(descriptor)
+      // A file system that cannot sync a folder says EINVAL.
+      guard status == 0 || code == EINVAL else {
+        throw DataFolder.refusal("The data folder \(path) cannot be made durable", code)
+      }
     }
   }
 

@@ -1,6 +1,5 @@
 import Queries
 import RoostCore
-import Synchronization
 
 /// The read-only connections for reads on the callers' own threads.
 ///
@@ -12,12 +11,12 @@ final class ReaderPool: Sendable {
     var isClosed = false
   }
 
-  private let state: Mutex<State>
+  private let state: Monitor<State>
 
   init(_ factory: ConnectionFactory, count: Int) throws(DatabaseOpenError) {
     var idle: [PooledReader] = []
     for _ in 0..<count { idle.append(PooledReader(try factory.reader())) }
-    state = Mutex(State(idle: idle))
+    state = Monitor(State(idle: idle))
   }
 
   enum Answer {
@@ -53,6 +52,8 @@ final class ReaderPool: Sendable {
     }
     for reader in idle { reader.connection.close() }
   }
+
+  var isClosed: Bool { state.withLock { $0.isClosed } }
 
   /// Reads so far.
   var reads: Int { state.withLock { $0.reads } }

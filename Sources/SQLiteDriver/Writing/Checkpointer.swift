@@ -56,17 +56,20 @@ final class Checkpointer {
     return next <= now ? 0 : Int((next - now) / 1_000_000) + 1
   }
 
-  /// Runs the checkpoint that is due, if one is; throws when a sync failed.
-  func runIfDue() throws(SQLiteFailure) {
-    guard movedFrames < logFrames || bytes > logBytes else { return }
+  /// Runs the checkpoint that is due, and says whether one was; throws what SQLite reports.
+  func runIfDue() throws(SQLiteFailure) -> Bool {
+    guard movedFrames < logFrames || bytes > logBytes else { return false }
     let now = time.monotonicNanoseconds()
     if bytes > logBytes, now >= nextCut {
       // Behind a reader the cut fails at once and is tried again soon.
       nextCut = now + 100_000_000
       try run(SQLITE_CHECKPOINT_TRUNCATE, from: now)
+      return true
     } else if now >= nextPassive {
       try run(SQLITE_CHECKPOINT_PASSIVE, from: now)
+      return true
     }
+    return false
   }
 
   /// Empties and cuts the log, when no reader is left.

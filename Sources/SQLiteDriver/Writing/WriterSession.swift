@@ -15,6 +15,7 @@ final class WriterSession {
   private var space: SpaceProbe
   /// A sync failed: nothing is written or acknowledged any more.
   private var isBroken = false
+  private var isCheckpointFailing = false
   private(set) var statistics = WriterStatistics()
 
   init(
@@ -128,7 +129,7 @@ final class WriterSession {
   func checkpoint() {
     guard !isBroken else { return }
     do {
-      try checkpointer.runIfDue()
+      if try checkpointer.runIfDue() { isCheckpointFailing = false }
     } catch {
       checkpointFailed(error)
     }
@@ -139,7 +140,9 @@ final class WriterSession {
 
   private func checkpointFailed(_ failure: SQLiteFailure) {
     if failure.isSyncFailure { return stop(failure) }
-    // A full disk heals; the log is kept until then.
+    // A full disk heals; the log is kept until then, and once is enough to say so.
+    guard !isCheckpointFailing else { return }
+    isCheckpointFailing = true
     logger.warning("A checkpoint failed", [("cause", .string(failure.description))])
   }
 

@@ -6,14 +6,18 @@ import RoostCore
 struct CheckedDirective {
   let name: String
   let location: SourceLocation
+  /// Whether an argument was left out because of a fault, which is reported already.
+  let isPartial: Bool
   private let given: [String: Literal]
   private let definition: DirectiveSyntax
 
   init(
-    name: String, location: SourceLocation, given: [String: Literal], definition: DirectiveSyntax
+    name: String, location: SourceLocation, isPartial: Bool, given: [String: Literal],
+    definition: DirectiveSyntax
   ) {
     self.name = name
     self.location = location
+    self.isPartial = isPartial
     self.given = given
     self.definition = definition
   }

@@ -1,6 +1,11 @@
 extension Checker {
   /// What can be served, but is likely not what was meant.
   func advise(on collections: [Collection]) {
+    if collections.isEmpty {
+      report.notice(
+        SourceLocation(line: 1, column: 1), "no_collections",
+        "the schema has no collection: mark a type with @collection")
+    }
     for collection in collections {
       let allowed = collection.allows.reduce(into: Set<Operation>()) {
         $0.formUnion($1.operations)

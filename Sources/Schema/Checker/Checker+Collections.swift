@@ -70,8 +70,9 @@ extension Checker {
     guard let after = use.names("after")?.first, let duration = use.duration("for"),
       let action = use.string("action").flatMap(RetentionRule.Action.init)
     else { return nil }
-    if !["createdAt", "updatedAt", "deletedAt"].contains(after.text),
-      let field = known(after, own, orSystem: true),
+    if ["id", "version"].contains(after.text) {
+      report.fault(after.location, "\(after.text) is no time; name a Date or DateTime")
+    } else if let field = known(after, own, orSystem: true),
       field.isList || field.type != .date && field.type != .dateTime
     {
       report.fault(after.location, "\(after.text) is \(field.typeText), not a Date or DateTime")

@@ -1,6 +1,11 @@
 import RoostCore
 
 extension Checker {
+  private static let bounds = [
+    "min", "max", "exclusiveMin", "minLength", "maxLength", "pattern", "temporal", "minItems",
+    "maxItems",
+  ]
+
   /// Checks `@constraint` against the field's type; in a list each element is bounded.
   func constraint(_ use: CheckedDirective, _ shape: FieldShape) -> Constraint? {
     var constraint = Constraint()
@@ -20,9 +25,7 @@ extension Checker {
     }
     checkOrder(use, constraint)
     checkRange(use, constraint, shape)
-    if !constraint.boundsElements, constraint.minItems == nil, constraint.maxItems == nil,
-      !["min", "max", "exclusiveMin", "pattern"].contains(where: use.gives)
-    {
+    if !use.isPartial, !Checker.bounds.contains(where: use.gives) {
       report.fault(use.location, "@constraint names no bound, such as min or maxLength")
       return nil
     }

@@ -31,8 +31,10 @@ extension Checker {
         report.fault(use.location, "@\(name) may be given once only")
         continue
       }
+      let before = report.faults.count
+      let given = arguments(of: use, definition)
       let directive = CheckedDirective(
-        name: name, location: use.location, given: arguments(of: use, definition),
+        name: name, location: use.location, isPartial: report.faults.count > before, given: given,
         definition: definition)
       applyStage(to: directive, use, on: place)
       checked.append(directive)

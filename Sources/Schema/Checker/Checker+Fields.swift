@@ -92,17 +92,15 @@ extension Checker {
   private func fieldType(named name: Name, of field: DeclaredField) -> FieldType? {
     if let type = FieldType.builtIn[name.text] { return type }
     guard let type = types[name.text] else {
-      let hint = didYouMean(name.text, among: knownTypes)
       report.fault(
         name.location,
         Prelude.types[name.text] == nil
-          ? "unknown type \(name.text.excerpt)\(hint)"
+          ? "unknown type \(name.text.excerpt)" + didYouMean(name.text, among: knownTypes)
           : "\(name.text) belongs to the schema language and cannot be stored")
       return nil
     }
     switch type.kind {
-    case .enumeration:
-      return .enumeration(name: name.text, values: type.values.map(\.name.text))
+    case .enumeration: return enumTypes[name.text]
     case .object where type.isCollection: return .reference(typeName: name.text)
     case .object:
       report.fault(

@@ -70,7 +70,9 @@ extension Checker {
       }
     }
     let rule = use.string("validWhen")
-    if strategy == .latestValid, rule?.contains(where: { !$0.isWhitespace }) != true {
+    if strategy == .latestValid, !use.isPartial,
+      rule?.contains(where: { !$0.isWhitespace }) != true
+    {
       report.fault(use.location, "LATEST_VALID needs validWhen: the rule that a value must satisfy")
     } else if strategy != .latestValid, rule != nil {
       report.fault(

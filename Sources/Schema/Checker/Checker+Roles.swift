@@ -4,6 +4,11 @@ extension Checker {
     var first: DeclaredType?
     for type in enums {
       for value in type.values { _ = isPlainName(value.name, "value") }
+      if type.values.count > NameRules.maximumEnumValues {
+        report.fault(
+          type.values[NameRules.maximumEnumValues].name.location,
+          "an enum has at most 1,000 values; a collection may hold more")
+      }
       guard let directive = type.directives.first("roles") else {
         for value in type.values {
           guard let inherits = value.directives.first("inherits") else { continue }

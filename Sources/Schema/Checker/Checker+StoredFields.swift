@@ -79,8 +79,9 @@ extension Checker {
   }
 
   private func defaultValue(_ use: CheckedDirective, of field: Field) -> FieldValue? {
+    guard !report.isFull else { return nil }
     guard let text = use.string("value") else {
-      if !use.gives("expr") { report.fault(use.location, "@default needs a value") }
+      if !use.gives("expr"), !use.isPartial { report.fault(use.location, "@default needs a value") }
       return nil
     }
     let location = use.location(of: "value")

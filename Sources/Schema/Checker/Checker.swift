@@ -8,6 +8,8 @@ final class Checker {
   private(set) var typeNames: [String] = []
   /// The route name of each collection, by its type.
   private(set) var routes: [String: String] = [:]
+  /// The field type of each enum.
+  private(set) var enumTypes: [String: FieldType] = [:]
   /// The names of the enum marked `@roles`.
   var roles: RoleTree?
 
@@ -70,13 +72,19 @@ final class Checker {
     }
     for type in document.types where type.isExtension { extend(&merged, with: type) }
     for name in typeNames {
-      if let type = merged[name] { types[name] = declared(type) }
+      guard let syntax = merged[name] else { continue }
+      let type = declared(syntax)
+      types[name] = type
+      if type.kind == .enumeration {
+        enumTypes[name] = .enumeration(name: name, values: type.values.map(\.name.text))
+      }
     }
   }
 
   /// Whether a definition is one that the prelude has; reports one that differs from it.
   private func repeatsPrelude(_ type: TypeSyntax) -> Bool {
     let name = type.name.text
+    if type.kind == .scalar { _ = directives(type.directives, on: .scalar) }
     if Prelude.specifiedScalars.contains(name) {
       if type.kind != .scalar {
         report.fault(type.name.location, "\(name) is a scalar of GraphQL; choose another name")

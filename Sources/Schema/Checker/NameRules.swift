@@ -4,6 +4,7 @@ package enum NameRules {
   static let maximumCollections = 500
   static let maximumFields = 500
   static let maximumRoles = 200
+  static let maximumEnumValues = 1000
 
   /// Route names that belong to Roost's own doors.
   package static let reservedCollectionNames = [

@@ -1,7 +1,10 @@
 package import RoostCore
 
 /// A stored field of a collection.
-package struct Field: Sendable {
+///
+/// A class, because fields are passed around on every write and a struct of this size is dear to
+/// copy.
+package final class Field: Sendable {
   package let name: String
   package let type: FieldType
   /// `!` on the field: a value must be given on create (or by `default`) and cannot become null.

@@ -3,12 +3,13 @@ extension TypeSyntax {
   var shape: String {
     let fields = fields.map { field in
       let arguments = field.arguments.map(\.shape).sorted().joined(separator: ",")
-      return "\(field.name.text)(\(arguments)):\(field.type.text)"
+      return "\(field.name.text)(\(arguments)):\(field.type.text)\(field.directives.shape)"
     }
     let parts = [
-      kind.rawValue, name.text, fields.sorted().joined(separator: " "),
+      kind.rawValue, name.text, kind == .scalar ? "" : directives.shape,
+      fields.sorted().joined(separator: " "),
       inputFields.map(\.shape).sorted().joined(separator: " "),
-      values.map(\.name.text).joined(separator: " "),
+      values.map { $0.name.text + $0.directives.shape }.joined(separator: " "),
       members.map(\.text).sorted().joined(separator: " "),
     ]
     return parts.joined(separator: "|")
@@ -42,4 +43,9 @@ extension Literal {
       "{" + members.map { "\($0.name.text):\($0.value.shape)" }.joined(separator: ",") + "}"
     }
   }
+}
+
+extension [DirectiveUse] {
+  /// The names of the directives.
+  fileprivate var shape: String { map { "@" + $0.name.text }.joined() }
 }

@@ -18,11 +18,7 @@ struct Lexer {
     return try lexer.run()
   }
 
-  private init(bytes: [UInt8]) {
-    self.bytes = bytes
-    // The byte-order mark is ignored and takes no column.
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
-  }
+  private init(bytes: [UInt8]) { self.bytes = bytes }
 
   private var location: SourceLocation { SourceLocation(line: line, column: column) }
 
@@ -46,6 +42,7 @@ struct Lexer {
     if position >= bytes.count || bytes[position] & 0xC0 != 0x80 { column += 1 }
   }
 
+  /// Moves past `count` ASCII characters that are no line's end.
   private mutating func advance(by count: Int) {
     position += count
     column += count
@@ -69,7 +66,10 @@ struct Lexer {
     while position < bytes.count {
       switch bytes[position] {
       case 10, 13: _ = takeNewline()
-      case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: ","): advance()
+      case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: ","): advance(by: 1)
+      case 0xEF where bytes[position...].starts(with: [0xEF, 0xBB, 0xBF]):
+        // The byte-order mark is ignored and takes no column.
+        position += 3
       case UInt8(ascii: "#"):
         while position < bytes.count, bytes[position] != 10, bytes[position] != 13 {
           try refuseControl()
@@ -94,7 +94,7 @@ struct Lexer {
       UInt8(ascii: ")"), UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: "@"),
       UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "|"),
       UInt8(ascii: "}"):
-      advance()
+      advance(by: 1)
       return Token(kind: .punctuator(byte), text: "", location: start)
     case UInt8(ascii: "."):
       guard bytes[position...].starts(with: [46, 46, 46]) else {
@@ -109,8 +109,10 @@ struct Lexer {
     default:
       guard Lexer.isNameStart(byte) else { throw unexpected() }
       let first = position
-      while position < bytes.count, Lexer.isNamePart(bytes[position]) { advance() }
-      return Token(kind: .name, text: text(first, position), location: start)
+      var end = position
+      while end < bytes.count, Lexer.isNamePart(bytes[end]) { end += 1 }
+      advance(by: end - first)
+      return Token(kind: .name, text: text(first, end), location: start)
     }
   }
 
@@ -132,11 +134,12 @@ struct Lexer {
   }
 
   static func isNameStart(_ byte: UInt8) -> Bool {
-    byte | 0x20 >= 97 && byte | 0x20 <= 122 || byte == UInt8(ascii: "_")
+    byte | 0x20 >= 97 && byte | 0x20 <= 122 || byte == 95
   }
 
+  /// A letter, digit or underscore.
   static func isNamePart(_ byte: UInt8) -> Bool {
-    isNameStart(byte) || byte >= 48 && byte <= 57
+    byte | 0x20 >= 97 && byte | 0x20 <= 122 || byte >= 48 && byte <= 57 || byte == 95
   }
 
   private func isDigit(at index: Int) -> Bool {

@@ -40,7 +40,7 @@ extension Field {
     let subject = index.map { "\(name), item \($0 + 1)," } ?? name
     return FieldIssue(
       pointer: pointer + item + fault.path, code: fault.code,
-      message: "\(subject) \(fault.predicate).")
+      message: "\(subject) \(fault.predicate)" + (fault.predicate.hasSuffix("?") ? "" : "."))
   }
 }
 

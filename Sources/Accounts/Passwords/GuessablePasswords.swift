@@ -3,9 +3,9 @@
 /// Lists of leaked passwords hold few of 15 characters and more, and those are nearly all made in
 /// one of four ways: a phrase that everybody knows, a repetition, a walk along keys, or one or two
 /// very common words with a few digits. So those are recognised, not listed one by one.
-enum CommonPasswords {
+enum GuessablePasswords {
   /// Whether `password` is made in one of these ways, or from the person's own e-mail address.
-  static func isCommon(_ password: String, email: EmailAddress?) -> Bool {
+  static func isGuessable(_ password: String, email: EmailAddress?) -> Bool {
     let characters = Array(password.lowercased())
     if Set(characters).count < 5 || isRepetition(characters) { return true }
     // As people write words with digits; a word is looked for in both spellings.
@@ -18,7 +18,7 @@ enum CommonPasswords {
     {
       return true
     }
-    var words = CommonPasswords.words
+    var words = GuessablePasswords.words
     if let email {
       if email.text == password.lowercased() { return true }
       for part in ([email.local] + email.text.split { "@.+_-".contains($0) }.map(String.init))

@@ -1,4 +1,4 @@
-extension CommonPasswords {
+extension GuessablePasswords {
   /// Words that passwords are made of most often; two of them and a number are no password.
   static let words: Set<String> = split(
     """

@@ -1,0 +1,14 @@
+/// Why an import cannot start or go on, as a message for the person at the terminal.
+package struct ImportFault: Error, Sendable, Equatable, CustomStringConvertible {
+  /// What the command should exit with: 2 for a mapping, seed or option to be mended, else 1.
+  package let exitStatus: Int32
+  /// What is wrong and what to do, beginning with the file and the place in it.
+  package let message: String
+
+  package init(exitStatus: Int32 = 1, _ message: String) {
+    self.exitStatus = exitStatus
+    self.message = message
+  }
+
+  package var description: String { message }
+}

@@ -1,0 +1,136 @@
+package import Accounts
+package import Records
+package import RoostCore
+
+/// The import of one file.
+///
+/// Each line goes the way of every other write, with the server as its author. Batches are committed
+/// one after another, and while one is committed the next is read and decoded. Identifiers are made
+/// from what the file says, so an import that stopped is simply run again.
+package struct ImportJob: Sendable {
+  package struct Options: Sendable {
+    /// Where refused lines go; nil to keep only the first in the report.
+    package var refusedPath: String?
+    /// Lines that are committed together.
+    package var batchRows = 1000
+
+    package init(refusedPath: String? = nil) { self.refusedPath = refusedPath }
+  }
+
+  private let records: Records
+  private let accounts: Accounts
+  private let input: String
+  private let mapping: ImportMapping
+  private let options: Options
+  private let ambient: Ambient
+  private let onProgress: @Sendable (ImportProgress) -> Void
+
+  package init(
+    records: Records, accounts: Accounts, input: String, mapping: ImportMapping,
+    options: Options = Options(), ambient: Ambient,
+    onProgress: @escaping @Sendable (ImportProgress) -> Void = { _ in }
+  ) {
+    self.records = records
+    self.accounts = accounts
+    self.input = input
+    self.mapping = mapping
+    self.options = options
+    self.ambient = ambient
+    self.onProgress = onProgress
+  }
+
+  /// Imports the file.
+  ///
+  /// Throws `ImportFault` when it cannot start: a file that cannot be read, a mapping that does not
+  /// fit. What stops it later stands in the report as `failure`, beside what was stored until then.
+  /// A cancelled task stops after the batch in hand.
+  package func run() async throws -> ImportReport {
+    let file = try InputFile(path: input)
+    guard let format = mapping.format ?? FileFormat(path: input) else {
+      throw ImportFault(
+        exitStatus: 2,
+        "\(input): the ending is none of .jsonl, .csv and .tsv: say format: in a mapping file")
+    }
+    let reader = try RecordReader(file, format: format, encoding: mapping.encoding)
+    let target = try ImportTarget(mapping, records.catalogue, header: reader.header)
+    var run = Run(
+      report: ImportReport(input: input, target: target.name), started: now, file: file)
+    var refused: RefusedLines?
+    if let path = options.refusedPath {
+      refused = try RefusedLines(path: path, input: file, header: reader.headerSpan)
+    }
+    var source = BatchSource(reader, target, records, maximumRows: max(1, options.batchRows))
+    let writer = BatchWriter(target: target, records: records, accounts: accounts)
+    do {
+      var batch = try source.next()
+      while let current = batch {
+        async let committed = writer.commit(current)
+        let next = Result { try source.next() }
+        let result = try await committed
+        for (line, outcome) in zip(current.lines, result.outcomes) {
+          guard let refusal = run.count(line.span, outcome) else { continue }
+          try refused?.add(line.span, refusal)
+        }
+        run.report.accountsMade += result.accountsMade
+        run.report.bytes = current.position
+        onProgress(run.progress(at: now))
+        if let failure = result.failure { throw failure }
+        if Task.isCancelled { throw ImportFault("interrupted; run it again to go on") }
+        batch = try next.get()
+      }
+    } catch {
+      run.report.failure = ImportJob.reason(error)
+    }
+    do {
+      try refused?.finish()
+    } catch {
+      run.report.failure = run.report.failure ?? ImportJob.reason(error)
+    }
+    run.report.seconds = run.seconds(at: now)
+    return run.report
+  }
+
+  private var now: UInt64 { ambient.time.monotonicNanoseconds() }
+
+  private static func reason(_ error: any Error) -> String {
+    switch error {
+    case let error as RoostError where error.code == .storageFull:
+      "the disk is full. What was imported is stored; make room and run it again to go on "
+        + "(\(error.detail))"
+    case let error as RoostError: error.description
+    case let fault as ImportFault: fault.message
+    case is CancellationError: "interrupted; run it again to go on"
+    default: "\(error)"
+    }
+  }
+
+  /// What is counted while it runs.
+  private struct Run {
+    var report: ImportReport
+    let started: UInt64
+    let file: InputFile
+
+    /// Counts a line; a refused one is returned.
+    mutating func count(_ span: SourceSpan, _ outcome: BatchWriter.Outcome) -> RefusedLine? {
+      report.rows += 1
+      switch outcome {
+      case .imported: report.imported += 1
+      case .unchanged: report.unchanged += 1
+      case .refused(let issues):
+        report.refused += 1
+        let line = RefusedLine(line: span.line, issues: issues)
+        if report.refusedLines.count < ImportReport.keptLines { report.refusedLines.append(line) }
+        return line
+      }
+      return nil
+    }
+
+    func seconds(at now: UInt64) -> Double { Double(now &- started) / 1e9 }
+
+    func progress(at now: UInt64) -> ImportProgress {
+      ImportProgress(
+        input: report.input, bytesRead: report.bytes, bytesTotal: file.byteCount,
+        rows: report.rows, refused: report.refused, seconds: seconds(at: now))
+    }
+  }
+}

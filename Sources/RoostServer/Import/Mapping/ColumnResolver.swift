@@ -1,0 +1,131 @@
+import RoostCore
+import Schema
+
+/// A column of a file by its name, and by its place where the file has a header.
+struct ResolvedColumn: Sendable {
+  let name: String
+  /// Counts from 0; nil for members of JSON Lines.
+  let index: Int?
+}
+
+/// A template whose columns are resolved.
+struct ResolvedKey: Sendable {
+  enum Part: Sendable {
+    case text(String)
+    case column(ResolvedColumn)
+  }
+
+  let parts: [Part]
+
+  /// The text for a line; nil where one of its columns is empty or missing.
+  func text(_ line: SourceLine) -> String? {
+    var text = ""
+    for part in parts {
+      switch part {
+      case .text(let fixed): text += fixed
+      case .column(let column):
+        guard let value = line.keyText(column) else { return nil }
+        text += value
+      }
+    }
+    return text
+  }
+
+  /// The issue of a line for which there is no text.
+  var emptiness: FieldIssue {
+    let names = parts.compactMap { part -> String? in
+      if case .column(let column) = part { column.name } else { nil }
+    }
+    return FieldIssue(
+      pointer: "/id", code: "required",
+      message: "The id is made from \(names.joined(separator: " and ")), and a part is empty.")
+  }
+}
+
+/// One record's values by column.
+struct SourceLine {
+  let content: SourceRecord.Content
+
+  /// The value of a column, nil where it is missing.
+  func value(_ column: ResolvedColumn) -> JSON? {
+    switch content {
+    case .columns(let texts):
+      guard let index = column.index, index < texts.count else { return nil }
+      return .string(texts[index])
+    case .members(let members): return members[column.name]
+    case .broken: return nil
+    }
+  }
+
+  /// The value of a column for a field; nil where the field is to be left out.
+  func value(
+    _ column: ResolvedColumn, _ field: Field, keepsEmpty: Bool
+  ) -> Result<JSON?, FieldIssue> {
+    guard let value = value(column) else { return .success(nil) }
+    guard case .string(let text) = value else { return .success(value.isNull ? nil : value) }
+    if text.isEmpty, !keepsEmpty { return .success(nil) }
+    guard case .columns = content else { return .success(value) }
+    return TextConversion.json(text, for: field).map { $0 }
+  }
+
+  /// The value of a column as part of a key: texts, whole numbers and booleans.
+  func keyText(_ column: ResolvedColumn) -> String? {
+    switch value(column) {
+    case .string(let text)?: text.isEmpty ? nil : text
+    case .int(let number)?: "\(number)"
+    case .bool(let value)?: "\(value)"
+    default: nil
+    }
+  }
+
+  /// Everything that the line says, by name.
+  func members(_ header: [String]?) -> JSONObject {
+    switch content {
+    case .members(let members): return members
+    case .columns(let texts):
+      return JSONObject(
+        uniqueMembers: zip(header ?? [], texts).map { (key: $0, value: .string($1)) })
+    case .broken: return JSONObject()
+    }
+  }
+}
+
+/// Finds the columns that a mapping names in a file's header.
+struct ColumnResolver {
+  let mapping: ImportMapping
+  let header: [String]?
+
+  func column(_ name: String, _ place: SourcePlace) throws -> ResolvedColumn {
+    guard let header else { return ResolvedColumn(name: name, index: nil) }
+    guard let index = header.firstIndex(of: name) else {
+      let hint =
+        nearest(name, among: header).map { "; did you mean \($0)?" }
+        ?? "; it has \(header.prefix(12).joined(separator: ", "))"
+      throw mapping.fault(place, "the file has no column \(name.prefix(60))" + hint)
+    }
+    return ResolvedColumn(name: name, index: index)
+  }
+
+  func key(_ template: KeyTemplate) throws -> ResolvedKey {
+    ResolvedKey(
+      parts: try template.parts.map { part in
+        switch part {
+        case .text(let text): .text(text)
+        case .column(let name): .column(try column(name, template.place))
+        }
+      })
+  }
+
+  func identity() throws -> RecordPlan.Identity {
+    switch mapping.identity {
+    case .key(let template): return .key(try key(template))
+    case .column(let name, let place): return .column(try column(name, place))
+    case .automatic:
+      if let header {
+        return header.firstIndex(of: "id").map { .column(ResolvedColumn(name: "id", index: $0)) }
+          ?? .content
+      }
+      return .column(ResolvedColumn(name: "id", index: nil))
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import Records
+import RoostCore
+
+/// The lines that are committed together, in the order of the file.
+struct ImportBatch: Sendable {
+  enum Work: Sendable {
+    case record(Mutation)
+    case account(AccountPlan.Draft)
+    /// Refused before it came to the database.
+    case refused([FieldIssue])
+  }
+
+  struct Line: Sendable {
+    let span: SourceSpan
+    let work: Work
+  }
+
+  var lines: [Line] = []
+  /// The accounts that the records need and that may be missing.
+  var accounts: [UUID] = []
+  /// Where reading stood afterwards.
+  var position: Int64 = 0
+
+  var mutations: [Mutation] {
+    lines.compactMap { if case .record(let mutation) = $0.work { mutation } else { nil } }
+  }
+
+  var people: [AccountPlan.Draft] {
+    lines.compactMap { if case .account(let draft) = $0.work { draft } else { nil } }
+  }
+}
+
+/// Reads a file and makes batches of it: everything that can be done without the database.
+struct BatchSource {
+  private var reader: RecordReader
+  private let target: ImportTarget
+  private let records: Records
+  private let maximumRows: Int
+  /// Accounts that earlier batches make.
+  ///
+  /// Forgotten when there are many: to ask for one again costs little, and memory stays flat.
+  private var made: Set<UUID> = []
+
+  /// Bytes of source lines in a batch, about.
+  private static let batchBytes: Int64 = 2_000_000
+  private static let rememberedAccounts = 65_536
+
+  init(_ reader: RecordReader, _ target: ImportTarget, _ records: Records, maximumRows: Int) {
+    self.reader = reader
+    self.target = target
+    self.records = records
+    self.maximumRows = maximumRows
+  }
+
+  /// The next batch, or nil at the end of the file.
+  mutating func next() throws -> ImportBatch? {
+    var batch = ImportBatch()
+    batch.lines.reserveCapacity(maximumRows)
+    let start = reader.position
+    while batch.lines.count < maximumRows, reader.position - start < BatchSource.batchBytes,
+      let record = try reader.next()
+    {
+      let work = try self.work(record, &batch)
+      batch.lines.append(ImportBatch.Line(span: record.span, work: work))
+    }
+    batch.position = reader.position
+    return batch.lines.isEmpty ? nil : batch
+  }
+
+  private mutating func work(
+    _ record: SourceRecord, _ batch: inout ImportBatch
+  ) throws -> ImportBatch.Work {
+    if case .broken(let code, let message) = record.content {
+      return .refused([FieldIssue(pointer: "", code: code, message: message)])
+    }
+    do {
+      switch target {
+      case .accounts(let plan): return .account(try plan.draft(record.content))
+      case .records(let plan):
+        let draft = try plan.draft(record.content)
+        let mutation = try records.systemCreate(plan.collection, draft.body)
+        for account in draft.accounts { remember(account, &batch) }
+        return .record(mutation)
+      }
+    } catch let refusal as RecordPlan.Refusal {
+      return .refused(refusal.issues)
+    } catch let error as RoostError where error.isOfOneLine {
+      return .refused(error.asIssues)
+    }
+  }
+
+  private mutating func remember(_ account: UUID, _ batch: inout ImportBatch) {
+    if made.count >= BatchSource.rememberedAccounts { made.removeAll(keepingCapacity: true) }
+    if made.insert(account).inserted { batch.accounts.append(account) }
+  }
+}
+
+extension RoostError {
+  /// Whether another line may fare better; else the import stops.
+  var isOfOneLine: Bool {
+    switch code {
+    case .invalid, .conflict, .malformed, .notFound, .forbidden, .gone, .payloadTooLarge: true
+    default: false
+    }
+  }
+
+  /// The faults, at least one.
+  var asIssues: [FieldIssue] {
+    issues.isEmpty ? [FieldIssue(pointer: "", code: code.rawValue, message: detail)] : issues
+  }
+}

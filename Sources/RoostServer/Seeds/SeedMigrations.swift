@@ -1,0 +1,17 @@
+package import Queries
+
+/// The table that remembers which seed files were loaded, by what they held.
+package enum SeedMigrations {
+  /// The step that makes the table, as number `number` of the history.
+  package static func migration(_ number: Int) -> Migration {
+    Migration(
+      number, "seeds",
+      [
+        """
+        CREATE TABLE roost_seed (
+          file TEXT NOT NULL PRIMARY KEY, digest BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+      ])
+  }
+}
