@@ -44,7 +44,10 @@ struct ListParameters {
   }
 
   private func limit(_ text: String) throws -> Int {
-    guard let limit = Int(text), ListParameters.limits.contains(limit) else {
+    // Int takes a sign too, which is no way to write a number of records.
+    guard text.first?.isNumber == true, let limit = Int(text),
+      ListParameters.limits.contains(limit)
+    else {
       throw RoostError.invalid("?limit", "range", "limit is a number from 1 to 200.")
     }
     return limit
