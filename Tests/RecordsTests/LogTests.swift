@@ -1,6 +1,7 @@
 import Queries
 import Records
 import RoostCore
+import SQLiteDriver
 import Testing
 
 private let schema = """
@@ -115,7 +116,7 @@ private let schema = """
   @Test func onlyWhatIsOldAndBehindEveryFollowerGoes() async throws {
     let house = try await RecordsHouse(schema)
     for _ in 0..<3 { try await house.create("notes", ["text": "a"]) }
-    house.time.advance(Records.logKeptMilliseconds + 1)
+    house.time.advance(RecordStore.logKeptMilliseconds + 1)
     try await house.create("notes", ["text": "b"])
     func place(_ name: String, _ position: Int64) async throws {
       try await house.database.write { transaction in

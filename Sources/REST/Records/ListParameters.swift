@@ -57,7 +57,7 @@ struct ListParameters {
     let descending = text.hasPrefix("-")
     let name = descending ? String(text.dropFirst()) : text
     let key = SortKey(name: name, descending: descending)
-    guard collection.isSortable(key) else { throw Records.unknownSort(name, collection) }
+    guard collection.isSortable(key) else { throw RecordStore.unknownSort(name, collection) }
     return key
   }
 }

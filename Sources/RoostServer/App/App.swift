@@ -12,14 +12,14 @@ package import Schema
 package final class App: Sendable {
   package let settings: Settings
   package let database: SQLiteDatabase
-  package let accounts: Accounts
-  package let records: Records
+  package let accounts: AccountStore
+  package let records: RecordStore
   package let ambient: Ambient
   let followers: [FollowerRunner]
   private let housekeeping: Housekeeping
 
   private init(
-    settings: Settings, database: SQLiteDatabase, accounts: Accounts, records: Records,
+    settings: Settings, database: SQLiteDatabase, accounts: AccountStore, records: RecordStore,
     followers: [FollowerRunner], ambient: Ambient
   ) {
     self.settings = settings
@@ -45,10 +45,10 @@ package final class App: Sendable {
     let database = try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: recorder)
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
-      let accounts = Accounts(
+      let accounts = AccountStore(
         database: database, ambient: ambient, configuration: accountsConfiguration(settings))
       try await accounts.start()
-      let records = try await Records.open(
+      let records = try await RecordStore.open(
         schema, on: database, ambient: ambient, people: accounts)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)

@@ -8,12 +8,12 @@ import Synchronization
 final class Housekeeping: Sendable {
   private static let pauseSeconds: UInt64 = 600
 
-  private let accounts: Accounts
-  private let records: Records
+  private let accounts: AccountStore
+  private let records: RecordStore
   private let logger: Logger
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  init(accounts: Accounts, records: Records, logger: Logger) {
+  init(accounts: AccountStore, records: RecordStore, logger: Logger) {
     self.accounts = accounts
     self.records = records
     self.logger = logger

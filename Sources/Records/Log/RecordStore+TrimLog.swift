@@ -1,7 +1,7 @@
 import Queries
 import RoostCore
 
-extension Records {
+extension RecordStore {
   /// How long entries of the log are kept behind every follower: long enough to look at what
   /// happened yesterday.
   package static let logKeptMilliseconds: Int64 = 7 * 86_400_000
@@ -10,7 +10,7 @@ extension Records {
   /// Removes the entries of the log that all of `followers` have taken into account and that are
   /// older than `logKeptMilliseconds`, in small transactions.
   package func trimLog(followers: [String]) async throws {
-    let before = ambient.time.now().adding(milliseconds: -Records.logKeptMilliseconds)
+    let before = ambient.time.now().adding(milliseconds: -RecordStore.logKeptMilliseconds)
     var isDone = false
     while !isDone {
       isDone = try await database.write { transaction in
@@ -23,7 +23,7 @@ extension Records {
           """
           DELETE FROM roost_log WHERE partition = \(LogPartition.only) AND position IN (
             SELECT position FROM roost_log WHERE partition = \(LogPartition.only)
-            AND position <= \(slowest) ORDER BY position LIMIT \(Records.entriesAtOnce)
+            AND position <= \(slowest) ORDER BY position LIMIT \(RecordStore.entriesAtOnce)
           ) AND at < \(before)
           """)
         return removed == 0
