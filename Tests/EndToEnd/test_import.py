@@ -18,7 +18,7 @@ ARTISTS = (
     "4\tSigur R\u00f3s\tnot an address\t\r\n"
     "5\t\u5c71\u4e0b\u9054\u90ce\thttp://www.last.fm/music/a\t\r\n"
 )
-COUNTS = "userID\tartistID\tweight\r\n7\t1\t3\r\n7\t2\t352698\r\n8\t1\t0\r\n8\t3\t5\r\n8\t5\t1.5\r\n8\t5\t9\r\n"
+COUNTS = "userID\tartistID\tweight\r\n7\t1\t3\r\n7\t2\t352698\r\n8\t1\t0\r\n8\t3\t5\r\n8\t5\t1.5\r\n8\t5\t9\r\n8\t77\t5\r\n"
 FRIENDS = "userID\tfriendID\r\n7\t8\r\n8\t7\r\n7\t9\r\n"
 TAGS = "tagID\ttagValue\r\n1\tmetal\r\n2\ttropic\u00e1lia\r\n"
 
@@ -76,7 +76,7 @@ class ImportTests(unittest.TestCase):
         rows = self.reasons()
         self.assertEqual(
             {row["line"]: row["issues"][0]["code"] for row in rows},
-            {4: "min", 6: "type"})
+            {4: "min", 6: "type", 8: "reference"})
 
         done = self.load("friends", "user_friends.tsv", FRIENDS)
         self.assertEqual(self.result(done)["imported"], 3, done.stderr)
