@@ -16,6 +16,7 @@ package final class App: Sendable {
   package let records: Records
   package let ambient: Ambient
   let followers: [FollowerRunner]
+  private let housekeeping: Housekeeping
 
   private init(
     settings: Settings, database: SQLiteDatabase, accounts: Accounts, records: Records,
@@ -27,6 +28,7 @@ package final class App: Sendable {
     self.records = records
     self.followers = followers
     self.ambient = ambient
+    housekeeping = Housekeeping(accounts: accounts, records: records, logger: ambient.logger)
   }
 
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
@@ -53,9 +55,11 @@ package final class App: Sendable {
       }
       recorder.onCommit { for follower in followers { follower.wake() } }
       for follower in followers { follower.start() }
-      return App(
+      let app = App(
         settings: settings, database: database, accounts: accounts, records: records,
         followers: followers, ambient: ambient)
+      app.housekeeping.start()
+      return app
     } catch {
       await database.close()
       throw error
@@ -64,6 +68,7 @@ package final class App: Sendable {
 
   /// Stops the followers, finishes what is queued and closes the database.
   package func close() async {
+    await housekeeping.stop()
     for follower in followers { await follower.stop() }
     accounts.stop()
     await database.close()
