@@ -151,6 +151,9 @@ class Server:
         if self.own:
             shutil.rmtree(self.own.path, ignore_errors=True)
 
+    def __del__(self):
+        self.log.close()
+
     def restart(self, app=None):
         """Stops it and starts it again on the same data, with another app folder if one is given."""
         own, self.own = self.own, None
