@@ -2,6 +2,11 @@ import RoostCore
 import Schema
 
 extension ImportMapping {
+  /// Reads a mapping file by its path; throws `ImportFault`.
+  package static func load(_ path: String) throws -> ImportMapping {
+    try parse(InputFile(path: path).contents(maximum: YAMLNode.maximumBytes), path: path)
+  }
+
   /// Reads a mapping file; throws `ImportFault` with file, line and column.
   package static func parse(_ bytes: [UInt8], path: String) throws -> ImportMapping {
     do throws(YAMLError) {
