@@ -37,7 +37,7 @@ extension CompiledCollection {
     if row.isNull(column) { return .null }
     switch storage[index] {
     case .bool: return .bool(row.bool(column))
-    case .int, .timestamp, .formatted: return .int(row.int64(column))
+    case .int, .timestamp, .duration, .int64: return .int(row.int64(column))
     case .double: return .double(row.double(column))
     case .text: return .text(row.text(column))
     case .uuid: return row.uuid(column).map { .uuid($0) } ?? .null
@@ -63,59 +63,61 @@ extension CompiledCollection {
   /// Writes the row of `selectList` as a JSON object, straight from its columns.
   func write(_ row: any Row, to json: inout JSONWriter) {
     json.beginObject()
-    json.key(encoded: SystemKeys.id)
-    json.uuid(row.uuid(0) ?? .zero)
-    json.key(encoded: SystemKeys.version)
-    json.int(row.int64(1))
-    json.key(encoded: SystemKeys.createdAt)
-    json.timestamp(row.timestamp(2))
-    json.key(encoded: SystemKeys.updatedAt)
-    json.timestamp(row.timestamp(3))
-    for index in fields.indices {
-      json.key(encoded: encodedKeys[index])
-      writeField(index, row, to: &json)
+    SystemMembers.write(
+      row.uuid(0) ?? .zero, row.int64(1), row.timestamp(2), row.timestamp(3), to: &json)
+    for index in storage.indices {
+      members.write(index, to: &json)
+      let column = RecordColumns.firstField + index
+      if row.isNull(column) {
+        json.null()
+        continue
+      }
+      switch storage[index] {
+      case .bool: json.bool(row.bool(column))
+      case .double: json.double(row.double(column))
+      case .int: json.int(row.int64(column))
+      case .timestamp: json.timestamp(row.timestamp(column))
+      case .duration: json.duration(CalendarDuration(milliseconds: row.int64(column)))
+      case .int64: fields[index].encode(.int(row.int64(column)), into: &json)
+      case .text: row.withBytes(column) { json.string(utf8: $0) }
+      case .uuid: json.uuid(row.uuid(column) ?? .zero)
+      case .json: row.withBytes(column) { json.raw($0) }
+      }
     }
     json.endObject()
-  }
-
-  private func writeField(_ index: Int, _ row: any Row, to json: inout JSONWriter) {
-    let column = RecordColumns.firstField + index
-    if row.isNull(column) { return json.null() }
-    switch storage[index] {
-    case .bool: json.bool(row.bool(column))
-    case .double: json.double(row.double(column))
-    case .int: json.int(row.int64(column))
-    case .timestamp: json.timestamp(row.timestamp(column))
-    case .formatted: fields[index].encode(.int(row.int64(column)), into: &json)
-    case .text: row.withBytes(column) { json.string(utf8: $0) }
-    case .uuid: json.uuid(row.uuid(column) ?? .zero)
-    case .json: row.withBytes(column) { json.raw($0) }
-    }
   }
 
   /// Writes a row in memory as a JSON object.
   func write(_ record: Record, to json: inout JSONWriter) {
     json.beginObject()
-    json.key(encoded: SystemKeys.id)
-    json.uuid(record.id)
-    json.key(encoded: SystemKeys.version)
-    json.int(record.version)
-    json.key(encoded: SystemKeys.createdAt)
-    json.timestamp(record.createdAt)
-    json.key(encoded: SystemKeys.updatedAt)
-    json.timestamp(record.updatedAt)
+    SystemMembers.write(
+      record.id, record.version, record.createdAt, record.updatedAt, to: &json)
     for index in fields.indices {
-      json.key(encoded: encodedKeys[index])
+      members.write(index, to: &json)
       fields[index].encode(record.values[index], into: &json)
     }
     json.endObject()
   }
 }
 
-/// The keys that every record begins with, encoded once.
-private enum SystemKeys {
-  static let id = JSONWriter.encodedKey("id")
-  static let version = JSONWriter.encodedKey("version")
-  static let createdAt = JSONWriter.encodedKey("createdAt")
-  static let updatedAt = JSONWriter.encodedKey("updatedAt")
+/// The members that every record begins with.
+private enum SystemMembers {
+  static func write(
+    _ id: UUID, _ version: Int64, _ createdAt: Timestamp, _ updatedAt: Timestamp,
+    to json: inout JSONWriter
+  ) {
+    start("\"id\":", &json)
+    json.uuid(id)
+    start(",\"version\":", &json)
+    json.int(version)
+    start(",\"createdAt\":", &json)
+    json.timestamp(createdAt)
+    start(",\"updatedAt\":", &json)
+    json.timestamp(updatedAt)
+  }
+
+  private static func start(_ text: StaticString, _ json: inout JSONWriter) {
+    json.memberStart(
+      UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
 }

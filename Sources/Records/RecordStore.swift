@@ -69,7 +69,7 @@ package final class RecordStore: Sendable {
     let outcome = try await database.write { transaction in
       try await path.apply(mutation, in: transaction)
     }
-    return render(outcome.record, of: mutation.collection, for: mutation.author)
+    return render(outcome, of: mutation.collection, for: mutation.author)
   }
 
   /// Many mutations in one transaction, in which the author of each is the server: the way of seeds
@@ -109,10 +109,14 @@ package final class RecordStore: Sendable {
 
   /// The record as `author` may see it: one that they may not read shows its system fields only.
   private func render(
-    _ record: Record, of collection: CompiledCollection, for author: Mutation.Author
+    _ outcome: WriteOutcome, of collection: CompiledCollection, for author: Mutation.Author
   ) -> RenderedRecord {
+    let record = outcome.record
     var json = JSONWriter(capacity: 512)
     if Authority(author, collection).canRead({ record.values[$0] }) {
+      if let whole = outcome.json {
+        return RenderedRecord(id: record.id, version: record.version, json: whole)
+      }
       collection.write(record, to: &json)
     } else {
       json.beginObject()

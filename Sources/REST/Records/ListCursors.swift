@@ -12,28 +12,30 @@ struct ListCursors: Sendable {
     _ position: PagePosition, of sort: SortKey, in collection: CompiledCollection,
     for caller: Caller
   ) -> String {
-    let value: JSON
+    var payload: [UInt8] = []
+    payload.reserveCapacity(40)
     switch position.value {
-    case .null: value = .null
-    case .int(let number): value = ["i", .int(number)]
+    case .null: payload.append(Tag.null)
+    case .int(let number): payload += Tag.number(Tag.int, UInt64(bitPattern: number))
     // Through its bits, so that the comparison meets the very same number.
-    case .double(let number): value = ["d", .string(String(number.bitPattern))]
-    case .text(let text): value = ["t", .string(text)]
-    case .uuid(let id): value = ["u", .string(id.description)]
-    case .blob(let bytes):
-      let id = bytes.withUnsafeBytes { UUID(bytes: $0) }
-      value = id.map { ["u", .string($0.description)] } ?? .null
+    case .double(let number): payload += Tag.number(Tag.double, number.bitPattern)
+    case .text(let text):
+      payload.append(Tag.text)
+      payload += text.utf8
+    case .uuid(let id): payload += [Tag.uuid] + id.bytes
+    case .blob(let bytes): payload += [Tag.uuid] + bytes
     }
-    let payload: JSON = [value, .string(position.id.description)]
-    return signer.sign(payload.encoded, purpose: context(sort, collection, caller))
+    payload += position.id.bytes
+    return signer.sign(payload, purpose: context(sort, collection, caller))
   }
 
   func decode(
     _ text: String, of sort: SortKey, in collection: CompiledCollection, for caller: Caller
   ) throws -> PagePosition {
     guard let payload = signer.verify(text, purpose: context(sort, collection, caller)),
-      let parts = try? JSON.parse(payload).array, parts.count == 2,
-      let id = parts[1].string.flatMap({ UUID($0) }), let value = value(parts[0])
+      payload.count >= 17,
+      let id = payload.suffix(16).withUnsafeBytes({ UUID(bytes: $0) }),
+      let value = value(payload[0], payload[1..<(payload.count - 16)])
     else {
       throw RoostError(
         .malformed,
@@ -43,16 +45,32 @@ struct ListCursors: Sendable {
     return PagePosition(value: value, id: id)
   }
 
-  private func value(_ json: JSON) -> Value? {
-    if json.isNull { return .null }
-    guard let parts = json.array, parts.count == 2 else { return nil }
-    switch parts[0].string {
-    case "i": return parts[1].int.map { .int($0) }
-    case "d":
-      return parts[1].string.flatMap { UInt64($0) }.map { .double(Double(bitPattern: $0)) }
-    case "t": return parts[1].string.map { .text($0) }
-    case "u": return parts[1].string.flatMap { UUID($0) }.map { .uuid($0) }
+  private func value(_ tag: UInt8, _ bytes: ArraySlice<UInt8>) -> Value? {
+    switch tag {
+    case Tag.null: return bytes.isEmpty ? .null : nil
+    case Tag.int: return Tag.number(bytes).map { .int(Int64(bitPattern: $0)) }
+    case Tag.double: return Tag.number(bytes).map { .double(Double(bitPattern: $0)) }
+    case Tag.text: return String(validating: bytes, as: UTF8.self).map { .text($0) }
+    case Tag.uuid: return bytes.withUnsafeBytes { UUID(bytes: $0) }.map { .uuid($0) }
     default: return nil
+    }
+  }
+
+  /// The first byte of a cursor's payload, which says what the sort value behind it is; the id
+  /// stands at the end.
+  private enum Tag {
+    static let null: UInt8 = 0
+    static let int: UInt8 = 1
+    static let double: UInt8 = 2
+    static let text: UInt8 = 3
+    static let uuid: UInt8 = 4
+
+    static func number(_ tag: UInt8, _ bits: UInt64) -> [UInt8] {
+      [tag] + withUnsafeBytes(of: bits.bigEndian) { Array($0) }
+    }
+
+    static func number(_ bytes: ArraySlice<UInt8>) -> UInt64? {
+      bytes.count == 8 ? bytes.reduce(0) { $0 << 8 | UInt64($1) } : nil
     }
   }
 

@@ -25,7 +25,8 @@ enum JSONBody {
 
   /// `application/json`, in any case, with or without parameters.
   private static func isJSON(_ type: String) -> Bool {
-    let media = type.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }
-    return media.lowercased() == "application/json"
+    if Headers.equal(type, "application/json") { return true }
+    let media = type.prefix { $0 != ";" && $0 != " " && $0 != "\t" }
+    return Headers.equal(String(media), "application/json")
   }
 }

@@ -15,8 +15,8 @@ package final class CompiledCollection: Sendable {
   let ownersFilledOnCreate: Set<Int>
   /// The relations that end here: what a delete must look after.
   let inbound: [InboundRelation]
-  /// `"name":` in bytes, by index.
-  let encodedKeys: [[UInt8]]
+  /// What stands before each field's value in a record.
+  let members: MemberStarts
   /// What each column holds, by index.
   let storage: [StoredKind]
 
@@ -36,7 +36,7 @@ package final class CompiledCollection: Sendable {
     self.inbound = inbound
     rules = AccessRules(model)
     ownersFilledOnCreate = rules.ownersFilledOnCreate
-    encodedKeys = model.fields.map { JSONWriter.encodedKey($0.name) }
+    members = MemberStarts(names: model.fields.map(\.name))
     storage = model.fields.map { StoredKind($0) }
     var indexByName: [String: Int] = [:]
     for (index, field) in model.fields.enumerated() { indexByName[field.name] = index }
@@ -90,8 +90,10 @@ package enum StoredKind: Sendable {
   case int
   /// Milliseconds since 1970 that are answered as RFC 3339.
   case timestamp
-  /// An integer whose answer depends on its field's type: Duration and Int64.
-  case formatted
+  /// Milliseconds that are answered as ISO 8601.
+  case duration
+  /// An integer that is answered as a string beyond 2^53.
+  case int64
   case double
   case text
   case uuid
@@ -107,7 +109,8 @@ package enum StoredKind: Sendable {
     case .boolean: self = .bool
     case .int, .money: self = .int
     case .dateTime: self = .timestamp
-    case .int64, .duration: self = .formatted
+    case .duration: self = .duration
+    case .int64: self = .int64
     case .float: self = .double
     case .string, .id, .email, .url, .date, .enumeration: self = .text
     case .json, .geoPoint, .file: self = .json

@@ -229,7 +229,7 @@ struct TableKeeper {
 
     private static func columnType(_ field: Field) -> SQL {
       switch StoredKind(field) {
-      case .bool, .int, .timestamp, .formatted: "INTEGER"
+      case .bool, .int, .timestamp, .duration, .int64: "INTEGER"
       case .double: "REAL"
       case .text, .json: "TEXT"
       case .uuid: "BLOB"

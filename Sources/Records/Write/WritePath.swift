@@ -9,6 +9,8 @@ package struct WriteOutcome: Sendable {
   package let record: Record
   /// False where the mutation left the row as it was.
   package let isChanged: Bool
+  /// The whole row as a JSON object where the write rendered it for the log, else nil.
+  package var json: [UInt8]?
 }
 
 /// The one way of every change, inside a transaction: load the row → authorise on the old row →
@@ -53,8 +55,8 @@ struct WritePath: Sendable {
     }
     try await checkReferences(record, changed: mutation.changes.map(\.field), mutation, transaction)
     try await insert(record, collection, transaction)
-    attach(mutation, before: nil, after: record, changed: [], to: transaction)
-    return WriteOutcome(record: record, isChanged: true)
+    let json = attach(mutation, before: nil, after: record, changed: [], to: transaction)
+    return WriteOutcome(record: record, isChanged: true, json: json)
   }
 
   private func insert(
@@ -233,27 +235,30 @@ struct WritePath: Sendable {
     if !issues.isEmpty { throw RoostError.invalid(issues) }
   }
 
-  /// Leaves the log entry and the moves in the streams for the step before the commit.
+  /// Leaves the log entry and the moves in the streams for the step before the commit; returns the
+  /// mutation as the log has it.
+  @discardableResult
   func attach(
     _ mutation: Mutation, before: Record?, after: Record, changed: [Int],
     to transaction: any Transaction
-  ) {
+  ) -> [UInt8] {
     attach(
       kind: mutation.kind, mutation.collection, mutation.author, before: before, after: after,
       changed: changed, to: transaction)
   }
 
+  @discardableResult
   func attach(
     kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
     before: Record?, after: Record, changed: [Int], to transaction: any Transaction
-  ) {
+  ) -> [UInt8] {
     var json = JSONWriter(capacity: 384)
     switch kind {
     case .create: collection.write(after, to: &json)
     case .update:
       json.beginObject()
       for index in changed {
-        json.key(encoded: collection.encodedKeys[index])
+        collection.members.writeKey(index, to: &json)
         collection.fields[index].encode(after.values[index], into: &json)
       }
       json.endObject()
@@ -268,6 +273,7 @@ struct WritePath: Sendable {
         scopesBefore: before.map { row in collection.rules.scopes { row.values[$0] } } ?? [],
         scopesAfter: isSynced && after.deletedAt == nil
           ? collection.rules.scopes { after.values[$0] } : []))
+    return json.bytes
   }
 }
 

@@ -108,6 +108,19 @@ package struct JSONWriter: Sendable {
     value.writeQuoted(to: &bytes)
   }
 
+  package mutating func duration(_ value: CalendarDuration) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    value.write(to: &bytes)
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// Writes bytes that stand before a member's value: the comma, the quoted key and the colon.
+  package mutating func memberStart(_ start: UnsafeRawBufferPointer) {
+    bytes.append(contentsOf: start)
+    needsComma = false
+  }
+
   /// Writes bytes that are one valid JSON value already.
   package mutating func raw(_ value: UnsafeRawBufferPointer) {
     separate()

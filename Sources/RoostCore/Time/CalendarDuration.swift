@@ -69,27 +69,50 @@ package struct CalendarDuration: Hashable, Comparable, Sendable, CustomStringCon
 
   /// ISO 8601 in days, hours, minutes and seconds, the shortest form: `PT45M`, `P1DT2H`, `PT0S`.
   package var description: String {
-    if milliseconds == 0 { return "PT0S" }
-    var text = milliseconds < 0 ? "-P" : "P"
-    var rest = milliseconds.magnitude
-    let days = rest / 86_400_000
-    rest %= 86_400_000
-    if days > 0 { text += "\(days)D" }
-    if rest == 0 { return text }
-    text += "T"
-    let hours = rest / 3_600_000
-    let minutes = rest / 60_000 % 60
-    let seconds = rest / 1000 % 60
-    let thousandths = rest % 1000
-    if hours > 0 { text += "\(hours)H" }
-    if minutes > 0 { text += "\(minutes)M" }
-    if thousandths > 0 {
-      var digits = String(thousandths + 1000).dropFirst()
-      while digits.last == "0" { digits.removeLast() }
-      text += "\(seconds).\(digits)S"
-    } else if seconds > 0 {
-      text += "\(seconds)S"
+    var bytes: [UInt8] = []
+    write(to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Appends the bytes of `description`.
+  package func write(to out: inout [UInt8]) {
+    if milliseconds < 0 { out.append(UInt8(ascii: "-")) }
+    out.append(UInt8(ascii: "P"))
+    let total = milliseconds.magnitude
+    let days = total / 86_400_000
+    let time = UInt32(truncatingIfNeeded: total % 86_400_000)
+    if days > 0 {
+      CalendarDuration.append(days, &out)
+      out.append(UInt8(ascii: "D"))
+      if time == 0 { return }
     }
-    return text
+    out.append(UInt8(ascii: "T"))
+    let hours = time / 3_600_000
+    let minutes = time / 60_000 % 60
+    let seconds = time / 1000 % 60
+    let thousandths = time % 1000
+    if hours > 0 {
+      CalendarDuration.append(UInt64(hours), &out)
+      out.append(UInt8(ascii: "H"))
+    }
+    if minutes > 0 {
+      CalendarDuration.append(UInt64(minutes), &out)
+      out.append(UInt8(ascii: "M"))
+    }
+    guard seconds > 0 || thousandths > 0 || total == 0 else { return }
+    CalendarDuration.append(UInt64(seconds), &out)
+    if thousandths > 0 {
+      out.append(UInt8(ascii: "."))
+      out.append(UInt8(truncatingIfNeeded: 48 + thousandths / 100))
+      if thousandths % 100 > 0 { out.append(UInt8(truncatingIfNeeded: 48 + thousandths / 10 % 10)) }
+      if thousandths % 10 > 0 { out.append(UInt8(truncatingIfNeeded: 48 + thousandths % 10)) }
+    }
+    out.append(UInt8(ascii: "S"))
+  }
+
+  /// Appends a number in decimal digits.
+  private static func append(_ value: UInt64, _ out: inout [UInt8]) {
+    if value >= 10 { append(value / 10, &out) }
+    out.append(UInt8(truncatingIfNeeded: 48 + value % 10))
   }
 }

@@ -13,7 +13,7 @@ extension Field {
     case .int(let value):
       switch type {
       case .dateTime: writer.timestamp(Timestamp(milliseconds: value))
-      case .duration: writer.string(CalendarDuration(milliseconds: value).description)
+      case .duration: writer.duration(CalendarDuration(milliseconds: value))
       case .int64: Field.writeInt64(value, into: &writer)
       default: writer.int(value)
       }
