@@ -16,6 +16,8 @@ package struct AccessRules: Sendable {
   }
 
   let rules: [Rule]
+  /// The fields that some rule names as owner, in order; `Access` has a bit for each.
+  private let owners: [Int]
   /// The names of the stored fields, by index.
   let fieldNames: [String]
 
@@ -29,21 +31,25 @@ package struct AccessRules: Sendable {
           collection.fields.firstIndex { $0.name == name }
         })
     }
+    owners = Set(rules.compactMap(\.owner)).sorted()
+    // The schema's checker allows fewer.
+    precondition(owners.count <= 64, "\(collection.typeName) has more owners than Access has bits")
   }
 
   /// What `caller` may do by `operation`, as far as it can be said without a row.
   package func access(_ operation: Operation, _ caller: Caller) -> Access {
-    var owners: UInt64 = 0
+    var bits: UInt64 = 0
     var isUnconditional = false
     for rule in rules where rule.operations.contains(operation) && applies(rule, to: caller) {
       if let owner = rule.owner {
-        owners |= 1 << UInt64(owner)
+        if let bit = owners.firstIndex(of: owner) { bits |= 1 << UInt64(bit) }
       } else {
         isUnconditional = true
       }
     }
     return Access(
-      isUnconditional: isUnconditional, ownerFields: isUnconditional ? 0 : owners, uid: caller.uid)
+      isUnconditional: isUnconditional, owners: owners, bits: isUnconditional ? 0 : bits,
+      uid: caller.uid)
   }
 
   /// The fields that a create fills with the caller when they are left out: those that a rule for
@@ -53,7 +59,7 @@ package struct AccessRules: Sendable {
   }
 
   /// The indexes of all fields that some rule names as owner; they deserve an index.
-  package var ownerFields: Set<Int> { Set(rules.compactMap(\.owner)) }
+  package var ownerFields: Set<Int> { Set(owners) }
 
   /// Whether `rule` speaks to this caller at all.
   ///

@@ -6,6 +6,12 @@ package struct SQLiteConfiguration: Sendable {
   package var folder: String
   /// The database's file in the folder; its log and index lie beside it.
   package var fileName = "roost.sqlite"
+  /// Whether other processes, such as a SQLite shell, may open the file while this one has it.
+  ///
+  /// Off, they find it locked, and the log's index lies in this process's memory: a point read then
+  /// costs about half, since it takes no lock of the system, and nobody else can run a checkpoint,
+  /// which SQLite 3.40 does not survive in every case.
+  package var isShared = false
   /// Bounds of the queues.
   package var limits: Limits
   /// Connections for reads on the callers' threads: one for each thread that reads at a time.

@@ -27,7 +27,7 @@ package final class SQLiteDatabase: Database {
   ) throws(DatabaseOpenError) {
     self.configuration = configuration
     let folder = try DataFolder(configuration.folder, logger: ambient.logger)
-    try folder.prepareFile(configuration.path)
+    let file = try folder.prepareFile(configuration.path, isShared: configuration.isShared)
     factory = ConnectionFactory(configuration: configuration, time: ambient.time)
     let connection = try factory.writer()
     pool = try ReaderPool(factory, count: max(1, configuration.inlineReaders))
@@ -35,7 +35,7 @@ package final class SQLiteDatabase: Database {
       factory, count: max(1, configuration.offloadReaders),
       queueLimit: configuration.limits.queuedReads)
     writer = Writer(configuration, preCommit: preCommit)
-    try writer.start(connection, folder, configuration, ambient)
+    try writer.start(connection, (folder, file), configuration, ambient)
   }
 
   deinit {

@@ -1,9 +1,9 @@
 /// The known name that is most like `name`, or nil when none is like it.
 ///
-/// Counts inserted, deleted, replaced and swapped neighbouring characters (optimal string alignment)
-/// without regard to case; about one fault in three characters is forgiven. A name that begins like
-/// the wanted one comes next. Reads the first 1,000 names, and names of at most 64 bytes, so that a
-/// hostile list costs little.
+/// Counts inserted, deleted, replaced and swapped neighbouring characters (optimal string
+/// alignment) without regard to case; about one fault in three characters is forgiven. A name that
+/// begins like the wanted one comes next. Reads the first 1,000 names, and names of at most 64
+/// bytes, so that a hostile list costs little.
 package func nearest(_ name: String, among names: [String]) -> String? {
   let wanted = folded(name)
   guard !wanted.isEmpty, wanted.count <= 64 else { return nil }

@@ -56,7 +56,7 @@ struct AccountsFixture: Sendable {
   let folder: String
   let database: any Database
   let configuration: AccountsConfiguration
-  let accounts: Accounts
+  let accounts: AccountStore
 
   static func relaxed() -> AccountsConfiguration {
     var configuration = AccountsConfiguration()
@@ -93,7 +93,7 @@ struct AccountsFixture: Sendable {
     database = try SQLiteDatabase.open(SQLiteConfiguration(folder: folder))
     try await Migrator.run([AccountTables.migration(1)], on: database)
     self.configuration = configuration
-    accounts = Accounts(
+    accounts = AccountStore(
       database: database,
       ambient: Ambient(time: time, random: random, logger: Logger(level: .error)),
       configuration: configuration)
@@ -116,8 +116,8 @@ struct AccountsFixture: Sendable {
   }
 
   /// Other accounts over the same database, as after a restart.
-  func restarted(_ configuration: AccountsConfiguration? = nil) async throws -> Accounts {
-    let accounts = Accounts(
+  func restarted(_ configuration: AccountsConfiguration? = nil) async throws -> AccountStore {
+    let accounts = AccountStore(
       database: database,
       ambient: Ambient(time: time, random: random, logger: Logger(level: .error)),
       configuration: configuration ?? self.configuration)

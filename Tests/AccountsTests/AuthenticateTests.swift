@@ -6,7 +6,7 @@ import Testing
 @testable import Accounts
 
 @Suite struct AuthenticateTests {
-  private func detail(_ accounts: Accounts, _ token: String) -> String? {
+  private func detail(_ accounts: AccountStore, _ token: String) -> String? {
     do {
       _ = try accounts.authenticate(token)
       return nil
@@ -220,7 +220,7 @@ import Testing
       let text = try fixture.accounts.cursorSigner().sign([1, 2], purpose: "list")
       let restarted = try await fixture.restarted()
       #expect(try restarted.cursorSigner().verify(text, purpose: "list") == [1, 2])
-      let unstarted = Accounts(database: fixture.database, ambient: Ambient())
+      let unstarted = AccountStore(database: fixture.database, ambient: Ambient())
       #expect(throws: RoostError.self) { try unstarted.cursorSigner() }
     }
   }

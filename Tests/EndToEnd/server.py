@@ -31,7 +31,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def roost(*arguments, seconds=60, environment=None, folder=None):
+def roost(*arguments, seconds=20, environment=None, folder=None):
     """Runs a command of roost that ends by itself; gives the finished process, with texts."""
     return subprocess.run(
         [BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -150,6 +150,9 @@ class Server:
     def _forget(self):
         if self.own:
             shutil.rmtree(self.own.path, ignore_errors=True)
+
+    def __del__(self):
+        self.log.close()
 
     def restart(self, app=None):
         """Stops it and starts it again on the same data, with another app folder if one is given."""

@@ -53,7 +53,7 @@ class ProcessTests(unittest.TestCase):
     READY = 'echo "roost: ready on http://127.0.0.1:$4"\n'
 
     def test_a_clean_one_passes(self):
-        self.fake(self.READY + "trap 'exit 0' TERM; while :; do sleep 0.05; done").start().stop()
+        self.fake("trap 'exit 0' TERM\n" + self.READY + "while :; do sleep 0.05; done").start().stop()
 
     def test_what_is_not_exactly_the_ready_line_fails(self):
         for script in ("echo starting\n" + self.READY, "exit 2", "echo roost: ready\n", ":"):
@@ -63,5 +63,5 @@ class ProcessTests(unittest.TestCase):
     def test_an_unclean_end_fails(self):
         for end in ("exit 3", "echo more; exit 0"):
             with self.subTest(end=end):
-                server = self.fake(self.READY + f"trap '{end}' TERM; while :; do sleep 0.05; done")
+                server = self.fake(f"trap '{end}' TERM\n" + self.READY + "while :; do sleep 0.05; done")
                 self.assertRaises(AssertionError, server.start().stop)

@@ -18,7 +18,7 @@ ARTISTS = (
     "4\tSigur R\u00f3s\tnot an address\t\r\n"
     "5\t\u5c71\u4e0b\u9054\u90ce\thttp://www.last.fm/music/a\t\r\n"
 )
-COUNTS = "userID\tartistID\tweight\r\n7\t1\t3\r\n7\t2\t352698\r\n8\t1\t0\r\n8\t3\t5\r\n8\t5\t1.5\r\n8\t5\t9\r\n"
+COUNTS = "userID\tartistID\tweight\r\n7\t1\t3\r\n7\t2\t352698\r\n8\t1\t0\r\n8\t3\t5\r\n8\t5\t1.5\r\n8\t5\t9\r\n8\t77\t5\r\n"
 FRIENDS = "userID\tfriendID\r\n7\t8\r\n8\t7\r\n7\t9\r\n"
 TAGS = "tagID\ttagValue\r\n1\tmetal\r\n2\ttropic\u00e1lia\r\n"
 
@@ -48,38 +48,50 @@ class ImportTests(unittest.TestCase):
 
     def result(self, done):
         result = json.loads(done.stdout)
-        return {key: result[key] for key in ("read", "created", "unchanged", "refused")}
+        return {key: result[key] for key in ("rows", "imported", "unchanged", "refused")}
+
+    def reasons(self):
+        text = self.folder.read("refused.tsv.reasons.jsonl")
+        return [json.loads(line) for line in text.splitlines()]
 
     def test_a_real_set_is_taken_in_with_its_faults(self):
-        refused = self.folder.join("refused.jsonl")
-        done = self.load("artists", "artists.tsv", ARTISTS, "--refused", refused)
+        refused = self.folder.join("refused.tsv")
+        done = self.load("artists", "artists.tsv", ARTISTS, "--refused", refused, code=3)
         self.assertEqual(
-            self.result(done), {"read": 5, "created": 3, "unchanged": 0, "refused": 2}, done.stderr)
-        rows = [json.loads(line) for line in self.folder.read("refused.jsonl").splitlines()]
+            self.result(done), {"rows": 5, "imported": 3, "unchanged": 0, "refused": 2}, done.stderr)
+        rows = self.reasons()
         self.assertEqual([row["line"] for row in rows], [4, 5])
-        self.assertEqual(rows[0]["errors"][0]["code"], "max_length")
-        self.assertEqual(rows[1]["errors"][0]["code"], "type")
+        self.assertEqual(rows[0]["issues"][0]["code"], "max_length")
+        self.assertEqual(rows[1]["issues"][0]["code"], "type")
+        # The refused lines as they stood, with the header, ready to be mended and imported.
+        lines = ARTISTS.splitlines(keepends=True)
+        with open(refused, "rb") as file:
+            self.assertEqual(file.read(), "".join([lines[0], *lines[3:5]]).encode())
+        mended = self.folder.read("refused.tsv").replace("x" * 81, "X").replace("not an address", "")
+        done = self.load("artists", "mended.tsv", mended, code=0)
+        self.assertEqual(self.result(done)["imported"], 2, done.stderr)
 
         done = self.load("counts", "user_artists.tsv", COUNTS, "--refused", refused)
-        self.assertEqual(self.result(done)["created"], 3, done.stderr)
-        rows = [json.loads(line) for line in self.folder.read("refused.jsonl").splitlines()]
+        self.assertEqual(self.result(done)["imported"], 4, done.stderr)
+        rows = self.reasons()
         self.assertEqual(
-            {row["line"]: row["errors"][0]["code"] for row in rows},
-            {4: "min", 5: "reference", 6: "type"})
+            {row["line"]: row["issues"][0]["code"] for row in rows},
+            {4: "min", 6: "type", 8: "reference"})
 
         done = self.load("friends", "user_friends.tsv", FRIENDS)
-        self.assertEqual(self.result(done)["created"], 3, done.stderr)
+        self.assertEqual(self.result(done)["imported"], 3, done.stderr)
         done = self.load("tags", "tags.tsv", TAGS, encoding="latin-1")
-        self.assertEqual(self.result(done)["created"], 2, done.stderr)
+        self.assertEqual(self.result(done)["imported"], 2, done.stderr)
 
         server = self.serve()
         person = anonymous(server.port)
         artists = person.get("/v1/musicianProfiles", sort="stageName")["items"]
         self.assertEqual(
             [one["stageName"] for one in artists],
-            ['"Weird Al" Yankovic', "MALICE MIZER", "\u5c71\u4e0b\u9054\u90ce"])
+            ['"Weird Al" Yankovic', "MALICE MIZER", "Sigur R\u00f3s", "X", "\u5c71\u4e0b\u9054\u90ce"])
         self.assertIsNone(artists[0]["picture"])
-        self.assertEqual(len({one["user"] for one in artists}), 3)
+        self.assertEqual(len({one["user"] for one in artists}), 5)
+        self.assertIsNone(artists[2]["page"])
         # Whose they are is kept: nobody but a listener sees their counts.
         self.assertEqual(person.get("/v1/listeningCounts", count="exact")["count"], 0)
         self.assertEqual(person.get("/v1/friends", count="exact")["count"], 0)
@@ -91,9 +103,9 @@ class ImportTests(unittest.TestCase):
         self.load("tags", "tags.tsv", TAGS, encoding="latin-1", code=0)
         done = self.load("tags", "tags.tsv", TAGS, encoding="latin-1", code=0)
         self.assertEqual(
-            self.result(done), {"read": 2, "created": 0, "unchanged": 2, "refused": 0})
+            self.result(done), {"rows": 2, "imported": 0, "unchanged": 2, "refused": 0})
         done = self.load("tags", "tags.tsv", TAGS + "3\tnew\r\n", encoding="latin-1", code=0)
-        self.assertEqual(self.result(done)["created"], 1)
+        self.assertEqual(self.result(done)["imported"], 1)
 
     def test_a_wrong_encoding_is_refused_and_not_guessed(self):
         mapping = self.folder.write(
@@ -101,17 +113,17 @@ class ImportTests(unittest.TestCase):
             'collection: tags\nformat: tsv\nid: { key: "t:{tagID}" }\nfields:\n  text: { column: tagValue }\n')
         done = self.load(mapping, "tags.tsv", TAGS, encoding="latin-1")
         self.assertEqual(self.result(done)["refused"], 1, done.stderr)
-        self.assertEqual(self.result(done)["created"], 1)
+        self.assertEqual(self.result(done)["imported"], 1)
 
     def test_csv_and_json_lines_are_read(self):
         mapping = self.folder.write(
             "tags2.yaml", 'collection: tags\nid: { key: "t:{n}" }\nfields:\n  text: { column: words }\n')
         csv = 'n,words\r\n1,"a, ""quoted""\nword"\r\n2,plain\r\n'
-        self.assertEqual(self.result(self.load(mapping, "a.csv", csv, code=0))["created"], 2)
+        self.assertEqual(self.result(self.load(mapping, "a.csv", csv, code=0))["imported"], 2)
         lines = '{"n": 3, "words": "three"}\n\n{"n": 2, "words": "plain"}\n'
         self.assertEqual(
             self.result(self.load(mapping, "a.jsonl", lines, code=0)),
-            {"read": 2, "created": 1, "unchanged": 1, "refused": 0})
+            {"rows": 2, "imported": 1, "unchanged": 1, "refused": 0})
         server = self.serve()
         texts = [one["text"] for one in anonymous(server.port).get("/v1/tags")["items"]]
         self.assertEqual(sorted(texts), ['a, "quoted"\nword', "plain", "three"])
@@ -167,9 +179,9 @@ class ImportTests(unittest.TestCase):
                 self.folder.join(f"mappings/{mapping}.yaml"), "--json", "--no-progress",
                 glob.glob(os.path.join(source, name + ".*"))[0], seconds=600)
             totals[mapping] = self.result(done)
-        self.assertEqual(totals["artists"]["read"], 17_632)
-        self.assertEqual(totals["counts"]["read"], 92_846)
-        self.assertEqual(totals["friends"], {"read": 25_435, "created": 25_435, "unchanged": 0, "refused": 0})
-        self.assertEqual(totals["tags"], {"read": 11_946, "created": 11_946, "unchanged": 0, "refused": 0})
+        self.assertEqual(totals["artists"]["rows"], 17_632)
+        self.assertEqual(totals["counts"]["rows"], 92_846)
+        self.assertEqual(totals["friends"], {"rows": 25_435, "imported": 25_435, "unchanged": 0, "refused": 0})
+        self.assertEqual(totals["tags"], {"rows": 11_946, "imported": 11_946, "unchanged": 0, "refused": 0})
         self.assertGreater(totals["artists"]["refused"], 0)
         self.assertLess(totals["artists"]["refused"], 40)

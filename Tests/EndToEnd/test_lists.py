@@ -1,4 +1,4 @@
-"""Lists: pages, filters, sorting, counts, expansion."""
+"""Lists: pages, sorting, counts."""
 
 import base64
 import itertools
@@ -49,8 +49,8 @@ class ListTests(ServedCase):
 
     def test_pages_cover_everything_once_in_every_order(self):
         for sort, limit in itertools.product(
-                ("whole", "-whole", "label", "-label", "real", "-real", "colour,-whole", "-moment",
-                 "flag,label", "createdAt", "-id"), (7, 50, 200)):
+                ("whole", "-whole", "label", "-label", "real", "-real", "colour", "-moment",
+                 "flag", "createdAt", "-updatedAt", "version", "-id"), (7, 50, 200)):
             with self.subTest(sort=sort, limit=limit):
                 numbers = self.numbers(sort=sort, limit=limit)
                 self.assertEqual(sorted(numbers), list(range(self.rows)))
@@ -59,62 +59,19 @@ class ListTests(ServedCase):
                 if sort == "-whole":
                     self.assertEqual(numbers, sorted(numbers, reverse=True))
 
-    def test_enums_sort_in_their_declared_order(self):
-        colours = [item["colour"] for item in self.all(sort="colour")]
-        order = ["RED", "GREEN", "BLUE"]
-        self.assertEqual(colours, sorted(colours, key=order.index))
-
     def test_limits_have_bounds(self):
         for limit in (1, 200):
             self.assertEqual(
                 len(self.owner.get("/v1/things", limit=limit)["items"]), min(limit, self.rows))
         for limit in ("0", "-1", "201", "x", "", "1.5", "1e2", "99999999999999999999", "+5"):
             with self.subTest(limit=limit):
-                answer = self.owner.get("/v1/things", limit=limit)
-                self.assertIn(answer.status, (400, 422), answer)
-                self.assertIn("limit", answer.body.decode())
-
-    def test_filters_find_what_they_say(self):
-        cases = {
-            "whole == 5": [5],
-            "whole < 3": [0, 1, 2],
-            "whole >= 128": [128, 129],
-            "whole > 2 && whole <= 4": [3, 4],
-            "whole == 1 || whole == 3": [1, 3],
-            "whole in [2, 4, 6]": [2, 4, 6],
-            "!(whole > 1)": [0, 1],
-            'colour == "RED" && whole < 7': [0, 3, 6],
-            "flag == true && whole < 5": [0, 2, 4],
-            "real == null && whole < 7": [0, 3, 6],
-            "real != null && whole < 5": [1, 2, 4],
-            'moment < "2024-01-03T00:00:00Z" && whole < 28': [0, 1],
-            'label == "thing 3" && whole < 30': [3, 13, 23],
-            "real > 0.5 && real < 1.5": [4, 5],
-        }
-        for text, expected in cases.items():
-            with self.subTest(filter=text):
-                self.assertEqual(sorted(self.numbers(filter=text)), expected)
-
-    def test_bad_filters_are_refused_with_a_reason(self):
-        for text in (
-            "whole =", "whole == ", "== 1", "whole == 1 &&", "(whole == 1", "whole == 1)",
-            "nothing == 1", "whole == \"a\"", "label > 5", "label == label2", "_clocks == 1",
-            "deletedAt == null; DROP TABLE things", "whole == 1 -- x", "whole LIKE 1",
-            "label == 'a' OR 1=1", "secret.length > 1", "whole == 99999999999999999999",
-            "colour == \"PINK\"", "moment == \"yesterday\"", "a" * 2001,
-            " && ".join(["whole == 1"] * 60), "(" * 200 + "whole == 1" + ")" * 200, "!" * 500 + "flag",
-        ):
-            with self.subTest(filter=text[:60]):
-                answer = self.owner.get("/v1/things", filter=text)
-                self.assertIn(answer.status, (400, 422), answer)
-                self.assertIn("filter", answer.body.decode())
+                self.expect(422, self.owner.get("/v1/things", limit=limit), "?limit")
 
     def test_sorting_by_what_is_not_there_is_refused(self):
         for sort in ("nothing", "_clocks", "-", "", "whole,", "whole,,label", "whole;--", "+whole",
                      "data", "words", "deletedAt", ",".join(["whole"] * 40)):
             with self.subTest(sort=sort):
-                answer = self.owner.get("/v1/things", sort=sort)
-                self.assertIn(answer.status, (400, 422), answer)
+                self.expect(422, self.owner.get("/v1/things", sort=sort), "?sort")
 
     def test_forged_cursors_are_refused(self):
         cursor = self.owner.get("/v1/things", limit=5)["next"]
@@ -126,48 +83,36 @@ class ListTests(ServedCase):
         for after in ("x", "", guess, flipped, changed, cursor[:-4], cursor + "AA", other_order,
                       "A" * 5000, "%00"):
             with self.subTest(after=after[:40]):
-                answer = self.owner.get("/v1/things", limit=5, after=after)
-                self.assertIn(answer.status, (400, 422), answer)
-        answer = self.owner.get("/v1/things", limit=5, after=cursor, filter="whole > 3")
-        self.assertIn(answer.status, (400, 422), "a cursor belongs to its filter")
+                self.expect(400, self.owner.get("/v1/things", limit=5, after=after), code="malformed")
         self.expect(200, self.owner.get("/v1/things", limit=5, after=cursor))
 
     def test_a_cursor_of_one_caller_shows_another_nothing(self):
         cursor = self.owner.get("/v1/things", limit=5)["next"]
-        answer = self.person().get("/v1/things", limit=5, after=cursor)
-        if answer.status == 200:
-            self.assertEqual(answer["items"], [])
-        else:
-            self.assertIn(answer.status, (400, 422), answer)
+        self.expect(400, self.person().get("/v1/things", limit=5, after=cursor))
 
     def test_counts_are_given_when_asked_for(self):
         self.assertEqual(self.owner.get("/v1/things", count="exact", limit=1)["count"], self.rows)
-        answer = self.owner.get("/v1/things", count="exact", filter="whole < 10", limit=3)
-        self.assertEqual((answer["count"], len(answer["items"])), (10, 3))
+        answer = self.owner.get("/v1/things", count="exact", limit=3)
+        self.assertEqual((answer["count"], len(answer["items"])), (self.rows, 3))
         self.assertIsInstance(self.owner.get("/v1/things", count="estimated")["count"], int)
         self.assertNotIn("count", self.owner.get("/v1/things", count="none").json)
-        self.assertIn(self.owner.get("/v1/things", count="all").status, (400, 422))
+        self.expect(422, self.owner.get("/v1/things", count="all"), "?count")
         self.assertEqual(self.person().get("/v1/things", count="exact")["count"], 0)
 
-    def test_a_filter_sees_only_what_its_caller_may(self):
-        other = self.person()
-        self.assertEqual(other.get("/v1/things", filter="whole >= 0")["items"], [])
-        self.assertEqual(other.get("/v1/things", filter="whole >= 0", count="exact")["count"], 0)
+    def test_an_estimate_tells_nothing_of_others(self):
+        self.assertEqual(self.person().get("/v1/things", count="estimated")["count"], 0)
 
-    def test_sparse_lists_hold_what_was_asked_for(self):
-        answer = self.owner.get("/v1/things", fields="whole", limit=2, sort="whole")
-        self.assertEqual(answer["items"], [{"whole": 0}, {"whole": 1}])
+    def test_what_a_list_does_not_take_is_refused(self):
+        for name in ("filter", "fields", "expand", "search", "limits", "offset", "page", "x" * 500, ""):
+            with self.subTest(name=name[:20]):
+                answer = self.owner.get("/v1/things", **{name: "1"})
+                self.expect(422, answer, "?" + name[:60], code="invalid")
+        self.assertIn("limit", self.owner.get("/v1/things?limits=5").body.decode())
 
-    def test_relations_expand_one_level(self):
-        person = self.person()
-        friend = person.create("things", label="friend")
-        thing = person.create("things", label="a", friend=friend["id"])
-        answer = person.get(f"/v1/things/{thing['id']}", expand="friend")
-        self.assertEqual(answer["friend"]["label"], "friend")
-        items = person.get("/v1/things", expand="friend", sort="label")["items"]
-        self.assertEqual([item["friend"] and item["friend"]["label"] for item in items],
-                         ["friend", None])
-        for expand in ("nothing", "label", "friend.nothing", "friend,,", "owner.password"):
-            with self.subTest(expand=expand):
-                answer = person.get("/v1/things", expand=expand)
-                self.assertIn(answer.status, (400, 422), answer)
+    def test_malformed_queries_are_refused(self):
+        for query in ("limit=5&limit=6", "limit=%", "limit=%zz", "sort=%ff", "sort=%00",
+                      "&".join(f"a{number}=1" for number in range(101))):
+            with self.subTest(query=query[:40]):
+                self.expect(400, self.owner.get("/v1/things?" + query), code="malformed")
+        self.expect(200, self.owner.get("/v1/things?"))
+        self.expect(200, self.owner.get("/v1/things?&&limit=5&"))

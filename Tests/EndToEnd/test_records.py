@@ -126,19 +126,3 @@ class RecordTests(ServedCase):
         # Null is no value: many records may have none.
         self.expect(201, other.post("/v1/things", {"label": "c", "serial": None}))
         self.expect(201, other.post("/v1/things", {"label": "d", "serial": None}))
-
-    def test_sparse_fields_are_what_was_asked_for(self):
-        person = self.person()
-        thing = person.create("things", label="a", whole=4)
-        answer = person.get(f"/v1/things/{thing['id']}", fields="id,whole")
-        self.assertEqual(answer.json, {"id": thing["id"], "whole": 4})
-        for fields in ("nothing", "label,nothing", "_clocks", "label,,whole", "deletedAt;--"):
-            with self.subTest(fields=fields):
-                answer = person.get(f"/v1/things/{thing['id']}", fields=fields)
-                self.assertIn(answer.status, (400, 422), answer)
-
-    def test_unknown_parameters_are_refused(self):
-        person = self.person()
-        answer = person.get("/v1/things?limits=5")
-        self.assertIn(answer.status, (400, 422), answer)
-        self.assertIn("limit", answer.body.decode())

@@ -197,8 +197,9 @@ struct LimitTests {
       router.add(.get, "/") { _ in Response(status: 200, body: .bytes(body)) }
     }) { server in
       let client = try server.client()
-      let request = Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
-      let batch = Array(repeatElement(request, count: 200_000).joined())
+      let padding = String(repeating: "x", count: 4000)
+      let request = Array("GET / HTTP/1.1\r\nHost: a\r\nX: \(padding)\r\n\r\n".utf8)
+      let batch = Array(repeatElement(request, count: 5000).joined())
       let sent = try client.trySend(batch, milliseconds: 1000)
       #expect(sent < batch.count)
       let queued = server.statistics.queuedOutputBytes

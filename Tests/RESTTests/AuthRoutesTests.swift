@@ -12,7 +12,7 @@ import Transport
 private struct AuthServer {
   static let password = "velvet otter paints nine moons"
 
-  let accounts: Accounts
+  let accounts: AccountStore
   let router: Router
 
   static func run(_ body: (AuthServer) async throws -> Void) async throws {
@@ -25,7 +25,7 @@ private struct AuthServer {
     var configuration = AccountsConfiguration()
     configuration.passwordCost = PasswordHash.Cost(memoryKB: 64, passes: 1, lanes: 1)
     configuration.anonymousPerAddress = .init(count: 1, seconds: 3600, burst: 20)
-    let accounts = Accounts(
+    let accounts = AccountStore(
       database: database, ambient: Ambient(logger: Logger(level: .error)),
       configuration: configuration)
     try await accounts.start()
@@ -40,7 +40,7 @@ private struct AuthServer {
     try result.get()
   }
 
-  private init(_ accounts: Accounts) {
+  private init(_ accounts: AccountStore) {
     self.accounts = accounts
     var router = Router()
     AuthRoutes.add(

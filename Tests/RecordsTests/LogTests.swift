@@ -1,6 +1,7 @@
 import Queries
 import Records
 import RoostCore
+import SQLiteDriver
 import Testing
 
 private let schema = """
@@ -107,6 +108,34 @@ private let schema = """
     let page = try await house.records.list(
       house.collection("pages"), ListQuery(count: .estimated), by: .everyone)
     #expect(page.count == 4)
+    await house.close()
+  }
+}
+
+@Suite struct LogTrimmingTests {
+  @Test func onlyWhatIsOldAndBehindEveryFollowerGoes() async throws {
+    let house = try await RecordsHouse(schema)
+    for _ in 0..<3 { try await house.create("notes", ["text": "a"]) }
+    house.time.advance(RecordStore.logKeptMilliseconds + 1)
+    try await house.create("notes", ["text": "b"])
+    func place(_ name: String, _ position: Int64) async throws {
+      try await house.database.write { transaction in
+        _ = try await transaction.execute(
+          """
+          INSERT INTO roost_follower (name, partition, position) VALUES (\(name), 0, \(position))
+          ON CONFLICT (name, partition) DO UPDATE SET position = excluded.position
+          """)
+      }
+    }
+    try await place("fast", 4)
+    try await place("slow", 2)
+    try await house.records.trimLog(followers: ["fast", "slow"])
+    #expect(try await house.texts("SELECT position FROM roost_log") == ["3", "4"])
+    try await place("slow", 4)
+    try await house.records.trimLog(followers: ["fast", "slow"])
+    #expect(try await house.texts("SELECT position FROM roost_log") == ["4"])
+    try await house.create("notes", ["text": "c"])
+    #expect(try await house.texts("SELECT max(position) FROM roost_log") == ["5"])
     await house.close()
   }
 }

@@ -26,7 +26,7 @@ final class TestPeople: UserDirectory {
 final class RecordsHouse: Sendable {
   let folder: String
   let database: SQLiteDatabase
-  let records: Records
+  let records: RecordStore
   let recorder: ChangeRecorder
   let time: TestTime
   let people: TestPeople
@@ -54,7 +54,7 @@ final class RecordsHouse: Sendable {
     people.known.withLock { $0.formUnion(ids) }
     do {
       try await Migrator.run(RecordsMigrations.all, on: database)
-      records = try await Records.open(
+      records = try await RecordStore.open(
         try SchemaModel.load(source: schema), on: database, ambient: ambient, people: people)
     } catch {
       await database.close()

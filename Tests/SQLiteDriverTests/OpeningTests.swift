@@ -27,9 +27,24 @@ import Testing
     try await database.run("CREATE TABLE thing (id INTEGER)")
     #expect(folder.permissions("a") == 0o700)
     #expect(folder.permissions("a/b") == 0o700)
-    for file in ["roost.sqlite", "roost.sqlite-wal", "roost.sqlite-shm", "roost.lock"] {
+    for file in ["roost.sqlite", "roost.sqlite-wal", "roost.lock"] {
       #expect(folder.permissions("a/b/" + file) == 0o600, "\(file)")
     }
+    await database.close()
+  }
+
+  @Test(arguments: [false, true])
+  func `the index of the log is a file only when other processes may read it`(isShared: Bool)
+    async throws
+  {
+    let folder = TemporaryFolder()
+    var configuration = folder.configuration()
+    configuration.isShared = isShared
+    let database = try SQLiteDatabase.open(configuration, ambient: quiet)
+    try await database.run("CREATE TABLE thing (id INTEGER)")
+    #expect(try await database.integers("SELECT id FROM thing") == [])
+    #expect(folder.permissions("roost.sqlite-shm") == (isShared ? 0o600 : 0))
+    #expect(isLockedOut(configuration.path) == !isShared)
     await database.close()
   }
 
@@ -75,6 +90,20 @@ import Testing
     let error = await failure(folder.configuration())
     #expect(error?.reason == .notADatabase)
     #expect(error?.description.contains(folder.configuration().path) == true)
+  }
+
+  /// Whether the lock that SQLite takes first in any other process would be refused.
+  private func isLockedOut(_ path: String) -> Bool {
+    let descriptor = open(path, O_RDWR)
+    defer { close(descriptor) }
+    var range = flock()
+    range.l_type = Int16(F_RDLCK)
+    range.l_whence = Int16(SEEK_SET)
+    range.l_start = 0x4000_0000
+    range.l_len = 1
+    // F_OFD_GETLK: it sees the locks of this process too.
+    #expect(fcntl(descriptor, 36, &range) == 0)
+    return range.l_type != Int16(F_UNLCK)
   }
 
   /// Runs statements on a file without the driver.

@@ -5,25 +5,19 @@ import Testing
 
 /// SQLite under the suite that every engine keeps.
 @Suite struct SQLiteConformanceTests {
-  private static let engine = ConformanceEngine(
-    open: { options in
-      let folder = TemporaryFolder()
-      var configuration = folder.configuration()
-      configuration.limits = options.limits
-      if let steps = options.inlineSteps { configuration.inlineSteps = steps }
-      if let threads = options.offloadReaders { configuration.offloadReaders = threads }
-      if let milliseconds = options.readMilliseconds {
-        configuration.readMilliseconds = milliseconds
-      }
-      return FolderDatabase(
-        folder: folder,
-        database: try SQLiteDatabase.open(
-          configuration, ambient: quiet, preCommit: options.preCommit))
-    },
-    blobType: "BLOB", uuidType: "BLOB")
+  private static func engine(isShared: Bool) -> ConformanceEngine {
+    ConformanceEngine(
+      open: { options in try FolderDatabase(options, isShared: isShared) }, blobType: "BLOB",
+      uuidType: "BLOB")
+  }
 
   @Test(arguments: ConformanceCase.all) func keeps(_ promise: ConformanceCase) async throws {
-    try await promise.check(SQLiteConformanceTests.engine)
+    try await promise.check(SQLiteConformanceTests.engine(isShared: false))
+  }
+
+  @Test(arguments: ConformanceCase.all)
+  func `keeps when other processes may open the file`(_ promise: ConformanceCase) async throws {
+    try await promise.check(SQLiteConformanceTests.engine(isShared: true))
   }
 }
 
@@ -31,6 +25,20 @@ import Testing
 private struct FolderDatabase: Database {
   let folder: TemporaryFolder
   let database: SQLiteDatabase
+
+  init(_ options: ConformanceOptions, isShared: Bool) throws {
+    folder = TemporaryFolder()
+    var configuration = folder.configuration()
+    configuration.isShared = isShared
+    configuration.limits = options.limits
+    if let steps = options.inlineSteps { configuration.inlineSteps = steps }
+    if let threads = options.offloadReaders { configuration.offloadReaders = threads }
+    if let milliseconds = options.readMilliseconds {
+      configuration.readMilliseconds = milliseconds
+    }
+    database = try SQLiteDatabase.open(
+      configuration, ambient: quiet, preCommit: options.preCommit)
+  }
 
   func read<Result: Sendable>(
     _ consistency: ReadConsistency, _ body: @escaping @Sendable (any Reader) async throws -> Result

@@ -14,7 +14,8 @@ import Testing
       "x: Int @constraint(minLength: §1)", "bounds text",
       good: "x: String @constraint(minLength: 1)"),
     .field(
-      "x: JSON @constraint(maxLength: §1)", "bounds text", good: "x: URL @constraint(maxLength: 1)"),
+      "x: JSON @constraint(maxLength: §1)", "bounds text",
+      good: "x: URL @constraint(maxLength: 1)"),
     .field(
       "x: Kind @constraint(pattern: §\"A\")", "bounds text",
       good: "x: Email @constraint(pattern: \"A\")"),

@@ -40,7 +40,7 @@ import Testing
     "type A @collection,{,,,x: Int,,,y: Int,,}",
     "type A @collection {\r\n x: Int\r y: Int\n}",
     "type A @collection { x: Int } # the end, without a line's end: é𝄞",
-    "type A @collection { x: String @default(value: \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\uD834\\uDD1E\") }",
+    "type A @collection{x:ID @default(value:\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00E9\\uD834\\uDD1E\") }",
     "type A @collection { x: String @default(value: \"\") y: Int }",
     "type A @collection { x: String @default(value: \"\"\"a \"quoted\" \\\"\"\" word\"\"\") }",
   ])

@@ -57,7 +57,7 @@ struct Misuse: Sendable, CustomTestStringConvertible {
     """
     enum Kind { CLUB FESTIVAL }
     enum Role @roles { musician support @inherits(from: ["musician"]) }
-    type Band @collection { name: String founder: User! members: [Member!]! @relation(inverse: "band") }
+    type Band @collection { name: ID founder: User! members: [Member!]! @relation(inverse: "band") }
     type Member @collection { band: Band! user: User! }
     type Gig @collection \(header) {
       title: String

@@ -41,13 +41,13 @@ import Testing
     Misuse("type A @collection(name: §\"a/b\") { x: Int }", "lower-case letter"),
     Misuse("type A @collection(name: §\"\") { x: Int }", "lower-case letter"),
     Misuse(
-      "type A @collection(name: §\"roost_gigs\") { x: Int }", "begin with roost",
-      good: "type A @collection(name: \"rooks\") { x: Int }"),
+      "type A @collection(name: §\"roost_gigs\") { x: Int }", "begins like Roost's own",
+      good: "type A @collection(name: \"roosters\") { x: Int }"),
     Misuse(
       "type A @collection { x: Int } type B @collection(name: §\"as\") { x: Int }",
       "taken by A already", good: "type A @collection { x: Int } type B @collection { x: Int }"),
     Misuse(
-      "type A @collection(name: \"bigGigs\") { x: Int } type B @collection(name: §\"biggigs\") { x: Int }",
+      "type A @collection(name: \"aGig\") { x: ID } type B @collection(name: §\"agig\") { x: ID }",
       "differs from that of A by case only"),
     Misuse(
       "type A @collection { x: Int } type §A @collection { x: Int }", "defined at 1:6 already"),

@@ -46,13 +46,14 @@ import Testing
       schema { query: Query mutation: Mutation subscription: Subscription }
       extend schema { query: Query }
       "A scalar of the prelude" scalar Date
-      interface Named { "the name" name(short: Boolean = true, "why" long: [Int!]! = [1, 2]): String! }
+      interface Named { "the name" name(a: Boolean = true, "why" b: [Int!]! = [1, 2]): String! }
       interface Aged implements Named & Other { name: String! }
       interface Other { name: String! }
       union Found = | Plain | Ticket
       union Lost = Plain
       extend union Lost = Ticket
-      input Wanted { name: String! = "a" size: Int = 3 where: Wanted flags: [Kind] = [A], point: JSON = {a: {b: null}} }
+      input Wanted { name: String! = "a" size: Int = 3 where: Wanted
+        flags: [Kind] = [A], point: JSON = {a: {b: null}} }
       extend input Wanted { more: Float = -1.5 }
       enum Kind { "the first" A @deprecated(reason: "old") B }
       extend enum Kind { C }

@@ -1,8 +1,8 @@
 /// The reference schema of the language, which uses every directive that the contract names.
 enum ReferenceSchema {
   static let bandstand = #"""
-    # The schema of a musician's app: the reference example of the schema language. Also valid input for tests.
-    enum Role @roles { musician support @inherits(from: ["musician"]) admin @inherits(from: ["support"]) }
+    enum Role @roles { musician support @inherits(from: ["musician"]) admin @inherits(from:
+      ["support"]) }
     enum BandRole { MEMBER LEADER MANAGER }
 
     type MusicianProfile @collection @merge(strategy: LAST_WRITE_WINS)
@@ -26,7 +26,8 @@ enum ReferenceSchema {
       setLists: [SetList!]! @relation(inverse: "band")
       performances: [Performance!]! @relation(inverse: "band")
     }
-    type BandMember @collection @merge(strategy: SERVER_WINS) @index(fields: ["band", "user"], unique: true)
+    type BandMember @collection @merge(strategy: SERVER_WINS) @index(fields: ["band", "user"],
+      unique: true)
       @allow(ops: [READ], member: "band.members.user")
       @allow(ops: [ALL], owner: "band.founder") @allow(ops: [DELETE], owner: "user") {
       band: Band! @immutable @relation(inverse: "members", onDelete: CASCADE)
@@ -39,7 +40,8 @@ enum ReferenceSchema {
       capacity: Int @constraint(min: 1)
       website: URL @constraint(pattern: "^https://")
     }
-    type SetList @collection @merge(strategy: LAST_WRITE_WINS) @allow(ops: [ALL], member: "band.members.user") {
+    type SetList @collection @merge(strategy: LAST_WRITE_WINS) @allow(ops: [ALL], member:
+      "band.members.user") {
       band: Band! @immutable @relation(inverse: "setLists", onDelete: CASCADE)
       title: String!
       songs: [String!]! @constraint(maxItems: 200)
@@ -62,7 +64,8 @@ enum ReferenceSchema {
       notes: String @encrypted(mode: CLIENT)
       locked: Boolean! @default(value: "false") @serverOnly
     }
-    type Booking @collection @merge(strategy: REJECT) @check(name: "order", expr: "endsAt > startsAt")
+    type Booking @collection @merge(strategy: REJECT)
+      @check(name: "order", expr: "endsAt > startsAt")
       @allow(ops: [READ], member: "band.members.user")
       @allow(ops: [WRITE], member: "band.members.user", having: "role in [LEADER, MANAGER]") {
       band: Band! @immutable @relation(onDelete: CASCADE)
@@ -85,12 +88,12 @@ enum ReferenceSchema {
     """#
 
   static let prelude = #"""
-    # The directives of a Roost schema. Names, arguments and meanings here are the contract: additions are welcome, removals are not.
-    # Meanings: ../design/schema.md and ../design/sync.md.
-    scalar Date scalar DateTime scalar Duration scalar JSON scalar Money scalar Email scalar URL scalar GeoPoint scalar File scalar Int64
+    scalar Date scalar DateTime scalar Duration scalar JSON scalar Money scalar Email scalar URL
+      scalar GeoPoint scalar File scalar Int64
     type User { id: ID! }
     enum Op { READ CREATE UPDATE DELETE WRITE ADMIN ALL }
-    enum Merge { LAST_WRITE_WINS CLIENT_WINS SERVER_WINS MERGE_DEEP MAX MIN COUNTER SET_UNION APPEND LATEST_VALID USER_CHOICE REJECT }
+    enum Merge { LAST_WRITE_WINS CLIENT_WINS SERVER_WINS MERGE_DEEP MAX MIN COUNTER SET_UNION
+      APPEND LATEST_VALID USER_CHOICE REJECT }
     enum Temporal { PAST PAST_OR_PRESENT FUTURE FUTURE_OR_PRESENT }
     enum RefCheck { VISIBLE_ON_CHANGE NONE }
     enum OnDelete { CASCADE RESTRICT SET_NULL }
@@ -101,16 +104,25 @@ enum ReferenceSchema {
     enum CryptMode { CLIENT SERVER }
 
     directive @collection(name: String) on OBJECT
-    directive @merge(strategy: Merge!, staleAfter: Duration, validWhen: String) on OBJECT | FIELD_DEFINITION
-    directive @sync(tier: Tier! = LIVE, window: Duration, priority: Int) on OBJECT | FIELD_DEFINITION
-    directive @allow(ops: [Op!]!, to: To = USER, roles: [String!], owner: String, member: String, having: String, when: String, check: String, fields: [String!], except: [String!]) repeatable on OBJECT | FIELD_DEFINITION
-    directive @deny(ops: [Op!]!, when: String!, exceptRoles: [String!], reason: String) repeatable on OBJECT
+    directive @merge(strategy: Merge!, staleAfter: Duration, validWhen: String) on OBJECT |
+      FIELD_DEFINITION
+    directive @sync(tier: Tier! = LIVE, window: Duration, priority: Int) on OBJECT |
+      FIELD_DEFINITION
+    directive @allow(ops: [Op!]!, to: To = USER, roles: [String!], owner: String, member:
+      String, having: String, when: String, check: String, fields: [String!], except: [String!])
+      repeatable on OBJECT | FIELD_DEFINITION
+    directive @deny(ops: [Op!]!, when: String!, exceptRoles: [String!], reason: String)
+      repeatable on OBJECT
     directive @roles on ENUM
     directive @inherits(from: [String!]!) on ENUM_VALUE
-    directive @constraint(min: Float, max: Float, exclusiveMin: Float, minLength: Int, maxLength: Int, pattern: String, temporal: Temporal, minItems: Int, maxItems: Int, message: String) on FIELD_DEFINITION
+    directive @constraint(min: Float, max: Float, exclusiveMin: Float, minLength: Int,
+      maxLength: Int, pattern: String, temporal: Temporal, minItems: Int, maxItems: Int,
+      message: String) on FIELD_DEFINITION
     directive @check(name: String!, expr: String!, message: String) repeatable on OBJECT
-    directive @relation(inverse: String, onDelete: OnDelete! = RESTRICT, refCheck: RefCheck! = VISIBLE_ON_CHANGE) on FIELD_DEFINITION
-    directive @index(fields: [String!]!, unique: Boolean = false, where: String) repeatable on OBJECT
+    directive @relation(inverse: String, onDelete: OnDelete! = RESTRICT, refCheck: RefCheck! =
+      VISIBLE_ON_CHANGE) on FIELD_DEFINITION
+    directive @index(fields: [String!]!, unique: Boolean = false, where: String) repeatable on
+      OBJECT
     directive @unique on FIELD_DEFINITION
     directive @search(weight: Int = 1, language: String) on FIELD_DEFINITION
     directive @default(value: String, expr: String) on FIELD_DEFINITION
@@ -118,7 +130,8 @@ enum ReferenceSchema {
     directive @serverOnly on FIELD_DEFINITION
     directive @pii(kind: String!, onErase: Erase! = NULLIFY) on FIELD_DEFINITION
     directive @encrypted(mode: CryptMode! = CLIENT, keyScope: String = "owner") on FIELD_DEFINITION
-    directive @retention(after: String!, for: Duration!, action: Retain! = PURGE, unless: String) repeatable on OBJECT
+    directive @retention(after: String!, for: Duration!, action: Retain! = PURGE, unless:
+      String) repeatable on OBJECT
     directive @activity(type: String, static: [String!], dynamic: [String!]) on OBJECT
     directive @analytics(events: [Op!], measures: [String!], dimensions: [String!]) on OBJECT
     directive @action on FIELD_DEFINITION

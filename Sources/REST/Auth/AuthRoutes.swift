@@ -9,7 +9,7 @@ package enum AuthRoutes {
 
   /// Adds the routes to `router`.
   package static func add(
-    to router: inout Router, accounts: Accounts, authenticator: Authenticator
+    to router: inout Router, accounts: AccountStore, authenticator: Authenticator
   ) {
     let body = BodyPolicy.buffered(limit: bodyBytes)
     router.add(.post, "/v1/auth/anonymous", body: body) { request in
@@ -55,7 +55,7 @@ package enum AuthRoutes {
   /// Ends the session of the access token, or, where there is none that is valid, that of the
   /// refresh token in the body: signing out must not ask for a refresh first.
   private static func logout(
-    _ request: Request, _ accounts: Accounts, _ authenticator: Authenticator
+    _ request: Request, _ accounts: AccountStore, _ authenticator: Authenticator
   ) async throws -> Response {
     var body = try AuthBody(of: request)
     let everywhere = body.flag("everywhere")
@@ -67,7 +67,7 @@ package enum AuthRoutes {
   }
 
   private static func leaver(
-    _ request: Request, _ refreshToken: String?, _ accounts: Accounts,
+    _ request: Request, _ refreshToken: String?, _ accounts: AccountStore,
     _ authenticator: Authenticator
   ) async throws -> Caller {
     guard let refreshToken else { return try authenticator.caller(of: request) }

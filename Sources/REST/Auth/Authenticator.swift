@@ -6,9 +6,9 @@ package import Transport
 ///
 /// Awaits nothing: a token seen before is found in memory, another costs one signature check.
 package struct Authenticator: Sendable {
-  private let accounts: Accounts
+  private let accounts: AccountStore
 
-  package init(accounts: Accounts) { self.accounts = accounts }
+  package init(accounts: AccountStore) { self.accounts = accounts }
 
   /// The caller; `Caller.everyone` without an `Authorization` field.
   ///

@@ -44,7 +44,10 @@ struct ListParameters {
   }
 
   private func limit(_ text: String) throws -> Int {
-    guard let limit = Int(text), ListParameters.limits.contains(limit) else {
+    // Int takes a sign too, which is no way to write a number of records.
+    guard text.first?.isNumber == true, let limit = Int(text),
+      ListParameters.limits.contains(limit)
+    else {
       throw RoostError.invalid("?limit", "range", "limit is a number from 1 to 200.")
     }
     return limit
@@ -54,7 +57,7 @@ struct ListParameters {
     let descending = text.hasPrefix("-")
     let name = descending ? String(text.dropFirst()) : text
     let key = SortKey(name: name, descending: descending)
-    guard collection.isSortable(key) else { throw Records.unknownSort(name, collection) }
+    guard collection.isSortable(key) else { throw RecordStore.unknownSort(name, collection) }
     return key
   }
 }

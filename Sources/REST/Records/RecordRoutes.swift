@@ -5,14 +5,14 @@ package import Transport
 
 /// The routes of records: `/v1/{collection}` and `/v1/{collection}/{id}`.
 package struct RecordRoutes: Sendable {
-  private let records: Records
+  private let records: RecordStore
   private let authenticator: Authenticator
   private let cursors: ListCursors
   private let body: BodyPolicy
 
   /// `bodyBytes` bounds the body of a write.
   package init(
-    records: Records, authenticator: Authenticator, signer: CursorSigner, bodyBytes: Int
+    records: RecordStore, authenticator: Authenticator, signer: CursorSigner, bodyBytes: Int
   ) {
     body = .buffered(limit: bodyBytes)
     self.records = records

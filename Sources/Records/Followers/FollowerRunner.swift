@@ -17,12 +17,12 @@ package final class FollowerRunner: Sendable {
   }
 
   private let follower: any Follower
-  private let records: Records
+  private let records: RecordStore
   private let logger: Logger
   private let state = Mutex(State())
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  package init(_ follower: any Follower, records: Records, logger: Logger) {
+  package init(_ follower: any Follower, records: RecordStore, logger: Logger) {
     self.follower = follower
     self.records = records
     self.logger = logger.binding("follower", .string(follower.name))

@@ -6,9 +6,9 @@ import Schema
 /// reached the bound of its own transaction, a chunk at a time.
 package struct RelationKeeper: Follower {
   package let name = "relation-keeper"
-  private let records: Records
+  private let records: RecordStore
 
-  package init(_ records: Records) { self.records = records }
+  package init(_ records: RecordStore) { self.records = records }
 
   package func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int {
     for (index, entry) in entries.enumerated() where entry.kind == .delete {

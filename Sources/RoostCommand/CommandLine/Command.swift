@@ -29,6 +29,6 @@ enum ExitStatus {
 /// All commands, in the order of the help.
 enum Commands {
   static let all: [any Command] = [
-    DevCommand(), ServeCommand(), DoctorCommand(),
+    NewCommand(), DevCommand(), ServeCommand(), ImportCommand(), DoctorCommand(),
   ]
 }

@@ -11,6 +11,9 @@ enum Failure {
       Console.note(
         "roost \(command): \(error.description)\nroost \(command) --help lists the options")
       return ExitStatus.usage
+    case let error as ImportFault:
+      Console.note("roost \(command): \(error.message)")
+      return error.exitStatus
     case is AppFolder.Failure, is Settings.Failure, is SchemaChangeError:
       Console.note("roost \(command): \(error)")
       return ExitStatus.usage

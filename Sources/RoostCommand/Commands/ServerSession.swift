@@ -39,6 +39,7 @@ struct ServerSession {
     }
     let app = try await App.open(schema, data: data, settings: settings, ambient: ambient)
     do {
+      if loadsSeeds { try await loadSeeds(app) }
       let server = try WebServer(app)
       let port = try server.start()
       Console.print("roost: ready on http://\(ServerSession.shown(settings)):\(port)")
@@ -51,6 +52,17 @@ struct ServerSession {
     }
     await app.close()
     return ExitStatus.success
+  }
+
+  private func loadSeeds(_ app: App) async throws {
+    let reports = try await SeedLoader(
+      folder: folder.seedsPath, records: app.records, accounts: app.accounts, ambient: app.ambient
+    ).load()
+    for report in reports {
+      app.ambient.logger.info(
+        "seeds were loaded",
+        [("file", .string(report.input)), ("records", .int(Int64(report.imported)))])
+    }
   }
 
   /// The address as a URL shows it.

@@ -12,13 +12,14 @@ package import Schema
 package final class App: Sendable {
   package let settings: Settings
   package let database: SQLiteDatabase
-  package let accounts: Accounts
-  package let records: Records
+  package let accounts: AccountStore
+  package let records: RecordStore
   package let ambient: Ambient
   let followers: [FollowerRunner]
+  private let housekeeping: Housekeeping
 
   private init(
-    settings: Settings, database: SQLiteDatabase, accounts: Accounts, records: Records,
+    settings: Settings, database: SQLiteDatabase, accounts: AccountStore, records: RecordStore,
     followers: [FollowerRunner], ambient: Ambient
   ) {
     self.settings = settings
@@ -27,6 +28,7 @@ package final class App: Sendable {
     self.records = records
     self.followers = followers
     self.ambient = ambient
+    housekeeping = Housekeeping(accounts: accounts, records: records, logger: ambient.logger)
   }
 
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
@@ -43,19 +45,21 @@ package final class App: Sendable {
     let database = try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: recorder)
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
-      let accounts = Accounts(
+      let accounts = AccountStore(
         database: database, ambient: ambient, configuration: accountsConfiguration(settings))
       try await accounts.start()
-      let records = try await Records.open(
+      let records = try await RecordStore.open(
         schema, on: database, ambient: ambient, people: accounts)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
       recorder.onCommit { for follower in followers { follower.wake() } }
       for follower in followers { follower.start() }
-      return App(
+      let app = App(
         settings: settings, database: database, accounts: accounts, records: records,
         followers: followers, ambient: ambient)
+      app.housekeeping.start()
+      return app
     } catch {
       await database.close()
       throw error
@@ -64,6 +68,7 @@ package final class App: Sendable {
 
   /// Stops the followers, finishes what is queued and closes the database.
   package func close() async {
+    await housekeeping.stop()
     for follower in followers { await follower.stop() }
     accounts.stop()
     await database.close()

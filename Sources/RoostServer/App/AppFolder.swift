@@ -6,6 +6,8 @@ package struct AppFolder: Sendable {
   /// Why a folder cannot be served; the message names file, line and column where there are such.
   package struct Failure: Error, Sendable, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
   }
 
   package let path: String

@@ -2,7 +2,7 @@ import Records
 
 /// Everything that happens after a change, in one list.
 enum Followers {
-  static func all(_ records: Records) -> [any Follower] {
+  static func all(_ records: RecordStore) -> [any Follower] {
     [CollectionCounter(), RelationKeeper(records)]
   }
 }

@@ -20,8 +20,8 @@ package struct ImportJob: Sendable {
     package init(refusedPath: String? = nil) { self.refusedPath = refusedPath }
   }
 
-  private let records: Records
-  private let accounts: Accounts
+  private let records: RecordStore
+  private let accounts: AccountStore
   private let input: String
   private let mapping: ImportMapping
   private let options: Options
@@ -29,7 +29,7 @@ package struct ImportJob: Sendable {
   private let onProgress: @Sendable (ImportProgress) -> Void
 
   package init(
-    records: Records, accounts: Accounts, input: String, mapping: ImportMapping,
+    records: RecordStore, accounts: AccountStore, input: String, mapping: ImportMapping,
     options: Options = Options(), ambient: Ambient,
     onProgress: @escaping @Sendable (ImportProgress) -> Void = { _ in }
   ) {

@@ -11,12 +11,12 @@ import Schema
 /// through.
 package struct SeedLoader: Sendable {
   private let folder: String
-  private let records: Records
-  private let accounts: Accounts
+  private let records: RecordStore
+  private let accounts: AccountStore
   private let ambient: Ambient
 
   /// `folder` is the app's `seeds` folder, which need not exist.
-  package init(folder: String, records: Records, accounts: Accounts, ambient: Ambient) {
+  package init(folder: String, records: RecordStore, accounts: AccountStore, ambient: Ambient) {
     self.folder = folder
     self.records = records
     self.accounts = accounts

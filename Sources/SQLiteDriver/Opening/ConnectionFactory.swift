@@ -33,6 +33,9 @@ struct ConnectionFactory: Sendable {
     try expect(connection, "PRAGMA journal_mode=WAL", "wal")
     try set(connection, ["PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0"])
     try set(connection, ["PRAGMA journal_size_limit=67108864"])
+    // From this first look at the log on, the connection holds the file's shared lock for good, and
+    // readers share it within the process instead of asking the system.
+    _ = try value(connection, "SELECT count(*) FROM sqlite_schema")
     try expect(connection, "PRAGMA synchronous", "2")
     try expect(connection, "PRAGMA foreign_keys", "1")
     return connection
@@ -60,7 +63,8 @@ struct ConnectionFactory: Sendable {
       throw DatabaseOpenError(.engine, "SQLite cannot be set up (\(ConnectionFactory.configured)).")
     }
     var handle: OpaquePointer?
-    let code = sqlite3_open_v2(configuration.path, &handle, flags, nil)
+    let system = configuration.isShared ? "unix" : "unix-excl"
+    let code = sqlite3_open_v2(configuration.path, &handle, flags, system)
     guard code == SQLITE_OK, let handle else {
       let message = sqlite3_errmsg(handle).map { String(cString: $0) } ?? "error \(code)"
       sqlite3_close_v2(handle)

@@ -21,7 +21,10 @@ final class DataFolder: Sendable {
   deinit { close(lock) }
 
   /// Creates the database's file (0600) when it is missing and makes the folder's entry durable.
-  func prepareFile(_ file: String) throws(DatabaseOpenError) {
+  ///
+  /// The answer keeps the file open: it must be closed after SQLite's own handles, since closing any
+  /// handle of a file drops all of SQLite's locks on it (POSIX locks belong to the process).
+  func prepareFile(_ file: String, isShared: Bool) throws(DatabaseOpenError) -> DatabaseFile {
     var isNew = true
     var descriptor = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     if descriptor < 0, errno == EEXIST {
@@ -31,10 +34,15 @@ final class DataFolder: Sendable {
     guard descriptor >= 0 else {
       throw DataFolder.refusal("The database file \(file) cannot be opened", errno)
     }
-    defer { close(descriptor) }
+    let kept = DatabaseFile(descriptor)
     var status = stat()
     if fstat(descriptor, &status) == 0, status.st_mode & 0o077 != 0 { fchmod(descriptor, 0o600) }
     if isNew { try syncEntries() }
+    guard isShared || kept.lockOut() else {
+      throw DatabaseOpenError(
+        .inUse, "\(file) is locked by another program, such as a SQLite shell: close that first.")
+    }
+    return kept
   }
 
   private func syncEntries() throws(DatabaseOpenError) {

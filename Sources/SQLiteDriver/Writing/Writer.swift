@@ -31,14 +31,15 @@ final class Writer: TaskExecutor, Sendable {
     monitor = Monitor(State(preCommit: preCommit))
   }
 
-  /// Starts the thread, which owns `connection` and `folder` from now on.
+  /// Starts the thread, which owns `connection` and `place` from now on.
   func start(
-    _ connection: Connection, _ folder: DataFolder, _ configuration: SQLiteConfiguration,
+    _ connection: Connection, _ place: (DataFolder, DatabaseFile),
+    _ configuration: SQLiteConfiguration,
     _ ambient: Ambient
   ) throws(DatabaseOpenError) {
     do {
       try startThread {
-        let session = WriterSession(self, connection, folder, configuration, ambient)
+        let session = WriterSession(self, connection, place, configuration, ambient)
         self.run(session)
       }
     } catch {

@@ -11,7 +11,8 @@ final class WriterSession {
   private let machine: Machine
   private let time: any TimeSource
   private let logger: Logger
-  private var folder: DataFolder?
+  /// Held for as long as the connection is open.
+  private var place: (DataFolder, DatabaseFile)?
   private var space: SpaceProbe
   /// A sync failed: nothing is written or acknowledged any more.
   private var isBroken = false
@@ -19,12 +20,12 @@ final class WriterSession {
   private(set) var statistics = WriterStatistics()
 
   init(
-    _ writer: Writer, _ connection: Connection, _ folder: DataFolder,
+    _ writer: Writer, _ connection: Connection, _ place: (DataFolder, DatabaseFile),
     _ configuration: SQLiteConfiguration, _ ambient: Ambient
   ) {
     self.writer = writer
     self.connection = connection
-    self.folder = folder
+    self.place = place
     checkpointer = Checkpointer(connection, configuration, time: ambient.time)
     machine = configuration.machine
     time = ambient.time
@@ -157,6 +158,6 @@ final class WriterSession {
     }
     statistics.logBytes = checkpointer.bytes
     connection.close()
-    folder = nil
+    place = nil
   }
 }

@@ -21,9 +21,10 @@ extension Checker {
       let places = definition.locations.map(\.text)
       guard places.contains(place.rawValue) else {
         let words = places.compactMap { DirectiveLocation(rawValue: $0)?.words }
+          .joined(separator: " or ")
         report.fault(
           use.location,
-          "@\(name) may not stand on \(place.words); it belongs on \(words.joined(separator: " or "))"
+          "@\(name) may not stand on \(place.words); it belongs on \(words)"
         )
         continue
       }

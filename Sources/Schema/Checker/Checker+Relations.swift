@@ -65,7 +65,8 @@ extension Checker {
     if let inverse = field.relation?.inverse, inverse != list.name {
       report.fault(
         location,
-        "\(list.field) of \(list.typeName) names \(inverse.excerpt) as its inverse, not \(list.name)"
+        "\(list.field) of \(list.typeName) names \(inverse.excerpt) as its inverse, not "
+          + list.name
       )
     }
   }

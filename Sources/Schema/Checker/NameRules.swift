@@ -56,8 +56,8 @@ package enum NameRules {
     if reservedCollectionNames.contains(name.lowercased()) {
       return "the collection name \(name) belongs to Roost"
     }
-    if name.lowercased().hasPrefix("roost") {
-      return "collection names that begin with roost belong to Roost"
+    if name.lowercased().hasPrefix("roost"), !(name.dropFirst(5).first?.isLowercase ?? false) {
+      return "the collection name \(name.excerpt) begins like Roost's own tables"
     }
     let bytes = Array(name.utf8)
     guard let first = bytes.first, first >= 97, first <= 122,

@@ -1,8 +1,8 @@
 extension SchemaModel {
   /// Reads and checks a schema file.
   ///
-  /// Throws every fault that was found (at most 100), in the order of the file; a syntax fault alone,
-  /// because what follows it cannot be read. Features beyond `stage` are refused or noted.
+  /// Throws every fault that was found (at most 100), in the order of the file; a syntax fault
+  /// alone, because what follows it cannot be read. Features beyond `stage` are refused or noted.
   package static func load(
     source: String, stage: StagePolicy = .current
   ) throws(SchemaError) -> SchemaModel {

@@ -3,9 +3,9 @@ package import RoostCore
 extension Field {
   /// Reads the JSON of a request as a value of this field, in the form in which it is stored.
   ///
-  /// Checks the type only; `validate` checks the constraints. Null is `.null` where the field allows
-  /// it. The issue's pointer is `pointer`, or below it for an element of a list or a member of an
-  /// object. Codes: `required`, `type`, `range`, `enum`.
+  /// Checks the type only; `validate` checks the constraints. Null is `.null` where the field
+  /// allows it. The issue's pointer is `pointer`, or below it for an element of a list or a
+  /// member of an object. Codes: `required`, `type`, `range`, `enum`.
   package func decode(_ json: JSON, pointer: String) -> Result<FieldValue, FieldIssue> {
     if case .null = json {
       return isRequired ? .failure(issue(.required, pointer, nil)) : .success(.null)
@@ -116,7 +116,7 @@ extension FieldType {
       }
       return .success(.text(text))
     default:
-      return text.utf8.contains(0) ? .failure(.nulCharacter) : .success(.text(text))
+      return text.holdsNUL ? .failure(.nulCharacter) : .success(.text(text))
     }
   }
 

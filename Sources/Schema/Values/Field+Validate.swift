@@ -5,8 +5,8 @@ extension Field {
   ///
   /// `now` is the time of the operation. The bounds of lists apply to the list (`minItems`,
   /// `maxItems`) and to each element (all others). A Date is compared with the day of `now` in UTC.
-  /// Codes: `required`, `min`, `max`, `exclusive_min`, `min_length`, `max_length`, `pattern`, `past`,
-  /// `past_or_present`, `future`, `future_or_present`, `min_items`, `max_items`.
+  /// Codes: `required`, `min`, `max`, `exclusive_min`, `min_length`, `max_length`, `pattern`,
+  /// `past`, `past_or_present`, `future`, `future_or_present`, `min_items`, `max_items`.
   package func validate(
     _ value: FieldValue, pointer: String, now: Timestamp
   ) -> [FieldIssue] {

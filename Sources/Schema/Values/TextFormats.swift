@@ -1,3 +1,5 @@
+import Glibc
+
 /// What Roost takes for an e-mail address: one `@`, a plain local part, a dotted domain.
 ///
 /// Stricter than RFC 5322 (no quotes, comments or spaces), which only delivery can prove anyway.
@@ -147,4 +149,14 @@ private func hasUnicodeSpace(_ text: String) -> Bool {
     if scalar.properties.isWhitespace { return true }
   }
   return false
+}
+
+extension String {
+  /// Whether the text holds U+0000, which databases do not store alike.
+  var holdsNUL: Bool {
+    var text = self
+    return text.withUTF8 { bytes in
+      bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+    }
+  }
 }

@@ -21,8 +21,8 @@ struct BatchWriter: Sendable {
   }
 
   let target: ImportTarget
-  let records: Records
-  let accounts: Accounts
+  let records: RecordStore
+  let accounts: AccountStore
 
   /// Commits the lines of `batch` in one transaction.
   func commit(_ batch: ImportBatch) async throws -> Result {

@@ -34,7 +34,7 @@ struct ImportBatch: Sendable {
 struct BatchSource {
   private var reader: RecordReader
   private let target: ImportTarget
-  private let records: Records
+  private let records: RecordStore
   private let maximumRows: Int
   /// Accounts that earlier batches make.
   ///
@@ -45,7 +45,7 @@ struct BatchSource {
   private static let batchBytes: Int64 = 4_000_000
   private static let rememberedAccounts = 65_536
 
-  init(_ reader: RecordReader, _ target: ImportTarget, _ records: Records, maximumRows: Int) {
+  init(_ reader: RecordReader, _ target: ImportTarget, _ records: RecordStore, maximumRows: Int) {
     self.reader = reader
     self.target = target
     self.records = records

@@ -6,7 +6,7 @@ import Synchronization
 /// The people of an app: their accounts, credentials and sessions.
 ///
 /// Its tables are those of `AccountTables`. Call `start` before anything else.
-package final class Accounts: Sendable {
+package final class AccountStore: Sendable {
   let database: any Database
   let ambient: Ambient
   let configuration: AccountsConfiguration

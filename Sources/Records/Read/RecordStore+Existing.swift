@@ -1,7 +1,7 @@
 import Queries
 package import RoostCore
 
-extension Records {
+extension RecordStore {
   /// Which of `ids` are taken in a collection, by live records or by deleted ones.
   ///
   /// For imports, which pass over what is there already.

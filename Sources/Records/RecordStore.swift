@@ -4,7 +4,7 @@ import Rules
 package import Schema
 
 /// The collections of an app: every read and every write of records goes through here.
-package final class Records: Sendable {
+package final class RecordStore: Sendable {
   package let catalogue: Catalogue
   package let database: any Database
   let ambient: Ambient
@@ -26,9 +26,9 @@ package final class Records: Sendable {
   /// Throws `SchemaChangeError` where the schema asks for more than an addition.
   package static func open(
     _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory
-  ) async throws -> Records {
+  ) async throws -> RecordStore {
     let numbers = try await TableKeeper(model: model).prepare(database)
-    return Records(
+    return RecordStore(
       catalogue: Catalogue(model: model, numbers: numbers), database: database, ambient: ambient,
       people: people)
   }
@@ -151,7 +151,7 @@ package final class Records: Sendable {
   ) async throws -> Page {
     let access = try Authority(.caller(caller), collection).access(.read)
     guard let sort = collection.sortNumber(query.sort) else {
-      throw Records.unknownSort(query.sort.name, collection)
+      throw RecordStore.unknownSort(query.sort.name, collection)
     }
     let column = collection.sortColumn(sort)
     let (statement, place) = collection.page(

@@ -2,7 +2,7 @@ import Cryptography
 import Queries
 package import RoostCore
 
-extension Accounts {
+extension AccountStore {
   /// Makes an account without credentials.
   ///
   /// Throws `.rateLimited`.
@@ -47,12 +47,12 @@ extension Accounts {
     }
     let check = try await check(password, against: found?.passwordHash)
     guard check.isRight, let credentials = found, let oldHash = credentials.passwordHash else {
-      throw Accounts.badCredentials
+      throw AccountStore.badCredentials
     }
     return try await open(credentials.account, from: client) { _, transaction in
       // Deleted, or its password changed, while the password was being checked.
       let current = try await UserStore.find(id: credentials.account.id, in: transaction)
-      guard current?.passwordHash == oldHash else { throw Accounts.badCredentials }
+      guard current?.passwordHash == oldHash else { throw AccountStore.badCredentials }
       if let newHash = check.newHash {
         try await UserStore.rehash(
           credentials.account.id, from: oldHash, to: newHash, in: transaction)
@@ -68,8 +68,8 @@ extension Accounts {
   package func upgrade(
     _ caller: Caller, email: String, password: String, from client: ClientAddress
   ) async throws -> Session {
-    guard let uid = caller.uid else { throw Accounts.signInFirst }
-    guard caller.isAnonymous else { throw Accounts.alreadyRegistered }
+    guard let uid = caller.uid else { throw AccountStore.signInFirst }
+    guard caller.isAnonymous else { throw AccountStore.alreadyRegistered }
     try limits.takeCredentials(client)
     let (email, hash) = try await accept(email: email, password: password)
     let account = Account(id: uid, email: email.text, isAnonymous: false)
@@ -77,8 +77,8 @@ extension Accounts {
       let isUpgraded = try await UserStore.upgrade(
         uid, email: email, passwordHash: hash, now: now, in: transaction)
       guard !isUpgraded else { return }
-      guard try await UserStore.exists(uid, in: transaction) else { throw Accounts.signInFirst }
-      throw Accounts.alreadyRegistered
+      guard try await UserStore.exists(uid, in: transaction) else { throw AccountStore.signInFirst }
+      throw AccountStore.alreadyRegistered
     }
   }
 
@@ -86,11 +86,11 @@ extension Accounts {
   ///
   /// Throws `.unauthenticated` for nobody, and when the account has been deleted.
   package func me(_ caller: Caller) async throws -> Account {
-    guard let uid = caller.uid else { throw Accounts.signInFirst }
+    guard let uid = caller.uid else { throw AccountStore.signInFirst }
     let found = try await database.read(.statement) { reader in
       try await UserStore.find(id: uid, in: reader)
     }
-    guard let found else { throw Accounts.signInFirst }
+    guard let found else { throw AccountStore.signInFirst }
     return found.account
   }
 

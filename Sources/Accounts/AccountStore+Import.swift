@@ -1,7 +1,7 @@
 package import Queries
 package import RoostCore
 
-extension Accounts {
+extension AccountStore {
   /// Makes an account without a password inside somebody's transaction, unless there is one of that
   /// id; returns whether it did.
   ///

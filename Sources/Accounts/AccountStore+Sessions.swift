@@ -2,7 +2,7 @@ import Cryptography
 import Queries
 package import RoostCore
 
-extension Accounts {
+extension AccountStore {
   /// Who holds the access token `bearer`; awaits nothing, and a token seen before costs no signature.
   ///
   /// Throws `.unauthenticated` for a token that is malformed, not ours, expired or revoked.
@@ -21,12 +21,12 @@ extension Accounts {
       do throws(JWTFault) {
         entry = try tokens.verify(bearer, now: now)
       } catch {
-        throw error == .expired ? Accounts.expiredToken : Accounts.invalidToken(error)
+        throw error == .expired ? AccountStore.expiredToken : AccountStore.invalidToken(error)
       }
       cache.insert(bearer, entry)
     }
-    guard now.milliseconds < entry.endMilliseconds else { throw Accounts.expiredToken }
-    guard !revoked.contains(entry.sessionID) else { throw Accounts.revokedToken }
+    guard now.milliseconds < entry.endMilliseconds else { throw AccountStore.expiredToken }
+    guard !revoked.contains(entry.sessionID) else { throw AccountStore.revokedToken }
     return entry.caller
   }
 
@@ -36,7 +36,7 @@ extension Accounts {
   /// the session, since somebody else holds a copy. Throws `.unauthenticated` and `.rateLimited`.
   package func refresh(_ text: String, from client: ClientAddress) async throws -> Session {
     try limits.takeRefresh(client)
-    guard let old = RefreshToken(text) else { throw Accounts.unknownRefreshToken }
+    guard let old = RefreshToken(text) else { throw AccountStore.unknownRefreshToken }
     let new = RefreshToken(sessionID: old.sessionID, random: ambient.random)
     let now = ambient.time.now()
     let lifetimes = SessionStore.Lifetimes(
@@ -57,7 +57,7 @@ extension Accounts {
         .unauthenticated,
         "The refresh token was used before, so the session has been ended: sign in again.")
     case .unknown:
-      throw Accounts.unknownRefreshToken
+      throw AccountStore.unknownRefreshToken
     }
   }
 
@@ -65,7 +65,7 @@ extension Accounts {
   ///
   /// Throws `.unauthenticated` for nobody.
   package func logout(_ caller: Caller, everywhere: Bool = false) async throws {
-    guard let uid = caller.uid else { throw Accounts.signInFirst }
+    guard let uid = caller.uid else { throw AccountStore.signInFirst }
     let sessionID = caller.sessionID
     let now = ambient.time.now()
     let ended = try await database.write { transaction in
@@ -87,11 +87,11 @@ extension Accounts {
     ofRefreshToken text: String, from client: ClientAddress
   ) async throws -> Caller {
     try limits.takeRefresh(client)
-    guard let token = RefreshToken(text) else { throw Accounts.unknownRefreshToken }
+    guard let token = RefreshToken(text) else { throw AccountStore.unknownRefreshToken }
     let uid = try await database.read(.statement) { reader in
       try await SessionStore.owner(of: token, in: reader)
     }
-    guard let uid else { throw Accounts.unknownRefreshToken }
+    guard let uid else { throw AccountStore.unknownRefreshToken }
     return Caller(uid: uid, sessionID: token.sessionID)
   }
 

@@ -1,0 +1,111 @@
+import RoostCore
+import RoostServer
+import Synchronization
+
+/// `roost import`: brings files of records into an app, through the one write path.
+struct ImportCommand: Command {
+  let name = "import"
+  let summary = "bring records in from JSON Lines, CSV or TSV"
+  let operands = "DIR INPUT..."
+  let options = [
+    Option("--data", "DATA", "the folder of the database; no server may be running on it"),
+    Option("--mapping", "FILE", "what becomes what (YAML); see docs/guides/importing.md"),
+    Option("--collection", "NAME", "without a mapping: columns are named as the fields"),
+    Option("--refused", "FILE", "write refused lines there, to be mended and fed again"),
+    Option("--progress", nil, "show progress even where standard error is no terminal"),
+    Option("--no-progress", nil, "show no progress"),
+    Option("--json", nil, "print the result as JSON, a line for each input"),
+  ]
+  let discussion = """
+    Every line passes the same validation as a request would. What is refused is told with its line
+    and the reason; the rest is stored. Exits 0 where nothing was refused, 3 where lines were, 1 on
+    failure. An import that stopped is simply run again: ids are made from what the lines say.
+    """
+
+  func run(_ arguments: Arguments) async throws -> Int32 {
+    guard arguments.operands.count >= 2 else {
+      throw Arguments.Failure(
+        description: "name an app folder and a file: roost import DIR --data DATA INPUT")
+    }
+    guard let data = arguments["--data"] else {
+      throw Arguments.Failure(description: "say where the data are kept: --data DATA")
+    }
+    let inputs = Array(arguments.operands.dropFirst())
+    if arguments["--refused"] != nil, inputs.count > 1 {
+      throw Arguments.Failure(description: "--refused takes one input at a time")
+    }
+    let folder = AppFolder(arguments.operands[0])
+    let schema = try folder.schema()
+    let settings = try folder.settings(environment: Surroundings.environment, flags: [:])
+    let mapping = try mapping(arguments)
+    let ambient = Surroundings.ambient(settings)
+    let app = try await App.open(schema, data: data, settings: settings, ambient: ambient)
+    do {
+      let status = try await run(inputs, mapping, app, arguments)
+      await app.close()
+      return status
+    } catch {
+      await app.close()
+      throw error
+    }
+  }
+
+  private func run(
+    _ inputs: [String], _ mapping: ImportMapping, _ app: App, _ arguments: Arguments
+  ) async throws -> Int32 {
+    let display = display(arguments)
+    var status = ExitStatus.success
+    for input in inputs {
+      let job = ImportJob(
+        records: app.records, accounts: app.accounts, input: input, mapping: mapping,
+        options: ImportJob.Options(refusedPath: arguments["--refused"]), ambient: app.ambient,
+        onProgress: { progress in display?.show(progress) })
+      let report = try await job.run()
+      display?.clear()
+      if !report.refusedLines.isEmpty { Console.note(report.reasons) }
+      if arguments.has("--json") {
+        Console.print(report.json.text)
+      } else {
+        Console.print(report.summary)
+      }
+      status = report.exitStatus == ExitStatus.success ? status : report.exitStatus
+      if report.failure != nil { return status }
+    }
+    return status
+  }
+
+  private func mapping(_ arguments: Arguments) throws -> ImportMapping {
+    if let path = arguments["--mapping"] {
+      guard arguments["--collection"] == nil else {
+        throw Arguments.Failure(
+          description: "--mapping names the collection; leave --collection out")
+      }
+      let bytes: [UInt8]
+      do throws(FileBytes.Failure) {
+        bytes = try FileBytes.read(path, limit: 1_048_576)
+      } catch {
+        throw ImportFault(exitStatus: ExitStatus.usage, "\(path): \(error.reason)")
+      }
+      return try ImportMapping.parse(bytes, path: path)
+    }
+    guard let collection = arguments["--collection"] else {
+      throw Arguments.Failure(
+        description: "say what the lines are: --mapping FILE, or --collection NAME")
+    }
+    return collection == "accounts" ? .directAccounts() : .direct(collection: collection)
+  }
+
+  private func display(_ arguments: Arguments) -> ProgressBox? {
+    if arguments.has("--no-progress") { return nil }
+    guard Surroundings.isErrorTerminal || arguments.has("--progress") else { return nil }
+    return ProgressBox(ProgressDisplay(isTerminal: Surroundings.isErrorTerminal))
+  }
+
+  /// A display that the import's task may use.
+  private final class ProgressBox: Sendable {
+    private let display: Mutex<ProgressDisplay>
+    init(_ display: ProgressDisplay) { self.display = Mutex(display) }
+    func show(_ progress: ImportProgress) { display.withLock { $0.show(progress) } }
+    func clear() { display.withLock { $0.clear() } }
+  }
+}
