@@ -90,7 +90,7 @@ struct LifeTests {
       return .text("waited")
     }
     let ambient = Ambient(logger: Logger(sink: SilentSink()))
-    let server = HTTPServer(
+    let server = Server(
       configuration: HTTPServerConfiguration(port: 0, loops: 2),
       application: Pipeline(router: router, logger: ambient.logger), ambient: ambient)
     let test = TestServer(server: server, port: try server.start())
@@ -142,7 +142,7 @@ struct LifeTests {
       return .text("never")
     }
     let ambient = Ambient(logger: Logger(sink: SilentSink()))
-    let server = HTTPServer(
+    let server = Server(
       configuration: HTTPServerConfiguration(port: 0, loops: 1, limits: limits),
       application: Pipeline(router: router, logger: ambient.logger), ambient: ambient)
     let test = TestServer(server: server, port: try server.start())
@@ -174,7 +174,7 @@ struct LifeTests {
         ("192.0.2.1", 0, .invalid, "not an address of this machine"),
       ]
       for (host, port, code, text) in taken {
-        let other = HTTPServer(
+        let other = Server(
           configuration: HTTPServerConfiguration(host: host, port: port),
           application: Pipeline(router: Router(), logger: Logger(sink: SilentSink())),
           ambient: Ambient())
@@ -191,7 +191,7 @@ struct LifeTests {
 
   @Test("IPv4, IPv6 and localhost are served", arguments: ["0.0.0.0", "::", "[::1]", "localhost"])
   func hosts(host: String) async throws {
-    let server = HTTPServer(
+    let server = Server(
       configuration: HTTPServerConfiguration(host: host, port: 0, loops: 2),
       application: Pipeline(router: Router(), logger: Logger(sink: SilentSink())),
       ambient: Ambient())

@@ -70,7 +70,7 @@ final class TestClient: @unchecked Sendable {
   func send(_ text: String) throws { try send(Array(text.utf8)) }
 
   func send(_ bytes: [UInt8]) throws {
-    guard try trySend(bytes, milliseconds: 20_000) == bytes.count else {
+    guard try trySend(bytes, milliseconds: 120_000) == bytes.count else {
       throw Failure(description: "the server took not all")
     }
   }
@@ -96,7 +96,7 @@ final class TestClient: @unchecked Sendable {
   }
 
   /// Reads more; false at the end of the stream.
-  private func fill(_ milliseconds: Int32 = 20_000) throws -> Bool {
+  private func fill(_ milliseconds: Int32 = 120_000) throws -> Bool {
     var poller = pollfd(descriptor: descriptor, POLLIN)
     guard poll(&poller, 1, milliseconds) > 0 else { throw Failure(description: "no answer") }
     var chunk = [UInt8](repeating: 0, count: 65_536)

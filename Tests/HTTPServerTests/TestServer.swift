@@ -7,7 +7,7 @@ import Transport
 
 /// A server on a free port with routes of the tests.
 struct TestServer: Sendable {
-  let server: HTTPServer
+  let server: Server
   let port: Int
 
   func client() throws -> TestClient { try TestClient(port: port) }
@@ -16,7 +16,7 @@ struct TestServer: Sendable {
 
   /// Waits until `condition` holds, with a generous bound.
   func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<4000 {
+    for _ in 0..<24_000 {
       if condition() { return true }
       usleep(5000)
     }
@@ -31,7 +31,7 @@ struct TestServer: Sendable {
     var router = Router()
     routes(&router)
     let ambient = Ambient(logger: Logger(sink: sink))
-    let server = HTTPServer(
+    let server = Server(
       configuration: HTTPServerConfiguration(port: 0, loops: loops, limits: limits),
       application: Pipeline(router: router, logger: ambient.logger), ambient: ambient)
     let test = TestServer(server: server, port: try server.start())

@@ -24,5 +24,13 @@ enum Surroundings {
     return Ambient(logger: Logger(level: level, format: format))
   }
 
+  /// Allows as many open files as the system lets this process have: each connection is one.
+  static func raiseFileLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
   static var isErrorTerminal: Bool { isatty(2) == 1 }
 }

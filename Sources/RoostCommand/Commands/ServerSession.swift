@@ -32,6 +32,7 @@ struct ServerSession {
   func run() async throws -> Int32 {
     let schema = try folder.schema()
     let ambient = Surroundings.ambient(settings)
+    Surroundings.raiseFileLimit()
     if !schema.notices.isEmpty {
       ambient.logger.notice(
         "the schema has notices; roost doctor lists them",

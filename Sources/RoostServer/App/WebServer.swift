@@ -11,7 +11,7 @@ import Transport
 /// An app behind its HTTP server.
 package final class WebServer: Sendable {
   private let app: App
-  private let server: HTTPServer
+  private let server: Server
   private let isDraining: DrainFlag
 
   /// Puts the routes of `app` together; it does not listen yet.
@@ -26,7 +26,7 @@ package final class WebServer: Sendable {
     let router = try WebServer.router(app, drain, statistics)
     let pipeline = Pipeline(
       router: router, middleware: WebServer.middleware(app), logger: app.ambient.logger)
-    server = HTTPServer(
+    server = Server(
       configuration: configuration, application: pipeline, ambient: app.ambient)
     statistics.set(server)
   }
@@ -80,7 +80,7 @@ final class DrainFlag: Sendable {
 
 /// The server's figures for a route that is made before the server.
 final class StatisticsSource: Sendable {
-  private let server = Mutex<HTTPServer?>(nil)
-  func set(_ server: HTTPServer) { self.server.withLock { $0 = server } }
+  private let server = Mutex<Server?>(nil)
+  func set(_ server: Server) { self.server.withLock { $0 = server } }
   var statistics: HTTPServerStatistics? { server.withLock { $0 }?.statistics }
 }

@@ -6,7 +6,7 @@ package import Transport
 
 /// An HTTP/1.1 server: one event loop for each core, each with a listener on the same port
 /// (`SO_REUSEPORT`), and each request handled on the thread that read it.
-package final class HTTPServer: Sendable {
+package final class Server: Sendable {
   private struct State {
     var loops: [EventLoop] = []
     var running = 0
@@ -33,7 +33,7 @@ package final class HTTPServer: Sendable {
     guard state.withLock({ $0.loops.isEmpty }) else {
       throw RoostError(.conflict, "This server was started already: make another one.")
     }
-    let count = configuration.loops > 0 ? configuration.loops : HTTPServer.coreCount
+    let count = configuration.loops > 0 ? configuration.loops : Server.coreCount
     let (listeners, port) = try Listener.open(
       host: configuration.host, port: configuration.port, count: count)
     let open = OpenConnections()
@@ -47,7 +47,7 @@ package final class HTTPServer: Sendable {
       $0.loops = loops
       $0.running = loops.count
     }
-    for loop in loops { try HTTPServer.startThread(loop) }
+    for loop in loops { try Server.startThread(loop) }
     return port
   }
 
