@@ -36,9 +36,11 @@ final class ImportHouse: Sendable {
     _ path: String, _ mapping: ImportMapping, refused: String? = nil,
     onProgress: @escaping @Sendable (ImportProgress) -> Void = { _ in }
   ) async throws -> ImportReport {
-    try await ImportJob(
+    var options = ImportJob.Options(refusedPath: refused)
+    options.batchRows = 1000
+    return try await ImportJob(
       records: app.records, accounts: app.accounts, input: path, mapping: mapping,
-      options: ImportJob.Options(refusedPath: refused), ambient: app.ambient,
+      options: options, ambient: app.ambient,
       onProgress: onProgress
     ).run()
   }

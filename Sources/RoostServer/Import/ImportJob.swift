@@ -11,8 +11,11 @@ package struct ImportJob: Sendable {
   package struct Options: Sendable {
     /// Where refused lines go; nil to keep only the first in the report.
     package var refusedPath: String?
-    /// Lines that are committed together.
-    package var batchRows = 1000
+    /// Lines that are committed together, at most.
+    ///
+    /// Identifiers made from texts are scattered, so each line touches pages of its own, which a
+    /// commit writes whole: 5000 at a time cost 30 % less than 1000, and 20,000 hardly less still.
+    package var batchRows = 5000
 
     package init(refusedPath: String? = nil) { self.refusedPath = refusedPath }
   }

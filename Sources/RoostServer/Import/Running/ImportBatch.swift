@@ -42,7 +42,7 @@ struct BatchSource {
   private var made: Set<UUID> = []
 
   /// Bytes of source lines in a batch, about.
-  private static let batchBytes: Int64 = 2_000_000
+  private static let batchBytes: Int64 = 4_000_000
   private static let rememberedAccounts = 65_536
 
   init(_ reader: RecordReader, _ target: ImportTarget, _ records: RecordStore, maximumRows: Int) {
