@@ -60,6 +60,11 @@ enum HouseRules {
       .map { "\(path): \($0) says nothing; name it for what it is" }
   }
 
+  /// A type with the name of its module, which makes the module's other names unreachable.
+  static func moduleNamesake(_ source: SwiftSource, target: String, path: String) -> [String] {
+    source.declaredTypes.contains(target) ? ["\(path): a type has the name of its module"] : []
+  }
+
   /// Rows of the architecture page that do not say what Package.swift says.
   static func stalePage(_ page: String, manifest: Manifest) -> [String] {
     var rows: [String: Set<String>] = [:]

@@ -53,6 +53,12 @@ struct HouseTests {
     }
   }
 
+  @Test func noTypeHasTheNameOfItsModule() {
+    for file in tree.sources {
+      #expect(HouseRules.moduleNamesake(file.source, target: file.target, path: file.path) == [])
+    }
+  }
+
   @Test func architecturePageSaysWhatPackageSays() throws {
     #expect(HouseRules.stalePage(try tree.text("ARCHITECTURE.md"), manifest: manifest) == [])
   }

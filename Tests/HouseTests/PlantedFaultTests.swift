@@ -105,6 +105,12 @@ struct PlantedFaultTests {
     #expect(HouseRules.emptyNames(SwiftSource(text), path: "A.swift").isEmpty != isFault)
   }
 
+  @Test(arguments: [("enum Wire {}", true), ("enum Wires {}", false), ("let Wire = 1", false)])
+  func typeNamedForItsModuleIsFound(text: String, isFault: Bool) {
+    let offences = HouseRules.moduleNamesake(SwiftSource(text), target: "Wire", path: "A.swift")
+    #expect(offences.isEmpty != isFault)
+  }
+
   static let page = """
     | target | is | may import |
     |---|---|---|
