@@ -81,12 +81,12 @@ let package = Package(
     tests("Transport", ["RoostCore"]),
     tests("HTTPServer", ["Transport", "Wire", "RoostCore"]),
     tests("Schema", ["RoostCore"]),
-    tests("Rules", ["Schema", "Queries", "RoostCore"]),
+    tests("Rules", ["Schema", "Queries", "SQLiteDriver", "RoostCore"]),
     tests("Records", ["Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore"]),
     tests("Accounts", ["Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),
     tests(
       "REST",
-      ["Accounts", "Cryptography", "Queries", "SQLiteDriver", "Transport", "RoostCore"]),
+      ["Accounts", "Records", "Cryptography", "Queries", "SQLiteDriver", "Transport", "RoostCore"]),
     tests(
       "RoostServer",
       [

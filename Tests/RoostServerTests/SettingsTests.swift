@@ -1,0 +1,49 @@
+import RoostServer
+import Testing
+
+@Suite struct SettingsTests {
+  private func settings(
+    _ yaml: String? = nil, _ environment: [String: String] = [:], _ flags: [String: String] = [:]
+  ) throws -> Settings {
+    try Settings(
+      file: yaml.map { ("roost.yaml", Array($0.utf8)) }, environment: environment, flags: flags)
+  }
+
+  @Test func flagsWinOverTheEnvironmentOverTheFileOverDefaults() throws {
+    #expect(try settings().integer(SettingKeys.port) == 8080)
+    let yaml = "server:\n  port: 1\n"
+    #expect(try settings(yaml).integer(SettingKeys.port) == 1)
+    #expect(try settings(yaml, ["ROOST_SERVER_PORT": "2"]).integer(SettingKeys.port) == 2)
+    #expect(
+      try settings(yaml, ["ROOST_SERVER_PORT": "2"], ["server.port": "3"])
+        .integer(SettingKeys.port) == 3)
+  }
+
+  @Test(arguments: [
+    ("server:\n  prot: 1\n", "roost.yaml:2:3: unknown setting \"prot\"; did you mean port?"),
+    ("sever:\n  port: 1\n", "roost.yaml:1:1: unknown setting \"sever\"; did you mean server?"),
+    ("server:\n  port: many\n", "roost.yaml:2:9: server.port takes a whole number"),
+    ("server:\n  port: 70000\n", "roost.yaml:2:9: server.port takes a whole number"),
+    ("server: 1\n", "roost.yaml:1:9: server holds settings"),
+    ("- a\n", "roost.yaml:1:1: expected groups"), ("a: [\n", "roost.yaml:"),
+  ]) func aFaultNamesItsPlace(yaml: String, message: String) {
+    #expect {
+      try settings(yaml)
+    } throws: {
+      "\($0)".hasPrefix(message)
+    }
+  }
+
+  @Test func aFaultInTheEnvironmentNamesTheVariable() {
+    #expect {
+      try settings(nil, ["ROOST_LOG_LEVEL": "loud"])
+    } throws: {
+      "\($0)".hasPrefix("ROOST_LOG_LEVEL=loud")
+    }
+  }
+
+  @Test func everySettingHasAValidDefaultAndANameOfItsOwn() {
+    for key in SettingKeys.all { #expect(key.accepts(key.defaultText), "\(key.name)") }
+    #expect(Set(SettingKeys.all.map(\.environment)).count == SettingKeys.all.count)
+  }
+}
