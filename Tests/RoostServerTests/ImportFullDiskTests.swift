@@ -40,7 +40,7 @@ private final class FillingDatabase: Database {
 
 @Suite("Importing until the disk is full")
 struct ImportFullDiskTests {
-  @Test("The import stops with the reason, keeps what was committed, and a rerun goes on")
+  @Test("It stops with the reason, keeps what was committed, and a rerun goes on")
   func fullDisk() async throws {
     let folder = try TemporaryFolder()
     let ambient = Ambient(logger: Logger(level: .error))
