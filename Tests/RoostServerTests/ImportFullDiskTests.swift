@@ -51,9 +51,9 @@ struct ImportFullDiskTests {
     try await Migrator.run(
       RecordsMigrations.all
         + [AccountTables.migration(RecordsMigrations.all.count + 1)], on: database)
-    let accounts = Accounts(database: database, ambient: ambient)
+    let accounts = AccountStore(database: database, ambient: ambient)
     let schema = "type Tag @collection @allow(ops: [ALL]) { text: String! }"
-    let records = try await Records.open(
+    let records = try await RecordStore.open(
       try SchemaModel.load(source: schema), on: database, ambient: ambient, people: accounts)
     let path = try folder.file("tags.tsv", "id\ttext\n" + (1...950).map { "\($0)\tx\n" }.joined())
     let mapping = try ImportMapping.parse(
