@@ -16,7 +16,8 @@ final class ImportHouse: Sendable {
     folder = try TemporaryFolder()
     app = try await App.open(
       try SchemaModel.load(source: schema), data: folder.path + "/data",
-      settings: try Settings(file: nil, environment: [:], flags: ["minimumFreeMegabytes": "0"]),
+      settings: try Settings(
+        file: nil, environment: [:], flags: ["database.minimumFreeMegabytes": "0"]),
       ambient: Ambient(time: time, logger: Logger(level: .error)))
   }
 

@@ -98,8 +98,7 @@ package struct ImportJob: Sendable {
   private static func reason(_ error: any Error) -> String {
     switch error {
     case let error as RoostError where error.code == .storageFull:
-      "the disk is full. What was imported is stored; make room and run it again to go on "
-        + "(\(error.detail))"
+      "the disk is full. What was imported until now is stored; make room and run it again"
     case let error as RoostError: error.description
     case let fault as ImportFault: fault.message
     case is CancellationError: "interrupted; run it again to go on"
