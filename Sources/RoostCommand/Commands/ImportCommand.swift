@@ -41,7 +41,14 @@ struct ImportCommand: Command {
     let ambient = Surroundings.ambient(settings)
     let app = try await App.open(schema, data: data, settings: settings, ambient: ambient)
     do {
-      let status = try await run(inputs, mapping, app, arguments)
+      let work = Task { try await run(inputs, mapping, app, arguments) }
+      // The first SIGTERM or Ctrl-C ends the import after the batch in hand.
+      let watch = Task {
+        await Signals.waitForEnd()
+        work.cancel()
+      }
+      let status = try await work.value
+      watch.cancel()
       await app.close()
       return status
     } catch {

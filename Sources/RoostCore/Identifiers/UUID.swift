@@ -79,7 +79,7 @@ package struct UUID: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// The lower-case 36-character form.
   package var description: String {
     String(unsafeUninitializedCapacity: 36) { buffer in
-      format(into: buffer)
+      if let start = buffer.baseAddress { format(into: start) }
       return 36
     }
   }
@@ -87,45 +87,45 @@ package struct UUID: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// Appends the 36 bytes of `description`.
   package func write(to out: inout [UInt8]) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { buffer in
-      format(into: buffer)
+      if let start = buffer.baseAddress { format(into: start) }
       out.append(contentsOf: UnsafeBufferPointer(buffer))
     }
   }
 
-  /// Appends the 38 bytes of `description` in quotes.
-  func writeQuoted(to out: inout [UInt8]) {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 38) { buffer in
-      buffer[0] = UInt8(ascii: "\"")
-      format(into: UnsafeMutableBufferPointer(rebasing: buffer[1..<37]))
-      buffer[37] = UInt8(ascii: "\"")
-      out.append(contentsOf: UnsafeBufferPointer(buffer))
-    }
+  /// Writes the 36 bytes of `description`.
+  func format(into start: UnsafeMutablePointer<UInt8>) {
+    UUID.formatBytes(high >> 32, 4, start)
+    start[8] = UInt8(ascii: "-")
+    UUID.formatBytes(high >> 16, 2, start + 9)
+    start[13] = UInt8(ascii: "-")
+    UUID.formatBytes(high, 2, start + 14)
+    start[18] = UInt8(ascii: "-")
+    UUID.formatBytes(low >> 48, 2, start + 19)
+    start[23] = UInt8(ascii: "-")
+    UUID.formatBytes(low, 6, start + 24)
   }
 
-  private func format(into buffer: UnsafeMutableBufferPointer<UInt8>) {
-    UUID.formatDigits(high >> 32, 8, buffer, 0)
-    buffer[8] = UInt8(ascii: "-")
-    UUID.formatDigits(high >> 16, 4, buffer, 9)
-    buffer[13] = UInt8(ascii: "-")
-    UUID.formatDigits(high, 4, buffer, 14)
-    buffer[18] = UInt8(ascii: "-")
-    UUID.formatDigits(low >> 48, 4, buffer, 19)
-    buffer[23] = UInt8(ascii: "-")
-    UUID.formatDigits(low, 12, buffer, 24)
-  }
-
-  /// Writes the last `count` hexadecimal digits of `word`.
-  @inline(__always) private static func formatDigits(
-    _ word: UInt64, _ count: Int, _ buffer: UnsafeMutableBufferPointer<UInt8>, _ start: Int
+  /// Writes the last `count` bytes of `word` as hexadecimal digits, two a byte from a table.
+  @inline(__always) private static func formatBytes(
+    _ word: UInt64, _ count: Int, _ start: UnsafeMutablePointer<UInt8>
   ) {
-    var rest = word
-    var position = start + count
-    while position > start {
-      position -= 1
-      let digit = UInt8(truncatingIfNeeded: rest & 15)
-      // 39 is the distance from "9" + 1 to "a".
-      buffer[position] = 48 &+ digit &+ (digit > 9 ? 39 : 0)
-      rest >>= 4
+    for index in 0..<count {
+      let byte = Int(truncatingIfNeeded: word >> UInt64((count - 1 - index) * 8)) & 0xFF
+      let digits = hexadecimal.utf8Start + byte * 2
+      start[index * 2] = digits[0]
+      start[index * 2 + 1] = digits[1]
     }
   }
+
+  /// `000102…ff`.
+  private static let hexadecimal: StaticString = """
+    000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\
+    202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f\
+    404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f\
+    606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f\
+    808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f\
+    a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf\
+    c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf\
+    e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff
+    """
 }

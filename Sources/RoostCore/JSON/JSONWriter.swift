@@ -2,51 +2,93 @@ import Glibc
 
 /// Writes a JSON document into bytes, without building values first.
 ///
-/// Calls must come in a valid order: inside an object each value follows its key.
-package struct JSONWriter: Sendable {
-  package private(set) var bytes: [UInt8] = []
+/// Calls must come in a valid order: inside an object each value follows its key. The bytes lie in
+/// memory of the writer's own, because appending to an array costs a check of its uniqueness and of
+/// its capacity for every comma.
+package struct JSONWriter: ~Copyable {
+  private var base: UnsafeMutablePointer<UInt8>
+  private var capacity: Int
+  private var count = 0
   private var needsComma = false
 
-  package init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+  package init(capacity: Int = 256) {
+    self.capacity = max(64, capacity)
+    base = .allocate(capacity: self.capacity)
+  }
+
+  deinit { base.deallocate() }
+
+  /// What was written so far.
+  package var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: count)) }
+
+  /// Makes room for `more` bytes behind the last one, and returns where they begin.
+  @inline(__always) private mutating func room(_ more: Int) -> UnsafeMutablePointer<UInt8> {
+    if capacity - count < more { grow(more) }
+    return base + count
+  }
+
+  @inline(never) private mutating func grow(_ more: Int) {
+    let larger = max(capacity * 2, count + more)
+    let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+    moved.update(from: base, count: count)
+    base.deallocate()
+    base = moved
+    capacity = larger
+  }
+
+  @inline(__always) private mutating func append(_ byte: UInt8) {
+    room(1).pointee = byte
+    count += 1
+  }
+
+  @inline(__always) private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard let source = bytes.baseAddress else { return }
+    memcpy(room(bytes.count), source, bytes.count)
+    count += bytes.count
+  }
+
+  @inline(__always) private mutating func append(_ text: StaticString) {
+    append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
 
   @inline(__always) private mutating func separate() {
-    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    if needsComma { append(UInt8(ascii: ",")) }
     needsComma = true
   }
 
   package mutating func beginObject() {
     separate()
-    bytes.append(UInt8(ascii: "{"))
+    append(UInt8(ascii: "{"))
     needsComma = false
   }
 
   package mutating func endObject() {
-    bytes.append(UInt8(ascii: "}"))
+    append(UInt8(ascii: "}"))
     needsComma = true
   }
 
   package mutating func beginArray() {
     separate()
-    bytes.append(UInt8(ascii: "["))
+    append(UInt8(ascii: "["))
     needsComma = false
   }
 
   package mutating func endArray() {
-    bytes.append(UInt8(ascii: "]"))
+    append(UInt8(ascii: "]"))
     needsComma = true
   }
 
   package mutating func key(_ key: String) {
     separate()
     appendQuoted(key)
-    bytes.append(UInt8(ascii: ":"))
+    append(UInt8(ascii: ":"))
     needsComma = false
   }
 
   /// Writes a key that was encoded before, quotes and colon included (see `encodedKey`).
   package mutating func key(encoded: [UInt8]) {
     separate()
-    bytes.append(contentsOf: encoded)
+    encoded.withUnsafeBytes { append($0) }
     needsComma = false
   }
 
@@ -81,7 +123,8 @@ package struct JSONWriter: Sendable {
     if let integer = Int64(exactly: value), integer.magnitude < 1 << 53 {
       appendInteger(integer)
     } else {
-      bytes.append(contentsOf: value.description.utf8)
+      var text = value.description
+      text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }
   }
 
@@ -93,49 +136,57 @@ package struct JSONWriter: Sendable {
   /// Writes a string given as valid UTF-8.
   package mutating func string(utf8 value: UnsafeRawBufferPointer) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
+    append(UInt8(ascii: "\""))
     appendEscaped(value)
-    bytes.append(UInt8(ascii: "\""))
+    append(UInt8(ascii: "\""))
   }
 
   package mutating func uuid(_ value: UUID) {
     separate()
-    value.writeQuoted(to: &bytes)
+    let start = room(38)
+    start[0] = UInt8(ascii: "\"")
+    value.format(into: start + 1)
+    start[37] = UInt8(ascii: "\"")
+    count += 38
   }
 
   package mutating func timestamp(_ value: Timestamp) {
     separate()
-    value.writeQuoted(to: &bytes)
+    let start = room(26)
+    start[0] = UInt8(ascii: "\"")
+    value.format(into: start + 1)
+    start[25] = UInt8(ascii: "\"")
+    count += 26
   }
 
   package mutating func duration(_ value: CalendarDuration) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    value.write(to: &bytes)
-    bytes.append(UInt8(ascii: "\""))
+    append(UInt8(ascii: "\""))
+    count += value.format(into: room(CalendarDuration.longestText))
+    append(UInt8(ascii: "\""))
   }
 
   /// Writes bytes that stand before a member's value: the comma, the quoted key and the colon.
   package mutating func memberStart(_ start: UnsafeRawBufferPointer) {
-    bytes.append(contentsOf: start)
+    append(start)
     needsComma = false
   }
 
   /// Writes bytes that are one valid JSON value already.
   package mutating func raw(_ value: UnsafeRawBufferPointer) {
     separate()
-    bytes.append(contentsOf: value)
+    append(value)
   }
 
   /// Writes bytes that are one valid JSON value already.
   package mutating func raw(_ value: [UInt8]) {
     separate()
-    bytes.append(contentsOf: value)
+    value.withUnsafeBytes { append($0) }
   }
 
   /// Ends a document of JSON Lines and makes ready for the next one.
   package mutating func newline() {
-    bytes.append(10)
+    append(10)
     needsComma = false
   }
 
@@ -160,33 +211,31 @@ package struct JSONWriter: Sendable {
     }
   }
 
-  private mutating func append(_ text: StaticString) {
-    bytes.append(
-      contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-  }
-
   private mutating func appendInteger(_ value: Int64) {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { buffer in
-      var position = 20
-      var rest = value.magnitude
-      repeat {
-        position -= 1
-        buffer[position] = UInt8(48 + rest % 10)
-        rest /= 10
-      } while rest > 0
-      if value < 0 {
-        position -= 1
-        buffer[position] = UInt8(ascii: "-")
-      }
-      bytes.append(contentsOf: UnsafeMutableBufferPointer(rebasing: buffer[position...]))
+    var rest = value.magnitude
+    var digits = 1
+    while rest > 9 {
+      rest /= 10
+      digits += 1
     }
+    let length = digits + (value < 0 ? 1 : 0)
+    let start = room(length)
+    rest = value.magnitude
+    var position = length
+    repeat {
+      position -= 1
+      start[position] = UInt8(truncatingIfNeeded: 48 + rest % 10)
+      rest /= 10
+    } while rest > 0
+    if value < 0 { start[0] = UInt8(ascii: "-") }
+    count += length
   }
 
   private mutating func appendQuoted(_ value: String) {
-    bytes.append(UInt8(ascii: "\""))
+    append(UInt8(ascii: "\""))
     var value = value
     value.withUTF8 { appendEscaped(UnsafeRawBufferPointer($0)) }
-    bytes.append(UInt8(ascii: "\""))
+    append(UInt8(ascii: "\""))
   }
 
   private mutating func appendEscaped(_ value: UnsafeRawBufferPointer) {
@@ -196,7 +245,7 @@ package struct JSONWriter: Sendable {
       guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
         continue
       }
-      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: value[runStart..<index]))
+      append(UnsafeRawBufferPointer(rebasing: value[runStart..<index]))
       runStart = index + 1
       switch byte {
       case UInt8(ascii: "\""): append("\\\"")
@@ -206,11 +255,11 @@ package struct JSONWriter: Sendable {
       case 9: append("\\t")
       default:
         append("\\u00")
-        bytes.append(byte < 16 ? 48 : 49)
-        bytes.append(byte & 15 < 10 ? 48 + byte & 15 : 87 + byte & 15)
+        append(byte < 16 ? 48 : 49)
+        append((byte & 15) < 10 ? 48 + (byte & 15) : 87 + (byte & 15))
       }
     }
-    bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: value[runStart..<value.count]))
+    append(UnsafeRawBufferPointer(rebasing: value[runStart..<value.count]))
   }
 }
 

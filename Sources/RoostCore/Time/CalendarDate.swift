@@ -53,13 +53,13 @@ package struct CalendarDate: Hashable, Comparable, Sendable, CustomStringConvert
   /// Appends the ten bytes of `description`.
   package func write(to out: inout [UInt8]) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 10) { buffer in
-      format(into: buffer)
+      if let start = buffer.baseAddress { format(into: start) }
       out.append(contentsOf: UnsafeBufferPointer(buffer))
     }
   }
 
   /// Writes the ten bytes of `description`.
-  func format(into buffer: UnsafeMutableBufferPointer<UInt8>) {
+  func format(into buffer: UnsafeMutablePointer<UInt8>) {
     let (year, month, day) = civil
     let century = UInt32(truncatingIfNeeded: year)
     CalendarDate.formatPair(century / 100, buffer, 0)
@@ -72,7 +72,7 @@ package struct CalendarDate: Hashable, Comparable, Sendable, CustomStringConvert
 
   /// Writes a number below 100 as two digits.
   @inline(__always) static func formatPair(
-    _ value: UInt32, _ buffer: UnsafeMutableBufferPointer<UInt8>, _ start: Int
+    _ value: UInt32, _ buffer: UnsafeMutablePointer<UInt8>, _ start: Int
   ) {
     buffer[start] = UInt8(truncatingIfNeeded: 48 + value / 10)
     buffer[start + 1] = UInt8(truncatingIfNeeded: 48 + value % 10)

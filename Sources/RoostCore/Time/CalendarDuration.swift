@@ -69,50 +69,62 @@ package struct CalendarDuration: Hashable, Comparable, Sendable, CustomStringCon
 
   /// ISO 8601 in days, hours, minutes and seconds, the shortest form: `PT45M`, `P1DT2H`, `PT0S`.
   package var description: String {
-    var bytes: [UInt8] = []
-    write(to: &bytes)
-    return String(decoding: bytes, as: UTF8.self)
+    String(unsafeUninitializedCapacity: CalendarDuration.longestText) { buffer in
+      buffer.baseAddress.map { format(into: $0) } ?? 0
+    }
   }
 
-  /// Appends the bytes of `description`.
-  package func write(to out: inout [UInt8]) {
-    if milliseconds < 0 { out.append(UInt8(ascii: "-")) }
-    out.append(UInt8(ascii: "P"))
+  /// No `description` has more bytes than this.
+  static let longestText = 48
+
+  /// Writes the bytes of `description` and returns how many there are.
+  func format(into start: UnsafeMutablePointer<UInt8>) -> Int {
+    var text = DurationText(start: start)
+    if milliseconds < 0 { text.append(UInt8(ascii: "-")) }
+    text.append(UInt8(ascii: "P"))
     let total = milliseconds.magnitude
     let days = total / 86_400_000
     let time = UInt32(truncatingIfNeeded: total % 86_400_000)
     if days > 0 {
-      CalendarDuration.append(days, &out)
-      out.append(UInt8(ascii: "D"))
-      if time == 0 { return }
+      text.append(days, UInt8(ascii: "D"))
+      if time == 0 { return text.count }
     }
-    out.append(UInt8(ascii: "T"))
+    text.append(UInt8(ascii: "T"))
     let hours = time / 3_600_000
     let minutes = time / 60_000 % 60
     let seconds = time / 1000 % 60
     let thousandths = time % 1000
-    if hours > 0 {
-      CalendarDuration.append(UInt64(hours), &out)
-      out.append(UInt8(ascii: "H"))
-    }
-    if minutes > 0 {
-      CalendarDuration.append(UInt64(minutes), &out)
-      out.append(UInt8(ascii: "M"))
-    }
-    guard seconds > 0 || thousandths > 0 || total == 0 else { return }
-    CalendarDuration.append(UInt64(seconds), &out)
-    if thousandths > 0 {
-      out.append(UInt8(ascii: "."))
-      out.append(UInt8(truncatingIfNeeded: 48 + thousandths / 100))
-      if thousandths % 100 > 0 { out.append(UInt8(truncatingIfNeeded: 48 + thousandths / 10 % 10)) }
-      if thousandths % 10 > 0 { out.append(UInt8(truncatingIfNeeded: 48 + thousandths % 10)) }
-    }
-    out.append(UInt8(ascii: "S"))
+    if hours > 0 { text.append(UInt64(hours), UInt8(ascii: "H")) }
+    if minutes > 0 { text.append(UInt64(minutes), UInt8(ascii: "M")) }
+    guard seconds > 0 || thousandths > 0 || total == 0 else { return text.count }
+    text.append(UInt64(seconds), thousandths > 0 ? UInt8(ascii: ".") : UInt8(ascii: "S"))
+    guard thousandths > 0 else { return text.count }
+    text.append(UInt8(truncatingIfNeeded: 48 + thousandths / 100))
+    if thousandths % 100 > 0 { text.append(UInt8(truncatingIfNeeded: 48 + thousandths / 10 % 10)) }
+    if thousandths % 10 > 0 { text.append(UInt8(truncatingIfNeeded: 48 + thousandths % 10)) }
+    text.append(UInt8(ascii: "S"))
+    return text.count
+  }
+}
+
+/// Bytes of a duration's text, one behind the other.
+private struct DurationText {
+  let start: UnsafeMutablePointer<UInt8>
+  var count = 0
+
+  mutating func append(_ byte: UInt8) {
+    start[count] = byte
+    count += 1
   }
 
-  /// Appends a number in decimal digits.
-  private static func append(_ value: UInt64, _ out: inout [UInt8]) {
-    if value >= 10 { append(value / 10, &out) }
-    out.append(UInt8(truncatingIfNeeded: 48 + value % 10))
+  /// Appends a number in decimal digits, and its unit.
+  mutating func append(_ value: UInt64, _ unit: UInt8) {
+    append(digits: value)
+    append(unit)
+  }
+
+  private mutating func append(digits value: UInt64) {
+    if value >= 10 { append(digits: value / 10) }
+    append(UInt8(truncatingIfNeeded: 48 + value % 10))
   }
 }

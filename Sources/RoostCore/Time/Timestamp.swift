@@ -33,22 +33,13 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
   /// Appends the 24 bytes of `description`.
   package func write(to out: inout [UInt8]) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { buffer in
-      format(into: buffer)
+      if let start = buffer.baseAddress { format(into: start) }
       out.append(contentsOf: UnsafeBufferPointer(buffer))
     }
   }
 
-  /// Appends the 26 bytes of `description` in quotes.
-  func writeQuoted(to out: inout [UInt8]) {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 26) { buffer in
-      buffer[0] = UInt8(ascii: "\"")
-      format(into: UnsafeMutableBufferPointer(rebasing: buffer[1..<25]))
-      buffer[25] = UInt8(ascii: "\"")
-      out.append(contentsOf: UnsafeBufferPointer(buffer))
-    }
-  }
-
-  private func format(into buffer: UnsafeMutableBufferPointer<UInt8>) {
+  /// Writes the 24 bytes of `description`.
+  func format(into buffer: UnsafeMutablePointer<UInt8>) {
     let (days, inDay) = Timestamp.floorDivide(milliseconds, 86_400_000)
     // 32-bit divisions are several times faster than 64-bit ones.
     let time = UInt32(truncatingIfNeeded: inDay)

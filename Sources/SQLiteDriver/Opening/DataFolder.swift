@@ -8,17 +8,18 @@ import RoostCore
 /// the process, however that ends.
 final class DataFolder: Sendable {
   let path: String
-  private let lock: Int32
+  private let lock: HeldDescriptor
 
   /// Creates the folder (0700) when it is missing, checks it and locks it.
   init(_ path: String, logger: Logger) throws(DatabaseOpenError) {
     self.path = path
     try DataFolder.create(path)
     try DataFolder.check(path, logger: logger)
-    lock = try DataFolder.lock(path)
+    lock = HeldDescriptor(try DataFolder.lock(path))
   }
 
-  deinit { close(lock) }
+  /// Gives the folder up; what else refers to this object does not keep it.
+  func release() { lock.close() }
 
   /// Creates the database's file (0600) when it is missing and makes the folder's entry durable.
   ///

@@ -2,11 +2,12 @@ import Glibc
 
 /// The database's file, kept open beside SQLite's own handles.
 final class DatabaseFile: Sendable {
-  private let descriptor: Int32
+  private let held: HeldDescriptor
 
-  init(_ descriptor: Int32) { self.descriptor = descriptor }
+  init(_ descriptor: Int32) { held = HeldDescriptor(descriptor) }
 
-  deinit { close(descriptor) }
+  /// Gives the file up; what else refers to this object does not keep it.
+  func release() { held.close() }
 
   /// Locks SQLite's "pending" byte, which every connection of another process must lock for a moment
   /// before it can read (see "File Locking And Concurrency" of SQLite); false when that is taken.
@@ -21,6 +22,6 @@ final class DatabaseFile: Sendable {
     range.l_start = 0x4000_0000
     range.l_len = 1
     // F_OFD_SETLK, which the headers hide from Swift.
-    return fcntl(descriptor, 37, &range) == 0
+    return fcntl(held.value, 37, &range) == 0
   }
 }

@@ -158,6 +158,10 @@ final class WriterSession {
     }
     statistics.logBytes = checkpointer.bytes
     connection.close()
+    // In this order, and before anybody is told that the database is closed: the next one to open
+    // the folder may be waiting for just that.
+    place?.1.release()
+    place?.0.release()
     place = nil
   }
 }
