@@ -231,7 +231,7 @@ struct TableKeeper {
       switch StoredKind(field) {
       case .bool, .int, .timestamp, .duration, .int64: "INTEGER"
       case .double: "REAL"
-      case .text, .json: "TEXT"
+      case .text, .json, .formattedList: "TEXT"
       case .uuid: "BLOB"
       }
     }
