@@ -61,7 +61,7 @@ package struct RecordRoutes: Sendable {
     let record = try await records.create(
       collection, try JSONBody.read(request), by: .caller(caller))
     var response = RecordRoutes.answer(record, status: 201)
-    response.headers.set("Location", "/v1/\(collection.name)/\(record.id)")
+    response.headers.add("Location", "/v1/\(collection.name)/\(record.id)")
     return response
   }
 
