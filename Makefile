@@ -42,6 +42,8 @@ test-python: packages-test toolchain
 	@swift build --product roost
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
 	  | tee .build/test-logs/python.log
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/Soak/run.py --short 2>&1 \
+	  | tee .build/test-logs/soak.log
 
 bench: build packages-test ## Measures (see docs/benchmarks.md)
 	@python3 Benchmarks/run.py $(ARGS)
