@@ -202,15 +202,15 @@ struct TableKeeper {
         "SELECT name, definition FROM roost_index WHERE collection = \(number)"
       ) { ($0.text(0), $0.text(1)) }
       let stored = Dictionary(rows) { first, _ in first }
-      let plans = IndexPlan.all(collection)
+      let plans = IndexPlan.all(collection).map { (name: $0.name(on: collection), plan: $0) }
       for (name, definition) in stored.sorted(by: { $0.key < $1.key }) {
-        guard !plans.contains(where: { $0.name == name && $0.definition == definition }) else {
+        guard !plans.contains(where: { $0 == name && $1.definition == definition }) else {
           continue
         }
         try await transaction.execute("DROP INDEX IF EXISTS \(identifier: name)")
         try await transaction.execute("DELETE FROM roost_index WHERE name = \(name)")
       }
-      for plan in plans where stored[plan.name] != plan.definition {
+      for (name, plan) in plans where stored[name] != plan.definition {
         do {
           try await transaction.execute(plan.create(on: collection))
         } catch let violation as ConstraintViolation where violation.kind == .unique {
@@ -222,7 +222,7 @@ struct TableKeeper {
         try await transaction.execute(
           """
           INSERT INTO roost_index (name, collection, definition) \
-          VALUES (\(plan.name), \(number), \(plan.definition))
+          VALUES (\(name), \(number), \(plan.definition))
           """)
       }
     }
