@@ -17,7 +17,7 @@ SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks/Package.swift
 FORMAT := --recursive --parallel --configuration .swift-format $(SWIFT_SOURCES)
 
 .PHONY: help run build test test-swift test-python bench soak fuzz format lint
-.PHONY: packages packages-test toolchain clean
+.PHONY: packages packages-test packages-bench toolchain clean
 
 help: ## Lists these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -42,11 +42,13 @@ test-python: packages-test toolchain
 	@swift build --product roost
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
 	  | tee .build/test-logs/python.log
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/Soak/run.py --short 2>&1 \
+	  | tee .build/test-logs/soak.log
 
-bench: build packages-test ## Measures (see docs/benchmarks.md)
+bench: build packages-bench ## Measures (see docs/benchmarks.md)
 	@python3 Benchmarks/run.py $(ARGS)
 
-soak: build packages-test ## Runs the long tests: kills, full disks, hours of load
+soak: build packages-bench ## Runs the long tests: kills, full disks, hours of load
 	@python3 Tests/Soak/run.py $(ARGS)
 
 fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"
@@ -64,6 +66,9 @@ packages: ## Installs the Debian packages that a build needs, if any are missing
 
 packages-test: packages ## Installs what the tests need beyond that
 	@Scripts/packages.sh test
+
+packages-bench: packages ## Installs what the benchmarks and the long tests need beyond that
+	@Scripts/packages.sh bench
 
 toolchain:
 	@Scripts/toolchain.sh

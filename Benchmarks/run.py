@@ -3,8 +3,8 @@
 
     Benchmarks/run.py [--quick] [--only NAME] [--json FILE]
 
-Prints a Markdown table and, for a whole run, writes docs/benchmarks.md. Exits 1 when a figure
-misses its bound, 2 when a measure could not be taken.
+Prints the rows of a Markdown table as they are done and, for a whole run, writes
+docs/benchmarks.md. Exits 1 when a figure misses its bound, 2 when a measure could not be taken.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness import generators, nginx, process  # noqa: E402
-from harness.figures import Figure, table  # noqa: E402
-from harness.server import BINARY, REPOSITORY  # noqa: E402
+from harness.connection import Disconnected  # noqa: E402
+from harness.figures import HEADER, Figure, number, table  # noqa: E402
+from harness.server import BINARY, REPOSITORY, end_all  # noqa: E402
 from measures import ALL  # noqa: E402
 from measures.bench import Bench  # noqa: E402
 
@@ -57,42 +59,62 @@ def check_tools():
         sys.exit(f"bench: {BINARY} is not there; build it with `make build`")
 
 
+def attempt(bench, each, step, failures):
+    """Runs one step of a measure; one that cannot be measured joins the failures."""
+    if each in failures:
+        return
+    try:
+        getattr(each, step)(bench)
+    except (RuntimeError, OSError, Disconnected, subprocess.SubprocessError) as error:
+        bench.say(f"{each.NAME} could not be measured: {error}")
+        failures.append(each)
+        if not bench.server.alive():
+            bench.say(f"the server has ended: {bench.server.tail()}")
+            bench.server.start()
+
+
 def measure(bench, chosen):
     """Runs the chosen measures; gives the figures and the names of those that failed to run."""
     picked = [each for each in ALL if chosen.only in (None, each.NAME)]
-    failures = []
+    in_rounds = [each for each in picked if hasattr(each, "round")]
+    figures, failures = [], []
 
-    def attempt(each, step):
-        if each in failures or not hasattr(each, step):
-            return
-        try:
-            getattr(each, step)(bench)
-        except (RuntimeError, OSError, TimeoutError, subprocess.SubprocessError) as error:
-            bench.say(f"{each.NAME} could not be measured: {error}")
-            failures.append(each)
-            if not bench.server.alive():
-                bench.say(f"the server has ended: {bench.server.tail()}")
-                bench.server.start()
+    def finish(found):
+        figures.extend(found)
+        print("\n".join(figure.row() for figure in found), flush=True)
 
+    print("\n".join(HEADER), flush=True)
     bench.prepare()
-    for number in range(bench.rounds):
-        if any(hasattr(each, "round") for each in picked):
-            bench.say(f"round {number + 1} of {bench.rounds}")
-        for each in picked:
+    for each in picked:
+        if not hasattr(each, "round") and not hasattr(each, "once"):
+            finish(each.figures(bench))
+    for index in range(bench.rounds if in_rounds else 0):
+        bench.say(f"round {index + 1} of {bench.rounds}")
+        for each in in_rounds:
             bench.freshen()
-            attempt(each, "round")
+            attempt(bench, each, "round", failures)
+            if each not in failures:
+                bench.say(f"  {each.NAME}: " + last_round(each.figures(bench)))
     for each in picked:
         if hasattr(each, "once"):
             bench.say(each.NAME)
-        attempt(each, "once")
-    figures = [figure for each in picked if each not in failures for figure in each.figures(bench)]
+            bench.freshen()
+            attempt(bench, each, "once", failures)
+        if (hasattr(each, "round") or hasattr(each, "once")) and each not in failures:
+            finish(each.figures(bench))
     if generators.noise:
-        figures += [
+        finish([
             Figure("machine", "cores taken by other processes during a load", "%",
                    [100 * others for others, _ in generators.noise]),
             Figure("machine", "cores taken by the machine's host", "%",
-                   [100 * stolen for _, stolen in generators.noise])]
+                   [100 * stolen for _, stolen in generators.noise])])
     return figures, [each.NAME for each in failures]
+
+
+def last_round(figures):
+    """What the last round gave for the figures that have a bound, in one line."""
+    return "; ".join(f"{each.name} {number(each.samples[-1])} {each.unit}"
+                     for each in figures if each.bound and each.samples)
 
 
 def machine():
@@ -106,7 +128,7 @@ def machine():
             f"{platform.release()}, nginx {nginx.version()}")
 
 
-def page(figures, bench, chosen, seconds):
+def page(figures, chosen, seconds):
     """The Markdown page of a whole run."""
     failed = [figure for figure in figures if figure.passed is False]
     with open(os.path.join(REPOSITORY, "Benchmarks/page.md")) as file:
@@ -114,7 +136,7 @@ def page(figures, bench, chosen, seconds):
     return text.format(
         machine=machine(), date=time.strftime("%Y-%m-%d", time.gmtime()), rows=f"{chosen.rows:,}",
         rounds=chosen.rounds, seconds=chosen.seconds, minutes=f"{seconds / 60:.0f}",
-        loaded=bench.notes.get("loaded", ""), table=table(figures),
+        table=table(figures),
         verdict=f"{sum(1 for each in figures if each.passed)} of "
                 f"{sum(1 for each in figures if each.passed is not None)} bounds hold"
                 + (": " + "; ".join(f"{each.area}, {each.name}" for each in failed)
@@ -125,6 +147,7 @@ def main():
     chosen = options()
     check_tools()
     process.raise_file_limit()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it cleans up as well
     root = chosen.folder or os.path.join(REPOSITORY, ".build")
     os.makedirs(root, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="bench-", dir=root)
@@ -132,10 +155,13 @@ def main():
     began = time.monotonic()
     try:
         figures, broken = measure(bench, chosen)
+    except (RuntimeError, OSError, Disconnected) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
     finally:
         bench.close()
+        end_all()
         shutil.rmtree(folder, ignore_errors=True)
-    print(table(figures))
     if chosen.json:
         with open(chosen.json, "w") as file:
             json.dump({"machine": machine(), "figures": [each.as_json() for each in figures],
@@ -143,7 +169,7 @@ def main():
     if chosen.whole and not broken:
         os.makedirs(os.path.dirname(PAGE), exist_ok=True)
         with open(PAGE, "w") as file:
-            file.write(page(figures, bench, chosen, time.monotonic() - began))
+            file.write(page(figures, chosen, time.monotonic() - began))
     if broken:
         print(f"bench: not measured: {', '.join(broken)}", file=sys.stderr)
         return 2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages of a list when some are missing, and only then asks for root.
-# Usage: Scripts/packages.sh build|test
+# Usage: Scripts/packages.sh build|test|bench
 set -euo pipefail
 
 build=(
@@ -16,12 +16,17 @@ test=(
   # The end-to-end tests, the benchmarks and the house rules; curl for the walk-throughs.
   curl python3
 )
+bench=(
+  # Load, the server that Roost is compared with, a compiler for the paced client; injected faults.
+  curl python3 wrk nginx-light gcc strace e2fsprogs
+)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;
   test) wanted=("${test[@]}") ;;
+  bench) wanted=("${bench[@]}") ;;
   *)
-    echo "usage: Scripts/packages.sh build|test" >&2
+    echo "usage: Scripts/packages.sh build|test|bench" >&2
     exit 2
     ;;
 esac

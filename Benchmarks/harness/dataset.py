@@ -109,27 +109,10 @@ class Dataset:
         seconds = time.monotonic() - began
         said += process.stderr.read() or b""
         process.stderr.close()
-        if process.returncode != 0:
+        if process.returncode != 0:  # 3 says that rows were refused
             raise RuntimeError(f"roost import ended with {process.returncode}: "
                                f"{said.decode(errors='replace')[-500:]}")
         return seconds, threads
-
-    def post_into(self, server, binary):
-        """Loads the rows by POST over 64 connections; gives rows a second."""
-        path = os.path.join(self.folder, "load.requests")
-        chance = random.Random(1)
-
-        def bodies():
-            for index in range(self.rows):
-                body = {"id": performance_id(index)}
-                body.update(self.performance(chance))
-                yield encode("POST", "/v1/performances", body, self.accounts[index].token)
-        write_requests(path, bodies())
-        load = pace(binary, server.pid, server.port, path, 64, 0, once=True)
-        os.unlink(path)
-        if load.wrong:
-            raise RuntimeError(f"{load.wrong} of {self.rows} rows were not created")
-        return load.rate
 
     def write_reads(self, path, count=20000):
         """Random reads of single performances, for the paced generator."""

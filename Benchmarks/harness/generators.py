@@ -89,17 +89,16 @@ def wrk_script(pid, port, kind, dataset, seconds, connections=64):
                 got["refused"] + got["broken"], cpu)
 
 
-def pace(binary, pid, port, requests, connections, seconds, rate=None, warmup=0.5, once=False):
+def pace(binary, pid, port, requests, connections, seconds, rate=None, warmup=0.5):
     """Steady load at `rate` a second, or one request after the other without a rate."""
     command = [binary, "--port", str(port), "--requests", requests,
                "--connections", str(connections)]
-    command += ["--once"] if once else ["--seconds", str(seconds), "--warmup", str(warmup)]
+    command += ["--seconds", str(seconds), "--warmup", str(warmup)]
     command += ["--rate", str(rate)] if rate else []
     text, cpu = _measured(command, pid)
     got = json.loads(text)
     wrong = got["refused"] + got["failed"] + got["disconnects"]
-    total = seconds + (0 if once else warmup)
-    # The CPU covers the warm-up too.
-    cpu *= 1 if once else seconds / total
+    total = seconds + warmup
+    cpu *= seconds / total  # it covers the warm-up too
     return Load(got["requests"], got["seconds"], got["p50"], got["p99"], got["max"], wrong, cpu,
-                got["late_p99"], got["cpu_seconds"] / total if total else 0)
+                got["late_p99"], got["cpu_seconds"] / total)

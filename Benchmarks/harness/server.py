@@ -1,6 +1,7 @@
 """The release binary as a process: started, watched, stopped, killed."""
 
 import os
+import re
 import select
 import signal
 import socket
@@ -8,13 +9,25 @@ import subprocess
 import time
 
 from .connection import Connection, Disconnected
+from .process import descendants
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BINARY = os.environ.get("ROOST_BINARY", os.path.join(REPOSITORY, ".build/release/roost"))
+BINARY = os.path.abspath(
+    os.environ.get("ROOST_BINARY", os.path.join(REPOSITORY, ".build/release/roost")))
 APP = os.path.join(REPOSITORY, "Benchmarks/app")
 
-# Many accounts sign in from one address here, and the access log would be measured with the server.
-SETTINGS = {"ROOST_AUTH_RATE_LIMITS": "off", "SWIFT_BACKTRACE": "enable=no"}
+# Many accounts sign in from one address here.
+SETTINGS = {"ROOST_AUTH_RATE_LIMITS": "false", "SWIFT_BACKTRACE": "enable=no"}
+
+
+# Every server that was started and has not been waited for.
+running = []
+
+
+def end_all():
+    """Kills the servers that a failure has left behind."""
+    for server in list(running):
+        server.kill()
 
 
 def free_port():
@@ -34,7 +47,7 @@ class Server:
         self.data, self.app, self.wrapper = data, app, list(wrapper)
         self.log = log or os.path.join(os.path.dirname(data.rstrip("/")), "server.log")
         self.settings = dict(SETTINGS, **(settings or {}))
-        self.port = free_port()
+        self.port = None  # known when it is ready
         self.process = None
         self.ready_seconds = None
 
@@ -50,11 +63,12 @@ class Server:
     def start(self, timeout=60):
         """Starts the server and waits for its line and for /health/ready; gives the seconds."""
         command = self.wrapper + [
-            BINARY, "dev", self.app, "--port", str(self.port), "--data", self.data]
+            BINARY, "dev", self.app, "--port", "0", "--data", self.data]
         began = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env=dict(os.environ, **self.settings))
+        running.append(self)
         line = b""
         while not line.endswith(b"\n"):
             left = timeout - (time.monotonic() - began)
@@ -63,14 +77,15 @@ class Server:
                 raise TimeoutError(f"the server was not ready after {timeout} s; see {self.log}")
             byte = os.read(self.process.stdout.fileno(), 4096)
             if not byte:
-                code = self.process.wait()
+                code = self.wait(timeout)
                 raise RuntimeError(f"the server ended with {code} before it was ready: "
                                    f"{self.tail()}")
             line += byte
-        expected = f"roost: ready on http://127.0.0.1:{self.port}\n".encode()
-        if line != expected:
+        ready = re.fullmatch(rb"roost: ready on http://127\.0\.0\.1:(\d+)\n", line)
+        if ready is None:
             self.kill()
-            raise RuntimeError(f"the ready line is {line!r}, expected {expected!r}")
+            raise RuntimeError(f"the ready line is {line!r}")
+        self.port = int(ready[1])
         status = Connection(self.port).request("GET", "/health/ready").status
         self.ready_seconds = time.monotonic() - began
         if status != 200:
@@ -91,10 +106,7 @@ class Server:
     def kill(self):
         """SIGKILL: no warning, no drain."""
         if self.process is not None and self.process.poll() is None:
-            try:
-                os.kill(self.pid, signal.SIGKILL)
-            except (OSError, IndexError):
-                self.process.kill()
+            self._end()
         return self.wait(30)
 
     def wait(self, timeout):
@@ -102,10 +114,20 @@ class Server:
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self._end()
             code = self.process.wait()
         self.process.stdout.close()
+        if self in running:
+            running.remove(self)
         return code
+
+    def _end(self):
+        """Kills the server and the wrapper before it, which alone would leave the server."""
+        for pid in reversed(descendants(self.process.pid)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     def alive(self):
         return self.process is not None and self.process.poll() is None

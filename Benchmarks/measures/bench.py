@@ -3,7 +3,6 @@
 import collections
 import os
 import shutil
-import subprocess
 import sys
 import time
 
@@ -12,7 +11,7 @@ from harness.accounts import Accounts
 from harness.dataset import Dataset
 from harness.generators import compile_pace
 from harness.nginx import Nginx
-from harness.server import BINARY, Server, free_port
+from harness.server import Server, free_port
 
 ACCOUNTS = 8
 
@@ -40,7 +39,7 @@ class Bench:
 
     def prepare(self):
         """Starts the server once on an empty folder, makes accounts and venues, loads the rows."""
-        self.say(f"loading {self.dataset.rows:,} rows")
+        self.say(f"importing {self.dataset.rows:,} rows")
         self.server.start()
         time.sleep(1)
         self.add("empty_rss", process.resident_kb(self.server.pid) / 1024)
@@ -49,14 +48,11 @@ class Bench:
         self.dataset.write_tokens()
         self.dataset.create_venues(connection)
         connection.close()
-        if has_import():
-            self.server.stop()
-            self._import()
-            self.server = Server(self.data)
-            self.server.start()
-        else:
-            self.notes["loaded"] = "by POST over 64 connections; this build has no `roost import`"
-            self.add("posted", self.dataset.post_into(self.server, self.pace))
+        self.server.stop()
+        self._import()
+        self.server = Server(self.data)
+        self.server.start()
+        self._count()
         time.sleep(1)
         self.add("loaded_rss", process.resident_kb(self.server.pid) / 1024)
 
@@ -72,7 +68,20 @@ class Bench:
             self.add("import_cpu", sum(threads.values()) / seconds)
             self.notes["import_threads"] = threads
         shutil.rmtree(seed)
-        self.notes["loaded"] = "by `roost import`"
+
+    def _count(self):
+        """Makes sure that every account sees its share of the rows."""
+        connection = self.server.connection()
+        seen = 0
+        for account in self.accounts:
+            answer = connection.request(
+                "GET", "/v1/performances?limit=1&count=exact", token=account.token)
+            if answer.status != 200:
+                raise RuntimeError(f"counting: {answer.status} {answer.body[:300]!r}")
+            seen += answer.json()["count"]
+        connection.close()
+        if seen != self.dataset.rows:
+            raise RuntimeError(f"{seen} rows are there after the import of {self.dataset.rows}")
 
     def freshen(self):
         """Makes sure that no token expires within the next load."""
@@ -107,12 +116,3 @@ class Bench:
             self.nginx.__exit__()
         if self.server.alive():
             self.server.stop()
-
-
-def has_import():
-    """Whether this build can import."""
-    try:
-        return subprocess.run(
-            [BINARY, "import", "--help"], capture_output=True, timeout=20).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False

@@ -1,4 +1,4 @@
-"""`roost import` of all rows; the loading itself is in Bench.prepare."""
+"""`roost import` of all rows; the loading itself is in Bench.prepare, into copies of one folder."""
 
 from harness.figures import Figure
 
@@ -7,8 +7,6 @@ NAME = "import"
 
 def figures(bench):
     rows = bench.samples
-    if not rows["import_rate"]:
-        return [Figure(NAME, "loaded by POST instead", "rows/s", rows["posted"])]
     threads = sorted(bench.notes["import_threads"].items(), key=lambda each: -each[1])
     busiest = ", ".join(f"`{name}` {seconds:.1f} s" for name, seconds in threads[:3])
     cpu = sorted(rows["import_cpu"])[len(rows["import_cpu"]) // 2]

@@ -41,7 +41,7 @@ extension CompiledCollection {
     case .double: return .double(row.double(column))
     case .text: return .text(row.text(column))
     case .uuid: return row.uuid(column).map { .uuid($0) } ?? .null
-    case .json:
+    case .json, .formattedList:
       var value: JSON?
       // What is stored was valid when it was written; a damaged value reads as null.
       row.withBytes(column) { value = try? JSON.parseResult($0, maxDepth: 64).get() }
@@ -82,6 +82,7 @@ extension CompiledCollection {
       case .text: row.withBytes(column) { json.string(utf8: $0) }
       case .uuid: json.uuid(row.uuid(column) ?? .zero)
       case .json: row.withBytes(column) { json.raw($0) }
+      case .formattedList: fields[index].encode(value(index, in: row), into: &json)
       }
     }
     json.endObject()

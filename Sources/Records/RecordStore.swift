@@ -35,11 +35,19 @@ package final class RecordStore: Sendable {
 
   // MARK: Writing
 
+  /// Throws where `author` could never be allowed an operation, whatever the record: before a body is
+  /// even read.
+  package func authorize(
+    _ operation: Schema.Operation, _ collection: CompiledCollection, by author: Mutation.Author
+  ) throws {
+    _ = try Authority(author, collection).access(operation)
+  }
+
   /// Creates a record from a JSON object.
   package func create(
     _ collection: CompiledCollection, _ body: JSON, by author: Mutation.Author
   ) async throws -> RenderedRecord {
-    _ = try Authority(author, collection).access(.create)
+    try authorize(.create, collection, by: author)
     var decoder = MutationDecoder(collection, author: author, ambient: ambient)
     return try await write(try decoder.create(body))
   }
@@ -49,7 +57,7 @@ package final class RecordStore: Sendable {
     _ collection: CompiledCollection, _ id: UUID, _ body: JSON, expecting expectation: Expectation,
     by author: Mutation.Author
   ) async throws -> RenderedRecord {
-    _ = try Authority(author, collection).access(.update)
+    try authorize(.update, collection, by: author)
     var decoder = MutationDecoder(collection, author: author, ambient: ambient)
     return try await write(try decoder.update(id, body, expecting: expectation))
   }
@@ -59,15 +67,20 @@ package final class RecordStore: Sendable {
     _ collection: CompiledCollection, _ id: UUID, expecting expectation: Expectation,
     by author: Mutation.Author
   ) async throws {
-    _ = try Authority(author, collection).access(.delete)
+    try authorize(.delete, collection, by: author)
     let decoder = MutationDecoder(collection, author: author, ambient: ambient)
     _ = try await write(decoder.delete(id, expecting: expectation))
   }
 
   private func write(_ mutation: Mutation) async throws -> RenderedRecord {
     let path = path
-    let outcome = try await database.write { transaction in
-      try await path.apply(mutation, in: transaction)
+    let outcome: WriteOutcome
+    if mutation.kind == .create {
+      // A create loads nothing, so most of it is done before it takes the writer's time.
+      let draft = try path.draft(mutation)
+      outcome = try await database.write { try await path.create(draft, in: $0) }
+    } else {
+      outcome = try await database.write { try await path.apply(mutation, in: $0) }
     }
     return render(outcome, of: mutation.collection, for: mutation.author)
   }
@@ -131,6 +144,9 @@ package final class RecordStore: Sendable {
 
   // MARK: Reading
 
+  /// Bytes of a page beyond which it ends, whatever its limit says.
+  private static let pageBytes = 4_194_304
+
   /// One record; 404 where there is none that the caller may read.
   package func read(
     _ collection: CompiledCollection, _ id: UUID, by caller: Caller
@@ -158,9 +174,6 @@ package final class RecordStore: Sendable {
       throw RecordStore.unknownSort(query.sort.name, collection)
     }
     let column = collection.sortColumn(sort)
-    let (statement, place) = collection.page(
-      access, sort: sort, descending: query.sort.descending, after: query.after)
-    let values = access.bindings + place + [.int(Int64(query.limit) + 1)]
     let counting = query.count == .none ? nil : counter(collection, access, query.count)
     let consistency: ReadConsistency = counting == nil ? .statement : .snapshot
     return try await database.read(consistency) { reader in
@@ -168,15 +181,23 @@ package final class RecordStore: Sendable {
       var last: PagePosition?
       var hasMore = false
       var rows = 0
+      let (statement, place) = collection.page(
+        access, sort: sort, descending: query.sort.descending,
+        after: try await collection.resolved(query.after, sort: sort, in: reader))
+      let values = access.bindings + place + [.int(Int64(query.limit) + 1)]
       json.beginArray()
       try await reader.query(statement, values) { row in
         if rows == query.limit {
           hasMore = true
           return false
         }
+        if json.count > RecordStore.pageBytes {
+          hasMore = true
+          return false
+        }
         rows += 1
         collection.write(row, to: &json)
-        if rows == query.limit {
+        if rows == query.limit || json.count > RecordStore.pageBytes {
           last = PagePosition(value: row.value(column), id: row.uuid(0) ?? .zero)
         }
         return true

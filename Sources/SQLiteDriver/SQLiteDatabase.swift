@@ -30,6 +30,9 @@ package final class SQLiteDatabase: Database {
     let file = try folder.prepareFile(configuration.path, isShared: configuration.isShared)
     factory = ConnectionFactory(configuration: configuration, time: ambient.time)
     let connection = try factory.writer()
+    // SQLite syncs the folder when it makes its log, and drops the answer. Here a failure is told
+    // before anything is acknowledged.
+    try folder.syncEntries()
     pool = try ReaderPool(factory, count: max(1, configuration.inlineReaders))
     threads = try ReaderThreads(
       factory, count: max(1, configuration.offloadReaders),

@@ -16,11 +16,19 @@ package struct Headers: Sendable {
   }
 
   package mutating func add(_ name: String, _ value: String) {
-    if value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 9 }) {
+    if Headers.isClean(value) {
       fields.append((name, value))
     } else {
       let safe = value.utf8.map { $0 >= 0x20 && $0 != 0x7F ? $0 : 0x20 }
       fields.append((name, String(decoding: safe, as: UTF8.self)))
+    }
+  }
+
+  private static func isClean(_ value: String) -> Bool {
+    var value = value
+    return value.withUTF8 { bytes in
+      for byte in bytes where byte < 0x20 && byte != 9 || byte == 0x7F { return false }
+      return true
     }
   }
 

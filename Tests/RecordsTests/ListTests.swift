@@ -97,3 +97,33 @@ private let schema = """
     await house.close()
   }
 }
+
+@Suite struct LongListTests {
+  @Test func aPageEndsWhenItIsLarge() async throws {
+    let house = try await RecordsHouse(schema)
+    let title = String(repeating: "t", count: 1_000_000)
+    for _ in 0..<7 { try await house.create("songs", ["title": .string(title)]) }
+    var query = ListQuery()
+    var pages: [Int] = []
+    repeat {
+      let page = try await house.records.list(house.collection("songs"), query, by: house.ann)
+      pages.append(try JSON.parse(page.items).array?.count ?? 0)
+      query.after = page.next
+    } while query.after != nil
+    #expect(pages == [5, 2])
+    await house.close()
+  }
+
+  @Test func aPositionWithoutItsValueReadsItFromTheRow() async throws {
+    let house = try await RecordsHouse(schema)
+    for title in ["a", "b", "c"] { try await house.create("songs", ["title": .string(title)]) }
+    let sort = SortKey(name: "title", descending: false)
+    let first = try await house.list("songs", ListQuery(limit: 1, sort: sort))
+    let rest = try await house.list(
+      "songs",
+      ListQuery(
+        sort: sort, after: PagePosition(value: nil, id: RecordsHouse.uuid(first[0]["id"]))))
+    #expect(rest.map { $0["title"]?.string } == ["b", "c"])
+    await house.close()
+  }
+}

@@ -116,3 +116,85 @@ private let schema = """
     await house.close()
   }
 }
+
+@Suite struct DeletionTests {
+  @Test func equalIdsInTwoCollectionsDoNotLiftARestriction() async throws {
+    let house = try await RecordsHouse(schema)
+    let band = try await house.create("bands", ["name": "a"])
+    let id = band["id"] ?? .null
+    try await house.create("contracts", ["id": id, "band": id])
+    #expect(await refusal { try await house.delete("bands", id) }?.code == .conflict)
+    await house.close()
+  }
+
+  private let both = """
+    type Top @collection @allow(ops: [ALL], owner: "owner") { owner: User! }
+    ORDER
+    """
+  private let middle = """
+    type Middle @collection @allow(ops: [ALL], owner: "owner") {
+      owner: User!
+      top: Top! @relation(onDelete: CASCADE)
+    }
+    """
+  private let leaf = """
+    type Leaf @collection @allow(ops: [ALL], owner: "owner") {
+      owner: User!
+      top: Top @relation(onDelete: CASCADE)
+      middle: Middle @relation(onDelete: RESTRICT)
+    }
+    """
+
+  @Test(arguments: [true, false])
+  func aRestrictionBetweenTwoRowsThatBothGoHoldsNeither(leafFirst: Bool) async throws {
+    let order = leafFirst ? leaf + "\n" + middle : middle + "\n" + leaf
+    let house = try await RecordsHouse(both.replacing("ORDER", with: order))
+    let top = try await house.create("tops", [:])
+    let mid = try await house.create("middles", ["top": top["id"] ?? .null])
+    let both = try await house.create(
+      "leafs", ["top": top["id"] ?? .null, "middle": mid["id"] ?? .null])
+    try await house.delete("tops", top["id"])
+    #expect(await refusal { _ = try await house.read("leafs", both["id"]) }?.code == .notFound)
+    // A leaf outside of what goes holds it all.
+    let second = try await house.create("tops", [:])
+    let held = try await house.create("middles", ["top": second["id"] ?? .null])
+    try await house.create("leafs", ["middle": held["id"] ?? .null])
+    #expect(await refusal { try await house.delete("tops", second["id"]) }?.code == .conflict)
+    #expect(try await house.read("middles", held["id"])["id"] == held["id"])
+    await house.close()
+  }
+
+  @Test func aRestrictionBeyondTheBoundDoesNotStopTheFollower() async throws {
+    let house = try await RecordsHouse(both.replacing("ORDER", with: middle + "\n" + leaf))
+    let top = try await house.create("tops", [:])
+    let owner: JSON = .string(house.ann.uid?.description ?? "")
+    let middles = house.collection("middles")
+    let mutations = try (0..<1500).map { _ in
+      try house.records.systemCreate(middles, ["owner": owner, "top": top["id"] ?? .null])
+    }
+    _ = try await house.records.importBatch(mutations)
+    let ids = try await house.texts("SELECT hex(id) FROM middles ORDER BY id DESC LIMIT 1")
+    let last = try await house.list(
+      "middles", ListQuery(limit: 1, sort: SortKey(name: "id", descending: true)))
+    #expect(ids.count == 1)
+    try await house.create("leafs", ["middle": last[0]["id"] ?? .null])
+    try await house.delete("tops", top["id"])
+    let runner = FollowerRunner(
+      RelationKeeper(house.records), records: house.records, logger: Logger(level: .error))
+    runner.start()
+    let live: SQL = "SELECT count(*) FROM middles WHERE \"deletedAt\" IS NULL"
+    for _ in 0..<1500 {
+      if try await house.texts(live) == ["1"] { break }
+      try await Task.sleep(nanoseconds: 20_000_000)
+    }
+    #expect(try await house.texts(live) == ["1"])
+    // The follower has gone on behind the delete.
+    let head = try await house.texts("SELECT position FROM roost_log_head")
+    for _ in 0..<1500 where head != ["\(runner.position)"] {
+      try await Task.sleep(nanoseconds: 20_000_000)
+    }
+    #expect(head == ["\(runner.position)"])
+    await runner.stop()
+    await house.close()
+  }
+}

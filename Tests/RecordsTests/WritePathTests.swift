@@ -259,3 +259,88 @@ private let schema = """
     await house.close()
   }
 }
+
+@Suite struct MergeBoundsTests {
+  private let schema = """
+    type Row @collection @allow(ops: [ALL], owner: "owner") {
+      owner: User!
+      numbers: [Float!]! @default(value: "[]") @merge(strategy: SET_UNION)
+      big: [Int64!]
+      place: GeoPoint @immutable
+      data: JSON @merge(strategy: MERGE_DEEP)
+      strict: Int @merge(strategy: REJECT)
+      free: Int
+    }
+    """
+
+  @Test func wholeFloatsAreEqualToThemselves() async throws {
+    let house = try await RecordsHouse(schema)
+    let id = try await house.create("rows", ["place": ["lat": 52.0, "lon": 13.0]])["id"]
+    var row = try await house.update("rows", id, ["numbers": ["$add": [1.0]]])
+    row = try await house.update("rows", id, ["numbers": ["$add": [1]]])
+    #expect(row["numbers"]?.array?.count == 1)
+    row = try await house.update("rows", id, ["numbers": ["$remove": [1]]])
+    #expect(row["numbers"] == [])
+    let version = row["version"]
+    row = try await house.update("rows", id, ["place": ["lat": 52, "lon": 13]])
+    #expect(row["version"] == version)
+    await house.close()
+  }
+
+  @Test func longIntegersOfAListAreAnsweredTheSameWay() async throws {
+    let house = try await RecordsHouse(schema)
+    let made = try await house.create("rows", ["big": ["9007199254740993", 1]])
+    #expect(made["big"] == ["9007199254740993", 1])
+    #expect(try await house.read("rows", made["id"]) == made)
+    #expect(try await house.list("rows").first == made)
+    await house.close()
+  }
+
+  @Test func aFieldThatDoesNotMergeAsksForTheVersion() async throws {
+    let house = try await RecordsHouse(schema)
+    let id = try await house.create("rows", [:])["id"]
+    #expect(
+      await refusal { try await house.update("rows", id, ["strict": 1]) }?.code
+        == .preconditionRequired)
+    try await house.update("rows", id, ["free": 1])
+    let row = try await house.update("rows", id, ["strict": 1], expecting: .oneOf([2]))
+    #expect(row["strict"] == 1)
+    await house.close()
+  }
+
+  @Test func smallChangesDoNotMakeARowGrowWithoutBound() async throws {
+    let house = try await RecordsHouse(schema)
+    let id = try await house.create("rows", ["data": [:]])["id"]
+    let block = String(repeating: "x", count: 30_000)
+    try await house.update("rows", id, ["data": ["a": .string(block)]])
+    try await house.update("rows", id, ["data": ["b": .string(block)]])
+    let error = await refusal {
+      try await house.update("rows", id, ["data": ["c": .string(block)]])
+    }
+    #expect(error?.issues.map(\.pointer) == ["/data"])
+    let many: JSON = .array((0..<9000).map { .double(Double($0)) })
+    try await house.update("rows", id, ["numbers": ["$add": many]])
+    let more: JSON = .array((9000..<12_000).map { .double(Double($0)) })
+    let tooMany = await refusal {
+      try await house.update("rows", id, ["numbers": ["$add": more]])
+    }
+    #expect(tooMany?.issues.map(\.pointer) == ["/numbers"])
+    await house.close()
+  }
+
+  @Test func theClocksOfElementsAreBoundedAndForgottenInTime() async throws {
+    let house = try await RecordsHouse(schema)
+    let id = try await house.create("rows", [:])["id"]
+    func block(_ from: Int) -> JSON {
+      .array((from..<(from + 9000)).map { .double(Double($0) + 0.5) })
+    }
+    try await house.update("rows", id, ["numbers": ["$add": block(0)]])
+    try await house.update("rows", id, ["numbers": ["$remove": block(0)]])
+    try await house.update("rows", id, ["numbers": ["$add": block(10_000)]])
+    let last: JSON = ["numbers": ["$remove": block(10_000)]]
+    #expect(await refusal { try await house.update("rows", id, last) }?.code == .invalid)
+    house.time.advance(91 * 86_400_000)
+    #expect(try await house.update("rows", id, last)["numbers"] == [])
+    await house.close()
+  }
+}

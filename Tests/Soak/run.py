@@ -13,6 +13,9 @@ import argparse
 import json
 import os
 import shutil
+import signal
+import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +26,8 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../../Benchmarks")]
 
 from faults import ALL  # noqa: E402
 from faults.result import Unavailable  # noqa: E402
-from harness.server import BINARY, REPOSITORY  # noqa: E402
+from harness.connection import Disconnected  # noqa: E402
+from harness.server import BINARY, REPOSITORY, end_all  # noqa: E402
 
 PAGE = os.path.join(REPOSITORY, "docs/reliability.md")
 
@@ -45,8 +49,11 @@ def attempt(fault, folder, tries):
         result = fault.run(os.path.join(folder, fault.NAME), tries)
     except Unavailable as reason:
         return "skipped", str(reason), []
-    except (RuntimeError, TimeoutError, OSError) as error:
+    except (RuntimeError, OSError, Disconnected, subprocess.SubprocessError,
+            sqlite3.Error) as error:
         return "failed", "", [f"{type(error).__name__}: {error}"]
+    finally:
+        end_all()  # what a test that broke off has left behind
     return "passed" if result.passed else "failed", result.summary(), result.violations
 
 
@@ -65,6 +72,7 @@ def main():
     chosen = options()
     if not os.access(BINARY, os.X_OK):
         sys.exit(f"soak: {BINARY} is not there; build it with `make build`")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that it cleans up as well
     root = os.path.join(REPOSITORY, ".build")
     os.makedirs(root, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="soak-", dir=root)
@@ -96,6 +104,8 @@ def main():
         os.makedirs(os.path.dirname(PAGE), exist_ok=True)
         with open(PAGE, "w") as file:
             file.write(page(rows))
+    print(f"{states.count('passed')} passed, {states.count('failed')} failed, "
+          f"{states.count('skipped')} skipped", flush=True)
     return 1 if "failed" in states or (chosen.strict and "skipped" in states) else 0
 
 

@@ -16,6 +16,10 @@ struct ListCursors: Sendable {
     payload.reserveCapacity(40)
     switch position.value {
     case .null: payload.append(Tag.null)
+    case nil: payload.append(Tag.row)
+    // A cursor travels in the target of a request, which is bounded.
+    case .text(let text) where text.utf8.count > ListCursors.longestText:
+      payload.append(Tag.row)
     case .int(let number): payload += Tag.number(Tag.int, UInt64(bitPattern: number))
     // Through its bits, so that the comparison meets the very same number.
     case .double(let number): payload += Tag.number(Tag.double, number.bitPattern)
@@ -33,16 +37,23 @@ struct ListCursors: Sendable {
     _ text: String, of sort: SortKey, in collection: CompiledCollection, for caller: Caller
   ) throws -> PagePosition {
     guard let payload = signer.verify(text, purpose: context(sort, collection, caller)),
-      payload.count >= 17,
-      let id = payload.suffix(16).withUnsafeBytes({ UUID(bytes: $0) }),
-      let value = value(payload[0], payload[1..<(payload.count - 16)])
-    else {
-      throw RoostError(
-        .malformed,
-        "The cursor in after does not belong to this list: take it from next of the page before, "
-          + "with the same sort and the same caller.")
+      payload.count >= 17, let id = payload.suffix(16).withUnsafeBytes({ UUID(bytes: $0) })
+    else { throw ListCursors.foreign }
+    if payload[0] == Tag.row { return PagePosition(value: nil, id: id) }
+    guard let value = value(payload[0], payload[1..<(payload.count - 16)]) else {
+      throw ListCursors.foreign
     }
     return PagePosition(value: value, id: id)
+  }
+
+  /// Bytes of a sort value that travel in a cursor; a longer one is read from its row again.
+  private static let longestText = 512
+
+  private static var foreign: RoostError {
+    RoostError(
+      .malformed,
+      "The cursor in after does not belong to this list: take it from next of the page before, "
+        + "with the same sort and the same caller.")
   }
 
   private func value(_ tag: UInt8, _ bytes: ArraySlice<UInt8>) -> Value? {
@@ -64,6 +75,8 @@ struct ListCursors: Sendable {
     static let double: UInt8 = 2
     static let text: UInt8 = 3
     static let uuid: UInt8 = 4
+    /// No value: it is read from the row of the id.
+    static let row: UInt8 = 5
 
     static func number(_ tag: UInt8, _ bits: UInt64) -> [UInt8] {
       [tag] + withUnsafeBytes(of: bits.bigEndian) { Array($0) }

@@ -1,6 +1,7 @@
 package import Cryptography
 package import Records
 import RoostCore
+import Schema
 package import Transport
 
 /// The routes of records: `/v1/{collection}` and `/v1/{collection}/{id}`.
@@ -58,10 +59,11 @@ package struct RecordRoutes: Sendable {
   private func create(_ request: Request) async throws -> Response {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
+    try records.authorize(.create, collection, by: .caller(caller))
     let record = try await records.create(
       collection, try JSONBody.read(request), by: .caller(caller))
     var response = answer(record, collection, status: 201)
-    response.headers.set("Location", "/v1/\(collection.name)/\(record.id)")
+    response.headers.add("Location", "/v1/\(collection.name)/\(record.id)")
     return response
   }
 
@@ -81,6 +83,7 @@ package struct RecordRoutes: Sendable {
   private func update(_ request: Request) async throws -> Response {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
+    try records.authorize(.update, collection, by: .caller(caller))
     let record = try await records.update(
       collection, try id(of: request), try JSONBody.read(request),
       expecting: EntityTag.expectation(request.header("if-match")), by: .caller(caller))

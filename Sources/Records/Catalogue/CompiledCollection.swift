@@ -99,10 +99,12 @@ package enum StoredKind: Sendable {
   case uuid
   /// JSON text: JSON, GeoPoint, File and lists.
   case json
+  /// JSON text that is answered in another form than it is stored: lists of Int64.
+  case formattedList
 
   init(_ field: Field) {
     if field.isList {
-      self = .json
+      self = field.type == .int64 ? .formattedList : .json
       return
     }
     switch field.type {

@@ -11,13 +11,20 @@ package struct RelationKeeper: Follower {
   package init(_ records: RecordStore) { self.records = records }
 
   package func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int {
+    // One budget for the transaction, however many deletes it finishes.
+    var deletion = Deletion(
+      path: records.path, author: .system, time: records.ambient.time.now(),
+      skipsRestricted: true)
     for (index, entry) in entries.enumerated() where entry.kind == .delete {
       guard let collection = records.catalogue.collection(number: entry.collection),
         collection.inbound.contains(where: { $0.onDelete != .restrict })
       else { continue }
-      var deletion = Deletion(
-        path: records.path, author: .system, time: records.ambient.time.now())
       let isDone = try await deletion.release(entry.id, of: collection, in: transaction)
+      if deletion.restricted > 0 {
+        records.ambient.logger.warning(
+          "rows of a finished delete are held by RESTRICT and stay",
+          [("collection", .string(collection.name)), ("rows", .int(Int64(deletion.restricted)))])
+      }
       if !isDone { return index }
     }
     return entries.count

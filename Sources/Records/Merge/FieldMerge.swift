@@ -61,6 +61,7 @@ struct FieldMerge {
   /// Adds to a number; null counts as 0.
   private func sum(_ stored: FieldValue, _ amount: FieldValue) throws(Fault) -> FieldValue {
     switch (stored, amount) {
+    case (_, .null): throw .notANumber
     case (.null, _): return amount
     case (.int(let left), .int(let right)):
       let (sum, overflow) = left.addingReportingOverflow(right)
@@ -83,20 +84,21 @@ struct FieldMerge {
     var elements: [JSON] = []
     if case .json(.array(let old)) = stored { elements = old }
     let isSet = strategy == .setUnion
+    // By their texts, so that long lists stay linear.
+    var present = Set(elements.map(\.text))
     for element in add {
-      if isSet {
-        let key = element.text
-        if let part = clocks.part(number, key), part.isRemoved {
-          guard clock >= part.clock else { continue }
-          clocks.removePart(number, key)
-        }
+      let key = element.text
+      if isSet, let part = clocks.part(number, key), part.isRemoved {
+        guard clock >= part.clock else { continue }
+        clocks.removePart(number, key)
       }
-      if !elements.contains(element) { elements.append(element) }
+      if present.insert(key).inserted { elements.append(element) }
     }
-    for element in remove {
-      if isSet { clocks.setPart(number, element.text, clock, isRemoved: true) }
-      elements.removeAll { $0 == element }
+    let gone = Set(remove.map(\.text))
+    if isSet {
+      for key in gone { clocks.setPart(number, key, clock, isRemoved: true) }
     }
+    if !gone.isDisjoint(with: present) { elements.removeAll { gone.contains($0.text) } }
     return .json(.array(elements))
   }
 

@@ -26,7 +26,12 @@ struct RowClocks: Sendable, Equatable {
 
   private(set) var base: FieldClock
   private(set) var exceptions: [(field: UInt32, clock: FieldClock)] = []
-  private(set) var parts: [Part] = []
+  private var parts: [PartKey: Part] = [:]
+
+  private struct PartKey: Hashable {
+    let field: UInt32
+    let key: String
+  }
 
   init(base: FieldClock) { self.base = base }
 
@@ -40,7 +45,7 @@ struct RowClocks: Sendable, Equatable {
 
   /// The latest clock of a field and of its parts.
   func latest(_ field: UInt32) -> FieldClock {
-    parts.reduce(clock(field)) { $1.field == field ? max($0, $1.clock) : $0 }
+    parts.values.reduce(clock(field)) { $1.field == field ? max($0, $1.clock) : $0 }
   }
 
   mutating func set(_ field: UInt32, _ clock: FieldClock) {
@@ -49,21 +54,22 @@ struct RowClocks: Sendable, Equatable {
   }
 
   /// The clock of a part, or nil where only the field's applies.
-  func part(_ field: UInt32, _ key: String) -> Part? {
-    parts.first { $0.field == field && $0.key == key }
-  }
+  func part(_ field: UInt32, _ key: String) -> Part? { parts[PartKey(field: field, key: key)] }
 
   mutating func setPart(_ field: UInt32, _ key: String, _ clock: FieldClock, isRemoved: Bool) {
-    parts.removeAll { $0.field == field && $0.key == key }
-    parts.append(Part(field: field, key: key, clock: clock, isRemoved: isRemoved))
+    parts[PartKey(field: field, key: key)] = Part(
+      field: field, key: key, clock: clock, isRemoved: isRemoved)
   }
 
   mutating func removePart(_ field: UInt32, _ key: String) {
-    parts.removeAll { $0.field == field && $0.key == key }
+    parts[PartKey(field: field, key: key)] = nil
   }
 
-  /// The parts of one field.
-  func parts(of field: UInt32) -> [Part] { parts.filter { $0.field == field } }
+  /// Forgets the parts that are so old that no device brings an older change any more.
+  mutating func prune(before time: HybridTime) {
+    if parts.isEmpty { return }
+    parts = parts.filter { $0.value.clock.time >= time }
+  }
 }
 
 extension RowClocks {
@@ -92,7 +98,8 @@ extension RowClocks {
       write(exception.clock)
     }
     RowClocks.write(parts.count, to: &tail)
-    for part in parts {
+    let ordered = parts.values.sorted { ($0.field, $0.key) < ($1.field, $1.key) }
+    for part in ordered {
       RowClocks.write(Int(part.field) << 1 | (part.isRemoved ? 1 : 0), to: &tail)
       write(part.clock)
       let key = Array(part.key.utf8)
@@ -127,10 +134,8 @@ extension RowClocks {
       guard let head = reader.number(), let clock = reader.clock(), let key = reader.text() else {
         return
       }
-      result.parts.append(
-        Part(
-          field: UInt32(truncatingIfNeeded: head >> 1), key: key, clock: clock,
-          isRemoved: head & 1 == 1))
+      result.setPart(
+        UInt32(truncatingIfNeeded: head >> 1), key, clock, isRemoved: head & 1 == 1)
     }
     self = result
   }
@@ -189,7 +194,7 @@ private struct ClockReader {
   }
 
   mutating func text() -> String? {
-    guard let count = number(), position + count <= bytes.count else { return nil }
+    guard let count = number(), count <= bytes.count - position else { return nil }
     let text = String(decoding: bytes[position..<position + count], as: UTF8.self)
     position += count
     return text

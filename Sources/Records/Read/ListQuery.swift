@@ -42,10 +42,11 @@ package struct SortKey: Sendable, Hashable {
 
 /// The place of a row in a list's order: its sort value and its id.
 package struct PagePosition: Sendable, Equatable {
-  package let value: Value
+  /// The value of the sort key; nil where it was too long to travel and is read from the row.
+  package let value: Value?
   package let id: UUID
 
-  package init(value: Value, id: UUID) {
+  package init(value: Value?, id: UUID) {
     self.value = value
     self.id = id
   }

@@ -16,7 +16,8 @@ extension CompiledCollection {
     if let system = CompiledCollection.systemSortColumns.firstIndex(of: key.name) {
       return -1 - system
     }
-    guard let index = index(of: key.name), storage[index] != .json else { return nil }
+    guard let index = index(of: key.name), storage[index] != .json, storage[index] != .formattedList
+    else { return nil }
     return index
   }
 
@@ -62,7 +63,7 @@ extension CompiledCollection {
     _ access: Access, sort number: Int, descending: Bool, after position: PagePosition?
   ) -> (Statement, [Value]) {
     let place: StatementShapes.Key.Position
-    switch position?.value {
+    switch position.map({ $0.value ?? .null }) {
     case nil: place = .start
     case .null: place = .null
     default: place = .value
@@ -80,8 +81,19 @@ extension CompiledCollection {
     if number == -1 { return (statement, [.uuid(position.id)]) }
     return (
       statement,
-      place == .null ? [.uuid(position.id)] : [position.value, .uuid(position.id)]
+      place == .null ? [.uuid(position.id)] : [position.value ?? .null, .uuid(position.id)]
     )
+  }
+
+  /// The position with its sort value, which is read from the row where it did not travel.
+  func resolved(
+    _ position: PagePosition?, sort number: Int, in reader: any Reader
+  ) async throws -> PagePosition? {
+    guard let position, position.value == nil else { return position }
+    let value = try await reader.first(
+      "SELECT \(sortName(number)) FROM \(table) WHERE id = \(position.id)"
+    ) { $0.value(0) }
+    return PagePosition(value: value ?? .null, id: position.id)
   }
 
   private func order(_ number: Int, _ descending: Bool) -> SQL {

@@ -280,7 +280,7 @@ package struct TableKeeper: Sendable {
       switch StoredKind(field) {
       case .bool, .int, .timestamp, .duration, .int64: "INTEGER"
       case .double: "REAL"
-      case .text, .json: "TEXT"
+      case .text, .json, .formattedList: "TEXT"
       case .uuid: "BLOB"
       }
     }

@@ -154,6 +154,10 @@ struct MutationDecoder {
     else { return nil }
     if field.isList { return edit(field, object, pointer) }
     guard field.isNumeric, object.count == 1, first.key == "$increment" else { return nil }
+    if first.value.isNull {
+      add(pointer + "/$increment", "type", "$increment takes a number, not null.")
+      return .set(.null)
+    }
     switch field.decode(first.value, pointer: pointer + "/$increment") {
     case .success(let amount): return .increment(amount)
     case .failure(let issue):

@@ -25,7 +25,7 @@ struct WritePath: Sendable {
   /// Carries out `mutation`; throws `RoostError`, and then nothing of it remains.
   func apply(_ mutation: Mutation, in transaction: any Transaction) async throws -> WriteOutcome {
     switch mutation.kind {
-    case .create: try await create(mutation, in: transaction)
+    case .create: try await create(try draft(mutation), in: transaction)
     case .update: try await update(mutation, in: transaction)
     case .delete: try await delete(mutation, in: transaction)
     }
@@ -33,9 +33,16 @@ struct WritePath: Sendable {
 
   // MARK: Create
 
-  private func create(
-    _ mutation: Mutation, in transaction: any Transaction
-  ) async throws -> WriteOutcome {
+  /// A create as far as it goes without the database: the row, validated and authorised, in the
+  /// forms in which it is stored, logged and answered.
+  struct Draft: Sendable {
+    let mutation: Mutation
+    let record: Record
+    let row: [Value]
+    let change: RowChange
+  }
+
+  func draft(_ mutation: Mutation) throws -> Draft {
     let collection = mutation.collection
     let access = try Authority(mutation).access(.create)
     let now = FieldClock(time: clock.tick(), client: .zero)
@@ -53,15 +60,27 @@ struct WritePath: Sendable {
         "The rules of \(collection.name) do not allow you to create this record: "
           + "its owner would be somebody else.")
     }
-    try await checkReferences(record, changed: mutation.changes.map(\.field), mutation, transaction)
-    try await insert(record, collection, transaction)
-    let json = attach(mutation, before: nil, after: record, changed: [], to: transaction)
-    return WriteOutcome(record: record, isChanged: true, json: json)
+    return Draft(
+      mutation: mutation, record: record, row: WritePath.row(record),
+      change: change(
+        .create, collection, mutation.author, before: nil, after: record, changed: []))
   }
 
-  private func insert(
-    _ record: Record, _ collection: CompiledCollection, _ transaction: any Transaction
-  ) async throws {
+  func create(_ draft: Draft, in transaction: any Transaction) async throws -> WriteOutcome {
+    let mutation = draft.mutation
+    try await checkReferences(
+      draft.record, changed: mutation.changes.map(\.field), mutation, transaction)
+    do {
+      try await transaction.execute(mutation.collection.insert, draft.row)
+    } catch let violation as ConstraintViolation {
+      throw Conflict.error(violation, mutation.collection)
+    }
+    transaction.attach(draft.change)
+    return WriteOutcome(record: draft.record, isChanged: true, json: draft.change.mutation)
+  }
+
+  /// The values of a row in the order of its columns.
+  private static func row(_ record: Record) -> [Value] {
     var row: [Value] = []
     row.reserveCapacity(record.values.count + 6)
     row.append(.uuid(record.id))
@@ -71,11 +90,7 @@ struct WritePath: Sendable {
     row.append(.null)
     for value in record.values { row.append(value.stored) }
     row.append(.blob(record.clocks.encoded))
-    do {
-      try await transaction.execute(collection.insert, row)
-    } catch let violation as ConstraintViolation {
-      throw Conflict.error(violation, collection)
-    }
+    return row
   }
 
   // MARK: Update
@@ -105,7 +120,9 @@ struct WritePath: Sendable {
     new.version += 1
     new.updatedAt = max(mutation.time, old.updatedAt)
     try await write(new, changed: changed, collection, transaction)
-    attach(mutation, before: old, after: new, changed: changed, to: transaction)
+    attach(
+      kind: .update, collection, mutation.author, before: old, after: new, changed: changed,
+      to: transaction)
     return WriteOutcome(record: new, isChanged: true)
   }
 
@@ -136,6 +153,8 @@ struct WritePath: Sendable {
       }
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
+    record.clocks.prune(before: StoredBounds.oldestPart(at: tick))
+    try StoredBounds.check(record.clocks, collection)
   }
 
   private func checkImmutable(_ changed: [Int], _ mutation: Mutation) throws {
@@ -208,7 +227,10 @@ struct WritePath: Sendable {
             + "on what it says.")
       }
     case .nothing:
-      if mutation.collection.model.merge == .reject {
+      let collection = mutation.collection
+      if collection.model.merge == .reject
+        || mutation.changes.contains(where: { collection.merge($0.field) == .reject })
+      {
         throw RoostError(
           .preconditionRequired,
           "\(mutation.collection.name) does not merge changes: send If-Match with the ETag "
@@ -231,28 +253,25 @@ struct WritePath: Sendable {
       }
       issues += field.validate(
         record.values[index], pointer: "/" + field.name, now: mutation.time)
+      if let issue = StoredBounds.issue(record.values[index], field) { issues.append(issue) }
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
   }
 
-  /// Leaves the log entry and the moves in the streams for the step before the commit; returns the
-  /// mutation as the log has it.
-  @discardableResult
-  func attach(
-    _ mutation: Mutation, before: Record?, after: Record, changed: [Int],
-    to transaction: any Transaction
-  ) -> [UInt8] {
-    attach(
-      kind: mutation.kind, mutation.collection, mutation.author, before: before, after: after,
-      changed: changed, to: transaction)
-  }
-
-  @discardableResult
+  /// Leaves the log entry and the moves in the streams for the step before the commit.
   func attach(
     kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
     before: Record?, after: Record, changed: [Int], to transaction: any Transaction
-  ) -> [UInt8] {
-    var json = JSONWriter(capacity: 384)
+  ) {
+    transaction.attach(
+      change(kind, collection, author, before: before, after: after, changed: changed))
+  }
+
+  private func change(
+    _ kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
+    before: Record?, after: Record, changed: [Int]
+  ) -> RowChange {
+    var json = JSONWriter(capacity: 512)
     switch kind {
     case .create: collection.write(after, to: &json)
     case .update:
@@ -266,14 +285,12 @@ struct WritePath: Sendable {
     }
     let isSynced = collection.isSynced
     let before = isSynced ? before : nil
-    transaction.attach(
-      RowChange(
-        kind: kind, collection: collection, id: after.id, version: after.version,
-        at: after.updatedAt, actor: author.uid, mutation: kind == .delete ? nil : json.bytes,
-        scopesBefore: before.map { row in collection.rules.scopes { row.values[$0] } } ?? [],
-        scopesAfter: isSynced && after.deletedAt == nil
-          ? collection.rules.scopes { after.values[$0] } : []))
-    return json.bytes
+    return RowChange(
+      kind: kind, collection: collection, id: after.id, version: after.version,
+      at: after.updatedAt, actor: author.uid, mutation: kind == .delete ? nil : json.bytes,
+      scopesBefore: before.map { row in collection.rules.scopes { row.values[$0] } } ?? [],
+      scopesAfter: isSynced && after.deletedAt == nil
+        ? collection.rules.scopes { after.values[$0] } : [])
   }
 }
 

@@ -64,6 +64,24 @@ package enum JSON: Sendable, Equatable {
   package subscript(key: String) -> JSON? { object?[key] }
 }
 
+extension JSON {
+  /// Equal values; numbers by what they are, not by how they were written: `1` equals `1.0`.
+  package static func == (left: JSON, right: JSON) -> Bool {
+    switch (left, right) {
+    case (.null, .null): true
+    case (.bool(let left), .bool(let right)): left == right
+    case (.int(let left), .int(let right)): left == right
+    case (.double(let left), .double(let right)): left == right
+    case (.int(let whole), .double(let number)), (.double(let number), .int(let whole)):
+      Int64(exactly: number) == whole
+    case (.string(let left), .string(let right)): left == right
+    case (.array(let left), .array(let right)): left == right
+    case (.object(let left), .object(let right)): left == right
+    default: false
+    }
+  }
+}
+
 /// The members of a JSON object in the order in which they were written; keys are unique.
 package struct JSONObject: Sendable, Equatable, Sequence {
   package private(set) var members: [(key: String, value: JSON)] = []

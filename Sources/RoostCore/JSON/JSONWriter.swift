@@ -8,7 +8,8 @@ import Glibc
 package struct JSONWriter: ~Copyable {
   private var base: UnsafeMutablePointer<UInt8>
   private var capacity: Int
-  private var count = 0
+  /// How many bytes were written.
+  package private(set) var count = 0
   private var needsComma = false
 
   package init(capacity: Int = 256) {

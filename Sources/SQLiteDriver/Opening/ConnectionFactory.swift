@@ -36,6 +36,8 @@ struct ConnectionFactory: Sendable {
     // From this first look at the log on, the connection holds the file's shared lock for good, and
     // readers share it within the process instead of asking the system.
     _ = try value(connection, "SELECT count(*) FROM sqlite_schema")
+    // A sync that fails while the log is switched on leaves the old mode without an error.
+    try expect(connection, "PRAGMA journal_mode", "wal")
     try expect(connection, "PRAGMA synchronous", "2")
     try expect(connection, "PRAGMA foreign_keys", "1")
     return connection

@@ -46,7 +46,8 @@ final class DataFolder: Sendable {
     return kept
   }
 
-  private func syncEntries() throws(DatabaseOpenError) {
+  /// Makes the entries of the folder durable: those of the database, of its log, and its own.
+  func syncEntries() throws(DatabaseOpenError) {
     let parent = path + "/.."
     for folder in [path, parent] {
       let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

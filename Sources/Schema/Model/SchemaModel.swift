@@ -92,7 +92,7 @@ package struct SchemaError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// An enum of the schema, its values in their declared order (which merges and sorts use).
+/// An enum of the schema, its values in their declared order (which merges use; lists sort by the text).
 package struct EnumType: Sendable {
   package let name: String
   package let values: [String]

@@ -1,4 +1,8 @@
-"""The disk runs full under writers: 507, reads go on, and all is well when space comes back."""
+"""The disk runs full under writers: 507, reads go on, and all is well when space comes back.
+
+Every second time the server's own reserve of free space is switched off, so that it is the disk
+that refuses, in the middle of a commit or of a checkpoint.
+"""
 
 import os
 import time
@@ -12,9 +16,11 @@ from .writers import Crew
 
 NAME = "full"
 PROMISE = "a full disk is safe"
-TEST = "a small ext4 filled at {tries} points under 4 writers: writes answer 507 and nothing " \
-       "else, reads work, writes work again when space is freed, nothing is lost"
+TEST = "a small ext4 filled at {tries} points under 4 writers, every second time without the " \
+       "server's reserve of free space: writes answer 507 and nothing else, reads work, writes " \
+       "work again when space is freed, nothing is lost"
 TRIES = (50, 3)
+RESERVE = "ROOST_DATABASE_MINIMUM_FREE_MEGABYTES"
 SIZE = 768 << 20
 PATIENCE = 15
 
@@ -24,33 +30,37 @@ def run(folder, tries):
     result.counts.update({"fillings": 0, "refused with 507": 0, "acknowledged": 0, "lost": 0,
                           "doubled": 0})
     os.makedirs(folder, exist_ok=True)
+    log = os.path.join(folder, "server.log")
     with Volume(folder, SIZE) as volume:
         data, crew = os.path.join(volume.path, "data"), Crew(4)
-        server = Server(data, log=os.path.join(folder, "server.log"))
-        server.start()
-        crew.settle(server)
-        for leave in _points(tries):
-            _fill(volume, server, crew, leave, result)
+        with Server(data, log=log) as server:
+            crew.settle(server)
+        for leave, settings in _points(tries):
+            server = Server(data, log=log, settings=settings)
+            server.start()
+            when = f"{leave:,} bytes left, {'without a' if settings else 'with the'} reserve"
+            _fill(volume, server, crew, leave, when, result)
             result.add("fillings")
-            if not server.alive() or not result.passed:
+            code = server.stop() if server.alive() else server.process.returncode
+            if code != 0:
+                result.violate(f"{when}: the server ended with {code}: {server.tail()}")
+            check(data, folder, crew, result, when)
+            if not result.passed:
                 break
-        code = server.stop() if server.alive() else server.process.returncode
-        if code != 0:
-            result.violate(f"the server ended with {code}: {server.tail()}")
-        check(data, folder, crew, result, "after all fillings")
         result.add("acknowledged", crew.acknowledged())
     return result
 
 
 def _points(tries):
-    """Bytes left free: none at all, a few pages, and more."""
-    if tries <= 3:
-        return [0, 64 << 10, 32 << 20][:tries]
-    return [0 if index % 5 == 0 else (index * index) << 14 for index in range(tries)]
+    """Bytes left free, and the settings of the server that meets them."""
+    for index in range(tries):
+        if index % 2:
+            yield (index * index) << 14, {}  # all within the reserve, so refused before the disk
+        else:
+            yield (index // 2) << 13, {RESERVE: "0"}  # none at all, two pages, four pages, …
 
 
-def _fill(volume, server, crew, leave, result):
-    when = f"{leave:,} bytes left"
+def _fill(volume, server, crew, leave, when, result):
     crew.start(server, patient=True)
     if not crew.wait_for(20):
         result.violate(f"{when}: no writes before the disk was full: {crew.refusals()[:1]}")

@@ -6,6 +6,8 @@ import os
 import shutil
 import sqlite3
 
+from harness.dataset import venue_id
+
 
 def database_of(data):
     """The path of the SQLite file that holds the log."""
@@ -86,13 +88,12 @@ class Store:
 
     def log_entries(self):
         """How many log rows each record has."""
-        at = self.columns("roost_log")
-        key = next((at[name] for name in ("row", "id", "record", "rowid", "key") if name in at),
-                   None)
-        if key is None:
-            raise RuntimeError(f"roost_log has no column for the row's id: {sorted(at)}")
         return collections.Counter(
-            hexadecimal(row[0]) for row in self.query(f'SELECT "{key}" FROM roost_log'))
+            hexadecimal(row[0]) for row in self.query("SELECT id FROM roost_log"))
+
+    def streamed(self):
+        """The ids that are in a stream."""
+        return {hexadecimal(row[0]) for row in self.query("SELECT id FROM roost_scope_row")}
 
 
 def check(data, folder, crew, result, when):
@@ -121,12 +122,16 @@ def _compare(store, crew, result, when):
                 result.violate(f"{when}: {row.id} was acknowledged with audienceSize "
                                f"{row.acknowledged}, version {row.version}; found {found}")
             continue
-        entries = logged[hexadecimal(row.id)]
-        if entries != found[0]:
-            doubled += entries > found[0]
-            lost += entries < found[0]
-            if lost + doubled <= 3:
-                result.violate(f"{when}: {row.id} has version {found[0]} and {entries} log rows")
+    # The rows of which the client does not know are there whole too, or not at all.
+    torn = [(key, found[0], logged[key]) for key, found in there.items() if logged[key] != found[0]]
+    for key, version, entries in torn[:3]:
+        result.violate(f"{when}: {key} has version {version} and {entries} log rows")
+    strangers = len(logged.keys() - there.keys() - {hexadecimal(venue_id(0))})
+    if strangers:
+        result.violate(f"{when}: {strangers} records are in the log and not in their table")
+    unseen = len(there.keys() - store.streamed())
+    if unseen:
+        result.violate(f"{when}: {unseen} rows are in no stream")
     result.add("lost", lost)
     result.add("doubled", doubled)
     if doubled:
@@ -143,6 +148,11 @@ def _sequences(store, result, when):
         if not first == 1 or not count == last == distinct:
             result.violate(f"{when}: log partition {partition} holds {count} rows from {first} "
                            f"to {last}")
+    heads = store.query(
+        "SELECT count(*) FROM roost_log_head AS h WHERE position <> "
+        "(SELECT coalesce(max(position), 0) FROM roost_log AS l WHERE l.partition = h.partition)")
+    if heads[0][0]:
+        result.violate(f"{when}: the head of the log is not its last position")
     beyond = store.query(
         "SELECT count(*) FROM roost_scope_row AS r LEFT JOIN roost_scope_head AS h "
         "USING (stream) WHERE h.seq IS NULL OR r.seq > h.seq")[0][0]

@@ -2,14 +2,14 @@
 
 import os
 import random
-import shutil
 import signal
 import time
 
 from harness.server import Server
 
+from . import tracing
 from .inspection import check
-from .result import Result, Unavailable
+from .result import Result
 from .volume import Volume
 from .writers import Crew
 
@@ -24,6 +24,7 @@ CONTROL = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsyn
 
 
 def run(folder, tries):
+    tracing.require()  # for the control
     result, chance = Result(), random.Random()
     result.counts.update({"power losses": 0, "acknowledged": 0, "lost": 0, "doubled": 0})
     os.makedirs(folder, exist_ok=True)
@@ -65,8 +66,6 @@ def _lose(volume, server, crew, chance):
 
 def _control(folder, chance):
     """Acknowledged writes that a server without durable writes loses; it must be some."""
-    if shutil.which("strace") is None:
-        raise Unavailable("needs strace for its control")
     with Volume(folder, SIZE) as volume:
         data, crew = os.path.join(volume.path, "data"), Crew()
         log = os.path.join(folder, "server.log")

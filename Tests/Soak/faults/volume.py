@@ -47,6 +47,8 @@ class Volume:
         folder = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.ioctl(folder, SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
+        except OSError as error:
+            raise Unavailable(f"this kernel cannot shut an ext4 down: {error}") from error
         finally:
             os.close(folder)
 

@@ -19,10 +19,10 @@ ACCOUNTS = 4
 class Row:
     """What is known of one row: the value acknowledged last and the value sent last."""
 
-    __slots__ = ("id", "marker", "key", "created", "acknowledged", "sent", "version")
+    __slots__ = ("id", "marker", "created", "acknowledged", "sent", "version")
 
-    def __init__(self, identifier, marker, key):
-        self.id, self.marker, self.key = identifier, marker, key
+    def __init__(self, identifier, marker):
+        self.id, self.marker = identifier, marker
         self.created = False
         self.acknowledged = self.sent = self.version = 0
 
@@ -62,19 +62,16 @@ class Writer(threading.Thread):
             self.connection.close()
 
     def step(self):
-        """One operation: a create by id, a create by idempotency key, or a patch of an own row."""
-        choice = self.chance.random()
+        """One operation: a create with an id of its own, or a patch of an own row."""
         live = [self.rows[-1], self.chance.choice(self.rows)] if self.rows else []
         live = [row for row in live if row.created]
-        if choice < 0.4 and live:
+        if live and self.chance.random() < 0.4:
             row = self.chance.choice(live)
             row.sent += 1
             self.perform(("patch", row))
             return
         marker = f"{self.label}-{len(self.rows)}"
-        by_key = choice > 0.75
-        identifier = None if by_key else fresh_id(self.chance)
-        row = Row(identifier, marker, uuid.uuid4().hex if by_key else None)
+        row = Row(fresh_id(self.chance), marker)
         self.rows.append(row)
         self.perform(("create", row))
 
@@ -87,12 +84,9 @@ class Writer(threading.Thread):
             request = encode(
                 "PATCH", f"/v1/performances/{row.id}", {"audienceSize": row.sent}, token)
         else:
-            body = {"date": "2021-05-01T20:00:00.000Z", "venue": venue_id(0),
+            body = {"id": row.id, "date": "2021-05-01T20:00:00.000Z", "venue": venue_id(0),
                     "duration": "PT90M", "audienceSize": 0, "notes": row.marker}
-            if row.id:
-                body["id"] = row.id
-            headers = {"Idempotency-Key": row.key} if row.key else None
-            request = encode("POST", "/v1/performances", body, token, headers)
+            request = encode("POST", "/v1/performances", body, token)
         self.sent_at = float("inf")
         self.connection.send(request)
         self.sent_at = time.monotonic()
@@ -101,12 +95,12 @@ class Writer(threading.Thread):
         if answer.ok:
             record = answer.json()
             if kind == "create":
-                row.id, row.created = record["id"], True
+                row.created = True
             row.acknowledged = max(row.acknowledged, row.sent)
             row.version = record["version"]
             self.acknowledged += 1
             self.last_acknowledged_at = time.time()
-        elif again and answer.status == 409 and kind == "create" and not row.key:
+        elif again and answer.status == 409 and kind == "create":
             row.created = True  # the create without an answer had been carried out
         else:
             if kind == "create":
