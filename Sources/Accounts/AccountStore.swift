@@ -31,8 +31,7 @@ package final class AccountStore: Sendable {
     tokens = AccessTokens(configuration: configuration)
     cache = TokenCache(capacity: configuration.cachedTokens)
     revoked = RevokedSessions(
-      lifeSeconds: configuration.accessTokenSeconds + configuration.leewaySeconds,
-      time: ambient.time)
+      lifeSeconds: configuration.revocationSeconds, time: ambient.time)
     passwords = OffloadPool(
       threads: configuration.passwordThreads, queued: configuration.passwordQueue,
       name: "passwords")
@@ -41,10 +40,11 @@ package final class AccountStore: Sendable {
 
   // MARK: Life
 
-  /// Loads the keys, which are made at the first start, and the sessions that were revoked lately.
+  /// Loads the keys, which are made at the first start, and the sessions that were revoked so lately
+  /// that a token of theirs may still be about.
   package func start() async throws {
     let now = ambient.time.now()
-    let life = configuration.accessTokenSeconds + configuration.leewaySeconds
+    let life = configuration.revocationSeconds
     let access = KeyStore.Draft(random: ambient.random)
     let cursor = KeyStore.Draft(random: ambient.random)
     let sessions = try await database.write { transaction in
@@ -86,7 +86,7 @@ package final class AccountStore: Sendable {
     revoked.prune()
     let kept = configuration.endedSessionSeconds
     let life = configuration.accessTokenSeconds + configuration.leewaySeconds
-    let revokedBefore = ago(max(kept, life))
+    let revokedBefore = ago(max(kept, configuration.revocationSeconds))
     let usedBefore = ago(configuration.sessionIdleSeconds + kept)
     let createdBefore = ago(configuration.sessionAbsoluteSeconds + kept)
     try await inBatches { count, reader in

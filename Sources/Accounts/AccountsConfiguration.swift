@@ -6,7 +6,10 @@ package struct AccountsConfiguration: Sendable {
   package var issuer = "roost"
   /// `aud` of access tokens.
   package var audience = "roost"
-  /// How long an access token is valid.
+  /// The longest life that an access token may be given, whatever the setting says today.
+  package static let longestAccessTokenSeconds: Int64 = 1440 * 60
+
+  /// How long an access token is valid; at most `longestAccessTokenSeconds`.
   package var accessTokenSeconds: Int64 = 600
   /// By how much clocks may differ when an access token is judged.
   package var leewaySeconds: Int64 = 5
@@ -46,6 +49,14 @@ package struct AccountsConfiguration: Sendable {
   package var refreshesPerAddress = Rate(count: 60, seconds: 60, burst: 60)
 
   package init() {}
+
+  /// How long the access tokens of a session may be about after it was revoked.
+  ///
+  /// Not the life that tokens are given now: those made before the last start may have been given
+  /// more.
+  var revocationSeconds: Int64 {
+    max(AccountsConfiguration.longestAccessTokenSeconds, accessTokenSeconds) + leewaySeconds
+  }
 
   /// Lets everybody try as often as they like: for tests, benchmarks and drills.
   package mutating func liftRateLimits() {

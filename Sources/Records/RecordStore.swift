@@ -27,10 +27,10 @@ package final class RecordStore: Sendable {
   package static func open(
     _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory
   ) async throws -> RecordStore {
-    let numbers = try await TableKeeper(model: model).prepare(database)
+    let keeper = TableKeeper(model: model, now: ambient.time.now())
+    let catalogue = try await database.write { try await keeper.run(in: $0) }
     return RecordStore(
-      catalogue: Catalogue(model: model, numbers: numbers), database: database, ambient: ambient,
-      people: people)
+      catalogue: catalogue, database: database, ambient: ambient, people: people)
   }
 
   // MARK: Writing

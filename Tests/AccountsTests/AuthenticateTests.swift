@@ -136,10 +136,37 @@ import Testing
       fixture.time.jump(seconds: -86_400)
       #expect(throws: RoostError.self) { try fixture.caller(session) }
       #expect(fixture.accounts.revoked.count == 1)
+      // A token may have been given a longer life than those of today.
       fixture.time.pass(seconds: 606)
+      try await fixture.accounts.removeEnded()
+      #expect(fixture.accounts.revoked.count == 1)
+      fixture.time.pass(seconds: 86_400)
       try await fixture.accounts.removeEnded()
       #expect(fixture.accounts.revoked.count == 0)
       #expect(throws: RoostError.self) { try fixture.caller(session) }
+    }
+  }
+
+  @Test func aRevokedTokenStaysRevokedWhenTokensLiveShorterAfterARestart() async throws {
+    var long = AccountsFixture.relaxed()
+    long.accessTokenSeconds = AccountsConfiguration.longestAccessTokenSeconds
+    try await AccountsFixture.run(long) { fixture in
+      let ended = try await fixture.register()
+      let lasting = try await fixture.login()
+      try await fixture.accounts.logout(try fixture.caller(ended))
+      fixture.time.pass(seconds: 3600)
+      var short = fixture.configuration
+      short.accessTokenSeconds = 60
+      short.endedSessionSeconds = 0
+      var restarted = try await fixture.restarted(short)
+      let refusal = "The session has ended: sign in again."
+      #expect(detail(restarted, ended.accessToken.reveal()) == refusal)
+      #expect(detail(restarted, lasting.accessToken.reveal()) == nil)
+      fixture.time.pass(seconds: 3600)
+      try await restarted.removeEnded()
+      #expect(detail(restarted, ended.accessToken.reveal()) == refusal)
+      restarted = try await fixture.restarted(short)
+      #expect(detail(restarted, ended.accessToken.reveal()) == refusal)
     }
   }
 

@@ -17,9 +17,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("\"3-0\"", true), ("W/\"3-0\"", true), ("*", true), ("\"2-0\",\"3-0\"", true),
-    ("\"2-0\"", false), ("3-0", false), ("", false),
-  ]) func ifNoneMatchComparesWeakly(text: String, matches: Bool) {
-    #expect(EntityTag(version: 3).matchesWeakly(text) == matches)
+    ("\"3-0a\"", true), ("W/\"3-0a\"", true), ("*", true), ("\"2-0a\",\"3-0a\"", true),
+    ("\"2-0a\"", false), ("3-0a", false), ("", false), ("\"3-0b\"", false), ("\"3\"", false),
+  ]) func ifNoneMatchComparesTheWholeTagWeakly(text: String, matches: Bool) {
+    let tag = EntityTag(version: 3, shape: EntityTag.Shape(digits: "0a"))
+    #expect(tag.matchesWeakly(text) == matches)
   }
 }

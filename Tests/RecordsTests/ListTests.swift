@@ -81,8 +81,8 @@ private let schema = """
   }
 
   @Test(arguments: [
-    (SortKey.id, "ix_songs_owner "),
-    (SortKey(name: "plays", descending: true), "ix_songs_owner_plays"),
+    (SortKey.id, "ix$songs$owner "),
+    (SortKey(name: "plays", descending: true), "ix$songs$owner$plays"),
   ]) func anIndexServesTheOrder(sort: SortKey, index: String) async throws {
     let house = try await RecordsHouse(schema)
     let sql: SQL =

@@ -44,6 +44,16 @@ import Testing
       "type A @collection(name: §\"roost_gigs\") { x: Int }", "begins like Roost's own",
       good: "type A @collection(name: \"roosters\") { x: Int }"),
     Misuse(
+      "type A @collection(name: §\"rOOST_gigs\") { x: Int }", "begins like Roost's own",
+      good: "type A @collection(name: \"rOOSTgigs\") { x: Int }"),
+    Misuse(
+      "type A @collection(name: §\"sqlite_gigs\") { x: Int }", "tables of SQLite",
+      good: "type A @collection(name: \"sqliteGigs\") { x: Int }"),
+    Misuse("type A @collection(name: §\"sQLITE_gigs\") { x: Int }", "tables of SQLite"),
+    Misuse(
+      "type §SQLite_Gig @collection { x: Int }", "choose another with @collection(name:)",
+      good: "type SQLiteGig @collection { x: Int }"),
+    Misuse(
       "type A @collection { x: Int } type B @collection(name: §\"as\") { x: Int }",
       "taken by A already", good: "type A @collection { x: Int } type B @collection { x: Int }"),
     Misuse(
@@ -100,6 +110,7 @@ import Testing
   @Test(arguments: [
     ("version", "has id, version"), ("createdAt", "has id, version"), ("updatedAt", "has id"),
     ("deletedAt", "has id"), ("created_at", "has id"), ("ID", "has id"), ("Version", "has id"),
+    ("createdat", "has id"), ("UPDATEDAT", "has id"), ("deletedaT", "has id"),
     ("_x", "underscore"), ("__x", "belong to GraphQL"), ("ctx", "rule language"),
     ("in", "rule language"), ("true", "rule language"),
     (String(repeating: "a", count: 64), "at most 63"),

@@ -118,6 +118,24 @@ import Testing
   ])
   func aMisuseIsFoundWhereItStands(_ misuse: Misuse) { expectFault(misuse) }
 
+  /// A collection with a rule for each of `count` owners, and one more for the first of them.
+  private static func owners(_ count: Int) -> String {
+    let rules = (0..<count).map { "@allow(ops: [READ], owner: \"o\($0)\")" }
+    let fields = (0..<count).map { "o\($0): User" }
+    return "type A @collection\n" + (rules + [rules[0]]).joined(separator: "\n") + "\n{ "
+      + fields.joined(separator: " ") + " }"
+  }
+
+  @Test func ownersAreBounded() {
+    #expect(faults(RuleDeclarationTests.owners(63)) == [])
+    for count in [64, 65] {
+      let found = faults(RuleDeclarationTests.owners(count))
+      #expect(found.count == 1)
+      #expect(found.first?.hasPrefix("65:28 ") == true, "\(found)")
+      #expect(found.first?.contains("at most 63 different fields as owner") == true)
+    }
+  }
+
   @Test func operationsAreSpelledOut() throws {
     let source = """
       type A @collection @allow(ops: WRITE) @allow(ops: ALL) @allow(ops: [ADMIN, READ]) { x: Int }

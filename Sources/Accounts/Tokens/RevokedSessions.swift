@@ -3,8 +3,9 @@ import Synchronization
 
 /// The sessions whose access tokens are refused though they have not expired yet.
 ///
-/// In memory, since each request asks; filled from the sessions' rows at start. An id is kept for an
-/// access token's life by the monotonic clock, so that setting the wall clock frees no token.
+/// In memory, since each request asks; filled from the sessions' rows at start. An id is kept for the
+/// longest life of an access token by the monotonic clock, so that setting the wall clock frees no
+/// token.
 final class RevokedSessions: Sendable {
   private let time: any TimeSource
   private let lifeNanoseconds: UInt64

@@ -21,28 +21,47 @@ package enum Migrator {
   package static func run(
     _ migrations: [Migration], on database: any Database, time: any TimeSource = SystemTime()
   ) async throws -> [Int] {
+    let pending = try await database.write { try await missing(migrations, in: $0) }
+    for migration in pending {
+      let now = time.now()
+      try await database.write { try await apply(migration, in: $0, now: now) }
+    }
+    return pending.map(\.number)
+  }
+
+  /// Applies those of `migrations` that are missing in the caller's transaction, for a rehearsal that
+  /// is undone, and returns their numbers.
+  ///
+  /// Throws as the other `run` does.
+  package static func run(
+    _ migrations: [Migration], in transaction: any Transaction, now: Timestamp
+  ) async throws -> [Int] {
+    let pending = try await missing(migrations, in: transaction)
+    for migration in pending { try await apply(migration, in: transaction, now: now) }
+    return pending.map(\.number)
+  }
+
+  private static func missing(
+    _ migrations: [Migration], in transaction: any Transaction
+  ) async throws -> [Migration] {
     precondition(
       migrations.enumerated().allSatisfy { $0.offset + 1 == $0.element.number },
       "migrations are numbered from 1 without gaps")
-    let applied = try await database.write { transaction in
-      try await transaction.execute(Migrator.table)
-      return try await Migrator.applied(transaction)
-    }
+    try await transaction.execute(Migrator.table)
+    let applied = try await applied(transaction)
     try check(applied, against: migrations)
-    var done: [Int] = []
-    for migration in migrations.dropFirst(applied.count) {
-      let now = time.now()
-      try await database.write { transaction in
-        for statement in migration.statements { try await transaction.execute(statement) }
-        try await transaction.execute(
-          """
-          INSERT INTO roost_migration (number, name, applied_at)
-          VALUES (\(migration.number), \(migration.name), \(now))
-          """)
-      }
-      done.append(migration.number)
-    }
-    return done
+    return Array(migrations.dropFirst(applied.count))
+  }
+
+  private static func apply(
+    _ migration: Migration, in transaction: any Transaction, now: Timestamp
+  ) async throws {
+    for statement in migration.statements { try await transaction.execute(statement) }
+    try await transaction.execute(
+      """
+      INSERT INTO roost_migration (number, name, applied_at)
+      VALUES (\(migration.number), \(migration.name), \(now))
+      """)
   }
 
   private static func applied(_ reader: any Reader) async throws -> [(number: Int, name: String)] {

@@ -1,11 +1,29 @@
+import Cryptography
 import Records
 
-/// The strong entity tag of a record as it was answered: its version, and the mask of the fields
-/// that its reader may see (0 for all of them).
+/// The strong entity tag of a record as it was answered: its version, and the shape of its
+/// collection, since a new field changes the bytes of records that nobody touched.
 struct EntityTag {
   let version: Int64
+  let shape: Shape
 
-  var text: String { "\"\(version)-0\"" }
+  /// Eight hex digits that tell the fields of a collection from those that it had before.
+  struct Shape: Sendable {
+    let digits: String
+
+    init(_ collection: CompiledCollection) {
+      digits = Hex.encode(Array(SHA256.digest(Array(collection.shape.utf8)).prefix(4)))
+    }
+
+    init(digits: String) { self.digits = digits }
+
+    /// The shapes of all collections, by their numbers.
+    static func all(_ catalogue: Catalogue) -> [Int64: Shape] {
+      Dictionary(catalogue.collections.map { ($0.number, Shape($0)) }) { first, _ in first }
+    }
+  }
+
+  var text: String { "\"\(version)-\(shape.digits)\"" }
 
   /// Whether an `If-None-Match` names this tag; compared weakly, as RFC 9110 asks for it.
   func matchesWeakly(_ condition: String) -> Bool {

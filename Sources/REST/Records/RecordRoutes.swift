@@ -10,6 +10,7 @@ package struct RecordRoutes: Sendable {
   private let authenticator: Authenticator
   private let cursors: ListCursors
   private let body: BodyPolicy
+  private let shapes: [Int64: EntityTag.Shape]
 
   /// `bodyBytes` bounds the body of a write.
   package init(
@@ -17,6 +18,7 @@ package struct RecordRoutes: Sendable {
   ) {
     body = .buffered(limit: bodyBytes)
     self.records = records
+    shapes = EntityTag.Shape.all(records.catalogue)
     self.authenticator = authenticator
     cursors = ListCursors(signer: signer)
   }
@@ -60,7 +62,7 @@ package struct RecordRoutes: Sendable {
     try records.authorize(.create, collection, by: .caller(caller))
     let record = try await records.create(
       collection, try JSONBody.read(request), by: .caller(caller))
-    var response = RecordRoutes.answer(record, status: 201)
+    var response = answer(record, collection, status: 201)
     response.headers.add("Location", "/v1/\(collection.name)/\(record.id)")
     return response
   }
@@ -69,13 +71,13 @@ package struct RecordRoutes: Sendable {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
     let record = try await records.read(collection, try id(of: request), by: caller)
-    let tag = EntityTag(version: record.version)
+    let tag = tag(record, collection)
     if let condition = request.header("if-none-match"), tag.matchesWeakly(condition) {
       var response = Response(status: 304)
       response.headers.set("ETag", tag.text)
       return response
     }
-    return RecordRoutes.answer(record, status: 200)
+    return answer(record, collection, status: 200)
   }
 
   private func update(_ request: Request) async throws -> Response {
@@ -85,7 +87,7 @@ package struct RecordRoutes: Sendable {
     let record = try await records.update(
       collection, try id(of: request), try JSONBody.read(request),
       expecting: EntityTag.expectation(request.header("if-match")), by: .caller(caller))
-    return RecordRoutes.answer(record, status: 200)
+    return answer(record, collection, status: 200)
   }
 
   private func delete(_ request: Request) async throws -> Response {
@@ -97,10 +99,18 @@ package struct RecordRoutes: Sendable {
     return Response(status: 204)
   }
 
-  private static func answer(_ record: RenderedRecord, status: Int) -> Response {
+  private func answer(
+    _ record: RenderedRecord, _ collection: CompiledCollection, status: Int
+  ) -> Response {
     var response = Response.json(record.json, status: status)
-    response.headers.add("ETag", EntityTag(version: record.version).text)
+    response.headers.add("ETag", tag(record, collection).text)
     return response
+  }
+
+  private func tag(_ record: RenderedRecord, _ collection: CompiledCollection) -> EntityTag {
+    // All collections of the catalogue were taken in.
+    let shape = shapes[collection.number] ?? EntityTag.Shape(collection)
+    return EntityTag(version: record.version, shape: shape)
   }
 
   private func collection(of request: Request) throws -> CompiledCollection {

@@ -3,13 +3,20 @@ import Rules
 import Schema
 
 /// An index that a collection needs: declared, or derived from a relation or a rule.
-struct IndexPlan: Sendable {
-  let name: String
+struct IndexPlan: Sendable, Hashable {
   let fields: [String]
   let isUnique: Bool
   /// The index leaves out rows whose (only) field is null: a reference that is mostly empty costs
   /// nothing then.
   let skipsNull: Bool
+
+  /// The index's name, which no other plan of any collection has.
+  ///
+  /// `$` stands in no name of a schema, so that the parts can be told apart again.
+  func name(on collection: Collection) -> String {
+    let kind = (isUnique ? "ux" : "ix") + (skipsNull ? "n" : "")
+    return ([kind, collection.name] + fields).joined(separator: "$")
+  }
 
   /// What the index is, as text, to see whether it changed.
   var definition: String {
@@ -23,7 +30,8 @@ struct IndexPlan: Sendable {
     var live: SQL = "\(identifier: "deletedAt") IS NULL"
     if skipsNull, let first = fields.first { live += " AND \(identifier: first) IS NOT NULL" }
     return """
-      CREATE \(kind) \(identifier: name) ON \(identifier: collection.name) (\(columns)) WHERE \(live)
+      CREATE \(kind) \(identifier: name(on: collection)) \
+      ON \(identifier: collection.name) (\(columns)) WHERE \(live)
       """
   }
 
@@ -32,11 +40,8 @@ struct IndexPlan: Sendable {
   static func all(_ collection: Collection) -> [IndexPlan] {
     var plans: [IndexPlan] = []
     func add(_ fields: [String], unique: Bool, skipsNull: Bool) {
-      let name = (["ix", collection.name] + fields + (unique ? ["unique"] : []))
-        .joined(separator: "_")
-      guard !plans.contains(where: { $0.name == name }) else { return }
-      plans.append(
-        IndexPlan(name: name, fields: fields, isUnique: unique, skipsNull: skipsNull))
+      let plan = IndexPlan(fields: fields, isUnique: unique, skipsNull: skipsNull)
+      if !plans.contains(plan) { plans.append(plan) }
     }
     for index in collection.indexes {
       add(index.fields, unique: index.isUnique, skipsNull: false)

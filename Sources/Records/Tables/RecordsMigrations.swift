@@ -2,7 +2,25 @@ package import Queries
 
 /// The tables that Records keeps for itself; see `docs/guides/operating.md` for what each holds.
 package enum RecordsMigrations {
-  package static let all: [Migration] = [
+  /// All steps, numbered for a database that holds records and nothing else.
+  package static let all: [Migration] = first + [streamRules(first.count + 1)]
+
+  /// The step that makes the table of what decides in which streams the rows of each collection
+  /// stand, as number `number` of the history.
+  package static func streamRules(_ number: Int) -> Migration {
+    Migration(
+      number, "stream rules",
+      [
+        """
+        CREATE TABLE roost_stream_rules (
+          collection INTEGER PRIMARY KEY, signature TEXT NOT NULL
+        ) STRICT
+        """
+      ])
+  }
+
+  /// The steps that the history begins with.
+  package static let first: [Migration] = [
     Migration(
       1, "catalogue",
       [

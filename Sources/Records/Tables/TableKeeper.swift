@@ -1,6 +1,6 @@
-import Queries
-import RoostCore
-import Schema
+package import Queries
+package import RoostCore
+package import Schema
 
 /// A schema that asks for more than an addition to what the database holds.
 package struct SchemaChangeError: Error, Sendable, CustomStringConvertible {
@@ -15,8 +15,15 @@ package struct SchemaChangeError: Error, Sendable, CustomStringConvertible {
 
 /// Makes the tables of a schema at start, and extends them by what is new; everything else that
 /// changed is refused with what to do.
-struct TableKeeper {
+package struct TableKeeper: Sendable {
   let model: SchemaModel
+  /// When rows that get a new field's default are changed.
+  let now: Timestamp
+
+  package init(model: SchemaModel, now: Timestamp) {
+    self.model = model
+    self.now = now
+  }
 
   /// What the database holds of one field.
   private struct StoredField {
@@ -25,22 +32,30 @@ struct TableKeeper {
     let isRequired: Bool
   }
 
-  /// Brings the tables in step with the schema in one transaction.
-  func prepare(_ database: any Database) async throws -> StoredNumbers {
-    try await database.write { transaction in
-      var keeper = Work(transaction: transaction)
-      return try await keeper.run(model)
-    }
+  /// Brings the tables, and what is derived from their rows, in step with the schema.
+  ///
+  /// Throws `SchemaChangeError` where the schema asks for more than an addition.
+  package func run(in transaction: any Transaction) async throws -> Catalogue {
+    var keeper = Work(transaction: transaction, now: now)
+    return try await keeper.run(model)
   }
 
   private struct Work {
     let transaction: any Transaction
+    let now: Timestamp
     private var numbers = StoredNumbers()
     private var refused: [String] = []
+    /// The collections whose tables were there before.
+    private var extended: Set<String> = []
+    /// The new fields of each of those that have a default.
+    private var defaulted: [String: [Field]] = [:]
 
-    init(transaction: any Transaction) { self.transaction = transaction }
+    init(transaction: any Transaction, now: Timestamp) {
+      self.transaction = transaction
+      self.now = now
+    }
 
-    mutating func run(_ model: SchemaModel) async throws -> StoredNumbers {
+    mutating func run(_ model: SchemaModel) async throws -> Catalogue {
       try await loadCollections()
       for name in numbers.collections.keys.sorted() where model.collection(named: name) == nil {
         refused.append(
@@ -55,9 +70,45 @@ struct TableKeeper {
         }
       }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
+      var changed: Set<String> = []
+      for collection in model.collections where try await backfill(collection) {
+        changed.insert(collection.name)
+      }
       for collection in model.collections { try await keepIndexes(collection) }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
-      return numbers
+      let catalogue = Catalogue(model: model, numbers: numbers)
+      for collection in catalogue.collections {
+        try await keepStreams(collection, rowsChanged: changed.contains(collection.name))
+      }
+      return catalogue
+    }
+
+    /// Whether rows of the collection were given the default of a new field.
+    private func backfill(_ collection: Collection) async throws -> Bool {
+      guard let fields = defaulted[collection.name] else { return false }
+      return try await Backfill(
+        collection: collection, number: numbers.collection(collection.name), fields: fields,
+        now: now
+      ).run(in: transaction) > 0
+    }
+
+    private func keepStreams(
+      _ collection: CompiledCollection, rowsChanged: Bool
+    ) async throws {
+      let signature = StreamSignature.of(collection.model)
+      let stored = try await transaction.first(
+        "SELECT signature FROM roost_stream_rules WHERE collection = \(collection.number)"
+      ) { $0.text(0) }
+      guard stored != signature || rowsChanged else { return }
+      if extended.contains(collection.name) {
+        try await StreamRebuild(collection: collection, movesAll: rowsChanged).run(in: transaction)
+      }
+      try await transaction.execute(
+        """
+        INSERT INTO roost_stream_rules (collection, signature) \
+        VALUES (\(collection.number), \(signature)) \
+        ON CONFLICT (collection) DO UPDATE SET signature = excluded.signature
+        """)
     }
 
     private mutating func loadCollections() async throws {
@@ -111,6 +162,7 @@ struct TableKeeper {
     }
 
     private mutating func extend(_ collection: Collection) async throws {
+      extended.insert(collection.name)
       var stored: [String: StoredField] = [:]
       let number = numbers.collection(collection.name)
       let rows = try await transaction.all(
@@ -189,10 +241,7 @@ struct TableKeeper {
         ALTER TABLE \(identifier: collection.name) \
         ADD COLUMN \(identifier: field.name) \(Work.columnType(field))
         """)
-      if let value = field.defaultValue?.stored {
-        try await transaction.execute(
-          "UPDATE \(identifier: collection.name) SET \(identifier: field.name) = \(value)")
-      }
+      if field.defaultValue != nil { defaulted[collection.name, default: []].append(field) }
       try await record(field, number, of: collection)
     }
 
@@ -202,15 +251,15 @@ struct TableKeeper {
         "SELECT name, definition FROM roost_index WHERE collection = \(number)"
       ) { ($0.text(0), $0.text(1)) }
       let stored = Dictionary(rows) { first, _ in first }
-      let plans = IndexPlan.all(collection)
+      let plans = IndexPlan.all(collection).map { (name: $0.name(on: collection), plan: $0) }
       for (name, definition) in stored.sorted(by: { $0.key < $1.key }) {
-        guard !plans.contains(where: { $0.name == name && $0.definition == definition }) else {
+        guard !plans.contains(where: { $0 == name && $1.definition == definition }) else {
           continue
         }
         try await transaction.execute("DROP INDEX IF EXISTS \(identifier: name)")
         try await transaction.execute("DELETE FROM roost_index WHERE name = \(name)")
       }
-      for plan in plans where stored[plan.name] != plan.definition {
+      for (name, plan) in plans where stored[name] != plan.definition {
         do {
           try await transaction.execute(plan.create(on: collection))
         } catch let violation as ConstraintViolation where violation.kind == .unique {
@@ -222,7 +271,7 @@ struct TableKeeper {
         try await transaction.execute(
           """
           INSERT INTO roost_index (name, collection, definition) \
-          VALUES (\(plan.name), \(number), \(plan.definition))
+          VALUES (\(name), \(number), \(plan.definition))
           """)
       }
     }

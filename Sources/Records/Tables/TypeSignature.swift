@@ -1,5 +1,13 @@
 import Schema
 
+extension CompiledCollection {
+  /// The names and types of the fields in their order, as text: equal where records are rendered
+  /// alike.
+  package var shape: String {
+    fields.map { "\($0.name) \(TypeSignature.of($0))" }.joined(separator: "\n")
+  }
+}
+
 /// A field's type as text, kept in the database to tell a changed schema from the one before.
 enum TypeSignature {
   static func of(_ field: Field) -> String {

@@ -13,7 +13,8 @@ struct DoctorCommand: Command {
     Option("--json", nil, "print the findings as JSON"),
   ]
   let discussion = """
-    Prints what the schema asks for that this version does not act on yet, and advice. Exits 0 where
+    Prints what the schema asks for that this version does not act on yet, and advice. With --data it
+    rehearses a start on the data, and changes nothing; no server may be using it. Exits 0 where
     the app can be served, 2 where its schema or settings cannot be used, 1 where its data cannot.
     """
 
@@ -53,7 +54,7 @@ struct DoctorCommand: Command {
     return ExitStatus.success
   }
 
-  /// Opens the data folder as a server would, which also tests the schema against it.
+  /// Looks at the data folder and rehearses a start on it, which changes nothing.
   private func look(
     at data: String, _ schema: SchemaModel, _ settings: Settings
   ) async throws -> [(String, String)] {
@@ -61,10 +62,8 @@ struct DoctorCommand: Command {
       return [("data", "\(data) holds no database yet; the first start makes it")]
     }
     let quiet = Ambient(logger: Logger(level: .error, format: .text))
-    let app = try await App.open(schema, data: data, settings: settings, ambient: quiet)
-    let sizes = try await app.integrity()
-    await app.close()
-    return [("data", data)] + sizes
+    return [("data", data)]
+      + (try await App.examine(schema, data: data, settings: settings, ambient: quiet))
   }
 
   private static func json(_ findings: [Finding], _ facts: [(String, String)]) -> String {

@@ -38,11 +38,9 @@ package final class App: Sendable {
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
   ) async throws -> App {
-    var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
-    let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
-    configuration.minimumFreeBytes = megabytes * 1_048_576
     let recorder = ChangeRecorder()
-    let database = try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: recorder)
+    let database = try SQLiteDatabase.open(
+      databaseConfiguration(data, settings), ambient: ambient, preCommit: recorder)
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
       let accounts = AccountStore(
@@ -72,6 +70,13 @@ package final class App: Sendable {
     for follower in followers { await follower.stop() }
     accounts.stop()
     await database.close()
+  }
+
+  static func databaseConfiguration(_ data: String, _ settings: Settings) -> SQLiteConfiguration {
+    var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
+    let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
+    configuration.minimumFreeBytes = megabytes * 1_048_576
+    return configuration
   }
 
   private static func accountsConfiguration(_ settings: Settings) -> AccountsConfiguration {

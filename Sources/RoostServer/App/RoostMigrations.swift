@@ -5,5 +5,7 @@ import Records
 /// The history of Roost's own tables, in one list: a step is added at its end and never changed.
 enum RoostMigrations {
   static let all: [Migration] =
-    RecordsMigrations.all + [AccountTables.migration(4), SeedMigrations.migration(5)]
+    RecordsMigrations.first + [
+      AccountTables.migration(4), SeedMigrations.migration(5), RecordsMigrations.streamRules(6),
+    ]
 }

@@ -1,3 +1,5 @@
+import Accounts
+
 /// One setting: declared once, and from it come the file's key, the environment's name, the flag, the
 /// check and the help.
 package struct SettingKey: Sendable {
@@ -89,7 +91,9 @@ package enum SettingKeys {
     name: "auth.rateLimits", kind: .boolean, defaultText: "true",
     help: "limit how often accounts are made and passwords are tried", flag: nil)
   package static let accessTokenMinutes = SettingKey(
-    name: "auth.accessTokenMinutes", kind: .integer(1...1440), defaultText: "10",
+    name: "auth.accessTokenMinutes",
+    kind: .integer(1...Int(AccountsConfiguration.longestAccessTokenSeconds / 60)),
+    defaultText: "10",
     help: "how long an access token is good", flag: nil)
 
   package static let all = [

@@ -13,6 +13,7 @@ extension Checker {
       checkFormerName(own.directives[field.name]?.first("was"), taken: own.names, "field")
     }
     for use in uses.all("allow") { checkAllow(use, in: type, all, isOnField: false) }
+    checkOwnerCount(uses.all("allow"), of: type)
     checkFormerName(uses.first("was"), taken: typeNames, "type")
     return Collection(
       typeName: type.name.text, name: routes[type.name.text] ?? "", fields: own.stored,

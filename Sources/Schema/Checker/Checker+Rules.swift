@@ -82,6 +82,23 @@ extension Checker {
     if let path = use.names("member")?.first { checkPath(path, "member", in: type, all) }
   }
 
+  /// Checks how many fields the rules of a collection name as owner.
+  func checkOwnerCount(_ uses: [CheckedDirective], of type: DeclaredType) {
+    var owners: Set<String> = []
+    for use in uses {
+      guard let owner = use.names("owner")?.first, owners.insert(owner.text).inserted else {
+        continue
+      }
+      if owners.count > NameRules.maximumOwners {
+        report.fault(
+          owner.location,
+          "the rules of \(type.name.text) name at most \(NameRules.maximumOwners) different fields "
+            + "as owner; \(owner.text.excerpt) is one more")
+        return
+      }
+    }
+  }
+
   private func checkMask(_ name: Name, of type: DeclaredType, _ all: [String: CollectionFields]) {
     guard let own = all[type.name.text] else { return }
     if own.inverses.contains(where: { $0.name == name.text }) { return }

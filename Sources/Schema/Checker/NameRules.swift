@@ -5,6 +5,9 @@ package enum NameRules {
   static let maximumFields = 500
   static let maximumRoles = 200
   static let maximumEnumValues = 1000
+  /// Fields of one collection that its rules name as owner; what a caller may do is kept as a bit
+  /// for each in a word, of which one value stands for everything.
+  static let maximumOwners = 63
 
   /// Route names that belong to Roost's own doors.
   package static let reservedCollectionNames = [
@@ -58,6 +61,9 @@ package enum NameRules {
     }
     if name.lowercased().hasPrefix("roost"), !(name.dropFirst(5).first?.isLowercase ?? false) {
       return "the collection name \(name.excerpt) begins like Roost's own tables"
+    }
+    if name.lowercased().hasPrefix("sqlite_") {
+      return "the collection name \(name.excerpt) begins like the tables of SQLite itself"
     }
     let bytes = Array(name.utf8)
     guard let first = bytes.first, first >= 97, first <= 122,

@@ -1,0 +1,81 @@
+import Queries
+import Records
+package import RoostCore
+import SQLiteDriver
+package import Schema
+
+extension App {
+  /// What the database in the folder `data` says of itself, after a start with `schema` was
+  /// rehearsed on it: each fact with its name.
+  ///
+  /// Nothing is changed: what the start would do is done in a transaction that is undone. Throws
+  /// what the start would throw, and `RoostError` where the check of the database finds damage.
+  package static func examine(
+    _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
+  ) async throws -> [(String, String)] {
+    let database = try SQLiteDatabase.open(
+      databaseConfiguration(data, settings), ambient: ambient, preCommit: ChangeRecorder())
+    do {
+      try await check(database)
+      let rehearsal = try await rehearse(schema, on: database, now: ambient.time.now())
+      await database.close()
+      return [("integrity", "ok")] + rehearsal.facts
+    } catch {
+      await database.close()
+      throw error
+    }
+  }
+
+  private static func check(_ database: SQLiteDatabase) async throws {
+    let check = try await database.readUnbounded { reader in
+      try await reader.first("PRAGMA quick_check(1)") { $0.text(0) } ?? ""
+    }
+    guard check == "ok" else {
+      throw RoostError(
+        .internalError,
+        "The database is damaged (\(check)): stop the server, keep a copy of the data folder, "
+          + "and restore a backup.")
+    }
+  }
+
+  /// A rehearsed start; thrown at its end, so that its transaction is undone.
+  private struct Rehearsal: Error {
+    var facts: [(String, String)]
+  }
+
+  private static func rehearse(
+    _ schema: SchemaModel, on database: SQLiteDatabase, now: Timestamp
+  ) async throws -> Rehearsal {
+    let keeper = TableKeeper(model: schema, now: now)
+    do {
+      return try await database.write { transaction in
+        let pending = try await Migrator.run(RoostMigrations.all, in: transaction, now: now)
+        var rehearsal = Rehearsal(facts: try await sizes(in: transaction))
+        if !pending.isEmpty {
+          let steps = pending.count == 1 ? "1 step" : "\(pending.count) steps"
+          rehearsal.facts.append(
+            ("migrations", "\(steps) of Roost's own tables pending; the next start takes them"))
+        }
+        _ = try await keeper.run(in: transaction)
+        throw rehearsal
+      }
+    } catch let rehearsal as Rehearsal {
+      return rehearsal
+    }
+  }
+
+  /// How much the database holds.
+  private static func sizes(in reader: any Reader) async throws -> [(String, String)] {
+    let position = try await reader.first("SELECT max(position) FROM roost_log_head") {
+      $0.int64(0)
+    }
+    let counts = try await reader.all(
+      """
+      SELECT c.name, coalesce(n.live, 0) FROM roost_collection c \
+      LEFT JOIN roost_collection_count n ON n.collection = c.number ORDER BY c.name
+      """
+    ) { ($0.text(0), $0.int64(1)) }
+    return [("log position", "\(position ?? 0)")]
+      + counts.map { ("records of \($0.0)", "\($0.1)") }
+  }
+}
