@@ -33,7 +33,7 @@ package struct AccessRules: Sendable {
     }
     owners = Set(rules.compactMap(\.owner)).sorted()
     // The schema's checker allows fewer.
-    precondition(owners.count <= 64, "\(collection.typeName) has more owners than Access has bits")
+    precondition(owners.count < 64, "\(collection.typeName) has more owners than Access has bits")
   }
 
   /// What `caller` may do by `operation`, as far as it can be said without a row.
