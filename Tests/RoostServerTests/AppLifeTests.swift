@@ -62,4 +62,22 @@ struct AppLifeTests {
     #expect(try await house.rows(log, columns: 1) == ["0"])
     await house.close()
   }
+
+  @Test("A closed app is freed with all that it is made of")
+  func freed() async throws {
+    weak var database: AnyObject?
+    weak var records: AnyObject?
+    weak var app: AnyObject?
+    do {
+      let house = try await ImportHouse(Self.schema)
+      app = house.app
+      records = house.app.records
+      database = house.app.database
+      let tags = try #require(house.app.records.catalogue.collection(named: "tags"))
+      _ = try await house.app.records.create(tags, ["text": "a"], by: .system)
+      #expect(app != nil && records != nil && database != nil)
+      await house.close()
+    }
+    #expect(try await eventually { app == nil && records == nil && database == nil })
+  }
 }
