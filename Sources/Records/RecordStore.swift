@@ -85,16 +85,21 @@ package final class RecordStore: Sendable {
     return render(outcome, of: mutation.collection, for: mutation.author)
   }
 
-  /// Many mutations in one transaction, in which the author of each is the server: the way of seeds
+  /// Many creates in one transaction, in which the author of each is the server: the way of seeds
   /// and imports.
   ///
-  /// One that fails leaves the others; its error stands at its place.
+  /// One that is refused for what it says leaves the others; its error stands at its place. Any other
+  /// error (a full disk) is thrown, and then nothing of the batch is stored.
   ///
   /// `prepare` runs first in the same transaction, for what belongs with them (accounts).
   package func importBatch(
     _ mutations: [Mutation],
     prepare: @escaping @Sendable (any Transaction) async throws -> Void = { _ in }
   ) async throws -> [RoostError?] {
+    guard mutations.allSatisfy({ $0.kind == .create }) else {
+      throw RoostError(
+        .internalError, "A batch takes creates only: half of another change could remain.")
+    }
     let path = path
     return try await database.write { transaction in
       try await prepare(transaction)
@@ -106,11 +111,20 @@ package final class RecordStore: Sendable {
           // needs to be undone and no savepoint is spent on it.
           _ = try await path.apply(mutation, in: transaction)
           results.append(nil)
-        } catch let error as RoostError where error.code != .internalError {
+        } catch let error as RoostError where RecordStore.isOfOneCreate(error) {
           results.append(error)
         }
       }
       return results
+    }
+  }
+
+  /// Whether `error` speaks of what one create says, so that the others may fare better.
+  private static func isOfOneCreate(_ error: RoostError) -> Bool {
+    switch error.code {
+    case .invalid, .conflict, .notFound, .forbidden, .preconditionFailed, .preconditionRequired:
+      true
+    default: false
     }
   }
 

@@ -93,7 +93,8 @@ private let schema = """
       let runner = FollowerRunner(
         CollectionCounter(), records: house.records, logger: Logger(level: .error))
       runner.start()
-      for _ in 0..<500 {
+      // A minute at most.
+      for _ in 0..<6000 {
         if try await house.texts("SELECT live FROM roost_collection_count") == [live] { break }
         try await Task.sleep(nanoseconds: 10_000_000)
       }
@@ -136,6 +137,40 @@ private let schema = """
     #expect(try await house.texts("SELECT position FROM roost_log") == ["4"])
     try await house.create("notes", ["text": "c"])
     #expect(try await house.texts("SELECT max(position) FROM roost_log") == ["5"])
+    await house.close()
+  }
+
+  @Test func whatAClockStampedThatStoodInTheFutureGoesWithWhatFollowsIt() async throws {
+    let house = try await RecordsHouse(schema)
+    let notes = house.collection("notes")
+    let owner: JSON = .string(house.ann.uid?.description ?? "")
+    let ahead = 3650 * 86_400_000 as Int64
+    house.time.advance(ahead)
+    // More than are looked at in one portion.
+    let early = try (0..<2500).map { _ in
+      try house.records.systemCreate(notes, ["owner": owner])
+    }
+    _ = try await house.records.importBatch(early)
+    house.time.advance(-ahead)
+    try await house.create("notes", ["text": "a"])
+    func left() async throws -> [String] {
+      try await house.texts("SELECT count(*) FROM roost_log")
+    }
+    try await house.records.trimLog(followers: [])
+    #expect(try await left() == ["2501"])
+    house.time.advance(RecordStore.logKeptMilliseconds + 1)
+    try await house.create("notes", ["text": "b"])
+    try await house.records.trimLog(followers: [])
+    #expect(try await house.texts("SELECT position FROM roost_log") == ["2502"])
+    await house.close()
+  }
+
+  @Test func aClockThatStandsInThePastRemovesNothing() async throws {
+    let house = try await RecordsHouse(schema)
+    for _ in 0..<3 { try await house.create("notes", ["text": "a"]) }
+    house.time.advance(-3650 * 86_400_000)
+    try await house.records.trimLog(followers: [])
+    #expect(try await house.texts("SELECT count(*) FROM roost_log") == ["3"])
     await house.close()
   }
 }

@@ -1,13 +1,14 @@
 import Accounts
 import Foundation
 import Queries
-import Records
 import RoostCore
 import RoostServer
 import SQLiteDriver
 import Schema
 import Synchronization
 import Testing
+
+@testable import Records
 
 /// A database whose disk is full after some writes.
 private final class FillingDatabase: Database {
@@ -36,6 +37,16 @@ private final class FillingDatabase: Database {
   }
 
   func close() async { await base.close() }
+}
+
+/// Accounts of which the second cannot be looked up.
+private final class FailingPeople: UserDirectory {
+  let fault = Mutex(ErrorCode.internalError)
+
+  func userExists(_ id: RoostCore.UUID, in reader: any Reader) async throws -> Bool {
+    if id.low == 2 { throw RoostError(fault.withLock { $0 }, "The second is lost.") }
+    return true
+  }
 }
 
 @Suite("Importing until the disk is full")
@@ -75,5 +86,107 @@ struct ImportFullDiskTests {
     #expect(rest.counts == "650/300/0")
     #expect(rest.exitStatus == 0)
     await database.close()
+  }
+
+  @Test("A batch that fills the disk leaves nothing of itself, and a rerun imports all of it")
+  func fullInsideBatch() async throws {
+    let house = try await ImportHouse(
+      "type Tag @collection @allow(ops: [ALL]) { text: String! }")
+    let mapping = "collection: tags\nid: {key: 't:{id}'}\nfields: {text: {column: text}}"
+    let text = String(repeating: "x", count: 200)
+    let path = try house.folder.file(
+      "tags.tsv", "id\ttext\n" + (1...3000).map { "\($0)\t\(text)\n" }.joined())
+    func limit(_ pages: Int64) async throws {
+      _ = try await house.app.database.write { transaction in
+        try await transaction.first("PRAGMA max_page_count=\(identifier: "\(pages)")") {
+          $0.int64(0)
+        }
+      }
+    }
+    // Rows, entries of the log and of the streams: as many of each.
+    func stored() async throws -> [String] {
+      try await house.rows(
+        """
+        SELECT (SELECT count(*) FROM tags), (SELECT count(*) FROM roost_log),
+        (SELECT position FROM roost_log_head), (SELECT count(*) FROM roost_scope_row),
+        (SELECT coalesce(sum(seq), 0) FROM roost_scope_head)
+        """, columns: 5)
+    }
+    let used = try await house.app.database.read(.statement) { reader in
+      try await reader.first("PRAGMA page_count") { $0.int64(0) } ?? 0
+    }
+    // Room for some hundred rows, so that the first batch breaks off in the middle.
+    try await limit(used + 40)
+    let stopped = try await house.run(path, mapping: mapping)
+    #expect(stopped.counts == "0/0/0")
+    #expect(stopped.failure?.contains("the disk is full") == true)
+    #expect(stopped.exitStatus == 1)
+    #expect(try await stored() == ["0|0|0|0|0"])
+    // And for the first batch, but not for the third.
+    try await limit(used + 400)
+    let further = try await house.run(path, mapping: mapping)
+    #expect(further.failure?.contains("the disk is full") == true)
+    #expect([1000, 2000].contains(further.imported))
+    let count = further.imported
+    #expect(try await stored() == ["\(count)|\(count)|\(count)|\(count)|\(count)"])
+    try await limit(1_000_000)
+    let rest = try await house.run(path, mapping: mapping)
+    #expect(rest.counts == "\(3000 - count)/\(count)/0")
+    #expect(try await stored() == ["3000|3000|3000|3000|3000"])
+    await house.close()
+  }
+
+  @Test("An error that speaks of more than one line is thrown, and nothing of the batch is stored")
+  func widerErrors() async throws {
+    let folder = try TemporaryFolder()
+    let ambient = Ambient(logger: Logger(level: .error))
+    let database = try SQLiteDatabase.open(
+      SQLiteConfiguration(folder: folder.path + "/data"), ambient: ambient,
+      preCommit: ChangeRecorder())
+    try await Migrator.run(RecordsMigrations.all, on: database)
+    let people = FailingPeople()
+    let records = try await RecordStore.open(
+      try SchemaModel.load(source: "type Tag @collection @allow(ops: [ALL]) { person: User! }"),
+      on: database, ambient: ambient, people: people)
+    let tags = try #require(records.catalogue.collection(named: "tags"))
+    let creates = try (1...3).map { number in
+      try records.systemCreate(
+        tags, ["person": .string(RoostCore.UUID(high: 1, low: UInt64(number)).description)])
+    }
+    func stored() async throws -> Int64? {
+      try await database.read(.statement) { reader in
+        try await reader.first("SELECT count(*) FROM tags") { $0.int64(0) }
+      }
+    }
+    for code in [ErrorCode.storageFull, .overloaded, .internalError] {
+      people.fault.withLock { $0 = code }
+      let error = await #expect(throws: RoostError.self) {
+        try await records.importBatch(creates)
+      }
+      #expect(error?.code == code)
+      #expect(try await stored() == 0)
+    }
+    people.fault.withLock { $0 = .conflict }
+    let results = try await records.importBatch(creates)
+    #expect(results.map { $0?.code } == [nil, .conflict, nil])
+    #expect(try await stored() == 2)
+    await database.close()
+  }
+
+  @Test("A batch takes creates only")
+  func createsOnly() async throws {
+    let house = try await ImportHouse(
+      "type Tag @collection @allow(ops: [ALL]) { text: String! }")
+    let tags = try #require(house.app.records.catalogue.collection(named: "tags"))
+    let create = try house.app.records.systemCreate(tags, ["text": "a"])
+    let delete = Mutation(
+      kind: .delete, collection: tags, id: create.id, changes: [], author: .system,
+      time: create.time, expectation: .nothing)
+    await #expect(throws: RoostError.self) {
+      try await house.app.records.importBatch([create, delete])
+    }
+    #expect(try await house.rows("SELECT count(*) FROM tags", columns: 1) == ["0"])
+    #expect(try await house.app.records.importBatch([create]).count == 1)
+    await house.close()
   }
 }

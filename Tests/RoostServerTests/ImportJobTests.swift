@@ -1,7 +1,9 @@
 import Foundation
 import Queries
+import Records
 import RoostCore
 import RoostServer
+import SQLiteDriver
 import Synchronization
 import Testing
 
@@ -92,6 +94,56 @@ struct ImportJobTests {
     await house.close()
   }
 
+  @Test("A line is unchanged only where its record lives and says the same; else it is refused")
+  func taken() async throws {
+    let house = try await ImportHouse(Self.schema)
+    let text = "id,name,code\n1,One,a\n2,Two,\n3,Three,c\n4,Four,d\n4,Vier,e\n4,Four,d\n"
+    let first = try await house.run("a.csv", text, mapping: Self.artists)
+    #expect(first.counts == "4/1/1")
+    #expect(first.shownIssues == ["6 /id duplicate_id"])
+    let artists = try #require(house.app.records.catalogue.collection(named: "artists"))
+    func edit(_ key: Int, _ body: JSON) async throws {
+      _ = try await house.app.records.update(
+        artists, DerivedID.key("artist:\(key)"), body, expecting: .nothing, by: .system)
+    }
+    // What a line does not give may change: the default of a field, and an empty cell.
+    try await edit(1, ["kind": "band"])
+    try await edit(2, ["code": "z"])
+    try await edit(3, ["name": "Drei"])
+    try await house.app.records.delete(
+      artists, DerivedID.key("artist:4"), expecting: .nothing, by: .system)
+    let second = try await house.run("a.csv", text, mapping: Self.artists)
+    #expect(second.counts == "0/2/4")
+    #expect(
+      second.shownIssues == [
+        "4 /id duplicate_id", "5 /id deleted_id", "6 /id deleted_id", "7 /id deleted_id",
+      ])
+    #expect(second.reasons.contains("there already with other values"))
+    #expect(
+      try await house.rows(
+        "SELECT name, code, kind FROM artists WHERE \(identifier: "deletedAt") IS NULL ORDER BY 1",
+        columns: 3) == ["Drei|c|solo", "One|a|band", "Two|z|solo"])
+    await house.close()
+  }
+
+  @Test("Every kind of value is found again by a rerun, beyond one portion of look-ups")
+  func sameValues() async throws {
+    let house = try await ImportHouse(Self.schema)
+    var lines = """
+      {"flag":true,"whole":1,"long":"9007199254740993","price":5,"ratio":1,"text":"a"}
+      {"day":"2026-01-31","at":"1970-01-01T00:00:01Z","lasts":"PT1M","size":"M"}
+      {"mail":"Ada@Example.org","page":"https://a.example/","place":{"lat":1,"lon":2.5}}
+      {"data":{"b":1.0,"a":[1e2,null,"x",0.1]},"words":["a","b"],"text":null}
+      {"data":1e3}
+
+      """
+    for number in 0..<1200 { lines += "{\"whole\":\(number)}\n" }
+    let path = try house.folder.file("t.jsonl", lines)
+    #expect(try await house.run(path, .direct(collection: "things")).counts == "1205/0/0")
+    #expect(try await house.run(path, .direct(collection: "things")).counts == "0/1205/0")
+    await house.close()
+  }
+
   @Test("Owners and references are made from keys, each account once")
   func owners() async throws {
     let house = try await ImportHouse(Self.schema)
@@ -106,10 +158,11 @@ struct ImportJobTests {
       """
     let text = "user,artist,plays\n1,7,3\n2,7,4\n1,8,5\n2,7,9\n3,7,0\n3,,1\n,7,1\n"
     let report = try await house.run("p.csv", text, mapping: mapping)
-    #expect(report.counts == "2/1/4")
+    #expect(report.counts == "2/0/5")
     #expect(
       report.shownIssues == [
-        "4 /artist reference", "6 /plays min", "7 /id required", "8 /id required",
+        "4 /artist reference", "5 /id duplicate_id", "6 /plays min", "7 /id required",
+        "8 /id required",
       ])
     #expect(report.accountsMade == 3)
     let listener = DerivedID.key("listener:1")
@@ -224,6 +277,14 @@ struct ImportJobTests {
     #expect(report.counts == "2/0/3")
     #expect(report.shownIssues == ["4  conflict", "5 /email format", "6 /id required"])
     #expect(try await house.run("u.csv", text, mapping: mapping).counts == "0/2/3")
+    _ = try await house.app.database.write { transaction in
+      try await transaction.execute(
+        "UPDATE roost_user SET deleted_at = 1 WHERE id = \(DerivedID.key("u:2"))")
+    }
+    let changed = "n,mail\n1,ADA@example.org\n1,\n1,bob@example.org\n2,\n"
+    let again = try await house.run("v.csv", changed, mapping: mapping)
+    #expect(again.counts == "0/2/2")
+    #expect(again.shownIssues == ["4 /id duplicate_id", "5 /id deleted_id"])
     #expect(
       try await house.rows("SELECT email FROM roost_user ORDER BY email", columns: 1)
         == ["-", "ada@example.org"])

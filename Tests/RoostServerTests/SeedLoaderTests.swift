@@ -1,4 +1,5 @@
 import Queries
+import Records
 import RoostCore
 import RoostServer
 import Testing
@@ -48,6 +49,28 @@ struct SeedLoaderTests {
     #expect(try await load(house) == ["bands 1/1/0"])
     #expect(try await load(house) == [])
     #expect(try await house.rows("SELECT count(*) FROM bands", columns: 1) == ["3"])
+    await house.close()
+  }
+
+  @Test("What the app changed or deleted of the seeds stays so, and is no fault of theirs")
+  func changed() async throws {
+    let house = try await ImportHouse(Self.schema)
+    let other = "0198c0de-0000-7000-8000-00000000000c"
+    let text =
+      "{\"id\":\"\(Self.band)\",\"name\":\"One\"}\n{\"id\":\"\(other)\",\"name\":\"Two\"}\n"
+    _ = try house.folder.file("seeds/bands.jsonl", text)
+    #expect(try await load(house) == ["bands 2/0/0"])
+    let bands = try #require(house.app.records.catalogue.collection(named: "bands"))
+    _ = try await house.app.records.update(
+      bands, try #require(UUID(Self.band)), ["name": "Uno"], expecting: .nothing, by: .system)
+    try await house.app.records.delete(
+      bands, try #require(UUID(other)), expecting: .nothing, by: .system)
+    _ = try house.folder.file("seeds/bands.jsonl", text + "{\"name\":\"Three\"}\n")
+    #expect(try await load(house) == ["bands 1/2/0"])
+    #expect(
+      try await house.rows(
+        "SELECT name FROM bands WHERE \(identifier: "deletedAt") IS NULL ORDER BY 1", columns: 1)
+        == ["Three", "Uno"])
     await house.close()
   }
 

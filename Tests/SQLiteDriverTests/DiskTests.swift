@@ -40,6 +40,46 @@ private final class CommitCounter: PreCommit {
     await database.close()
   }
 
+  @Test func `after an error that ended the transaction a body can run nothing more`() async throws
+  {
+    let folder = TemporaryFolder()
+    var configuration = folder.configuration()
+    configuration.writerCacheKiB = 64
+    let database = try SQLiteDatabase.open(configuration, ambient: quiet)
+    try await database.run("CREATE TABLE thing (id INTEGER, b BLOB)")
+    _ = try await database.write { transaction in
+      try await transaction.first("PRAGMA max_page_count=100") { $0.int64(0) }
+    }
+    let page = [UInt8](repeating: 7, count: 4000)
+    let later = Shared<[ErrorCode?]>([])
+    let results = await database.together([
+      { try await $0.execute("INSERT INTO thing (id) VALUES (1)") },
+      { transaction in
+        for id in 2..<200 {
+          do {
+            try await transaction.execute("INSERT INTO thing (id, b) VALUES (\(id), \(page))")
+          } catch {
+            later.change { $0.append((error as? RoostError)?.code) }
+          }
+        }
+        // These would find room: what was written before is undone.
+        for sql in ["INSERT INTO thing (id) VALUES (200)", "SELECT 1"] as [SQL] {
+          do {
+            try await transaction.execute(sql)
+            later.change { $0.append(nil) }
+          } catch {
+            later.change { $0.append((error as? RoostError)?.code) }
+          }
+        }
+      },
+    ])
+    for result in results { #expect(code(result) == .storageFull) }
+    #expect(later.value.count > 50)
+    #expect(later.value.allSatisfy { $0 == .storageFull })
+    #expect(try await database.integers("SELECT id FROM thing") == [])
+    await database.close()
+  }
+
   @Test func `below the minimum of free space writes are refused and reads go on`() async throws {
     let folder = TemporaryFolder()
     let free = Shared<UInt64>(1000)

@@ -186,7 +186,8 @@ import Testing
   @Test func `a long read whose body never returns is given up`() async throws {
     try await with({
       $0.inlineSteps = 0
-      $0.readMilliseconds = 50
+      // Long enough for the statements before and after, on a busy machine too.
+      $0.readMilliseconds = 3000
       $0.offloadReaders = 1
     }) { (database: SQLiteDatabase) async throws in
       let late = Shared<ErrorCode?>(nil)

@@ -51,8 +51,11 @@ package final class App: Sendable {
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
-      recorder.onCommit { for follower in followers { follower.wake() } }
-      for follower in followers { follower.start() }
+      for follower in followers {
+        // Not kept: a follower holds the records, these the database, and that the recorder.
+        recorder.onCommit { [weak follower] in follower?.wake() }
+        follower.start()
+      }
       let app = App(
         settings: settings, database: database, accounts: accounts, records: records,
         followers: followers, ambient: ambient)

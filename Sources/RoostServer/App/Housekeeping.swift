@@ -1,11 +1,11 @@
-import Accounts
-import Records
-import RoostCore
+package import Accounts
+package import Records
+package import RoostCore
 import Synchronization
 
 /// What is done from time to time beside the requests: ended sessions go, and the log is cut behind
 /// the slowest follower.
-final class Housekeeping: Sendable {
+package final class Housekeeping: Sendable {
   private static let pauseSeconds: UInt64 = 600
 
   private let accounts: AccountStore
@@ -13,7 +13,7 @@ final class Housekeeping: Sendable {
   private let logger: Logger
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  init(accounts: AccountStore, records: RecordStore, logger: Logger) {
+  package init(accounts: AccountStore, records: RecordStore, logger: Logger) {
     self.accounts = accounts
     self.records = records
     self.logger = logger
@@ -36,13 +36,27 @@ final class Housekeeping: Sendable {
       } catch {
         return
       }
-      do {
-        try await accounts.removeEnded()
-        try await records.trimLog(followers: Followers.all(records).map(\.name))
-      } catch {
-        logger.warning(
-          "housekeeping failed and will be tried again", [("cause", .string("\(error)"))])
-      }
+      await tidy()
     }
+  }
+
+  /// One round; what fails is tried again in the next, and keeps nothing else from being done.
+  package func tidy() async {
+    do {
+      try await accounts.removeEnded()
+    } catch {
+      failed("accounts", error)
+    }
+    do {
+      try await records.trimLog(followers: Followers.all(records).map(\.name))
+    } catch {
+      failed("log", error)
+    }
+  }
+
+  private func failed(_ part: String, _ error: any Error) {
+    logger.warning(
+      "housekeeping failed and will be tried again",
+      [("part", .string(part)), ("cause", .string("\(error)"))])
   }
 }

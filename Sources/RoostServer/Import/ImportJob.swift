@@ -17,6 +17,10 @@ package struct ImportJob: Sendable {
     /// commit writes whole: 5000 at a time cost 30 % less than 1000, and 20,000 hardly less still.
     package var batchRows = 5000
 
+    /// Whether lines whose id is taken count as unchanged, even where what has it says something else
+    /// or was deleted: for seeds, which the app may change.
+    package var leavesTaken = false
+
     package init(refusedPath: String? = nil) { self.refusedPath = refusedPath }
   }
 
@@ -63,7 +67,8 @@ package struct ImportJob: Sendable {
       refused = try RefusedLines(path: path, input: file, header: reader.headerSpan)
     }
     var source = BatchSource(reader, target, records, maximumRows: max(1, options.batchRows))
-    let writer = BatchWriter(target: target, records: records, accounts: accounts)
+    let writer = BatchWriter(
+      target: target, records: records, accounts: accounts, leavesTaken: options.leavesTaken)
     do {
       var batch = try source.next()
       while let current = batch {
@@ -77,7 +82,6 @@ package struct ImportJob: Sendable {
         run.report.accountsMade += result.accountsMade
         run.report.bytes = current.position
         onProgress(run.progress(at: now))
-        if let failure = result.failure { throw failure }
         if Task.isCancelled { throw ImportFault("interrupted; run it again to go on") }
         batch = try next.get()
       }

@@ -45,8 +45,11 @@ package struct SeedLoader: Sendable {
   }
 
   private func load(_ path: String, _ mapping: ImportMapping) async throws -> ImportReport {
+    var options = ImportJob.Options()
+    options.leavesTaken = true
     let job = ImportJob(
-      records: records, accounts: accounts, input: path, mapping: mapping, ambient: ambient)
+      records: records, accounts: accounts, input: path, mapping: mapping, options: options,
+      ambient: ambient)
     let report = try await job.run()
     if let failure = report.failure { throw ImportFault("\(path): \(failure)") }
     guard report.refused == 0 else { throw ImportFault(exitStatus: 2, report.reasons) }

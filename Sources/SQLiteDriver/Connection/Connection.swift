@@ -46,6 +46,12 @@ final class Connection: @unchecked Sendable {
   /// Whether a transaction is open.
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
+  /// The error for a transaction that is open no longer though nobody ended it: what ended it.
+  var lostTransaction: any Error {
+    failure?.error
+      ?? RoostError.misuse("The body of a write ended the transaction that it ran in.")
+  }
+
   func forgetFailure() { failure = nil }
 
   /// The number of prepared statements kept, for tests.

@@ -11,7 +11,9 @@ class QueuedWrite: @unchecked Sendable {
 
   /// Starts the body on this thread, the one of `executor`.
   ///
-  /// The body has finished when this returns, unless it suspended.
+  /// The body has finished when this returns, unless it suspended: whenever it is resumed, that is a
+  /// job for this thread, which is busy here. (An await whose answer is there before the body gave
+  /// its thread away does not suspend, is not noticed, and does no harm.)
   func start(_ transaction: SQLiteTransaction, on executor: any TaskExecutor) {}
   /// Whether the body has finished, and well.
   var state: WriteState { .suspended }

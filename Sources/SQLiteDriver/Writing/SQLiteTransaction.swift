@@ -35,10 +35,13 @@ final class SQLiteTransaction: Transaction, @unchecked Sendable {
 
   func attach(_ effect: any Effect) { effects.append(effect) }
 
-  private func checkOpen() throws(RoostError) {
+  private func checkOpen() throws {
     guard isOpen else {
-      throw .misuse(
+      throw RoostError.misuse(
         "A transaction was used after it had ended: its body awaited something else, or kept it.")
     }
+    // A full disk and some other errors end the transaction under its body. Whatever a body that
+    // caught such an error ran next would be durable by itself, whatever became of the rest.
+    guard connection.isInTransaction else { throw connection.lostTransaction }
   }
 }

@@ -32,7 +32,7 @@ final class WriteBatch {
       transaction.end()
       // Some errors (a full disk among them) end the transaction under the body, which may have
       // caught them.
-      guard connection.isInTransaction else { throw lost() }
+      guard connection.isInTransaction else { throw connection.lostTransaction }
       var isGood = write.state == .succeeded
       if write.state == .suspended {
         refused[position] = .misuse("The body of a write awaits something else; it was undone.")
@@ -52,11 +52,6 @@ final class WriteBatch {
     }
   }
 
-  private func lost() -> any Error {
-    connection.failure?.error
-      ?? RoostError.misuse("The body of a write ended the transaction that it ran in.")
-  }
-
   /// Runs the step before the commit.
   func apply(_ preCommit: any PreCommit) throws {
     let transaction = SQLiteTransaction(connection)
@@ -67,7 +62,7 @@ final class WriteBatch {
       throw RoostError.misuse("The step before the commit awaits something else.")
     }
     try outcome.get()
-    guard connection.isInTransaction else { throw lost() }
+    guard connection.isInTransaction else { throw connection.lostTransaction }
   }
 
   /// Answers all callers after the commit.

@@ -93,15 +93,53 @@ extension ConformanceCase {
     ConformanceCase("a body alone that awaits something else is undone") { engine in
       try await engine.with { database in
         try await database.run("CREATE TABLE thing (id BIGINT PRIMARY KEY)")
+        let waiting = Shared<CheckedContinuation<Void, Never>?>(nil)
+        let late = Shared<ErrorCode?>(nil)
         let refused = await code {
           try await database.write { transaction in
             try await transaction.execute(insert(1))
-            try await Task.sleep(for: .milliseconds(1))
+            // What it waits for comes after its write was answered.
+            await withCheckedContinuation { continuation in waiting.change { $0 = continuation } }
+            do {
+              try await transaction.execute(insert(3))
+            } catch {
+              late.change { $0 = (error as? RoostError)?.code }
+            }
           }
         }
         #expect(refused == .internalError)
+        waiting.value?.resume()
+        #expect(await eventually { late.value == .internalError })
         try await database.run(insert(2))
         #expect(try await database.integers("SELECT id FROM thing") == [2])
+      }
+    },
+    ConformanceCase("a body that is resumed at once, while it still has its thread, is undone") {
+      engine in
+      try await engine.with { database in
+        try await database.run("CREATE TABLE thing (id BIGINT PRIMARY KEY)")
+        for id in 0..<100 {
+          // Each yield gives the thread away, and the body is queued again before it is gone.
+          let refused = await code {
+            try await database.write { transaction in
+              try await transaction.execute(insert(id))
+              await Task.yield()
+            }
+          }
+          #expect(refused == .internalError)
+        }
+        #expect(try await database.integers("SELECT id FROM thing") == [])
+      }
+    },
+    ConformanceCase("an await that does not suspend does no harm") { engine in
+      try await engine.with { database in
+        try await database.run("CREATE TABLE thing (id BIGINT PRIMARY KEY)")
+        try await database.write { transaction in
+          try await transaction.execute(insert(1))
+          await withCheckedContinuation { $0.resume() }
+          try await transaction.execute(insert(2))
+        }
+        #expect(try await database.integers("SELECT id FROM thing ORDER BY id") == [1, 2])
       }
     },
     ConformanceCase("the number of changed rows is told") { engine in

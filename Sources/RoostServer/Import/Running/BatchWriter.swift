@@ -8,7 +8,7 @@ import Synchronization
 struct BatchWriter: Sendable {
   enum Outcome: Sendable {
     case imported
-    /// The id was there already.
+    /// What the line says was there already.
     case unchanged
     case refused([FieldIssue])
   }
@@ -16,66 +16,64 @@ struct BatchWriter: Sendable {
   struct Result: Sendable {
     let outcomes: [Outcome]
     let accountsMade: Int
-    /// Why the import cannot go on, though the batch was committed.
-    let failure: RoostError?
   }
 
   let target: ImportTarget
   let records: RecordStore
   let accounts: AccountStore
+  /// Whether a line whose id is taken counts as unchanged whatever it says.
+  let leavesTaken: Bool
 
-  /// Commits the lines of `batch` in one transaction.
+  /// Commits the lines of `batch` in one transaction; throws what speaks of more than one line, and
+  /// then none of them is stored.
   func commit(_ batch: ImportBatch) async throws -> Result {
-    var errors: [RoostError?]
-    var made = 0
-    var existing: Set<UUID> = []
-    switch target {
-    case .records(let plan):
-      let mutations = batch.mutations
-      (errors, made) = try await write(mutations, batch.accounts)
-      // A refused record may be an imported one that a rerun meets again.
-      let suspects = zip(mutations, errors).filter { $0.1 != nil }.map(\.0.id)
-      if !suspects.isEmpty {
-        existing = try await records.existing(suspects, in: plan.collection)
+    let (submitted, made) =
+      switch target {
+      case .records: try await commit(batch.creates, batch.accounts)
+      case .accounts: try await commit(batch.people)
       }
-    case .accounts:
-      let people = batch.people
-      let results = try await write(people)
-      errors = results.map { if case .failure(let error) = $0 { error } else { nil } }
-      for (person, result) in zip(people, results) {
-        switch result {
-        case .success(true): made += 1
-        case .success(false): existing.insert(person.id)
-        case .failure: break
-        }
-      }
+    var rest = submitted[...]
+    let outcomes = batch.lines.map { line -> Outcome in
+      if case .refused(let issues) = line.work { return .refused(issues) }
+      return rest.popFirst() ?? .unchanged
     }
-    return BatchWriter.result(batch, errors, existing, made: made)
+    return Result(outcomes: outcomes, accountsMade: made)
   }
 
-  private static func result(
-    _ batch: ImportBatch, _ errors: [RoostError?], _ existing: Set<UUID>, made: Int
-  ) -> Result {
-    var rest = errors[...]
-    var failure: RoostError?
-    let outcomes = batch.lines.map { line -> Outcome in
-      let id: UUID
-      switch line.work {
-      case .refused(let issues): return .refused(issues)
-      case .record(let mutation): id = mutation.id
-      case .account(let draft): id = draft.id
-      }
-      let error = rest.popFirst() ?? nil
-      guard let error else {
-        if case .account = line.work, existing.contains(id) { return .unchanged }
-        return .imported
-      }
-      if existing.contains(id) { return .unchanged }
-      if !error.isOfOneLine { failure = failure ?? error }
-      return .refused(error.asIssues)
+  // MARK: Records
+
+  private func commit(
+    _ creates: [(mutation: Mutation, given: [Int])], _ missing: [UUID]
+  ) async throws -> ([Outcome], Int) {
+    let (errors, made) = try await write(creates.map(\.mutation), missing)
+    // A refused record may be an imported one that a rerun meets again.
+    let suspects = zip(creates, errors).filter { $0.1 != nil }.map(\.0)
+    var found = try await records.existing(suspects)[...]
+    let outcomes = errors.map { error -> Outcome in
+      guard let error else { return .imported }
+      return outcome(error, found.popFirst() ?? .none)
     }
-    return Result(outcomes: outcomes, accountsMade: made, failure: failure)
+    return (outcomes, made)
   }
+
+  private func outcome(_ error: RoostError, _ existing: ExistingRecord) -> Outcome {
+    switch existing {
+    case .none: return .refused(error.asIssues)
+    case .same: return .unchanged
+    case .deleted, .different: break
+    }
+    if leavesTaken { return .unchanged }
+    // What is wrong with the line itself says more than that its id is taken.
+    guard error.code == .conflict else { return .refused(error.asIssues) }
+    return .refused([existing == .deleted ? BatchWriter.deleted : BatchWriter.duplicate])
+  }
+
+  private static let duplicate = FieldIssue(
+    pointer: "/id", code: "duplicate_id",
+    message: "What has this id is there already with other values, and was left alone.")
+  private static let deleted = FieldIssue(
+    pointer: "/id", code: "deleted_id",
+    message: "What has this id was there and has been deleted; it was left alone.")
 
   private func write(
     _ mutations: [Mutation], _ missing: [UUID]
@@ -90,6 +88,38 @@ struct BatchWriter: Sendable {
       made.withLock { $0 = count }
     }
     return (errors, made.withLock { $0 })
+  }
+
+  // MARK: Accounts
+
+  private func commit(_ people: [AccountPlan.Draft]) async throws -> ([Outcome], Int) {
+    let results = try await write(people)
+    var outcomes: [Outcome] = []
+    outcomes.reserveCapacity(people.count)
+    var made = 0
+    for (person, result) in zip(people, results) {
+      switch result {
+      case .success(true):
+        made += 1
+        outcomes.append(.imported)
+      case .success(false): outcomes.append(try await compare(person))
+      case .failure(let error): outcomes.append(.refused(error.asIssues))
+      }
+    }
+    return (outcomes, made)
+  }
+
+  /// What becomes of a line whose id an account has already.
+  private func compare(_ person: AccountPlan.Draft) async throws -> Outcome {
+    if leavesTaken { return .unchanged }
+    do {
+      let account = try await accounts.me(Caller(uid: person.id))
+      guard let text = person.email else { return .unchanged }
+      return account.email == EmailAddress(text)?.text
+        ? .unchanged : .refused([BatchWriter.duplicate])
+    } catch let error as RoostError where error.code == .unauthenticated {
+      return .refused([BatchWriter.deleted])
+    }
   }
 
   private func write(

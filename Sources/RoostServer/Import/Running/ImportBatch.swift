@@ -4,7 +4,8 @@ import RoostCore
 /// The lines that are committed together, in the order of the file.
 struct ImportBatch: Sendable {
   enum Work: Sendable {
-    case record(Mutation)
+    /// A create, and which fields the line gives, by index.
+    case record(Mutation, given: [Int])
     case account(AccountPlan.Draft)
     /// Refused before it came to the database.
     case refused([FieldIssue])
@@ -21,8 +22,10 @@ struct ImportBatch: Sendable {
   /// Where reading stood afterwards.
   var position: Int64 = 0
 
-  var mutations: [Mutation] {
-    lines.compactMap { if case .record(let mutation) = $0.work { mutation } else { nil } }
+  var creates: [(mutation: Mutation, given: [Int])] {
+    lines.compactMap {
+      if case .record(let mutation, let given) = $0.work { (mutation, given) } else { nil }
+    }
   }
 
   var people: [AccountPlan.Draft] {
@@ -80,7 +83,8 @@ struct BatchSource {
         let draft = try plan.draft(record.content)
         let mutation = try records.systemCreate(plan.collection, draft.body)
         for account in draft.accounts { remember(account, &batch) }
-        return .record(mutation)
+        let given = draft.body.object?.members.compactMap { plan.collection.index(of: $0.key) }
+        return .record(mutation, given: given ?? [])
       }
     } catch let refusal as RecordPlan.Refusal {
       return .refused(refusal.issues)
