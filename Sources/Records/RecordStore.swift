@@ -93,23 +93,19 @@ package final class RecordStore: Sendable {
   ///
   /// `prepare` runs first in the same transaction, for what belongs with them (accounts).
   package func importBatch(
-    _ mutations: [Mutation],
+    _ creates: [PreparedCreate],
     prepare: @escaping @Sendable (any Transaction) async throws -> Void = { _ in }
   ) async throws -> [RoostError?] {
-    guard mutations.allSatisfy({ $0.kind == .create }) else {
-      throw RoostError(
-        .internalError, "A batch takes creates only: half of another change could remain.")
-    }
     let path = path
     return try await database.write { transaction in
       try await prepare(transaction)
       var results: [RoostError?] = []
-      results.reserveCapacity(mutations.count)
-      for mutation in mutations {
+      results.reserveCapacity(creates.count)
+      for create in creates {
         do {
           // A create fails before its first statement or at its only insert, so that nothing of it
           // needs to be undone and no savepoint is spent on it.
-          _ = try await path.apply(mutation, in: transaction)
+          _ = try await path.create(create.draft, in: transaction)
           results.append(nil)
         } catch let error as RoostError where RecordStore.isOfOneCreate(error) {
           results.append(error)
@@ -128,10 +124,13 @@ package final class RecordStore: Sendable {
     }
   }
 
-  /// Decodes a create by the server itself, for `importBatch`.
-  package func systemCreate(_ collection: CompiledCollection, _ body: JSON) throws -> Mutation {
+  /// Decodes and validates a create by the server itself, for `importBatch`: all of it that needs no
+  /// database, on the caller's thread.
+  package func systemCreate(
+    _ collection: CompiledCollection, _ body: JSON
+  ) throws -> PreparedCreate {
     var decoder = MutationDecoder(collection, author: .system, ambient: ambient)
-    return try decoder.create(body)
+    return PreparedCreate(draft: try path.draft(try decoder.create(body)))
   }
 
   /// The record as `author` may see it: one that they may not read shows its system fields only.

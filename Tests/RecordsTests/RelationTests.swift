@@ -105,7 +105,7 @@ private let schema = """
     let runner = FollowerRunner(
       RelationKeeper(house.records), records: house.records, logger: Logger(level: .error))
     runner.start()
-    for _ in 0..<500 {
+    for _ in 0..<6000 {
       let open = try await house.texts("SELECT count(*) FROM members WHERE \"deletedAt\" IS NULL")
       if open == ["0"] { break }
       try await Task.sleep(nanoseconds: 20_000_000)
@@ -183,14 +183,14 @@ private let schema = """
       RelationKeeper(house.records), records: house.records, logger: Logger(level: .error))
     runner.start()
     let live: SQL = "SELECT count(*) FROM middles WHERE \"deletedAt\" IS NULL"
-    for _ in 0..<1500 {
+    for _ in 0..<6000 {
       if try await house.texts(live) == ["1"] { break }
       try await Task.sleep(nanoseconds: 20_000_000)
     }
     #expect(try await house.texts(live) == ["1"])
     // The follower has gone on behind the delete.
     let head = try await house.texts("SELECT position FROM roost_log_head")
-    for _ in 0..<1500 where head != ["\(runner.position)"] {
+    for _ in 0..<6000 where head != ["\(runner.position)"] {
       try await Task.sleep(nanoseconds: 20_000_000)
     }
     #expect(head == ["\(runner.position)"])

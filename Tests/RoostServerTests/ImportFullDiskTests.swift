@@ -172,21 +172,4 @@ struct ImportFullDiskTests {
     #expect(try await stored() == 2)
     await database.close()
   }
-
-  @Test("A batch takes creates only")
-  func createsOnly() async throws {
-    let house = try await ImportHouse(
-      "type Tag @collection @allow(ops: [ALL]) { text: String! }")
-    let tags = try #require(house.app.records.catalogue.collection(named: "tags"))
-    let create = try house.app.records.systemCreate(tags, ["text": "a"])
-    let delete = Mutation(
-      kind: .delete, collection: tags, id: create.id, changes: [], author: .system,
-      time: create.time, expectation: .nothing)
-    await #expect(throws: RoostError.self) {
-      try await house.app.records.importBatch([create, delete])
-    }
-    #expect(try await house.rows("SELECT count(*) FROM tags", columns: 1) == ["0"])
-    #expect(try await house.app.records.importBatch([create]).count == 1)
-    await house.close()
-  }
 }

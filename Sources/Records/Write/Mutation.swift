@@ -37,6 +37,13 @@ package enum Expectation: Sendable, Equatable {
   case oneOf(Set<Int64>)
 }
 
+/// A create that was decoded and validated, and waits for a transaction.
+package struct PreparedCreate: Sendable {
+  let draft: WritePath.Draft
+
+  package var mutation: Mutation { draft.mutation }
+}
+
 /// What is done to one field.
 package struct FieldChange: Sendable {
   package enum Operation: Sendable {

@@ -43,11 +43,12 @@ struct BatchWriter: Sendable {
   // MARK: Records
 
   private func commit(
-    _ creates: [(mutation: Mutation, given: [Int])], _ missing: [UUID]
+    _ creates: [(create: PreparedCreate, given: [Int])], _ missing: [UUID]
   ) async throws -> ([Outcome], Int) {
-    let (errors, made) = try await write(creates.map(\.mutation), missing)
+    let (errors, made) = try await write(creates.map(\.create), missing)
     // A refused record may be an imported one that a rerun meets again.
-    let suspects = zip(creates, errors).filter { $0.1 != nil }.map(\.0)
+    let suspects = zip(creates, errors).filter { $0.1 != nil }
+      .map { (mutation: $0.0.create.mutation, given: $0.0.given) }
     var found = try await records.existing(suspects)[...]
     let outcomes = errors.map { error -> Outcome in
       guard let error else { return .imported }
@@ -76,13 +77,13 @@ struct BatchWriter: Sendable {
     message: "What has this id was there and has been deleted; it was left alone.")
 
   private func write(
-    _ mutations: [Mutation], _ missing: [UUID]
+    _ creates: [PreparedCreate], _ missing: [UUID]
   ) async throws -> ([RoostError?], Int) {
     // Set, not added to: the body of a transaction may run again.
     let made = Mutex(0)
     let accounts = accounts
-    if mutations.isEmpty { return ([], 0) }
-    let errors = try await records.importBatch(mutations) { transaction in
+    if creates.isEmpty { return ([], 0) }
+    let errors = try await records.importBatch(creates) { transaction in
       guard !missing.isEmpty else { return }
       let count = try await accounts.importUsers(missing, in: transaction)
       made.withLock { $0 = count }

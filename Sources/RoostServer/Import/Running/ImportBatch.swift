@@ -5,7 +5,7 @@ import RoostCore
 struct ImportBatch: Sendable {
   enum Work: Sendable {
     /// A create, and which fields the line gives, by index.
-    case record(Mutation, given: [Int])
+    case record(PreparedCreate, given: [Int])
     case account(AccountPlan.Draft)
     /// Refused before it came to the database.
     case refused([FieldIssue])
@@ -22,9 +22,9 @@ struct ImportBatch: Sendable {
   /// Where reading stood afterwards.
   var position: Int64 = 0
 
-  var creates: [(mutation: Mutation, given: [Int])] {
+  var creates: [(create: PreparedCreate, given: [Int])] {
     lines.compactMap {
-      if case .record(let mutation, let given) = $0.work { (mutation, given) } else { nil }
+      if case .record(let create, let given) = $0.work { (create, given) } else { nil }
     }
   }
 
@@ -81,10 +81,10 @@ struct BatchSource {
       case .accounts(let plan): return .account(try plan.draft(record.content))
       case .records(let plan):
         let draft = try plan.draft(record.content)
-        let mutation = try records.systemCreate(plan.collection, draft.body)
+        let create = try records.systemCreate(plan.collection, draft.body)
         for account in draft.accounts { remember(account, &batch) }
         let given = draft.body.object?.members.compactMap { plan.collection.index(of: $0.key) }
-        return .record(mutation, given: given ?? [])
+        return .record(create, given: given ?? [])
       }
     } catch let refusal as RecordPlan.Refusal {
       return .refused(refusal.issues)
