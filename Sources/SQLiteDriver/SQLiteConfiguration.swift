@@ -33,6 +33,8 @@ package struct SQLiteConfiguration: Sendable {
   package var readerCacheKiB = 16_384
   /// Milliseconds between two checkpoints.
   package var checkpointMilliseconds = 1000
+  /// Bytes of the log after which a checkpoint comes before its time.
+  package var checkpointBytes = 16_777_216
   /// Bytes of the log beyond which it is emptied and cut.
   package var logBytes = 67_108_864
   /// Free bytes of the file system below which writes are refused.

@@ -3,18 +3,23 @@ import RoostCore
 
 /// Moves the log's pages into the database, on the writer's connection between two batches.
 ///
-/// A passive checkpoint each second moves what no reader needs; above the configured size the log is
+/// A passive checkpoint each second, or after `stepBytes`, moves what no reader needs, so that the log
+/// starts again from its beginning and its file keeps its size: overwriting pages that the file has
+/// costs the kernel half of what appending does, and a short step holds the writer for less. Above the configured size the log is
 /// emptied and cut. Neither waits for readers: behind one that stays, a cut would hold the writer.
 final class Checkpointer {
   private let connection: Connection
   private let time: any TimeSource
   private let interval: UInt64
   private let logBytes: Int
+  private let stepBytes: Int
   private let frameBytes: Int
   /// Pages in the log after the last commit.
   private var logFrames: Int32 = 0
   /// Pages of the log that are in the database.
   private var movedFrames: Int32 = 0
+  /// Pages in the log after the last checkpoint.
+  private var stepStart: Int32 = 0
   private var nextPassive: UInt64 = 0
   private var nextCut: UInt64 = 0
 
@@ -26,6 +31,7 @@ final class Checkpointer {
     self.time = time
     interval = UInt64(max(1, configuration.checkpointMilliseconds)) * 1_000_000
     logBytes = configuration.logBytes
+    stepBytes = configuration.checkpointBytes
     frameBytes = 4096 + 24
     sqlite3_wal_hook(
       connection.handle,
@@ -41,17 +47,25 @@ final class Checkpointer {
 
   private func committed(_ frames: Int32) {
     // The log starts again from its beginning once all of it has been moved.
-    if frames < logFrames { movedFrames = 0 }
+    if frames < logFrames {
+      movedFrames = 0
+      stepStart = 0
+    }
     logFrames = frames
   }
 
   /// Bytes of the log, about.
   var bytes: Int { logFrames == 0 ? 0 : Int(logFrames) * frameBytes + 32 }
 
+  /// Whether so much lies in the log that it is moved before its time. Behind a reader that stays, a
+  /// step moves nothing more, and the next one waits until as much again was written.
+  private var isStepDue: Bool { Int(logFrames - stepStart) * frameBytes > stepBytes }
+
   /// Milliseconds until there is work, or nil when there is none.
   var waitMilliseconds: Int? {
     guard movedFrames < logFrames || bytes > logBytes else { return nil }
     let now = time.monotonicNanoseconds()
+    if isStepDue { return 0 }
     let next = bytes > logBytes ? min(nextCut, nextPassive) : nextPassive
     return next <= now ? 0 : Int((next - now) / 1_000_000) + 1
   }
@@ -65,7 +79,7 @@ final class Checkpointer {
       nextCut = now + 100_000_000
       try run(SQLITE_CHECKPOINT_TRUNCATE, from: now)
       return true
-    } else if now >= nextPassive {
+    } else if now >= nextPassive || isStepDue {
       try run(SQLITE_CHECKPOINT_PASSIVE, from: now)
       return true
     }
@@ -88,6 +102,7 @@ final class Checkpointer {
     count += 1
     microseconds += Int((now &- start) / 1000)
     if total >= 0 { logFrames = total }
+    stepStart = logFrames
     if moved >= 0 { movedFrames = moved }
     guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else {
       throw connection.lastFailure(code, "checkpoint")
