@@ -4,6 +4,8 @@ package import Queries
 package struct CollectionCounter: Follower {
   package let name = "collection-counter"
 
+  package let kinds: [Mutation.Kind] = [.create, .delete]
+
   package init() {}
 
   package func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int {

@@ -5,6 +5,8 @@ package import Queries
 package protocol Follower: Sendable {
   /// The name under which its place is kept; it never changes.
   var name: String { get }
+  /// The kinds of changes that it takes into account; it is not shown others.
+  var kinds: [Mutation.Kind] { get }
   /// Takes entries into account and returns how many of them are finished, from the first.
   ///
   /// Runs in a transaction and awaits nothing but it; may run again with the same entries if that

@@ -5,6 +5,8 @@ import Synchronization
 /// Runs one follower: wakes after commits, reads the log from the durable place, in order.
 package final class FollowerRunner: Sendable {
   private static let entriesAtOnce = 1000
+  /// Entries that do not concern the follower, after which its place is written down all the same.
+  private static let unwritten: Int64 = 10_000
   /// Wakes are collected for so long: under load the follower takes many commits at once, and leaves
   /// the writer to those who wait for it.
   private static let pauseMilliseconds: UInt64 = 100
@@ -94,27 +96,35 @@ package final class FollowerRunner: Sendable {
   /// Takes the next entries; false when there is nothing left to do.
   private func step() async throws -> Bool {
     let follower = follower
-    // A look outside a transaction, so that an idle follower does not occupy the writer.
-    let (known, head) = try await records.database.read(.snapshot) { reader in
-      (
-        try await FollowerPlace.read(follower.name, in: reader),
-        try await reader.first(
-          "SELECT position FROM roost_log_head WHERE partition = \(LogPartition.only)"
-        ) { $0.int64(0) } ?? 0
-      )
+    let seen = position
+    // A look outside a transaction, so that a follower with nothing to do does not occupy the writer.
+    let (place, head, isNew) = try await records.database.read(.snapshot) { reader in
+      let place = try await FollowerPlace.read(follower.name, in: reader)
+      let head = try await LogEntry.head(in: reader)
+      let next = try await LogEntry.read(
+        follower.kinds, after: max(place, seen), limit: 1, in: reader)
+      return (place, head, !next.isEmpty)
     }
-    state.withLock { $0.position = known }
-    guard head > known else { return false }
+    guard isNew || head - place > FollowerRunner.unwritten else {
+      // Nothing for this one: its place is written down now and then only.
+      state.withLock { $0.position = max(head, $0.position) }
+      return false
+    }
     let (position, isDone) = try await records.database.write { transaction -> (Int64, Bool) in
       let place = try await FollowerPlace.read(follower.name, in: transaction)
       let entries = try await LogEntry.read(
-        after: place, limit: FollowerRunner.entriesAtOnce, in: transaction)
-      guard !entries.isEmpty else { return (place, true) }
-      let finished = try await follower.apply(entries, in: transaction)
-      guard finished > 0 else { return (place, false) }
-      let last = entries[min(finished, entries.count) - 1].position
-      try await FollowerPlace.write(follower.name, last, in: transaction)
-      return (last, false)
+        follower.kinds, after: place, limit: FollowerRunner.entriesAtOnce, in: transaction)
+      let finished =
+        entries.isEmpty ? 0 : try await follower.apply(entries, in: transaction)
+      var reached = place
+      if finished > 0 { reached = entries[min(finished, entries.count) - 1].position }
+      let isDone = finished == entries.count && entries.count < FollowerRunner.entriesAtOnce
+      // Everything up to the head was looked at, in this very transaction.
+      if isDone { reached = try await LogEntry.head(in: transaction) }
+      if reached > place {
+        try await FollowerPlace.write(follower.name, reached, in: transaction)
+      }
+      return (reached, isDone)
     }
     state.withLock { $0.position = position }
     return !isDone

@@ -6,6 +6,7 @@ import Schema
 /// reached the bound of its own transaction, a chunk at a time.
 package struct RelationKeeper: Follower {
   package let name = "relation-keeper"
+  package let kinds: [Mutation.Kind] = [.delete]
   private let records: RecordStore
 
   package init(_ records: RecordStore) { self.records = records }

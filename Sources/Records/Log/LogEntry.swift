@@ -11,14 +11,18 @@ package struct LogEntry: Sendable {
   package let version: Int64
   package let actor: UUID?
 
-  /// Entries behind `position`, in order, at most `limit`.
+  /// Entries of some kinds behind `position`, in order, at most `limit`.
   static func read(
-    after position: Int64, limit: Int, in reader: any Reader
+    _ kinds: [Mutation.Kind], after position: Int64, limit: Int, in reader: any Reader
   ) async throws -> [LogEntry] {
     var entries: [LogEntry] = []
-    entries.reserveCapacity(limit)
+    let wanted = kinds.map { kind -> SQL in "\(kind.rawValue)" }.joined(by: ", ")
     try await reader.query(
-      LogEntry.select, [.int(LogPartition.only), .int(position), .int(Int64(limit))]
+      """
+      SELECT position, at, collection, id, kind, version, actor FROM roost_log \
+      WHERE partition = \(LogPartition.only) AND position > \(position) AND kind IN (\(wanted)) \
+      ORDER BY position LIMIT \(limit)
+      """
     ) { row in
       guard let id = row.uuid(3), let kind = Mutation.Kind(rawValue: row.int64(4)) else {
         throw RoostError(.internalError, "The log holds an entry of an unknown kind.")
@@ -32,10 +36,10 @@ package struct LogEntry: Sendable {
     return entries
   }
 
-  private static let select = Statement(
-    """
-    SELECT position, at, collection, id, kind, version, actor FROM roost_log \
-    WHERE partition = \(SQL.placeholder) AND position > \(SQL.placeholder) \
-    ORDER BY position LIMIT \(SQL.placeholder)
-    """)
+  /// The position of the newest entry.
+  static func head(in reader: any Reader) async throws -> Int64 {
+    try await reader.first(
+      "SELECT position FROM roost_log_head WHERE partition = \(LogPartition.only)"
+    ) { $0.int64(0) } ?? 0
+  }
 }

@@ -57,8 +57,10 @@ final class Checkpointer {
   /// Bytes of the log, about.
   var bytes: Int { logFrames == 0 ? 0 : Int(logFrames) * frameBytes + 32 }
 
-  /// Whether so much lies in the log that it is moved before its time. Behind a reader that stays, a
-  /// step moves nothing more, and the next one waits until as much again was written.
+  /// Whether so much lies in the log that it is moved before its time.
+  ///
+  /// Behind a reader that stays, a step moves nothing more, and the next one waits until as much
+  /// again was written.
   private var isStepDue: Bool { Int(logFrames - stepStart) * frameBytes > stepBytes }
 
   /// Milliseconds until there is work, or nil when there is none.
