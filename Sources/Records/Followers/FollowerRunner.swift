@@ -16,6 +16,8 @@ package final class FollowerRunner: Sendable {
     var waiter: CheckedContinuation<Void, Never>?
     var isStopped = false
     var position: Int64 = 0
+    /// The position is ahead of the durable place.
+    var isUnwritten = false
   }
 
   private let follower: any Follower
@@ -68,6 +70,7 @@ package final class FollowerRunner: Sendable {
         while !state.withLock({ $0.isStopped }), try await step() {}
         failures = 0
         try? await Task.sleep(nanoseconds: FollowerRunner.pauseMilliseconds * 1_000_000)
+        try await writePlaceDown()
       } catch {
         if state.withLock({ $0.isStopped }) { return }
         failures = min(failures + 1, 6)
@@ -106,8 +109,11 @@ package final class FollowerRunner: Sendable {
       return (place, head, !next.isEmpty)
     }
     guard isNew || head - place > FollowerRunner.unwritten else {
-      // Nothing for this one: its place is written down now and then only.
-      state.withLock { $0.position = max(head, $0.position) }
+      // Nothing for this one: its place is written down when there is time.
+      state.withLock { state in
+        state.position = max(head, state.position)
+        state.isUnwritten = state.position > place
+      }
       return false
     }
     let (position, isDone) = try await records.database.write { transaction -> (Int64, Bool) in
@@ -126,8 +132,25 @@ package final class FollowerRunner: Sendable {
       }
       return (reached, isDone)
     }
-    state.withLock { $0.position = position }
+    state.withLock { state in
+      state.position = position
+      state.isUnwritten = false
+    }
     return !isDone
+  }
+
+  /// Makes the place durable up to which nothing concerned the follower, once no change has come for
+  /// a moment. (What it takes into account is committed with its place; see `step`.)
+  private func writePlaceDown() async throws {
+    let isDue = state.withLock { $0.isUnwritten && !$0.isWoken && !$0.isStopped }
+    guard isDue else { return }
+    let position = position
+    let name = name
+    try await records.database.write { transaction in
+      guard try await FollowerPlace.read(name, in: transaction) < position else { return }
+      try await FollowerPlace.write(name, position, in: transaction)
+    }
+    state.withLock { $0.isUnwritten = $0.position > position }
   }
 }
 
