@@ -18,11 +18,8 @@ package struct AccessRules: Sendable {
   let rules: [Rule]
   /// The fields that some rule names as owner, in order; `Access` has a bit for each.
   private let owners: [Int]
-  /// The names of the stored fields, by index.
-  let fieldNames: [String]
 
   package init(_ collection: Collection) {
-    fieldNames = collection.fields.map(\.name)
     // The schema's checker has refused owners that are not fields of type User.
     rules = collection.allows.map { rule in
       Rule(
