@@ -28,6 +28,13 @@ struct CheckedDirective {
   /// Where the argument's value stands, or the directive when it is not given.
   func location(of argument: String) -> SourceLocation { given[argument]?.location ?? location }
 
+  /// Where the values of those arguments stand that are given.
+  func places(of arguments: [String]) -> [String: SourceLocation] {
+    var places: [String: SourceLocation] = [:]
+    for argument in arguments { places[argument] = given[argument]?.location }
+    return places
+  }
+
   private func literal(_ argument: String) -> Literal? {
     given[argument] ?? definition.arguments.first { $0.name.text == argument }?.defaultValue
   }

@@ -8,7 +8,8 @@ extension Checker {
       audience: use.string("to").flatMap(AllowRule.Audience.init) ?? .user,
       roles: use.strings("roles"), owner: use.string("owner"), member: use.string("member"),
       having: use.string("having"), when: use.string("when"), check: use.string("check"),
-      fields: use.strings("fields"), except: use.strings("except"), location: use.location)
+      fields: use.strings("fields"), except: use.strings("except"), location: use.location,
+      places: use.places(of: ["owner", "member", "having", "when", "check"]))
   }
 
   func denies(_ uses: [CheckedDirective]) -> [DenyRule] {
@@ -19,7 +20,7 @@ extension Checker {
       return DenyRule(
         operations: operations(use, "ops"), when: use.string("when"),
         exceptRoles: use.strings("exceptRoles") ?? [], reason: use.string("reason"),
-        location: use.location)
+        location: use.location, places: use.places(of: ["when"]))
     }
   }
 
@@ -34,7 +35,8 @@ extension Checker {
         report.fault(use.location(of: "name"), "there is a @check \(name.excerpt) already")
       }
       return CheckRule(
-        name: name, expression: expression, message: use.string("message"), location: use.location)
+        name: name, expression: expression, message: use.string("message"), location: use.location,
+        place: use.location(of: "expr"))
     }
   }
 

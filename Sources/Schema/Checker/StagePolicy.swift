@@ -19,21 +19,10 @@ package struct StagePolicy: Sendable {
 
   /// The policy of this version.
   package static let current = StagePolicy(features: [
-    "@deny": .refused,
     "@encrypted": .refused,
     "@retention": .refused,
-    "@check": .refused,
     "@index(where:)": .refused,
     "@default(expr:)": .refused,
-    "@allow on FIELD_DEFINITION": .refused,
-    "@allow(owner: path)": .refused,
-    "@allow(member:)": .refused,
-    "@allow(having:)": .refused,
-    "@allow(when:)": .refused,
-    "@allow(check:)": .refused,
-    "@allow(roles:)": .refused,
-    "@allow(fields:)": .refused,
-    "@allow(except:)": .refused,
     "@sync": .noted,
     "@analytics": .noted,
     "@activity": .noted,

@@ -29,12 +29,15 @@ package struct AllowRule: Sendable {
   package let fields: [String]?
   package let except: [String]?
   package let location: SourceLocation
+  /// Where the values of the arguments begin.
+  private let places: [String: SourceLocation]
 
   package init(
     operations: Set<Operation>, audience: Audience = .user, roles: [String]? = nil,
     owner: String? = nil, member: String? = nil, having: String? = nil, when: String? = nil,
     check: String? = nil, fields: [String]? = nil, except: [String]? = nil,
-    location: SourceLocation = SourceLocation(line: 1, column: 1)
+    location: SourceLocation = SourceLocation(line: 1, column: 1),
+    places: [String: SourceLocation] = [:]
   ) {
     self.operations = operations
     self.audience = audience
@@ -47,7 +50,11 @@ package struct AllowRule: Sendable {
     self.fields = fields
     self.except = except
     self.location = location
+    self.places = places
   }
+
+  /// Where the value of an argument begins; the rule where it is not given.
+  package func place(of argument: String) -> SourceLocation { places[argument] ?? location }
 }
 
 /// `@deny`: wins over every `@allow`.
@@ -57,17 +64,23 @@ package struct DenyRule: Sendable {
   package let exceptRoles: [String]
   package let reason: String?
   package let location: SourceLocation
+  /// Where the values of the arguments begin.
+  private let places: [String: SourceLocation]
 
   package init(
     operations: Set<Operation>, when: String?, exceptRoles: [String], reason: String?,
-    location: SourceLocation
+    location: SourceLocation, places: [String: SourceLocation] = [:]
   ) {
     self.operations = operations
     self.when = when
     self.exceptRoles = exceptRoles
     self.reason = reason
     self.location = location
+    self.places = places
   }
+
+  /// Where the value of an argument begins; the rule where it is not given.
+  package func place(of argument: String) -> SourceLocation { places[argument] ?? location }
 }
 
 /// `@check`: an expression over the merged row that must not be false.
@@ -76,12 +89,18 @@ package struct CheckRule: Sendable {
   package let expression: String
   package let message: String?
   package let location: SourceLocation
+  /// Where the expression begins.
+  package let place: SourceLocation
 
-  package init(name: String, expression: String, message: String?, location: SourceLocation) {
+  package init(
+    name: String, expression: String, message: String?, location: SourceLocation,
+    place: SourceLocation? = nil
+  ) {
     self.name = name
     self.expression = expression
     self.message = message
     self.location = location
+    self.place = place ?? location
   }
 }
 

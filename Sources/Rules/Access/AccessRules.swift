@@ -1,0 +1,139 @@
+package import RoostCore
+package import Schema
+import Synchronization
+
+/// The compiled rules of one collection.
+///
+/// From them come the predicates of queries, the test of a row in memory and the scopes of sync and
+/// realtime, so that no door has a rule of its own.
+package final class AccessRules: Sendable {
+  /// Rules and denials of one collection; sets of them are the bits of a word.
+  package static let maximumRules = 60
+
+  package let model: SchemaModel
+  /// The index of the collection in the model.
+  package let collection: Int
+  package let rules: [Rule]
+  package let denials: [Denial]
+  package let checks: [Check]
+  /// The fields that a create fills with the caller when they are left out: those that a rule for
+  /// CREATE names as its owner.
+  package let ownersFilledOnCreate: Set<Int>
+
+  /// The rules that speak of each operation.
+  private let rulesByOperation: [Operation: [Rule]]
+  private let denialsByOperation: [Operation: [Denial]]
+  private let plans = Mutex<[PlanKey: AccessPlan]>([:])
+
+  private struct PlanKey: Hashable {
+    let rules: UInt64
+    let denials: UInt64
+  }
+
+  init(
+    model: SchemaModel, collection: Int, rules: [Rule], denials: [Denial], checks: [Check]
+  ) {
+    self.model = model
+    self.collection = collection
+    self.rules = rules
+    self.denials = denials
+    self.checks = checks
+    var byOperation: [Operation: [Rule]] = [:]
+    var deniedByOperation: [Operation: [Denial]] = [:]
+    for operation in Operation.allCases {
+      byOperation[operation] = rules.filter { $0.operations.contains(operation) }
+      deniedByOperation[operation] = denials.filter { $0.operations.contains(operation) }
+    }
+    rulesByOperation = byOperation
+    denialsByOperation = deniedByOperation
+    ownersFilledOnCreate = Set(
+      rules.filter { $0.operations.contains(.create) }.compactMap { rule in
+        rule.path.flatMap { $0.steps.isEmpty ? $0.user : nil }
+      })
+  }
+
+  /// The declaration of the collection.
+  package var declaration: Collection { model.collections[collection] }
+
+  /// What `caller` may do by `operation`, as far as it can be said without a row.
+  package func access(_ operation: Operation, _ caller: Caller) -> Access {
+    let facts = CallerFacts(caller, model.roles)
+    var rules: UInt64 = 0
+    for rule in rulesByOperation[operation] ?? [] where applies(rule, to: facts) {
+      rules |= 1 << UInt64(rule.number)
+    }
+    var denials: UInt64 = 0
+    if rules != 0 {
+      for denial in denialsByOperation[operation] ?? [] where applies(denial, to: facts) {
+        denials |= 1 << UInt64(denial.number)
+      }
+    }
+    return Access(plan: plan(rules, denials), facts: facts)
+  }
+
+  /// The server itself: seeds, imports and the work of followers.
+  package var systemAccess: Access {
+    Access(plan: .everything(self), facts: CallerFacts(.everyone, nil))
+  }
+
+  private func plan(_ rules: UInt64, _ denials: UInt64) -> AccessPlan {
+    let key = PlanKey(rules: rules, denials: denials)
+    return plans.withLock { plans in
+      if let plan = plans[key] { return plan }
+      let plan = AccessPlan(
+        self, rules: self.rules.filter { rules & 1 << UInt64($0.number) != 0 },
+        denials: self.denials.filter { denials & 1 << UInt64($0.number) != 0 },
+        shape: AccessPlan.Shape(rules: rules, denials: denials))
+      // As many as the kinds of callers; bounded all the same.
+      if plans.count > 4096 { plans.removeAll() }
+      plans[key] = plan
+      return plan
+    }
+  }
+
+  /// Whether `rule` speaks to this caller at all.
+  ///
+  /// A rule about an account needs a caller who has one, whatever its audience.
+  package func applies(_ rule: Rule, to caller: CallerFacts) -> Bool {
+    if rule.path != nil, caller.uid == nil { return false }
+    switch rule.audience {
+    case .everyone: break
+    case .user: if caller.uid == nil { return false }
+    case .anonymous: if !caller.isAnonymous { return false }
+    }
+    if let roles = rule.roles, !roles.contains(where: { caller.roles.contains($0) }) {
+      return false
+    }
+    if let test = rule.callerTest, test.truth(of: caller) != true { return false }
+    return true
+  }
+
+  /// Whether `denial` can concern this caller at all.
+  package func applies(_ denial: Denial, to caller: CallerFacts) -> Bool {
+    if denial.exceptRoles.contains(where: { caller.roles.contains($0) }) { return false }
+    if let test = denial.callerTest, test.truth(of: caller) != true { return false }
+    return true
+  }
+}
+
+/// What rules read of a caller.
+package struct CallerFacts: Sendable {
+  package let uid: UUID?
+  package let isAnonymous: Bool
+  /// The caller's roles and all that these inherit.
+  package let roles: Set<String>
+  package let claims: Set<String>
+
+  package init(_ caller: Caller, _ tree: RoleTree?) {
+    uid = caller.uid
+    isAnonymous = caller.uid != nil && caller.isAnonymous
+    claims = caller.claims
+    if caller.roles.isEmpty {
+      roles = []
+    } else {
+      roles = caller.roles.reduce(into: Set<String>()) {
+        $0.formUnion(tree?.closure[$1] ?? [$1])
+      }
+    }
+  }
+}

@@ -1,0 +1,61 @@
+package import Schema
+
+/// One `@allow`, compiled.
+package struct Rule: Sendable {
+  /// The rule's place among those of its collection.
+  package let number: Int
+  package let operations: Set<Operation>
+  package let audience: AllowRule.Audience
+  /// Any of these, directly or by inheritance; nil where roles do not matter.
+  package let roles: [String]?
+  /// The way to an account that must be the caller's.
+  package let path: RulePath?
+  /// The test of the last row to many on the path.
+  package let having: Expression?
+  /// What must be TRUE of the caller alone.
+  package let callerTest: Expression?
+  /// What must be TRUE of the row that is there (of the new one in a create).
+  package let when: Expression?
+  /// What must be TRUE of the row as it will be.
+  package let check: Expression?
+  /// The fields that the rule shows and lets change.
+  package let mask: FieldSet
+  /// The field that carries the rule, or nil for one of the type.
+  package let field: Int?
+  package let location: SourceLocation
+  /// The rule as it is written, for explanations.
+  package let text: String
+
+  /// Whether the row matters for seeing it by this rule.
+  package var isAboutRow: Bool { path != nil || when != nil }
+
+  /// Whether the test of a row needs other rows.
+  package var readsRelations: Bool {
+    if let path, !path.steps.isEmpty { return true }
+    return when?.readsRelations == true || check?.readsRelations == true
+  }
+}
+
+/// One `@deny`, compiled.
+package struct Denial: Sendable {
+  package let number: Int
+  package let operations: Set<Operation>
+  package let exceptRoles: [String]
+  /// What must be TRUE of the caller alone for it to apply.
+  package let callerTest: Expression?
+  /// What must be TRUE of the row for it to apply.
+  package let when: Expression?
+  package let reason: String?
+  package let location: SourceLocation
+  /// The rule as it is written, for explanations.
+  package let text: String
+}
+
+/// One `@check`, compiled.
+package struct Check: Sendable {
+  package let name: String
+  package let expression: Expression
+  package let message: String
+  /// The fields that it reads; it is tested where one of them changes.
+  package let fields: FieldSet
+}

@@ -1,0 +1,195 @@
+import Queries
+import RoostCore
+import Schema
+
+extension PredicateWriter {
+  /// An expression over a row.
+  ///
+  /// With `isPositive` only TRUE matters, and FALSE and NULL may be taken for each other: that allows
+  /// tests of referenced rows to be looked up once. Below `not` both matter.
+  package func expression(
+    _ expression: Expression, _ collection: Int, _ source: Source, isPositive: Bool
+  ) -> Template {
+    func operand(_ operand: Operand) -> Template {
+      self.operand(operand, collection, source)
+    }
+    switch expression {
+    case .constant(let value):
+      return Template(dialect == .sqlite ? (value ? "1" : "0") : (value ? "TRUE" : "FALSE"))
+    case .truth(let value):
+      if isPositive, let test = referenced(expression, collection, source) {
+        return test
+      }
+      return operand(value)
+    case .compare(let comparison, let left, let right):
+      if isPositive, let test = referenced(expression, collection, source) {
+        return test
+      }
+      return operand(left) + Template(PredicateWriter.sign(comparison)) + operand(right)
+    case .isNull(let value): return operand(value) + Template(" IS NULL")
+    case .isIn(let value, let values):
+      if isPositive, let test = referenced(expression, collection, source) {
+        return test
+      }
+      let list = values.map { Template.slot(.value(Value($0))) }.joined(by: ", ")
+      return operand(value) + Template(" IN (") + list + Template(")")
+    case .contains(let list, let element): return contains(operand(list), element, collection, source)
+    case .inClaims(let value): return operand(value) + words(.claims)
+    case .inRoles(let value): return operand(value) + words(.roles)
+    case .hasRole(let role): return .slot(.hasRole(role))
+    case .and(let parts): return joined(parts, " AND ", collection, source, isPositive)
+    case .or(let parts): return joined(parts, " OR ", collection, source, isPositive)
+    case .not(let inner):
+      return Template("NOT (")
+        + self.expression(inner, collection, source, isPositive: false)
+        + Template(")")
+    }
+  }
+
+  private func joined(
+    _ parts: [Expression], _ separator: SQL, _ collection: Int, _ source: Source,
+    _ isPositive: Bool
+  ) -> Template {
+    parts.map { part in
+      Template("(")
+        + expression(part, collection, source, isPositive: isPositive)
+        + Template(")")
+    }.joined(by: separator)
+  }
+
+  private static func sign(_ comparison: Comparison) -> SQL {
+    switch comparison {
+    case .equal: " = "
+    case .notEqual: " <> "
+    case .less: " < "
+    case .lessOrEqual: " <= "
+    case .greater: " > "
+    case .greaterOrEqual: " >= "
+    }
+  }
+
+  private func words(_ slot: Slot) -> Template {
+    switch dialect {
+    case .sqlite: Template(" IN (SELECT value FROM json_each(") + .slot(slot) + Template("))")
+    case .postgres:
+      Template(" = ANY (ARRAY(SELECT jsonb_array_elements_text(") + .slot(slot)
+        + Template("::jsonb)))")
+    }
+  }
+
+  private func contains(
+    _ list: Template, _ element: Operand, _ collection: Int, _ source: Source
+  ) -> Template {
+    switch dialect {
+    case .sqlite:
+      // NULL elements are left out, or a list that has one would make the test NULL.
+      return Template("CASE WHEN ") + list + Template(" IS NOT NULL THEN ") + self.element(element)
+        + Template(" IN (SELECT value FROM json_each(") + list
+        + Template(") WHERE value IS NOT NULL) END")
+    case .postgres:
+      return list + Template("::jsonb @> jsonb_build_array(") + self.element(element)
+        + Template(")")
+    }
+  }
+
+  /// What is looked for in a list, in the form in which lists hold it.
+  private func element(_ operand: Operand) -> Template {
+    switch operand {
+    case .value(.uuid(let id)): .slot(.value(.text(id.description)))
+    case .value(let value): .slot(.value(Value(value)))
+    default: .slot(.uidText)
+    }
+  }
+
+  private func operand(
+    _ operand: Operand, _ collection: Int, _ source: Source
+  ) -> Template {
+    switch operand {
+    case .value(let value): return .slot(.value(Value(value)))
+    case .uid: return .slot(.uid)
+    case .anonymous: return .slot(.isAnonymous)
+    case .column(let column): return self.column(column, collection, source)
+    case .path(let path):
+      return scalar(path, 0, collection, source)
+    }
+  }
+
+  /// The column at the end of a path, looked up for each row; NULL where a row on the way is missing,
+  /// deleted, or hidden from the reader of a filter.
+  private func scalar(
+    _ path: ReferencePath, _ position: Int, _ collection: Int, _ source: Source
+  ) -> Template {
+    guard position < path.steps.count else {
+      return column(path.column, collection, source)
+    }
+    let step = path.steps[position]
+    let reference = column(.field(step.field), collection, source)
+    let inner = source.inner
+    return Template("(SELECT ")
+      + scalar(path, position + 1, step.target, inner.source)
+      + Template(" FROM \(table(step.target)) AS \(inner.name) WHERE \(inner.name).id = ")
+      + reference + Template(" AND \(inner.isLive)")
+      + readable(step.target, inner.source) + Template(")")
+  }
+
+  /// ` AND …` for the rows that the reader of a filter may see; nothing in rules.
+  private func readable(_ collection: Int, _ source: Source) -> Template {
+    guard let readAccess else { return Template() }
+    let access = readAccess(collection)
+    guard !access.isUnconditional else { return Template() }
+    let rules = PredicateWriter(model: model, dialect: dialect)
+    return Template(" AND (") + rules.predicate(access.plan, source) + Template(")")
+  }
+
+  /// A test of one path against a value of the caller or a constant, looked up once for all rows; nil
+  /// where it is of another form.
+  private func referenced(
+    _ test: Expression, _ collection: Int, _ source: Source
+  ) -> Template? {
+    let paths = test.operands.compactMap { operand -> ReferencePath? in
+      if case .path(let path) = operand { path } else { nil }
+    }
+    guard paths.count == 1, let path = paths.first,
+      !test.operands.contains(where: { if case .column = $0 { true } else { false } })
+    else { return nil }
+    return referenced(test, path, 0, collection, source)
+  }
+
+  private func referenced(
+    _ test: Expression, _ path: ReferencePath, _ position: Int, _ collection: Int,
+    _ source: Source
+  ) -> Template {
+    guard position < path.steps.count else {
+      return expression(
+        test.replacingPath(by: .column(path.column)), collection, source, isPositive: true)
+    }
+    let step = path.steps[position]
+    let reference = column(.field(step.field), collection, source)
+    let inner = source.inner
+    let select =
+      Template(
+        """
+        SELECT \(inner.name).id FROM \(table(step.target)) AS \(inner.name) \
+        WHERE \(inner.isLive) AND 
+        """)
+      + referenced(test, path, position + 1, step.target, inner.source)
+      + readable(step.target, inner.source)
+    return membership(reference, select)
+  }
+}
+
+extension Expression {
+  /// A test of one path, made a test of a column of the row at its end.
+  fileprivate func replacingPath(by column: Operand) -> Expression {
+    func replaced(_ operand: Operand) -> Operand {
+      if case .path = operand { column } else { operand }
+    }
+    switch self {
+    case .truth(let operand): return .truth(replaced(operand))
+    case .compare(let comparison, let left, let right):
+      return .compare(comparison, replaced(left), replaced(right))
+    case .isIn(let operand, let values): return .isIn(replaced(operand), values)
+    default: return self
+    }
+  }
+}

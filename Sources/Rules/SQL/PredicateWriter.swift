@@ -1,0 +1,187 @@
+package import Queries
+import RoostCore
+package import Schema
+
+/// Writes expressions, paths and rules as SQL for one engine: the first and the second output.
+///
+/// Rows are reached by uncorrelated `IN (SELECT …)` wherever only TRUE matters, so that membership
+/// is looked up once a statement and not once a row (measured with a million rows: 0.04 ms against
+/// 433). A predicate speaks of a table by its alias, or of a row in memory whose columns are bound.
+package struct PredicateWriter {
+  /// Where the columns of a row come from.
+  package enum Source: Sendable, Equatable {
+    /// `t<n>`.
+    case alias(Int)
+    /// A row in memory.
+    case bound
+
+    /// A table inside of a subquery of this one: no name of a table around it is taken again.
+    var inner: Table {
+      switch self {
+      case .alias(let number): Table(number: number + 1)
+      case .bound: Table(number: 1)
+      }
+    }
+  }
+
+  /// A table in a statement.
+  package struct Table: Sendable {
+    let number: Int
+
+    package init(number: Int) { self.number = number }
+
+    package var source: Source { .alias(number) }
+    /// The alias.
+    package var name: SQL { .identifier("t\(number)") }
+    package var isLive: SQL { "\(name).\(identifier: "deletedAt") IS NULL" }
+  }
+
+  package let model: SchemaModel
+  package let dialect: Dialect
+  /// How a filter may read a column that is not its own collection's: by the rules of that
+  /// collection. nil in rules, which read everything.
+  package let readAccess: (@Sendable (_ collection: Int) -> Access)?
+
+  package init(
+    model: SchemaModel, dialect: Dialect = .sqlite,
+    readAccess: (@Sendable (_ collection: Int) -> Access)? = nil
+  ) {
+    self.model = model
+    self.dialect = dialect
+    self.readAccess = readAccess
+  }
+
+  // MARK: Names
+
+  package func table(_ collection: Int) -> SQL { .identifier(model.collections[collection].name) }
+
+  /// A column as the row has it.
+  package func raw(_ column: RowColumn, _ collection: Int, _ source: Source) -> Template {
+    switch source {
+    case .bound: return .slot(.column(column))
+    case .alias(let number):
+      let name = column.name(in: model.collections[collection])
+      return Template("\(Table(number: number).name).\(identifier: name)")
+    }
+  }
+
+  /// A column as the reader of a filter sees it: NULL where it is hidden.
+  func column(_ column: RowColumn, _ collection: Int, _ source: Source) -> Template {
+    guard let readAccess else { return raw(column, collection, source) }
+    return shown(column, readAccess(collection), source)
+  }
+
+  /// A column under the mask of `access`.
+  package func shown(_ column: RowColumn, _ access: Access, _ source: Source) -> Template {
+    let collection = access.plan.owner.collection
+    guard case .field(let index) = column else { return raw(column, collection, source) }
+    switch access.plan.visibility(index) {
+    case .always: return raw(column, collection, source)
+    case .never: return Template("NULL")
+    case .sometimes(let group):
+      return Template("CASE WHEN ") + flag(group, access.plan, source) + Template(" THEN ")
+        + raw(column, collection, source) + Template(" END")
+    }
+  }
+
+  // MARK: Plans
+
+  /// Whether the row is one that `plan` allows: each rule is an alternative, and no denial is TRUE.
+  ///
+  /// `narrowing` is put into every alternative, so that the engine can choose an index for each with
+  /// all that is known of the rows; it stands alone where every row is allowed.
+  package func predicate(
+    _ plan: AccessPlan, _ source: Source, narrowing: Template? = nil
+  ) -> Template {
+    if plan.isNever { return Template(falsity) }
+    var parts: [Template] = []
+    var alternatives: [Template] = []
+    // A rule for every row makes the others superfluous.
+    let rules = plan.rules.contains { !$0.isAboutRow } ? [] : plan.rules
+    for rule in rules {
+      var tests = tests(rule, plan, source)
+      if rules.count > 1, case .alias(let number) = source {
+        // SQLite uses an index among live rows for an alternative only if that says so itself.
+        tests.append(Template(Table(number: number).isLive))
+      }
+      if let narrowing { tests.append(narrowing) }
+      alternatives.append(bracketed(tests.joined(by: " AND ")))
+    }
+    if alternatives.isEmpty {
+      if let narrowing { parts.append(narrowing) }
+    } else {
+      parts.append(
+        alternatives.count == 1 ? alternatives[0] : bracketed(alternatives.joined(by: " OR ")))
+    }
+    for denial in plan.denials {
+      guard let when = denial.when else { return Template(falsity) }
+      let test = expression(when, plan.owner.collection, source, isPositive: true)
+      parts.append(bracketed(test) + Template(" IS NOT TRUE"))
+    }
+    return parts.isEmpty ? Template(truth) : parts.joined(by: " AND ")
+  }
+
+  /// What a rule asks of a row that is there.
+  private func tests(_ rule: Rule, _ plan: AccessPlan, _ source: Source) -> [Template] {
+    var tests: [Template] = []
+    if let path = rule.path {
+      tests.append(self.path(path, rule.having, plan.owner.collection, source))
+    }
+    if let when = rule.when {
+      tests.append(
+        bracketed(expression(when, plan.owner.collection, source, isPositive: true)))
+    }
+    return tests
+  }
+
+  /// Whether one rule holds for a row that is there; never NULL.
+  package func holds(_ rule: Rule, _ plan: AccessPlan, _ source: Source) -> Template {
+    certain(tests(rule, plan, source))
+  }
+
+  /// Whether one rule holds for a row as it will be: its path and `check`, and in a create `when` too.
+  package func accepts(
+    _ rule: Rule, _ plan: AccessPlan, isCreate: Bool, _ source: Source
+  ) -> Template {
+    var tests: [Template] = []
+    if let path = rule.path {
+      tests.append(self.path(path, rule.having, plan.owner.collection, source))
+    }
+    for test in [rule.check, isCreate ? rule.when : nil] {
+      guard let test else { continue }
+      tests.append(
+        bracketed(expression(test, plan.owner.collection, source, isPositive: true)))
+    }
+    return certain(tests)
+  }
+
+  /// Whether a denial applies to a row; never NULL.
+  package func applies(_ denial: Denial, _ plan: AccessPlan, _ source: Source) -> Template {
+    certain(
+      denial.when.map {
+        [bracketed(expression($0, plan.owner.collection, source, isPositive: true))]
+      } ?? [])
+  }
+
+  /// Whether the members of a group are shown; never NULL.
+  package func flag(_ group: Int, _ plan: AccessPlan, _ source: Source) -> Template {
+    let alternatives = plan.groups[group].rules.map {
+      bracketed(tests($0, plan, source).joined(by: " AND "))
+    }
+    return certain([
+      alternatives.count == 1 ? alternatives[0] : bracketed(alternatives.joined(by: " OR "))
+    ])
+  }
+
+  private func certain(_ tests: [Template]) -> Template {
+    if tests.isEmpty { return Template(truth) }
+    return bracketed(tests.joined(by: " AND ")) + Template(" IS TRUE")
+  }
+
+  private func bracketed(_ template: Template) -> Template {
+    Template("(") + template + Template(")")
+  }
+
+  private var truth: SQL { dialect == .sqlite ? "1" : "TRUE" }
+  private var falsity: SQL { dialect == .sqlite ? "0" : "FALSE" }
+}
