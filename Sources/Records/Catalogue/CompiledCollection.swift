@@ -23,6 +23,8 @@ package final class CompiledCollection: Sendable {
   private let indexByName: [String: Int]
 
   let selectList: SQL
+  /// The select list among live rows, whose time of deletion nobody needs to read.
+  let liveList: SQL
   let insert: Statement
   let selectForWrite: Statement
   let statements: StatementShapes
@@ -46,6 +48,9 @@ package final class CompiledCollection: Sendable {
     let system = RecordColumns.system
     let columns = (system + model.fields.map(\.name)).map { SQL.identifier($0) }
     selectList = columns.joined(by: ", ")
+    liveList = columns.enumerated().map { index, column -> SQL in
+      index == RecordColumns.deletedAt ? "NULL" : column
+    }.joined(by: ", ")
     let all = columns + [SQL.identifier(RecordColumns.clocks)]
     let values = all.map { _ in SQL.placeholder }
     insert = Statement(
@@ -79,6 +84,8 @@ struct InboundRelation: Sendable {
 enum RecordColumns {
   static let system = ["id", "version", "createdAt", "updatedAt", "deletedAt"]
   static let clocks = "_clocks"
+  /// The column of the time of deletion in a select list.
+  static let deletedAt = 4
   /// The column of the first field in a select list.
   static let firstField = 5
 }

@@ -43,7 +43,7 @@ extension CompiledCollection {
   func point(_ access: Access) -> Statement {
     statements.statement(.init(use: .point, shape: access.shape)) {
       """
-      SELECT \(selectList) FROM \(table) WHERE id = \(SQL.placeholder) \
+      SELECT \(liveList) FROM \(table) WHERE id = \(SQL.placeholder) \
       AND \(identifier: "deletedAt") IS NULL AND \(access.predicate(model))
       """
     }
@@ -72,7 +72,7 @@ extension CompiledCollection {
       use: .list(sort: number, descending: descending, position: place), shape: access.shape)
     let statement = statements.statement(key) {
       """
-      SELECT \(selectList) FROM \(table) WHERE \(identifier: "deletedAt") IS NULL \
+      SELECT \(liveList) FROM \(table) WHERE \(identifier: "deletedAt") IS NULL \
       AND \(access.predicate(model))\(condition(number, descending, place)) \
       ORDER BY \(order(number, descending)) LIMIT \(SQL.placeholder)
       """
