@@ -168,11 +168,15 @@ package final class RecordStore: Sendable {
     let statement = collection.point(access)
     let values = [.uuid(id)] + access.bindings
     let found = try await database.read(.statement) { reader in
-      try await reader.first(statement, values) { row in
+      // Not `first`, whose generic result costs as much as the row.
+      var found: RenderedRecord?
+      try await reader.query(statement, values) { row in
         var json = JSONWriter(capacity: 512)
         collection.write(row, to: &json)
-        return RenderedRecord(id: id, version: row.int64(1), json: json.bytes)
+        found = RenderedRecord(id: id, version: row.int64(1), json: json.bytes)
+        return false
       }
+      return found
     }
     guard let found else { throw Missing.record(collection) }
     return found

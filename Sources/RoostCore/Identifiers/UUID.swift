@@ -95,31 +95,39 @@ package struct UUID: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// Writes the 36 bytes of `description`.
   func format(into start: UnsafeMutablePointer<UInt8>) {
     let out = UnsafeMutableRawPointer(start)
-    let first = UUID.digits(UInt32(truncatingIfNeeded: high >> 32))
-    let second = UUID.digits(UInt32(truncatingIfNeeded: high))
-    let third = UUID.digits(UInt32(truncatingIfNeeded: low >> 32))
-    let fourth = UUID.digits(UInt32(truncatingIfNeeded: low))
-    out.storeBytes(of: first, as: UInt64.self)
-    out.storeBytes(of: UInt32(truncatingIfNeeded: second), toByteOffset: 9, as: UInt32.self)
-    out.storeBytes(of: UInt32(truncatingIfNeeded: second >> 32), toByteOffset: 14, as: UInt32.self)
-    out.storeBytes(of: UInt32(truncatingIfNeeded: third), toByteOffset: 19, as: UInt32.self)
-    out.storeBytes(of: UInt32(truncatingIfNeeded: third >> 32), toByteOffset: 24, as: UInt32.self)
-    out.storeBytes(of: fourth, toByteOffset: 28, as: UInt64.self)
+    UUID.formatBytes(high >> 32, 4, out)
     start[8] = UInt8(ascii: "-")
+    UUID.formatBytes(high >> 16, 2, out + 9)
     start[13] = UInt8(ascii: "-")
+    UUID.formatBytes(high, 2, out + 14)
     start[18] = UInt8(ascii: "-")
+    UUID.formatBytes(low >> 48, 2, out + 19)
     start[23] = UInt8(ascii: "-")
+    UUID.formatBytes(low, 6, out + 24)
   }
 
-  /// The eight hexadecimal digits of `word` as the bytes of a number in memory: all at once, a digit
-  /// in each byte.
-  @inline(__always) private static func digits(_ word: UInt32) -> UInt64 {
-    var spread = UInt64(word)
-    spread = (spread << 16 | spread) & 0x0000_FFFF_0000_FFFF
-    spread = (spread << 8 | spread) & 0x00FF_00FF_00FF_00FF
-    spread = (spread << 4 | spread) & 0x0F0F_0F0F_0F0F_0F0F
-    // Adding 6 carries into the upper half of the byte for ten and above, which are letters.
-    let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-    return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 39).bigEndian
+  /// Writes the last `count` bytes of `word` as hexadecimal digits, a pair from a table for each.
+  @inline(__always) private static func formatBytes(
+    _ word: UInt64, _ count: Int, _ start: UnsafeMutableRawPointer
+  ) {
+    let pairs = UnsafeRawPointer(hexadecimal.utf8Start)
+    for index in 0..<count {
+      let byte = Int(truncatingIfNeeded: word >> UInt64((count - 1 - index) * 8)) & 0xFF
+      start.storeBytes(
+        of: pairs.loadUnaligned(fromByteOffset: byte * 2, as: UInt16.self),
+        toByteOffset: index * 2, as: UInt16.self)
+    }
   }
+
+  /// `000102…ff`.
+  private static let hexadecimal: StaticString = """
+    000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\
+    202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f\
+    404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f\
+    606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f\
+    808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f\
+    a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf\
+    c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf\
+    e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff
+    """
 }
