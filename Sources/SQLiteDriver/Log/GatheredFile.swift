@@ -13,7 +13,9 @@ import Glibc
 /// Used by one thread at a time, as its connection is.
 struct GatheredFile {
   /// Bytes that are kept back at most; more go to the system in portions.
-  static let capacity = 262_144
+  ///
+  /// SQLite's layer takes no longer write: its `seekAndWriteFd` cuts lengths to 17 bits.
+  static let capacity = 131_071
 
   /// The methods of the layer beneath.
   var own: UnsafePointer<sqlite3_io_methods>
@@ -126,8 +128,10 @@ struct GatheredFile {
     return SQLITE_OK
   }
 
-  /// Writes what is kept back. An error forgets it: the call that gets it fails, and with it the
-  /// transaction that the bytes belong to.
+  /// Writes what is kept back.
+  ///
+  /// An error forgets it: the call that gets it fails, and with it the transaction that the bytes
+  /// belong to.
   private static func handOver(_ file: UnsafeMutablePointer<sqlite3_file>) -> Int32 {
     let state = of(file)
     guard state.pointee.failure == SQLITE_OK else { return state.pointee.failure }

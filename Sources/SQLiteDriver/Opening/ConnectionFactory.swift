@@ -21,7 +21,8 @@ struct ConnectionFactory: Sendable {
   /// runs a checkpoint, so no other connection does either.
   func writer() throws(DatabaseOpenError) -> Connection {
     let connection = Connection(
-      try open(SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: true))
+      try open(SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: true)
+    )
     try set(
       connection,
       [
