@@ -53,7 +53,7 @@ package struct Access: Sendable, Equatable {
   /// The values of the predicate's placeholders, in order.
   package var bindings: [Value] {
     guard !isUnconditional, let uid else { return [] }
-    return ownerIndexes.map { _ in .uuid(uid) }
+    return Array(repeating: .uuid(uid), count: bits.nonzeroBitCount)
   }
 
   private var ownerIndexes: [Int] {

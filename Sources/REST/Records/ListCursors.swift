@@ -90,7 +90,14 @@ struct ListCursors: Sendable {
   private func context(
     _ sort: SortKey, _ collection: CompiledCollection, _ caller: Caller
   ) -> String {
-    "list \(collection.name) \(sort.descending ? "-" : "+")\(sort.name) "
-      + (caller.uid?.description ?? "everyone")
+    var text: [UInt8] = []
+    text.reserveCapacity(96)
+    text += "list ".utf8
+    text += collection.name.utf8
+    text += sort.descending ? " -".utf8 : " +".utf8
+    text += sort.name.utf8
+    text.append(UInt8(ascii: " "))
+    if let uid = caller.uid { uid.write(to: &text) } else { text += "everyone".utf8 }
+    return String(decoding: text, as: UTF8.self)
   }
 }

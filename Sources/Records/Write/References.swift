@@ -54,8 +54,13 @@ extension WritePath {
     }
     if access.isNever { return false }
     let statement = target.existence(access)
-    return try await transaction.first(statement, [.uuid(id)] + access.bindings) { _ in true }
-      ?? false
+    // Not `first`, whose generic result costs as much as the search.
+    var exists = false
+    try await transaction.query(statement, [.uuid(id)] + access.bindings) { _ in
+      exists = true
+      return false
+    }
+    return exists
   }
 }
 

@@ -19,6 +19,21 @@ enum PlainText {
     return marks == 0 ? count : count - 8 + marks.trailingZeroBitCount / 8
   }
 
+  /// Whether all bytes are below 128.
+  static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
+    var bits: UInt64 = 0
+    var index = 0
+    while index + 8 <= text.count {
+      bits |= text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      index += 8
+    }
+    while index < text.count {
+      bits |= UInt64(text[index])
+      index += 1
+    }
+    return bits & highBits == 0
+  }
+
   private static func shortPrefix(of text: UnsafeRawBufferPointer) -> Int {
     var index = 0
     while index < text.count {
