@@ -57,7 +57,9 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
       text.reserveCapacity(literalCapacity + interpolationCount * 8)
     }
 
-    package mutating func appendLiteral(_ literal: StaticString) { text += "\(literal)" }
+    package mutating func appendLiteral(_ literal: StaticString) {
+      literal.withUTF8Buffer { text += String(decoding: $0, as: UTF8.self) }
+    }
 
     package mutating func appendInterpolation(_ fragment: SQL) {
       text += fragment.text

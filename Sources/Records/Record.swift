@@ -71,7 +71,7 @@ extension CompiledCollection {
   /// Writes the row of `selectList` as a JSON object, straight from its columns.
   func write(_ row: any Row, to json: inout JSONWriter) {
     json.beginObject()
-    SystemMembers.write(
+    members.writeSystem(
       row.uuid(0) ?? .zero, row.int64(1), row.timestamp(2), row.timestamp(3), to: &json)
     for index in storage.indices {
       members.write(index, to: &json)
@@ -83,19 +83,17 @@ extension CompiledCollection {
   /// Writes the value of field `index` straight from its column.
   @inline(__always)
   private func writeValue(_ index: Int, _ row: any Row, to json: inout JSONWriter) {
-    let column = RecordColumns.firstField + index
-    if row.isNull(column) { return json.null() }
-    switch storage[index] {
-    case .bool: json.bool(row.bool(column))
-    case .double: json.double(row.double(column))
-    case .int: json.int(row.int64(column))
-    case .timestamp: json.timestamp(row.timestamp(column))
-    case .duration: json.duration(CalendarDuration(milliseconds: row.int64(column)))
-    case .int64: fields[index].encode(.int(row.int64(column)), into: &json)
-    case .text: row.withBytes(column) { json.string(utf8: $0) }
-    case .uuid: json.uuid(row.uuid(column) ?? .zero)
-    case .json: row.withBytes(column) { json.raw($0) }
-    case .formattedList: fields[index].encode(value(index, in: row), into: &json)
+    switch row.cell(RecordColumns.firstField + index) {
+    case .null: json.null()
+    case .int(let value): write(value, of: index, to: &json)
+    case .double(let value): json.double(value)
+    case .bytes(let bytes):
+      switch storage[index] {
+      case .text: json.string(utf8: bytes)
+      case .uuid: json.uuid(UUID(bytes: bytes) ?? .zero)
+      case .formattedList: fields[index].encode(value(index, in: row), into: &json)
+      default: json.raw(bytes)
+      }
     }
   }
 
@@ -106,7 +104,7 @@ extension CompiledCollection {
     isShown: (Int) -> Bool
   ) {
     json.beginObject()
-    SystemMembers.write(
+    members.writeSystem(
       row.uuid(0) ?? .zero, row.int64(1), row.timestamp(2), row.timestamp(3), selection, to: &json)
     for index in storage.indices
     where isShown(index) && selection?.members.contains(index) != false {
@@ -123,7 +121,7 @@ extension CompiledCollection {
     to json: inout JSONWriter, isShown: (Int) -> Bool
   ) {
     json.beginObject()
-    SystemMembers.write(
+    members.writeSystem(
       row.id, row.version, row.createdAt, row.updatedAt, selection, to: &json)
     for index in fields.indices
     where isShown(index) && (selection?.members.contains(index) != false) {
@@ -143,59 +141,25 @@ extension CompiledCollection {
     json.endObject()
   }
 
+  private func write(_ value: Int64, of index: Int, to json: inout JSONWriter) {
+    switch storage[index] {
+    case .bool: json.bool(value != 0)
+    case .timestamp: json.timestamp(Timestamp(milliseconds: value))
+    case .duration: json.duration(CalendarDuration(milliseconds: value))
+    case .int64: fields[index].encode(.int(value), into: &json)
+    default: json.int(value)
+    }
+  }
+
   /// Writes a row in memory as a JSON object.
   func write(_ record: Record, to json: inout JSONWriter) {
     json.beginObject()
-    SystemMembers.write(
+    members.writeSystem(
       record.id, record.version, record.createdAt, record.updatedAt, to: &json)
     for index in fields.indices {
       members.write(index, to: &json)
       fields[index].encode(record.values[index], into: &json)
     }
     json.endObject()
-  }
-}
-
-/// The members that every record begins with.
-private enum SystemMembers {
-  static func write(
-    _ id: UUID, _ version: Int64, _ createdAt: Timestamp, _ updatedAt: Timestamp,
-    to json: inout JSONWriter
-  ) {
-    start("\"id\":", &json)
-    json.uuid(id)
-    start(",\"version\":", &json)
-    json.int(version)
-    start(",\"createdAt\":", &json)
-    json.timestamp(createdAt)
-    start(",\"updatedAt\":", &json)
-    json.timestamp(updatedAt)
-  }
-
-  /// The id, and of the others those that are asked for.
-  static func write(
-    _ id: UUID, _ version: Int64, _ createdAt: Timestamp, _ updatedAt: Timestamp,
-    _ selection: FieldSelection?, to json: inout JSONWriter
-  ) {
-    guard let selection else { return write(id, version, createdAt, updatedAt, to: &json) }
-    start("\"id\":", &json)
-    json.uuid(id)
-    if selection.system.contains(.version) {
-      start(",\"version\":", &json)
-      json.int(version)
-    }
-    if selection.system.contains(.createdAt) {
-      start(",\"createdAt\":", &json)
-      json.timestamp(createdAt)
-    }
-    if selection.system.contains(.updatedAt) {
-      start(",\"updatedAt\":", &json)
-      json.timestamp(updatedAt)
-    }
-  }
-
-  private static func start(_ text: StaticString, _ json: inout JSONWriter) {
-    json.memberStart(
-      UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 }

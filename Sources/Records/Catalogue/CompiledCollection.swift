@@ -27,8 +27,8 @@ package final class CompiledCollection: Sendable {
   private let indexByName: [String: Int]
 
   let selectList: SQL
-  /// The select list with the alias of the outermost table.
-  let qualifiedList: SQL
+  /// The select list among live rows of the table `t0`, whose time of deletion nobody needs to read.
+  let liveList: SQL
   let insert: Statement
   let selectForWrite: Statement
   let statements: StatementShapes
@@ -56,7 +56,9 @@ package final class CompiledCollection: Sendable {
     let columns = (system + model.fields.map(\.name)).map { SQL.identifier($0) }
     selectList = columns.joined(by: ", ")
     let source = PredicateWriter.Table(number: 0)
-    qualifiedList = columns.map { "\(source.name).\($0)" }.joined(by: ", ")
+    liveList = columns.enumerated().map { index, column -> SQL in
+      index == RecordColumns.deletedAt ? "NULL" : "\(source.name).\(column)"
+    }.joined(by: ", ")
     let all = columns + [SQL.identifier(RecordColumns.clocks)]
     let values = all.map { _ in SQL.placeholder }
     insert = Statement(
@@ -94,6 +96,8 @@ struct InboundRelation: Sendable {
 enum RecordColumns {
   static let system = ["id", "version", "createdAt", "updatedAt", "deletedAt"]
   static let clocks = "_clocks"
+  /// The column of the time of deletion in a select list.
+  static let deletedAt = 4
   /// The column of the first field in a select list.
   static let firstField = 5
 }

@@ -30,13 +30,17 @@ extension RecordStore {
     let values = point.values(access.facts, nil, [.uuid(id)])
     let shape = RowShape(collection, access, shown.selection)
     let found = try await database.read(.statement) { reader in
-      try await reader.first(point.statement, values) { row in
+      // Not `first`, whose generic result costs as much as the row.
+      var found: RenderedRecord?
+      try await reader.query(point.statement, values) { row in
         var json = JSONWriter(capacity: 512)
         shape.write(row, to: &json)
-        return RenderedRecord(
+        found = RenderedRecord(
           id: id, version: row.int64(1), json: json.bytes,
           members: shape.members(shape.flags(row)))
+        return false
       }
+      return found
     }
     guard let found else { throw Missing.record(collection) }
     return found

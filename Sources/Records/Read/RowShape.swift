@@ -27,10 +27,10 @@ struct RowShape {
       }
   }
 
-  /// The columns of `selectList` of the table `t0`, and behind them a flag for each group of members
+  /// The columns of `liveList` of the table `t0`, and behind them a flag for each group of members
   /// that not every row shows.
   static func columns(_ collection: CompiledCollection, _ plan: AccessPlan) -> Template {
-    var columns = Template(collection.qualifiedList)
+    var columns = Template(collection.liveList)
     for group in plan.groups.indices {
       columns += Template(", ") + collection.writer.flag(group, plan, .alias(0))
     }

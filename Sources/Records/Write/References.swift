@@ -55,6 +55,12 @@ extension WritePath {
     if access.isNever { return false }
     let statement = target.existence(access)
     let values = statement.values(access.facts, nil, [.uuid(id)])
-    return try await transaction.first(statement.statement, values) { _ in true } ?? false
+    // Not `first`, whose generic result costs as much as the search.
+    var exists = false
+    try await transaction.query(statement.statement, values) { _ in
+      exists = true
+      return false
+    }
+    return exists
   }
 }
