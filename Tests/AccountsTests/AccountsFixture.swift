@@ -91,7 +91,7 @@ struct AccountsFixture: Sendable {
     guard mkdtemp(&template) != nil else { throw POSIXFailure(number: errno) }
     folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     database = try SQLiteDatabase.open(SQLiteConfiguration(folder: folder))
-    try await Migrator.run([AccountTables.migration(1)], on: database)
+    try await Migrator.run([AccountTables.migration(1), AccountTables.roles(2)], on: database)
     self.configuration = configuration
     accounts = AccountStore(
       database: database,
