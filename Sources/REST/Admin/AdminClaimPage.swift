@@ -21,7 +21,8 @@ enum AdminClaimPage {
   private static var policy: String {
     [
       "default-src 'none'", "script-src '\(hash(script))'", "style-src '\(hash(style))'",
-      "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+      "connect-src 'self'", "img-src data:", "base-uri 'none'", "form-action 'none'",
+      "frame-ancestors 'none'",
     ].joined(separator: "; ")
   }
 
@@ -104,6 +105,7 @@ enum AdminClaimPage {
     button:disabled { opacity: .6; cursor: progress; }
     :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
     #message:empty { display: none; }
+    #message:focus { outline: none; }
     #message { margin-top: 1.25rem; }
     .bad { color: var(--bad); }
 
@@ -155,8 +157,9 @@ enum AdminClaimPage {
       }
       form.remove();
       find("lead").remove();
-      document.title = "You are the administrator · Roost";
-      say(session.user.email + " is an administrator now. You can close this page and sign in.");
+      document.querySelector("h1").textContent = "You are an administrator";
+      document.title = "You are an administrator · Roost";
+      say(session.user.email + " holds the role admin now. You can close this page and sign in.");
       message.focus();
     }
     form.addEventListener("change", suit);
