@@ -67,7 +67,9 @@ extension AccountStore {
 
   // MARK: Changing
 
-  /// Gives an account a role; in effect when it returns. Giving it again changes nothing.
+  /// Gives an account a role; in effect when it returns.
+  ///
+  /// Giving it again changes nothing.
   ///
   /// `admin` is who does so, nil for the command line. Throws `.invalid` for an unknown role,
   /// `.notFound`, and `.conflict` for making an anonymous account an administrator.
@@ -87,7 +89,9 @@ extension AccountStore {
     }
   }
 
-  /// Takes a role from an account; in effect when it returns. Taking it again changes nothing.
+  /// Takes a role from an account; in effect when it returns.
+  ///
+  /// Taking it again changes nothing.
   ///
   /// Throws `.invalid` for a role that is neither declared nor held, `.notFound`, and `.conflict`
   /// where nobody would be an administrator any more.
@@ -110,7 +114,9 @@ extension AccountStore {
     }
   }
 
-  /// Gives an account a claim; in effect when it returns. Giving it again changes nothing.
+  /// Gives an account a claim; in effect when it returns.
+  ///
+  /// Giving it again changes nothing.
   ///
   /// Throws `.invalid` for a claim that is too long, empty or has control characters, and for one
   /// too many; `.notFound`.
@@ -133,7 +139,9 @@ extension AccountStore {
     }
   }
 
-  /// Takes a claim from an account; in effect when it returns. Taking it again changes nothing.
+  /// Takes a claim from an account; in effect when it returns.
+  ///
+  /// Taking it again changes nothing.
   ///
   /// Throws `.invalid` for what cannot be a claim, `.notFound`.
   package func withdrawClaim(_ claim: String, from id: UUID, by admin: UUID?) async throws {

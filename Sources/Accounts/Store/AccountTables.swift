@@ -14,7 +14,10 @@ package enum AccountTables {
   package static func roles(_ number: Int) -> Migration {
     Migration(
       number, "roles",
-      [roleGrants, claims, grantVersion, "INSERT INTO roost_grant_version VALUES (1, 0)", adminClaims]
+      [
+        roleGrants, claims, grantVersion, "INSERT INTO roost_grant_version VALUES (1, 0)",
+        adminClaims,
+      ]
     )
   }
 

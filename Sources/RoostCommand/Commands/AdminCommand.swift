@@ -50,10 +50,12 @@ struct AdminCommand: Command {
     let app: App
     do {
       app = try await App.open(
-        schema, data: data, settings: settings, ambient: Surroundings.ambient(settings))
+        schema, data: data, settings: settings,
+        // The answer says what was done: a line of the log about it would only be in the way.
+        ambient: Ambient(logger: Logger(level: .warning, format: .text)))
     } catch let error as DatabaseOpenError where error.reason == .inUse {
       throw RoostError(
-        .conflict, "\(error.description)\n" + AdminCommand.advice(task, base), cause: nil)
+        .conflict, "\(error.description)\n" + AdminCommand.advice(task, base))
     }
     do {
       switch task {
@@ -131,7 +133,8 @@ struct AdminCommand: Command {
     } else {
       let roles = now.grants.roles.sorted().joined(separator: ", ")
       Console.print(
-        "\(AdminCommand.shown(now.account)) has \(roles.isEmpty ? "no roles" : "the roles: \(roles)")")
+        "\(AdminCommand.shown(now.account)) has \(roles.isEmpty ? "no roles" : "the roles: \(roles)")"
+      )
     }
   }
 
@@ -188,7 +191,8 @@ struct AdminCommand: Command {
       case .withdraw(let role, let who): change("DELETE", role, who)
       case .list, .invite: "  curl \(token) \(base)/v1/admin/roles"
       }
-    return "While the server runs an administrator does it, with an access token in TOKEN:\n\(lines)"
+    return
+      "While the server runs an administrator does it, with an access token in TOKEN:\n\(lines)"
   }
 
   private static func shown(_ account: Account) -> String {
