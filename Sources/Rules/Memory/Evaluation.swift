@@ -29,8 +29,8 @@ package struct Evaluation {
       let subject = value(operand)
       return subject == .null ? nil : values.contains { equals(subject, $0) == true }
     case .contains(let list, let element): return contains(value(list), value(element))
-    case .inClaims(let operand): return word(operand).map { facts.claims.contains($0) }
-    case .inRoles(let operand): return word(operand).map { facts.roles.contains($0) }
+    case .inClaims(let operand): return word(operand).map { among(facts.claims, $0) }
+    case .inRoles(let operand): return word(operand).map { among(facts.roles, $0) }
     case .hasRole(let role): return facts.roles.contains(role)
     case .and(let parts):
       var result: Bool? = true
@@ -54,6 +54,10 @@ package struct Evaluation {
       return result
     case .not(let inner): return truth(inner).map { !$0 }
     }
+  }
+
+  private func among(_ words: Set<String>, _ word: String) -> Bool {
+    words.contains { $0.utf8.elementsEqual(word.utf8) }
   }
 
   private func word(_ operand: Operand) -> String? {
