@@ -134,7 +134,7 @@ package final class RecordStore: Sendable {
   }
 
   /// The record as `author` may see it: one that they may not read shows its system fields only.
-  private func render(
+  func render(
     _ outcome: WriteOutcome, of collection: CompiledCollection, for author: Mutation.Author
   ) -> RenderedRecord {
     let record = outcome.record
@@ -164,24 +164,41 @@ package final class RecordStore: Sendable {
   package func read(
     _ collection: CompiledCollection, _ id: UUID, by caller: Caller
   ) async throws -> RenderedRecord {
+    let read = try pointRead(collection, id, by: caller)
+    guard let found = try await database.read(.statement, read) else {
+      throw Missing.record(collection)
+    }
+    return found
+  }
+
+  /// What reads one record, from whatever reader; it gives nil for one that the caller may not read.
+  func pointRead(
+    _ collection: CompiledCollection, _ id: UUID, by caller: Caller
+  ) throws -> @Sendable (any Reader) async throws -> RenderedRecord? {
     let access = try Authority(.caller(caller), collection).access(.read)
     let statement = collection.point(access)
     let values = [.uuid(id)] + access.bindings
-    let found = try await database.read(.statement) { reader in
+    return { reader in
       try await reader.first(statement, values) { row in
         var json = JSONWriter(capacity: 512)
         collection.write(row, to: &json)
         return RenderedRecord(id: id, version: row.int64(1), json: json.bytes)
       }
     }
-    guard let found else { throw Missing.record(collection) }
-    return found
   }
 
   /// A page of the records that the caller may read.
   package func list(
     _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
   ) async throws -> Page {
+    let (consistency, read) = try pageRead(collection, query, by: caller)
+    return try await database.read(consistency, read)
+  }
+
+  /// What reads a page, from whatever reader, and what the reader must see.
+  func pageRead(
+    _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
+  ) throws -> (ReadConsistency, @Sendable (any Reader) async throws -> Page) {
     let access = try Authority(.caller(caller), collection).access(.read)
     guard let sort = collection.sortNumber(query.sort) else {
       throw RecordStore.unknownSort(query.sort.name, collection)
@@ -189,7 +206,7 @@ package final class RecordStore: Sendable {
     let column = collection.sortColumn(sort)
     let counting = query.count == .none ? nil : counter(collection, access, query.count)
     let consistency: ReadConsistency = counting == nil ? .statement : .snapshot
-    return try await database.read(consistency) { reader in
+    let read: @Sendable (any Reader) async throws -> Page = { reader in
       var json = JSONWriter(capacity: 4096)
       var last: PagePosition?
       var hasMore = false
@@ -219,6 +236,7 @@ package final class RecordStore: Sendable {
       let count = try await counting?(reader)
       return Page(items: json.bytes, next: hasMore ? last : nil, count: count)
     }
+    return (consistency, read)
   }
 
   /// How to count: exactly under the caller's rules; or, where every live record may be read, by the

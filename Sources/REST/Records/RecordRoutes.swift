@@ -6,8 +6,9 @@ package import Transport
 
 /// The routes of records: `/v1/{collection}` and `/v1/{collection}/{id}`.
 package struct RecordRoutes: Sendable {
-  private let records: RecordStore
-  private let authenticator: Authenticator
+  let records: RecordStore
+  let authenticator: Authenticator
+  let idempotency: Idempotency
   private let cursors: ListCursors
   private let body: BodyPolicy
   private let shapes: [Int64: EntityTag.Shape]
@@ -18,6 +19,7 @@ package struct RecordRoutes: Sendable {
   ) {
     body = .buffered(limit: bodyBytes)
     self.records = records
+    idempotency = Idempotency(records)
     shapes = EntityTag.Shape.all(records.catalogue)
     self.authenticator = authenticator
     cursors = ListCursors(signer: signer)
@@ -26,18 +28,44 @@ package struct RecordRoutes: Sendable {
   /// Adds the routes to `router`.
   package func add(to router: inout Router) {
     router.add(.get, "/v1/{collection}") { try await list($0) }
-    router.add(.post, "/v1/{collection}", body: body) { try await create($0) }
+    router.add(.post, "/v1/{collection}", body: body) {
+      try await write($0, create)
+    }
     router.add(.get, "/v1/{collection}/{id}") { try await read($0) }
-    router.add(.patch, "/v1/{collection}/{id}", body: body) { try await update($0) }
-    router.add(.delete, "/v1/{collection}/{id}") { try await delete($0) }
+    router.add(.patch, "/v1/{collection}/{id}", body: body) {
+      try await write($0, update)
+    }
+    router.add(.delete, "/v1/{collection}/{id}") { try await write($0, delete) }
+  }
+
+  /// Carries out a write: as `plain` does, or once for all its repeats where it has a key.
+  private func write(
+    _ request: Request, _ plain: (Request) async throws -> Response
+  ) async throws -> Response {
+    if let key = request.header("idempotency-key") {
+      return try await once(request, key: key)
+    }
+    return try await plain(request)
   }
 
   private func list(_ request: Request) async throws -> Response {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
-    let query = try ListParameters(collection: collection, cursors: cursors, caller: caller)
-      .query(of: request)
+    let query = try listQuery(request, collection, caller)
     let page = try await records.list(collection, query, by: caller)
+    return list(page, query, collection, caller)
+  }
+
+  func listQuery(
+    _ request: Request, _ collection: CompiledCollection, _ caller: Caller
+  ) throws -> ListQuery {
+    try ListParameters(collection: collection, cursors: cursors, caller: caller)
+      .query(of: request)
+  }
+
+  func list(
+    _ page: Page, _ query: ListQuery, _ collection: CompiledCollection, _ caller: Caller
+  ) -> Response {
     var json = JSONWriter(capacity: page.items.count + 200)
     json.beginObject()
     json.key("items")
@@ -62,6 +90,10 @@ package struct RecordRoutes: Sendable {
     try records.authorize(.create, collection, by: .caller(caller))
     let record = try await records.create(
       collection, try JSONBody.read(request), by: .caller(caller))
+    return created(record, collection)
+  }
+
+  func created(_ record: RenderedRecord, _ collection: CompiledCollection) -> Response {
     var response = answer(record, collection, status: 201)
     response.headers.add("Location", "/v1/\(collection.name)/\(record.id)")
     return response
@@ -71,6 +103,12 @@ package struct RecordRoutes: Sendable {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
     let record = try await records.read(collection, try id(of: request), by: caller)
+    return found(record, collection, to: request)
+  }
+
+  func found(
+    _ record: RenderedRecord, _ collection: CompiledCollection, to request: Request
+  ) -> Response {
     let tag = tag(record, collection)
     if let condition = request.header("if-none-match"), tag.matchesWeakly(condition) {
       var response = Response(status: 304)
@@ -99,7 +137,7 @@ package struct RecordRoutes: Sendable {
     return Response(status: 204)
   }
 
-  private func answer(
+  func answer(
     _ record: RenderedRecord, _ collection: CompiledCollection, status: Int
   ) -> Response {
     var response = Response.json(record.json, status: status)
@@ -113,7 +151,7 @@ package struct RecordRoutes: Sendable {
     return EntityTag(version: record.version, shape: shape)
   }
 
-  private func collection(of request: Request) throws -> CompiledCollection {
+  func collection(of request: Request) throws -> CompiledCollection {
     let name = request.parameters.first ?? ""
     guard let collection = records.catalogue.collection(named: name) else {
       throw RoostError(
@@ -122,7 +160,7 @@ package struct RecordRoutes: Sendable {
     return collection
   }
 
-  private func id(of request: Request) throws -> UUID {
+  func id(of request: Request) throws -> UUID {
     guard request.parameters.count > 1, let id = UUID(request.parameters[1]) else {
       throw RoostError(.notFound, "There is no such record: an id is a UUID.")
     }
