@@ -4,7 +4,13 @@ import Transport
 /// Renders what came of a batch.
 enum BatchAnswer {
   /// Bytes of all answers together beyond which no further operation is carried out.
-  static let maximumBytes = 4_194_304
+  private static let maximumBytes = 4_194_304
+  /// The same for an answer that is stored for a day.
+  private static let maximumStoredBytes = 1_048_576
+
+  static func maximumBytes(isStored: Bool) -> Int {
+    isStored ? maximumStoredBytes : maximumBytes
+  }
 
   /// The answer of a batch whose operations were carried out, each with what came of it.
   static func whole(_ results: [Response]) -> Response {

@@ -85,12 +85,12 @@ package struct BatchRoutes: Sendable {
   ) async throws -> [Response] {
     var results: [Response] = []
     results.reserveCapacity(document.operations.count)
+    let bound = BatchAnswer.maximumBytes(isStored: claim != nil)
     var bytes = 0
     for (index, operation) in document.operations.enumerated() {
-      guard bytes < BatchAnswer.maximumBytes else {
+      guard bytes < bound else {
         results.append(
-          .problem(
-            RecordStore.answerTooLarge(BatchAnswer.maximumBytes), requestID: batch.requestID))
+          .problem(RecordStore.answerTooLarge(bound), requestID: batch.requestID))
         continue
       }
       let (request, route) = request(operation, in: batch, claim?.part(index))
@@ -138,15 +138,14 @@ package struct BatchRoutes: Sendable {
       BatchAnswer.whole(zip(operations, outcomes).map { $0.answer($1) })
     }
     let prepared = operations.map(\.prepared)
+    let bound = BatchAnswer.maximumBytes(isStored: claim != nil)
     do {
       guard let claim else {
-        return answer(
-          try await routes.records.batch(prepared, answerBytes: BatchAnswer.maximumBytes))
+        return answer(try await routes.records.batch(prepared, answerBytes: bound))
       }
       let plan = ReceiptPlan(claim: claim) { Receipt(answer($0)) }
       return Response(
-        try await routes.records.batch(
-          prepared, answerBytes: BatchAnswer.maximumBytes, leaving: plan))
+        try await routes.records.batch(prepared, answerBytes: bound, leaving: plan))
     } catch let failure as BatchFailure {
       // What is wrong with the server is no answer to an operation.
       guard failure.error.code.status < 500 else { throw failure.error }
