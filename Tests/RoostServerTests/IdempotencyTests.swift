@@ -1,5 +1,7 @@
 import Queries
 import RoostCore
+import RoostServer
+import SQLiteDriver
 import Synchronization
 import Testing
 import Transport
@@ -135,5 +137,23 @@ private let schema = """
       #expect(await house.send(.get, "/v1/notes", key: "a b").status == 200)
       #expect(await house.count("roost_receipt") == 0)
     }
+  }
+
+  @Test func housekeepingRemovesWhatHasExpired() async throws {
+    let house = try await ImportHouse(schema)
+    let app = house.app
+    let now = SystemTime().now()
+    let times = [("old", now.adding(milliseconds: -86_400_000)), ("new", now)]
+    try await app.database.write { transaction in
+      for (key, time) in times {
+        try await transaction.execute(
+          "INSERT INTO roost_receipt VALUES ('a', \(key), '', x'00', \(time), 204, '[]', x'')")
+      }
+    }
+    await Housekeeping(
+      accounts: app.accounts, records: app.records, logger: Logger(level: .error)
+    ).tidy()
+    #expect(try await house.rows("SELECT key FROM roost_receipt", columns: 1) == ["new"])
+    await house.close()
   }
 }
