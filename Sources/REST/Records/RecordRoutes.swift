@@ -28,24 +28,25 @@ package struct RecordRoutes: Sendable {
   /// Adds the routes to `router`.
   package func add(to router: inout Router) {
     router.add(.get, "/v1/{collection}") { try await list($0) }
-    router.add(.post, "/v1/{collection}", body: body) {
-      try await write($0, create)
+    router.add(.post, "/v1/{collection}", body: body) { request in
+      if let key = request.header("idempotency-key") {
+        return try await once(request, key: key)
+      }
+      return try await create(request)
     }
     router.add(.get, "/v1/{collection}/{id}") { try await read($0) }
-    router.add(.patch, "/v1/{collection}/{id}", body: body) {
-      try await write($0, update)
+    router.add(.patch, "/v1/{collection}/{id}", body: body) { request in
+      if let key = request.header("idempotency-key") {
+        return try await once(request, key: key)
+      }
+      return try await update(request)
     }
-    router.add(.delete, "/v1/{collection}/{id}") { try await write($0, delete) }
-  }
-
-  /// Carries out a write: as `plain` does, or once for all its repeats where it has a key.
-  private func write(
-    _ request: Request, _ plain: (Request) async throws -> Response
-  ) async throws -> Response {
-    if let key = request.header("idempotency-key") {
-      return try await once(request, key: key)
+    router.add(.delete, "/v1/{collection}/{id}") { request in
+      if let key = request.header("idempotency-key") {
+        return try await once(request, key: key)
+      }
+      return try await delete(request)
     }
-    return try await plain(request)
   }
 
   private func list(_ request: Request) async throws -> Response {
