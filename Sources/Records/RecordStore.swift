@@ -135,7 +135,7 @@ package final class RecordStore: Sendable {
   }
 
   /// The record as `author` may see it: one that they may not read shows its id and version only.
-  private func render(
+  func render(
     _ outcome: WriteOutcome, of collection: CompiledCollection, for author: Mutation.Author
   ) -> RenderedRecord {
     let record = outcome.record
