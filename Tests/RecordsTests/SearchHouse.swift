@@ -24,7 +24,8 @@ struct SearchHouse {
 
   /// The values of `field` of the records that are found, sorted.
   func found(
-    _ text: String, in name: String = "notes", fields: [String]? = nil, showing field: String = "key"
+    _ text: String, in name: String = "notes", fields: [String]? = nil,
+    showing field: String = "key"
   ) async throws -> [String] {
     let collection = house.collection(name)
     try await house.records.awaitSearch(collection, patience: 60_000)

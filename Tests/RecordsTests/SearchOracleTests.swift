@@ -20,15 +20,15 @@ import Testing
 
   private struct Document {
     let key: String
-    /// Each field is a list of texts.
-    let fields: [[String]]
+    /// The texts of each field in pieces.
+    let fields: [[[TextFolding.Piece]]]
   }
 
   /// Whether `term` is found in `text`, by its pieces and without tokens: words follow one another, a
   /// run at the edge of a term is part of a run, one inside is the end of it.
-  private static func matches(_ term: String, isPrefix: Bool, in text: String) -> Bool {
-    let wanted = TextFolding.pieces(of: term)
-    let pieces = TextFolding.pieces(of: text)
+  private static func matches(
+    _ wanted: [TextFolding.Piece], isPrefix: Bool, in pieces: [TextFolding.Piece]
+  ) -> Bool {
     guard wanted.count <= pieces.count else { return false }
     for start in 0...(pieces.count - wanted.count) {
       let isFound = wanted.indices.allSatisfy { place in
@@ -36,8 +36,7 @@ import Testing
         let isLast = place == wanted.count - 1
         switch (wanted[place], pieces[start + place]) {
         case (.word(let word), .word(let other)):
-          return word == other
-            || isLast && isPrefix && other.utf8.starts(with: word.utf8)
+          return isLast && isPrefix ? other.utf8.starts(with: word.utf8) : word == other
         case (.run(let run), .run(let other)):
           guard run.count <= other.count else { return false }
           // Inside a term, a run is as whole as the term says: it begins where the words before it
@@ -72,12 +71,14 @@ import Testing
     var numbers = TestNumbers(2026)
     var documents: [Document] = []
     var creates: [PreparedCreate] = []
-    for number in 0..<1000 {
+    for number in 0..<150 {
       let fields = [
         [SearchOracleTests.text(&numbers)], [SearchOracleTests.text(&numbers)],
         (0..<Int.random(in: 0...3, using: &numbers)).map { _ in SearchOracleTests.text(&numbers) },
       ]
-      documents.append(Document(key: "k\(number)", fields: fields))
+      documents.append(
+        Document(
+          key: "k\(number)", fields: fields.map { $0.map { TextFolding.pieces(of: $0) } }))
       creates.append(
         try house.records.systemCreate(
           notes,
@@ -106,11 +107,12 @@ import Testing
       let condition = notes.searchCondition(
         query, fields: subset.compactMap { notes.index(of: names[$0]) })
       let keys = try await house.texts("SELECT key FROM notes WHERE \(condition)")
+      let wanted = terms.map { (TextFolding.pieces(of: $0.text), $0.isPrefix) }
       let expected = documents.filter { document in
-        terms.allSatisfy { term in
+        wanted.allSatisfy { term in
           subset.contains { field in
             document.fields[field].contains {
-              SearchOracleTests.matches(term.text, isPrefix: term.isPrefix, in: $0)
+              SearchOracleTests.matches(term.0, isPrefix: term.1, in: $0)
             }
           }
         }
@@ -121,7 +123,7 @@ import Testing
         break
       }
     }
-    #expect(found > 10_000)
+    #expect(found > 5000)
     await search.close()
   }
 }

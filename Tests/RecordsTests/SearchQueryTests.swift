@@ -35,7 +35,9 @@ import Testing
 
   @Test func aTextHasABoundedLength() async throws {
     #expect(try SearchQuery(String(repeating: "a", count: 200)).terms.count == 1)
-    for text in [String(repeating: "a", count: 201), "a" + String(repeating: "\u{301}", count: 200)] {
+    for text in [
+      String(repeating: "a", count: 201), "a" + String(repeating: "\u{301}", count: 200),
+    ] {
       let error = await refusal { _ = try SearchQuery(text) }
       #expect(error?.issues.map(\.code) == ["max_length"])
     }

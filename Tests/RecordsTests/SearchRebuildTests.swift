@@ -156,7 +156,7 @@ private func schema(_ title: String = "title: String @search", _ more: String = 
     #expect(try await search.house.texts("SELECT done FROM roost_search") == ["2"])
     await search.close(keepingFolder: true)
 
-    search = try await SearchHouse(schema("title: String"), folder: folder)
+    search = try await SearchHouse(schema("title: String", "tags: [String!]"), folder: folder)
     #expect(
       try await search.house.texts(
         "SELECT name FROM sqlite_schema WHERE name LIKE 'roost_search_%'") == [])

@@ -60,7 +60,7 @@ private func schema(
     #expect(try await search.found("red") == [])
     #expect(try await house.texts("SELECT count(*) FROM roost_search_1") == ["5"])
     // The index is what its content says, word by word.
-    try await house.database.write { transaction in
+    _ = try await house.database.write { transaction in
       try await transaction.execute(
         """
         INSERT INTO roost_search_1_index (roost_search_1_index, rank) VALUES ('integrity-check', 1)
@@ -131,7 +131,8 @@ private func schema(
     let search = try await SearchHouse(schema())
     let marks = String(repeating: "\u{301}", count: 400_000)
     for (key, text) in [
-      ("marks", "a" + marks + "b"), ("lone", marks), ("long", String(repeating: "x", count: 900_000)),
+      ("marks", "a" + marks + "b"), ("lone", marks),
+      ("long", String(repeating: "x", count: 900_000)),
       ("many", String(repeating: "z ", count: 400_000) + "last"), ("nul", "a\u{7F}c"),
       ("gap", "first | second"), ("quote", "it\"s '; --"),
     ] {
