@@ -40,8 +40,8 @@ struct ExaminationTests {
     let database = try SQLiteDatabase.open(
       SQLiteConfiguration(folder: folder.path + "/data"), ambient: ambient)
     try await database.write { transaction in
-      try await transaction.execute("DROP TABLE roost_stream_rules")
-      try await transaction.execute("DELETE FROM roost_migration WHERE number = 6")
+      try await transaction.execute("DROP TABLE roost_search")
+      try await transaction.execute("DELETE FROM roost_migration WHERE name = 'search'")
     }
     await database.close()
     return folder
