@@ -9,6 +9,8 @@ package final class RecordStore: Sendable {
   package let database: any Database
   let ambient: Ambient
   let path: WritePath
+  /// How far the search tables are.
+  let search = SearchProgress()
 
   private init(
     catalogue: Catalogue, database: any Database, ambient: Ambient, people: any UserDirectory

@@ -37,7 +37,7 @@ private struct Desk {
   }
 
   func read(_ name: String, _ id: RoostCore.UUID) throws -> PreparedOperation {
-    try house.records.prepareRead(house.collection(name), id, by: house.ann)
+    try house.records.prepareRead(house.collection(name), id, ShownMembers(), by: house.ann)
   }
 
   func list(_ name: String, _ query: ListQuery = ListQuery()) throws -> PreparedOperation {
@@ -165,7 +165,8 @@ private let song = UUID(high: 1, low: 2)
     let desk = Desk(house: house)
     let ids: JSON = .string(band.description)
     _ = try await desk.run([desk.create("bands", ["id": ids, "name": "a"])])
-    let query = ListQuery(sort: SortKey(name: "name", descending: true), count: .exact)
+    let query = ListQuery(
+      sort: try house.sort("-name", of: "bands"), count: .exact)
     let results = try await desk.run([desk.read("bands", band), desk.list("bands", query)])
     #expect(results[1] == .array([results[0]]))
     #expect(try await desk.failure([desk.list("bands"), desk.read("bands", song)])?.index == 1)
@@ -179,7 +180,7 @@ private let song = UUID(high: 1, low: 2)
     #expect(try desk.read("bands", band).isBrief)
     #expect(try !desk.list("bands", ListQuery(count: .estimated)).isBrief)
     #expect(
-      try !desk.list("bands", ListQuery(sort: SortKey(name: "name", descending: false))).isBrief)
+      try !desk.list("bands", ListQuery(sort: try house.sort("name", of: "bands"))).isBrief)
     await house.close()
   }
 

@@ -155,7 +155,7 @@ extension RecordStore {
 extension ListQuery {
   /// Whether the page comes in the order of ids with nothing that has to be looked for.
   var isBrief: Bool {
-    sort == [.id] && count == .none && filter == nil && parent == nil
+    sort == [.id] && count == .none && filter == nil && search == nil && parent == nil
       && shown.expansions.isEmpty
   }
 }

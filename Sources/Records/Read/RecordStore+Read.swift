@@ -79,6 +79,8 @@ extension RecordStore {
     _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
   ) async throws -> Page {
     let (consistency, read) = try pageRead(collection, query, by: caller)
+    // The index of words is kept by a follower; whoever has written finds it at once all the same.
+    if query.search != nil { try await awaitSearch(collection) }
     return try await database.read(consistency, read)
   }
 
@@ -165,7 +167,7 @@ extension RecordStore {
     _ collection: CompiledCollection, _ query: ListQuery, _ viewer: RecordReader,
     in reader: any Reader
   ) async throws -> Int64? {
-    let isWhole = query.filter == nil && query.parent == nil
+    let isWhole = query.filter == nil && query.search == nil && query.parent == nil
     switch query.count {
     case .none: return nil
     case .exact:
