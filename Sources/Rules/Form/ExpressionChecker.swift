@@ -144,7 +144,8 @@ package struct ExpressionChecker {
     try checkOrder(other, comparison, syntax.offset)
     if case .list = other.kind {
       throw fault(
-        syntax, "type", "\(other.words) is a list; ask whether something is in it: x in \(other.name)")
+        syntax, "type",
+        "\(other.words) is a list; ask whether something is in it: x in \(other.name)")
     }
     return try decode(json, other.field, syntax)
   }
@@ -202,7 +203,8 @@ package struct ExpressionChecker {
       let known = (model.roles?.names ?? []) + ["admin"]
       guard known.contains(role) else {
         throw fault(
-          left, "unknown_role", "unknown role \"\(role.prefix(60))\"" + didYouMean(role, among: known))
+          left, "unknown_role",
+          "unknown role \"\(role.prefix(60))\"" + didYouMean(role, among: known))
       }
       return .hasRole(role)
     }
@@ -230,7 +232,8 @@ package struct ExpressionChecker {
     }
     let subject = try typed(left)
     guard subject.operand == .uid, list.field.type == .user else {
-      throw fault(left, "type", "only values, and ctx.uid in lists of User, can be looked for in a list")
+      throw fault(
+        left, "type", "only values, and ctx.uid in lists of User, can be looked for in a list")
     }
     return .contains(list: list.operand, element: .uid)
   }
@@ -257,7 +260,8 @@ package struct ExpressionChecker {
     if let encryption = typed.field.encryption {
       throw fault(
         syntax, "type",
-        "\(typed.name) is under @encrypted(mode: \(encryption.mode.rawValue)) and cannot be read here")
+        "\(typed.name) is under @encrypted(mode: \(encryption.mode.rawValue)) and cannot be read here"
+      )
     }
     return typed
   }
@@ -276,7 +280,8 @@ package struct ExpressionChecker {
         operand: .anonymous, field: Field(name: "ctx.anonymous", type: .boolean, isRequired: true))
     case "roles" where steps.count == 2, "claims" where steps.count == 2:
       throw fault(
-        syntax, "type", "ctx.\(steps[1]) is a list; ask whether something is in it: x in ctx.\(steps[1])")
+        syntax, "type",
+        "ctx.\(steps[1]) is a list; ask whether something is in it: x in ctx.\(steps[1])")
     default:
       let name = steps.dropFirst().joined(separator: ".")
       throw fault(

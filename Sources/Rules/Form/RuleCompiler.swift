@@ -12,7 +12,8 @@ struct RuleCompiler {
     let collection = model.collections[index]
     var rules: [Rule] = []
     // A field with rules of its own is taken out of those of the type.
-    let guarded = FieldSet(collection.fields.indices.filter { !collection.fields[$0].allows.isEmpty })
+    let guarded = FieldSet(
+      collection.fields.indices.filter { !collection.fields[$0].allows.isEmpty })
     for rule in collection.allows {
       let mask = mask(rule, collection).subtracting(guarded)
       rules.append(compile(rule, rules.count, index, mask: mask, field: nil))
@@ -62,7 +63,8 @@ struct RuleCompiler {
     if let text = rule.member {
       if rule.owner != nil {
         fault(
-          rule.place(of: "member"), "owner and member stand in one @allow; make two of them, or "
+          rule.place(of: "member"),
+          "owner and member stand in one @allow; make two of them, or "
             + "test the owner in when: \"\(rule.owner ?? "owner") == ctx.uid\"")
       }
       path = self.path(text, from: index)
@@ -73,6 +75,9 @@ struct RuleCompiler {
         text, path.steps[last].destination, .having, rule.place(of: "having"))
     }
     let when = rule.when.flatMap { expression($0, index, .rule, rule.place(of: "when")) }
+    if let plain = path, FirstHopTest(when, plain) != nil {
+      path = RulePath(steps: plain.steps, user: plain.user, resolvesReferences: false)
+    }
     let parts = when?.conjuncts ?? []
     return Rule(
       number: number, operations: rule.operations, audience: rule.audience, roles: rule.roles,

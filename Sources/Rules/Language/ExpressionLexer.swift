@@ -20,7 +20,9 @@ struct ExpressionLexer {
     let start = index
     guard index < bytes.count else { return ExpressionToken(kind: .end, offset: start) }
     let byte = bytes[index]
-    if ExpressionLexer.beginsName(byte) { return ExpressionToken(kind: .name(name()), offset: start) }
+    if ExpressionLexer.beginsName(byte) {
+      return ExpressionToken(kind: .name(name()), offset: start)
+    }
     if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") {
       return ExpressionToken(kind: .text(try text(quote: byte)), offset: start)
     }

@@ -58,7 +58,8 @@ package struct ExpressionParser {
   private mutating func count() throws(ExpressionFault) {
     nodes += 1
     guard nodes <= limits.nodes else {
-      throw fault("an expression has at most \(limits.nodes) operands and operators here", code: "limit")
+      throw fault(
+        "an expression has at most \(limits.nodes) operands and operators here", code: "limit")
     }
   }
 

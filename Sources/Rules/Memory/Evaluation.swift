@@ -111,7 +111,9 @@ package struct Evaluation {
   }
 
   private func contains(_ list: FieldValue, _ element: FieldValue) -> Bool? {
-    guard case .json(.array(let elements)) = list, let wanted = element.asElement else { return nil }
+    guard case .json(.array(let elements)) = list, let wanted = element.asElement else {
+      return nil
+    }
     return elements.contains { item in
       if case .string(let left) = item, case .string(let right) = wanted {
         return left.utf8.elementsEqual(right.utf8)

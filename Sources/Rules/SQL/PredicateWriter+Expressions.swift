@@ -33,7 +33,8 @@ extension PredicateWriter {
       }
       let list = values.map { Template.slot(.value(Value($0))) }.joined(by: ", ")
       return operand(value) + Template(" IN (") + list + Template(")")
-    case .contains(let list, let element): return contains(operand(list), element, collection, source)
+    case .contains(let list, let element):
+      return contains(operand(list), element, collection, source)
     case .inClaims(let value): return operand(value) + words(.claims)
     case .inRoles(let value): return operand(value) + words(.roles)
     case .hasRole(let role): return .slot(.hasRole(role))

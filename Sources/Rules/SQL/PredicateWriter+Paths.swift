@@ -57,7 +57,8 @@ extension PredicateWriter {
       + step(path, position + 1, having, start: start, at: collection, inner.source)
     if !model.collections[collection].fields[field].isRequired {
       // A NULL in the list would make every test of a row that is not in it NULL.
-      select += Template(" AND ") + raw(.field(field), collection, inner.source) + Template(" IS NOT NULL")
+      select +=
+        Template(" AND ") + raw(.field(field), collection, inner.source) + Template(" IS NOT NULL")
     }
     if position == path.lastToMany, let having {
       select +=

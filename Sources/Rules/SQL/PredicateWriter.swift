@@ -39,7 +39,9 @@ package struct PredicateWriter {
   package let model: SchemaModel
   package let dialect: Dialect
   /// How a filter may read a column that is not its own collection's: by the rules of that
-  /// collection. nil in rules, which read everything.
+  /// collection.
+  ///
+  /// Nil in rules, which read everything.
   package let readAccess: (@Sendable (_ collection: Int) -> Access)?
 
   package init(
