@@ -74,7 +74,8 @@ extension PredicateWriter {
     let test = value + words(slot)
     // NULL is in no empty list: FALSE, where every other comparison with NULL is NULL.
     return isPositive
-      ? test : Template("CASE WHEN ") + value + Template(" IS NOT NULL THEN ") + test + Template(" END")
+      ? test
+      : Template("CASE WHEN ") + value + Template(" IS NOT NULL THEN ") + test + Template(" END")
   }
 
   private func words(_ slot: Slot) -> Template {

@@ -1,0 +1,41 @@
+import Foundation
+import RoostCore
+import Rules
+import Testing
+
+/// The outputs of the compiler say the same, and the same as a reader of the rules who walks over the
+/// rows: the test in memory, the predicates of both engines, the scopes, and the filters.
+///
+/// A case is a collection of a random schema, a caller and a live row, read through all outputs. More
+/// of them: `ROOST_RULES_CASES=1000000`; a failure again: `ROOST_RULES_SEED=<seed>`.
+@Suite struct AgreementTests {
+  private static func setting(_ name: String) -> Int? {
+    ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
+  }
+
+  @Test func everyOutputSaysWhatTheRulesSay() throws {
+    let wanted = AgreementTests.setting("ROOST_RULES_CASES") ?? 10_000
+    let first = AgreementTests.setting("ROOST_RULES_SEED")
+    var seed = UInt64(first ?? 20_261_121)
+    var total = (schemas: 0, cases: 0, shown: 0, streamed: 0, filters: 0, postgres: 0)
+    let clock = ContinuousClock()
+    let start = clock.now
+    repeat {
+      var agreement = try Agreement(seed: seed)
+      try agreement.run()
+      total.schemas += 1
+      total.cases += agreement.cases
+      total.shown += agreement.shown
+      total.streamed += agreement.streamed
+      total.filters += agreement.filters
+      total.postgres += agreement.postgresRuns
+      seed += 1
+    } while total.cases < wanted && first == nil
+    print("rules agree: \(total), seeds from \(first ?? 20_261_121), in \(clock.now - start)")
+    guard first == nil else { return }
+    // Outputs that show nothing would agree as well.
+    #expect(total.shown * 4 > total.cases)
+    #expect(total.streamed * 6 > total.cases)
+    #expect(total.postgres * 100 > total.cases)
+  }
+}
