@@ -5,6 +5,7 @@ package import RoostCore
 extension AccountStore {
   /// Who holds the access token `bearer`; awaits nothing, and a token seen before costs no signature.
   ///
+  /// Roles and claims are those of this moment, not of the token's making.
   /// Throws `.unauthenticated` for a token that is malformed, not ours, expired or revoked.
   package func authenticate(_ bearer: String) throws -> Caller {
     var bearer = bearer
@@ -27,7 +28,7 @@ extension AccountStore {
     }
     guard now.milliseconds < entry.endMilliseconds else { throw AccountStore.expiredToken }
     guard !revoked.contains(entry.sessionID) else { throw AccountStore.revokedToken }
-    return entry.caller
+    return granted(entry.caller)
   }
 
   /// Exchanges a refresh token for a new pair.

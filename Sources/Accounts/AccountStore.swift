@@ -15,11 +15,15 @@ package final class AccountStore: Sendable {
   let revoked: RevokedSessions
   let passwords: OffloadPool
   let limits: AccountLimits
+  /// The roles that can be granted.
+  package let roles: AppRoles
+  let directory: RoleDirectory
   private let cursorKey = Mutex<HMACKey?>(nil)
+  private let watch = Mutex<Task<Void, Never>?>(nil)
 
   package init(
     database: any Database, ambient: Ambient,
-    configuration: AccountsConfiguration = AccountsConfiguration()
+    configuration: AccountsConfiguration = AccountsConfiguration(), roles: AppRoles = AppRoles()
   ) {
     // A wall clock that is set far away must not end everybody's session.
     let ambient = Ambient(
@@ -28,6 +32,8 @@ package final class AccountStore: Sendable {
     self.database = database
     self.ambient = ambient
     self.configuration = configuration
+    self.roles = roles
+    directory = RoleDirectory(roles: roles)
     tokens = AccessTokens(configuration: configuration)
     cache = TokenCache(capacity: configuration.cachedTokens)
     revoked = RevokedSessions(
@@ -40,8 +46,8 @@ package final class AccountStore: Sendable {
 
   // MARK: Life
 
-  /// Loads the keys, which are made at the first start, and the sessions that were revoked so lately
-  /// that a token of theirs may still be about.
+  /// Loads the keys, which are made at the first start, the sessions that were revoked so lately that
+  /// a token of theirs may still be about, and the grants, which are watched from then on.
   package func start() async throws {
     let now = ambient.time.now()
     let life = configuration.revocationSeconds
@@ -60,6 +66,8 @@ package final class AccountStore: Sendable {
     }
     revoked.insert(sessions)
     try await loadKeys()
+    try await refreshGrants()
+    watchGrants()
   }
 
   /// Signs access tokens with a fresh key from now on; the old one verifies for a token's life.
@@ -108,11 +116,15 @@ package final class AccountStore: Sendable {
       } remove: { ids, transaction in
         try await UserStore.delete(ids, now: now, in: transaction)
       }
+      try await refreshGrants()
     }
   }
 
-  /// Refuses passwords that wait to be checked and those that come.
-  package func stop() { passwords.stop() }
+  /// Refuses passwords that wait to be checked and those that come, and watches the grants no more.
+  package func stop() {
+    watch.withLock { $0?.cancel() }
+    passwords.stop()
+  }
 
   /// Signs the cursors of lists under a key of the database.
   ///
@@ -122,6 +134,27 @@ package final class AccountStore: Sendable {
       throw RoostError(.internalError, "Accounts have not been started.")
     }
     return CursorSigner(key: key)
+  }
+
+  /// Looks now and then whether another process has changed the grants.
+  private func watchGrants() {
+    let pause = UInt64(max(1, configuration.grantsRefreshMilliseconds)) * 1_000_000
+    // Holds the accounts only while it looks: a watch that nobody stopped ends with them.
+    let task = Task { [weak self] in
+      while true {
+        do { try await Task.sleep(nanoseconds: pause) } catch { return }
+        guard let self else { return }
+        do {
+          try await refreshGrants()
+        } catch let error as RoostError where error.code == .draining {
+          return
+        } catch {
+          ambient.logger.warning(
+            "the grants could not be looked up and will be again", [("cause", .string("\(error)"))])
+        }
+      }
+    }
+    watch.withLock { $0 = task }
   }
 
   private func loadKeys() async throws {

@@ -37,6 +37,8 @@ package struct AccountsConfiguration: Sendable {
 
   /// Verified access tokens that are remembered.
   package var cachedTokens = 8192
+  /// How often the database is asked whether another process has changed roles or claims.
+  package var grantsRefreshMilliseconds = 2000
   /// Keys (accounts or addresses) that each rate limit remembers.
   package var rateLimitedKeys = 65_536
   /// Sign-ins to one account, wherever they come from.

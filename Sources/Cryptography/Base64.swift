@@ -19,21 +19,41 @@ package enum Base64 {
   package static func append(
     _ bytes: [UInt8], to output: inout [UInt8], _ alphabet: Alphabet = .url
   ) {
-    output.reserveCapacity(output.count + (bytes.count * 4 + 2) / 3)
-    var pending: UInt32 = 0
-    var bits: UInt32 = 0
-    for byte in bytes {
-      pending = pending << 8 | UInt32(byte)
-      bits += 8
-      while bits >= 6 {
-        bits -= 6
-        output.append(character(UInt8(truncatingIfNeeded: pending >> bits) & 63, alphabet))
-      }
-    }
-    if bits > 0 {
-      output.append(character(UInt8(truncatingIfNeeded: pending << (6 - bits)) & 63, alphabet))
+    let count = (bytes.count * 4 + 2) / 3
+    output.reserveCapacity(output.count + count)
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: count) { text in
+      write(bytes, to: text, alphabet)
+      output.append(contentsOf: UnsafeBufferPointer(text))
     }
   }
+
+  /// Fills `text`, which has room for just the text of `bytes`.
+  private static func write(
+    _ bytes: [UInt8], to text: UnsafeMutableBufferPointer<UInt8>, _ alphabet: Alphabet
+  ) {
+    let characters = alphabet == .url ? urlCharacters : standardCharacters
+    var place = 0
+    var index = 0
+    while index < bytes.count {
+      // Three bytes are four characters; at the end, one byte is two and two bytes are three.
+      var group = UInt32(bytes[index]) << 16
+      if index + 1 < bytes.count { group |= UInt32(bytes[index + 1]) << 8 }
+      if index + 2 < bytes.count { group |= UInt32(bytes[index + 2]) }
+      let end = min(place + 4, text.count)
+      var shift: UInt32 = 18
+      while place < end {
+        text[place] = characters.utf8Start[Int(group >> shift & 63)]
+        place += 1
+        shift &-= 6
+      }
+      index += 3
+    }
+  }
+
+  private static let urlCharacters: StaticString =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+  private static let standardCharacters: StaticString =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
   /// The bytes of `text`; nil for padding, white space, foreign characters, an impossible length, or
   /// bits that no encoder leaves behind.
@@ -62,16 +82,6 @@ package enum Base64 {
     }
     guard pending & (1 << bits - 1) == 0 else { return nil }
     return output
-  }
-
-  private static func character(_ value: UInt8, _ alphabet: Alphabet) -> UInt8 {
-    switch value {
-    case 0..<26: UInt8(ascii: "A") + value
-    case 26..<52: UInt8(ascii: "a") + value - 26
-    case 52..<62: UInt8(ascii: "0") + value - 52
-    case 62: alphabet == .url ? UInt8(ascii: "-") : UInt8(ascii: "+")
-    default: alphabet == .url ? UInt8(ascii: "_") : UInt8(ascii: "/")
-    }
   }
 
   private static func value(_ character: UInt8, _ alphabet: Alphabet) -> UInt8? {

@@ -27,9 +27,13 @@ package struct CursorSigner: Sendable {
   }
 
   private func code(for payload: [UInt8], _ purpose: String) -> [UInt8] {
-    let name = Array(purpose.utf8)
+    var purpose = purpose
+    var run = key.begin()
     // The length in front keeps "a" + "bc" apart from "ab" + "c".
-    let length = withUnsafeBytes(of: UInt32(truncatingIfNeeded: name.count).bigEndian) { Array($0) }
-    return Array(key.code(for: length + name + payload).prefix(CursorSigner.codeBytes))
+    let length = UInt32(truncatingIfNeeded: purpose.utf8.count).bigEndian
+    withUnsafeBytes(of: length) { run.update($0) }
+    purpose.withUTF8 { run.update(UnsafeRawBufferPointer($0)) }
+    payload.withUnsafeBytes { run.update($0) }
+    return Array(key.code(run).prefix(CursorSigner.codeBytes))
   }
 }

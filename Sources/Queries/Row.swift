@@ -1,10 +1,21 @@
 package import RoostCore
 
+/// A column of a row in the form in which the engine keeps it.
+package enum Cell {
+  case null
+  case int(Int64)
+  case double(Double)
+  /// A text, a blob or an identifier, in place: the bytes live as long as the row.
+  case bytes(UnsafeRawBufferPointer)
+}
+
 /// The current row of a result; valid only inside the closure that received it.
 ///
 /// Columns are numbered from 0. Reading a NULL gives 0, an empty text or nil as the type says; ask
 /// `isNull` where the difference matters.
 package protocol Row {
+  /// The column as it is kept, in one look: for what is written straight on, such as lists.
+  func cell(_ column: Int) -> Cell
   func isNull(_ column: Int) -> Bool
   func int64(_ column: Int) -> Int64
   func double(_ column: Int) -> Double

@@ -34,6 +34,12 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
   /// A placeholder whose value is given when the statement runs.
   package static let placeholder = SQL(text: "?", bindings: [])
 
+  /// The fragment, made of placeholders alone, with their values.
+  package func binding(_ values: [Value]) -> SQL {
+    precondition(bindings.isEmpty, "a fragment takes its values once")
+    return SQL(text: text, bindings: values)
+  }
+
   package static func + (left: SQL, right: SQL) -> SQL {
     SQL(text: left.text + right.text, bindings: left.bindings + right.bindings)
   }
@@ -51,7 +57,9 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
       text.reserveCapacity(literalCapacity + interpolationCount * 8)
     }
 
-    package mutating func appendLiteral(_ literal: StaticString) { text += "\(literal)" }
+    package mutating func appendLiteral(_ literal: StaticString) {
+      literal.withUTF8Buffer { text += String(decoding: $0, as: UTF8.self) }
+    }
 
     package mutating func appendInterpolation(_ fragment: SQL) {
       text += fragment.text

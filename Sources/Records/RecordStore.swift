@@ -23,11 +23,12 @@ package final class RecordStore: Sendable {
   /// Makes or extends the tables of `model` and opens its collections.
   ///
   /// `database` has Records' migrations applied and a `ChangeRecorder` as its step before the commit.
-  /// Throws `SchemaChangeError` where the schema asks for more than an addition.
+  /// Throws `SchemaError` for rules that do not compile, `SchemaChangeError` where the schema asks for
+  /// more than an addition.
   package static func open(
     _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory
   ) async throws -> RecordStore {
-    let keeper = TableKeeper(model: model, now: ambient.time.now())
+    let keeper = TableKeeper(book: try RuleBook(model), now: ambient.time.now())
     let catalogue = try await database.write { try await keeper.run(in: $0) }
     return RecordStore(
       catalogue: catalogue, database: database, ambient: ambient, people: people)
@@ -133,119 +134,31 @@ package final class RecordStore: Sendable {
     return PreparedCreate(draft: try path.draft(try decoder.create(body)))
   }
 
-  /// The record as `author` may see it: one that they may not read shows its system fields only.
+  /// The record as `author` may see it: one that they may not read shows its id and version only.
   private func render(
     _ outcome: WriteOutcome, of collection: CompiledCollection, for author: Mutation.Author
   ) -> RenderedRecord {
     let record = outcome.record
     var json = JSONWriter(capacity: 512)
-    if Authority(author, collection).canRead({ record.values[$0] }) {
-      if let whole = outcome.json {
-        return RenderedRecord(id: record.id, version: record.version, json: whole)
-      }
-      collection.write(record, to: &json)
-    } else {
+    guard let members = outcome.members else {
       json.beginObject()
       json.key("id")
       json.uuid(record.id)
       json.key("version")
       json.int(record.version)
       json.endObject()
+      return RenderedRecord(
+        id: record.id, version: record.version, json: json.bytes, members: FieldSet())
     }
-    return RenderedRecord(id: record.id, version: record.version, json: json.bytes)
-  }
-
-  // MARK: Reading
-
-  /// Bytes of a page beyond which it ends, whatever its limit says.
-  private static let pageBytes = 4_194_304
-
-  /// One record; 404 where there is none that the caller may read.
-  package func read(
-    _ collection: CompiledCollection, _ id: UUID, by caller: Caller
-  ) async throws -> RenderedRecord {
-    let access = try Authority(.caller(caller), collection).access(.read)
-    let statement = collection.point(access)
-    let values = [.uuid(id)] + access.bindings
-    let found = try await database.read(.statement) { reader in
-      try await reader.first(statement, values) { row in
-        var json = JSONWriter(capacity: 512)
-        collection.write(row, to: &json)
-        return RenderedRecord(id: id, version: row.int64(1), json: json.bytes)
+    if members == collection.allMembers {
+      if let whole = outcome.json {
+        return RenderedRecord(id: record.id, version: record.version, json: whole)
       }
+      collection.write(record, to: &json)
+      return RenderedRecord(id: record.id, version: record.version, json: json.bytes)
     }
-    guard let found else { throw Missing.record(collection) }
-    return found
-  }
-
-  /// A page of the records that the caller may read.
-  package func list(
-    _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
-  ) async throws -> Page {
-    let access = try Authority(.caller(caller), collection).access(.read)
-    guard let sort = collection.sortNumber(query.sort) else {
-      throw RecordStore.unknownSort(query.sort.name, collection)
-    }
-    let column = collection.sortColumn(sort)
-    let counting = query.count == .none ? nil : counter(collection, access, query.count)
-    let consistency: ReadConsistency = counting == nil ? .statement : .snapshot
-    return try await database.read(consistency) { reader in
-      var json = JSONWriter(capacity: 4096)
-      var last: PagePosition?
-      var hasMore = false
-      var rows = 0
-      let (statement, place) = collection.page(
-        access, sort: sort, descending: query.sort.descending,
-        after: try await collection.resolved(query.after, sort: sort, in: reader))
-      let values = access.bindings + place + [.int(Int64(query.limit) + 1)]
-      json.beginArray()
-      try await reader.query(statement, values) { row in
-        if rows == query.limit {
-          hasMore = true
-          return false
-        }
-        if json.count > RecordStore.pageBytes {
-          hasMore = true
-          return false
-        }
-        rows += 1
-        collection.write(row, to: &json)
-        if rows == query.limit || json.count > RecordStore.pageBytes {
-          last = PagePosition(value: row.value(column), id: row.uuid(0) ?? .zero)
-        }
-        return true
-      }
-      json.endArray()
-      let count = try await counting?(reader)
-      return Page(items: json.bytes, next: hasMore ? last : nil, count: count)
-    }
-  }
-
-  /// How to count: exactly under the caller's rules; or, where every live record may be read, by the
-  /// counter that a follower keeps. (A counter over rows that a caller may not see would tell how
-  /// many there are.)
-  private func counter(
-    _ collection: CompiledCollection, _ access: Access, _ count: ListQuery.Count
-  ) -> @Sendable (any Reader) async throws -> Int64 {
-    if count == .estimated, access.isUnconditional {
-      let number = collection.number
-      return { reader in
-        try await reader.first(CollectionCounter.read, [.int(number)]) { $0.int64(0) } ?? 0
-      }
-    }
-    let statement = collection.counting(access)
-    let values = access.bindings
-    return { reader in try await reader.first(statement, values) { $0.int64(0) } ?? 0 }
-  }
-
-  package static func unknownSort(
-    _ name: String, _ collection: CompiledCollection
-  ) -> RoostError {
-    let fields = collection.fields.map(\.name) + ["id", "createdAt", "updatedAt", "version"]
-    let shown = String(name.prefix(60))
-    let hint = Schema.nearest(name, among: fields).map { " Did you mean \($0)?" } ?? ""
-    return .invalid(
-      "?sort", "unknown_field",
-      "\(collection.name) cannot be sorted by \"\(shown)\".\(hint)")
+    collection.write(record.image(collection), nil, to: &json) { members.contains($0) }
+    return RenderedRecord(
+      id: record.id, version: record.version, json: json.bytes, members: members)
   }
 }

@@ -4,8 +4,9 @@ package struct Caller: Sendable, Hashable {
   package let uid: UUID?
   /// The account was made without an e-mail address and a password.
   package let isAnonymous: Bool
-  /// The roles that were granted; what they inherit is the rules' concern.
+  /// The roles as they were granted, without what they inherit; all are names of the schema.
   package let roles: Set<String>
+  /// The claims as they were granted, for `ctx.claims` in rules.
   package let claims: Set<String>
   /// The session that the access token belongs to; nil for other credentials.
   package let sessionID: UUID?

@@ -68,6 +68,15 @@ struct AccountsFixture: Sendable {
     return configuration
   }
 
+  /// A tree of roles in which `owner` inherits `admin`.
+  static let roles = AppRoles(
+    names: ["musician", "support", "admin", "owner"],
+    closure: [
+      "musician": ["musician"], "support": ["support", "musician"],
+      "admin": ["admin", "support", "musician"],
+      "owner": ["owner", "admin", "support", "musician"],
+    ])
+
   /// Runs `body` with started accounts in a folder that is removed afterwards.
   static func run(
     _ configuration: AccountsConfiguration = relaxed(),
@@ -91,12 +100,12 @@ struct AccountsFixture: Sendable {
     guard mkdtemp(&template) != nil else { throw POSIXFailure(number: errno) }
     folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     database = try SQLiteDatabase.open(SQLiteConfiguration(folder: folder))
-    try await Migrator.run([AccountTables.migration(1)], on: database)
+    try await Migrator.run([AccountTables.migration(1), AccountTables.roles(2)], on: database)
     self.configuration = configuration
     accounts = AccountStore(
       database: database,
       ambient: Ambient(time: time, random: random, logger: Logger(level: .error)),
-      configuration: configuration)
+      configuration: configuration, roles: AccountsFixture.roles)
     try await accounts.start()
   }
 
@@ -116,11 +125,13 @@ struct AccountsFixture: Sendable {
   }
 
   /// Other accounts over the same database, as after a restart.
-  func restarted(_ configuration: AccountsConfiguration? = nil) async throws -> AccountStore {
+  func restarted(
+    _ configuration: AccountsConfiguration? = nil, roles: AppRoles = roles
+  ) async throws -> AccountStore {
     let accounts = AccountStore(
       database: database,
       ambient: Ambient(time: time, random: random, logger: Logger(level: .error)),
-      configuration: configuration ?? self.configuration)
+      configuration: configuration ?? self.configuration, roles: roles)
     try await accounts.start()
     return accounts
   }

@@ -21,7 +21,7 @@ private struct AuthServer {
       + String(UInt64.random(in: 0 ... .max), radix: 36)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let database = try SQLiteDatabase.open(SQLiteConfiguration(folder: folder))
-    try await Migrator.run([AccountTables.migration(1)], on: database)
+    try await Migrator.run([AccountTables.migration(1), AccountTables.roles(2)], on: database)
     var configuration = AccountsConfiguration()
     configuration.passwordCost = PasswordHash.Cost(memoryKB: 64, passes: 1, lanes: 1)
     configuration.anonymousPerAddress = .init(count: 1, seconds: 3600, burst: 20)

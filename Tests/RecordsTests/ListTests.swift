@@ -1,6 +1,7 @@
 import Queries
 import Records
 import RoostCore
+import Rules
 import SQLiteDriver
 import Testing
 
@@ -17,10 +18,10 @@ private let schema = """
 @Suite struct ListTests {
   /// Pages through a list to its end.
   private func all(
-    _ house: RecordsHouse, _ sort: SortKey, limit: Int
+    _ house: RecordsHouse, _ sort: String, limit: Int
   ) async throws -> [JSON] {
     var items: [JSON] = []
-    var query = ListQuery(limit: limit, sort: sort)
+    var query = ListQuery(limit: limit, sort: try house.sort(sort, of: "songs"))
     for _ in 0..<200 {
       let page = try await house.records.list(house.collection("songs"), query, by: house.ann)
       items += try JSON.parse(page.items).array ?? []
@@ -46,10 +47,10 @@ private let schema = """
       try await house.create("songs", ["title": "other"], by: house.bob)
     }
     for descending in [false, true] {
-      let whole = try await all(house, SortKey(name: name, descending: descending), limit: 200)
+      let whole = try await all(house, (descending ? "-" : "") + name, limit: 200)
       #expect(whole.count == 40)
       #expect(Set(whole.compactMap { $0["id"]?.string }).count == 40)
-      let paged = try await all(house, SortKey(name: name, descending: descending), limit: 3)
+      let paged = try await all(house, (descending ? "-" : "") + name, limit: 3)
       #expect(paged == whole)
       let isNull = whole.map { $0[name]?.isNull == true }
       let expected = isNull.sorted { $0 != $1 && $0 != descending }
@@ -73,7 +74,7 @@ private let schema = """
   @Test func anOrderThatDoesNotExistIsRefusedWithTheNearestName() async throws {
     let house = try await RecordsHouse(schema)
     let error = await refusal {
-      _ = try await house.list("songs", ListQuery(sort: SortKey(name: "titel", descending: true)))
+      _ = try house.sort("-titel", of: "songs")
     }
     #expect(error?.code == .invalid)
     #expect(error?.detail.contains("title") == true)
@@ -81,12 +82,11 @@ private let schema = """
   }
 
   @Test(arguments: [
-    (SortKey.id, "ix$songs$owner "),
-    (SortKey(name: "plays", descending: true), "ix$songs$owner$plays"),
-  ]) func anIndexServesTheOrder(sort: SortKey, index: String) async throws {
+    ("id", "ix$songs$owner "), ("-plays", "ix$songs$owner$plays"),
+  ]) func anIndexServesTheOrder(sort: String, index: String) async throws {
     let house = try await RecordsHouse(schema)
     let sql: SQL =
-      sort == .id
+      sort == "id"
       ? "EXPLAIN QUERY PLAN SELECT * FROM songs WHERE \"deletedAt\" IS NULL AND owner = x'00' ORDER BY id LIMIT 3"
       : "EXPLAIN QUERY PLAN SELECT * FROM songs WHERE \"deletedAt\" IS NULL AND owner = x'00' ORDER BY plays DESC, id DESC LIMIT 3"
     let plan = try await house.database.read(.statement) { reader in
@@ -117,12 +117,12 @@ private let schema = """
   @Test func aPositionWithoutItsValueReadsItFromTheRow() async throws {
     let house = try await RecordsHouse(schema)
     for title in ["a", "b", "c"] { try await house.create("songs", ["title": .string(title)]) }
-    let sort = SortKey(name: "title", descending: false)
+    let sort = try house.sort("title", of: "songs")
     let first = try await house.list("songs", ListQuery(limit: 1, sort: sort))
     let rest = try await house.list(
       "songs",
       ListQuery(
-        sort: sort, after: PagePosition(value: nil, id: RecordsHouse.uuid(first[0]["id"]))))
+        sort: sort, after: PagePosition(values: nil, id: RecordsHouse.uuid(first[0]["id"]))))
     #expect(rest.map { $0["title"]?.string } == ["b", "c"])
     await house.close()
   }

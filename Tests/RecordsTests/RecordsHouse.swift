@@ -2,6 +2,7 @@ import Foundation
 import Queries
 import Records
 import RoostCore
+import Rules
 import SQLiteDriver
 import Schema
 import Synchronization
@@ -112,6 +113,14 @@ final class RecordsHouse: Sendable {
   {
     let page = try await records.list(collection(name), query, by: caller ?? ann)
     return try JSON.parse(page.items).array ?? []
+  }
+
+  /// An order as `sort` gives it: `-plays`.
+  func sort(_ text: String, of name: String) throws -> [SortKey] {
+    let descending = text.hasPrefix("-")
+    let column = try records.reader(ann).sortColumn(
+      String(descending ? text.dropFirst() : text[...]), of: collection(name))
+    return [SortKey(column: column, descending: descending)]
   }
 
   /// The first column of each row, as text.

@@ -1,6 +1,7 @@
 import Queries
 import Records
 import RoostCore
+import Rules
 import Testing
 
 private let schema = """
@@ -175,7 +176,7 @@ private let schema = """
     _ = try await house.records.importBatch(mutations)
     let ids = try await house.texts("SELECT hex(id) FROM middles ORDER BY id DESC LIMIT 1")
     let last = try await house.list(
-      "middles", ListQuery(limit: 1, sort: SortKey(name: "id", descending: true)))
+      "middles", ListQuery(limit: 1, sort: [SortKey(column: .id, descending: true)]))
     #expect(ids.count == 1)
     try await house.create("leafs", ["middle": last[0]["id"] ?? .null])
     try await house.delete("tops", top["id"])

@@ -23,7 +23,10 @@ import Transport
     let result: Result<Response, any Error>
     do {
       try await Migrator.run(
-        RecordsMigrations.all + [AccountTables.migration(RecordsMigrations.all.count + 1)],
+        RecordsMigrations.all + [
+          AccountTables.migration(RecordsMigrations.all.count + 1),
+          AccountTables.roles(RecordsMigrations.all.count + 2),
+        ],
         on: database)
       let accounts = AccountStore(database: database, ambient: ambient)
       try await accounts.start()

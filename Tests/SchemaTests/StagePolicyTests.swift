@@ -4,30 +4,11 @@ import Testing
 @Suite struct StagePolicyTests {
   /// Each refused feature: where it stands is marked.
   @Test(arguments: [
-    Misuse.type("§@deny(ops: [UPDATE], when: \"a\")", "@deny is not enforced", good: ""),
-    .type("§@retention(after: \"heldAt\", for: \"P1D\")", "@retention is not enforced", good: ""),
-    .type("§@check(name: \"a\", expr: \"b\")", "@check is not enforced", good: ""),
+    Misuse.type(
+      "§@retention(after: \"heldAt\", for: \"P1D\")", "@retention is not enforced", good: ""),
     .type(
       "@index(fields: [\"title\"], §where: \"a\")", "argument where of @index",
       good: "@index(fields: [\"title\"], unique: true)"),
-    .type(
-      "@allow(ops: [READ], §member: \"band.members.user\")", "argument member of @allow",
-      good: "@allow(ops: [READ], member: null)"),
-    .type("@allow(ops: [READ], §when: \"a\")", "argument when", good: "@allow(ops: [READ])"),
-    .type("@allow(ops: [UPDATE], §check: \"a\")", "argument check", good: "@allow(ops: [UPDATE])"),
-    .type(
-      "@allow(ops: [READ], §roles: [\"support\"])", "argument roles",
-      good: "@allow(ops: [READ], to: PUBLIC)"),
-    .type(
-      "@allow(ops: [READ], §fields: [\"title\"])", "argument fields",
-      good: "@allow(ops: [READ], to: USER)"),
-    .type(
-      "@allow(ops: [READ], §except: [\"title\"])", "argument except",
-      good: "@allow(ops: [READ], to: ANONYMOUS)"),
-    .type(
-      "@allow(ops: [READ], §owner: \"band.founder\")", "a path in the argument owner",
-      good: "@allow(ops: [READ], owner: \"owner\")"),
-    .field("x: Int §@allow(ops: [READ])", "@allow on a field is not enforced", good: "x: Int"),
     .field("x: String §@encrypted(mode: SERVER)", "@encrypted is not enforced", good: "x: String"),
     .field(
       "x: Int @default(§expr: \"1\")", "argument expr of @default",
@@ -42,12 +23,6 @@ import Testing
     #expect(found.first?.contains("must not look as if it were") == true)
     #expect(faults(marked.source, stage: .everything) == [])
     #expect(faults(try #require(misuse.good), stage: .current) == [])
-  }
-
-  @Test func havingIsRefusedBesideItsMember() {
-    let source = Misuse.gig(
-      header: "@allow(ops: [READ], member: \"band.members.user\", having: \"a\")")
-    #expect(faults(source, stage: .current).map { $0.contains("having") } == [false, true])
   }
 
   @Test(arguments: [

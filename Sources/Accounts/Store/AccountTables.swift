@@ -10,6 +10,17 @@ package enum AccountTables {
     Migration(number, "accounts", [users, usersByEmail, sessions, sessionsByUser, keys])
   }
 
+  /// The step that makes the tables of roles and claims, as number `number` of the history.
+  package static func roles(_ number: Int) -> Migration {
+    Migration(
+      number, "roles",
+      [
+        roleGrants, claims, grantVersion, "INSERT INTO roost_grant_version VALUES (1, 0)",
+        adminClaims,
+      ]
+    )
+  }
+
   private static let users: SQL = """
     CREATE TABLE roost_user (
       id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -51,6 +62,43 @@ package enum AccountTables {
       secret BLOB NOT NULL CHECK (length(secret) = 32),
       created_at INTEGER NOT NULL,
       retired_at INTEGER
+    ) STRICT, WITHOUT ROWID
+    """
+
+  private static let roleGrants: SQL = """
+    CREATE TABLE roost_role_grant (
+      user_id BLOB NOT NULL,
+      role TEXT NOT NULL,
+      granted_by BLOB,
+      granted_at INTEGER NOT NULL,
+      PRIMARY KEY (user_id, role)
+    ) STRICT, WITHOUT ROWID
+    """
+
+  private static let claims: SQL = """
+    CREATE TABLE roost_claim (
+      user_id BLOB NOT NULL,
+      claim TEXT NOT NULL,
+      granted_by BLOB,
+      granted_at INTEGER NOT NULL,
+      PRIMARY KEY (user_id, claim)
+    ) STRICT, WITHOUT ROWID
+    """
+
+  /// One row: counted up with every change of the two, for who keeps them in memory.
+  private static let grantVersion: SQL = """
+    CREATE TABLE roost_grant_version (
+      id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+      version INTEGER NOT NULL
+    ) STRICT
+    """
+
+  /// The one-time claims that made administrators, so that none works twice.
+  private static let adminClaims: SQL = """
+    CREATE TABLE roost_admin_claim (
+      digest BLOB NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
+      user_id BLOB NOT NULL,
+      used_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID
     """
 }

@@ -108,11 +108,14 @@ enum UserStore {
     return ids.compactMap { $0 }
   }
 
-  /// Marks accounts as deleted.
+  /// Marks accounts as deleted and removes what they were granted.
   static func delete(
     _ ids: [UUID], now: Timestamp, in transaction: any Transaction
   ) async throws {
-    for id in ids { try await transaction.execute(deletion, [.timestamp(now), .uuid(id)]) }
+    for id in ids {
+      try await transaction.execute(deletion, [.timestamp(now), .uuid(id)])
+      try await GrantStore.deleteAll(of: id, in: transaction)
+    }
   }
 
   private static func credentials(_ row: any Row) throws -> Credentials {

@@ -28,6 +28,23 @@ package struct Authenticator: Sendable {
     return caller
   }
 
+  /// The caller, who is an administrator at this moment.
+  ///
+  /// Throws `RoostError` with `.unauthenticated` without an account, with `.forbidden` for other
+  /// people, and as `caller(of:)`.
+  package func administrator(of request: Request) throws -> Caller {
+    let caller = try caller(of: request)
+    guard caller.uid != nil else {
+      throw RoostError(
+        .unauthenticated, "Sign in and send the access token as Authorization: Bearer.")
+    }
+    guard accounts.isAdministrator(caller) else {
+      throw RoostError(
+        .forbidden, "This is for administrators; roost admin makes the first one.")
+    }
+    return caller
+  }
+
   /// Where the token begins after `Bearer` (in any case) and spaces; nil for another scheme.
   private static func tokenStart(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
     let scheme: StaticString = "bearer "

@@ -1,5 +1,6 @@
 import Cryptography
 import Records
+import Rules
 
 /// The strong entity tag of a record as it was answered: its version, and the shape of its
 /// collection, since a new field changes the bytes of records that nobody touched.
@@ -16,6 +17,23 @@ struct EntityTag {
     }
 
     init(digits: String) { self.digits = digits }
+
+    /// The shape of an answer that does not hold all of the collection's fields, or more than them.
+    ///
+    /// `members` are those that the caller sees, nil for all; `query` is what `fields` and `expand`
+    /// ask for, and `expanded` which versions of other records came with it.
+    func part(members: FieldSet?, query: String, expanded: [UInt8]) -> Shape {
+      guard members != nil || !query.isEmpty || !expanded.isEmpty else { return self }
+      var bytes = Array(digits.utf8)
+      for member in members?.members ?? [-1] {
+        withUnsafeBytes(of: Int32(truncatingIfNeeded: member).littleEndian) { bytes += $0 }
+      }
+      bytes.append(0)
+      bytes += query.utf8
+      bytes.append(0)
+      bytes += expanded
+      return Shape(digits: Hex.encode(Array(SHA256.digest(bytes).prefix(4))))
+    }
 
     /// The shapes of all collections, by their numbers.
     static func all(_ catalogue: Catalogue) -> [Int64: Shape] {

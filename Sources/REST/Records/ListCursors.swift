@@ -3,94 +3,113 @@ import Queries
 import Records
 import RoostCore
 
-/// Keyset cursors: the place of the last record of a page, signed together with the list, the order
-/// and the caller that it was made for, so that it can be used for nothing else.
+/// Keyset cursors: the place of the last record of a page, signed together with the list, its
+/// conditions, its order and the caller that it was made for, so that it can be used for nothing else.
 struct ListCursors: Sendable {
   let signer: CursorSigner
 
-  func encode(
-    _ position: PagePosition, of sort: SortKey, in collection: CompiledCollection,
-    for caller: Caller
-  ) -> String {
+  /// What a cursor belongs to.
+  struct Context {
+    let collection: CompiledCollection
+    let caller: Caller
+    /// The parameters that say which records the list has and in what order, as they were written.
+    let conditions: String
+
+    var purpose: String {
+      "list \(collection.name) \(caller.uid?.description ?? "everyone") \(conditions)"
+    }
+  }
+
+  func encode(_ position: PagePosition, _ context: Context) -> String {
     var payload: [UInt8] = []
     payload.reserveCapacity(40)
-    switch position.value {
-    case .null: payload.append(Tag.null)
-    case nil: payload.append(Tag.row)
-    // A cursor travels in the target of a request, which is bounded.
-    case .text(let text) where text.utf8.count > ListCursors.longestText:
-      payload.append(Tag.row)
-    case .int(let number): payload += Tag.number(Tag.int, UInt64(bitPattern: number))
-    // Through its bits, so that the comparison meets the very same number.
-    case .double(let number): payload += Tag.number(Tag.double, number.bitPattern)
-    case .text(let text):
-      payload.append(Tag.text)
-      payload += text.utf8
-    case .uuid(let id): payload += [Tag.uuid] + id.bytes
-    case .blob(let bytes): payload += [Tag.uuid] + bytes
+    let values = position.values.map { values in values.map { ListCursors.encode($0) } }
+    if let values, values.reduce(0, { $0 + $1.count }) <= ListCursors.longest {
+      payload.append(UInt8(values.count))
+      for value in values { payload += value }
+    } else {
+      // A cursor travels in the target of a request, which is bounded.
+      payload.append(ListCursors.row)
     }
     payload += position.id.bytes
-    return signer.sign(payload, purpose: context(sort, collection, caller))
+    return signer.sign(payload, purpose: context.purpose)
   }
 
-  func decode(
-    _ text: String, of sort: SortKey, in collection: CompiledCollection, for caller: Caller
-  ) throws -> PagePosition {
-    guard let payload = signer.verify(text, purpose: context(sort, collection, caller)),
-      payload.count >= 17, let id = payload.suffix(16).withUnsafeBytes({ UUID(bytes: $0) })
+  /// The place, for a list of `keys` sort keys before the id.
+  func decode(_ text: String, keys: Int, _ context: Context) throws -> PagePosition {
+    guard let payload = signer.verify(text, purpose: context.purpose), payload.count >= 17,
+      let id = payload.suffix(16).withUnsafeBytes({ UUID(bytes: $0) })
     else { throw ListCursors.foreign }
-    if payload[0] == Tag.row { return PagePosition(value: nil, id: id) }
-    guard let value = value(payload[0], payload[1..<(payload.count - 16)]) else {
-      throw ListCursors.foreign
+    var rest = payload.dropLast(16)
+    let count = rest.removeFirst()
+    if count == ListCursors.row, rest.isEmpty { return PagePosition(values: nil, id: id) }
+    guard count == keys else { throw ListCursors.foreign }
+    var values: [Value] = []
+    for _ in 0..<count {
+      guard let value = ListCursors.value(&rest) else { throw ListCursors.foreign }
+      values.append(value)
     }
-    return PagePosition(value: value, id: id)
+    guard rest.isEmpty else { throw ListCursors.foreign }
+    return PagePosition(values: values, id: id)
   }
 
-  /// Bytes of a sort value that travel in a cursor; a longer one is read from its row again.
-  private static let longestText = 512
+  /// Bytes of sort values that travel in a cursor; longer ones are read from their row again.
+  private static let longest = 512
+  /// In place of the number of values: they are read from the row of the id.
+  private static let row: UInt8 = 255
 
   private static var foreign: RoostError {
     RoostError(
       .malformed,
       "The cursor in after does not belong to this list: take it from next of the page before, "
-        + "with the same sort and the same caller.")
+        + "with the same filter, search, sort and caller.")
   }
 
-  private func value(_ tag: UInt8, _ bytes: ArraySlice<UInt8>) -> Value? {
-    switch tag {
-    case Tag.null: return bytes.isEmpty ? .null : nil
-    case Tag.int: return Tag.number(bytes).map { .int(Int64(bitPattern: $0)) }
-    case Tag.double: return Tag.number(bytes).map { .double(Double(bitPattern: $0)) }
-    case Tag.text: return String(validating: bytes, as: UTF8.self).map { .text($0) }
-    case Tag.uuid: return bytes.withUnsafeBytes { UUID(bytes: $0) }.map { .uuid($0) }
-    default: return nil
-    }
-  }
-
-  /// The first byte of a cursor's payload, which says what the sort value behind it is; the id
-  /// stands at the end.
+  /// The first byte of a value, which says what it is.
   private enum Tag {
     static let null: UInt8 = 0
     static let int: UInt8 = 1
     static let double: UInt8 = 2
     static let text: UInt8 = 3
     static let uuid: UInt8 = 4
-    /// No value: it is read from the row of the id.
-    static let row: UInt8 = 5
+  }
 
-    static func number(_ tag: UInt8, _ bits: UInt64) -> [UInt8] {
-      [tag] + withUnsafeBytes(of: bits.bigEndian) { Array($0) }
-    }
-
-    static func number(_ bytes: ArraySlice<UInt8>) -> UInt64? {
-      bytes.count == 8 ? bytes.reduce(0) { $0 << 8 | UInt64($1) } : nil
+  private static func encode(_ value: Value) -> [UInt8] {
+    switch value {
+    case .null: [Tag.null]
+    case .int(let number): [Tag.int] + bytes(UInt64(bitPattern: number))
+    // Through its bits, so that the comparison meets the very same number.
+    case .double(let number): [Tag.double] + bytes(number.bitPattern)
+    case .text(let text): [Tag.text] + bytes(UInt64(text.utf8.count)).suffix(2) + text.utf8
+    case .uuid(let id): [Tag.uuid] + id.bytes
+    case .blob(let bytes): [Tag.uuid] + bytes
     }
   }
 
-  private func context(
-    _ sort: SortKey, _ collection: CompiledCollection, _ caller: Caller
-  ) -> String {
-    "list \(collection.name) \(sort.descending ? "-" : "+")\(sort.name) "
-      + (caller.uid?.description ?? "everyone")
+  private static func value(_ rest: inout ArraySlice<UInt8>) -> Value? {
+    func take(_ count: Int) -> ArraySlice<UInt8>? {
+      guard rest.count >= count else { return nil }
+      defer { rest = rest.dropFirst(count) }
+      return rest.prefix(count)
+    }
+    switch take(1)?.first {
+    case Tag.null: return .null
+    case Tag.int: return take(8).map { .int(Int64(bitPattern: number($0))) }
+    case Tag.double: return take(8).map { .double(Double(bitPattern: number($0))) }
+    case Tag.text:
+      guard let length = take(2), let bytes = take(Int(number(length))) else { return nil }
+      return String(validating: bytes, as: UTF8.self).map { .text($0) }
+    case Tag.uuid:
+      return take(16)?.withUnsafeBytes { UUID(bytes: $0) }.map { .uuid($0) }
+    default: return nil
+    }
+  }
+
+  private static func bytes(_ bits: UInt64) -> [UInt8] {
+    withUnsafeBytes(of: bits.bigEndian) { Array($0) }
+  }
+
+  private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+    bytes.reduce(0) { $0 << 8 | UInt64($1) }
   }
 }

@@ -1,46 +1,60 @@
 import Records
 import RoostCore
+import Rules
 import Schema
 import Transport
 
 /// Reads the query of a list.
 struct ListParameters {
-  static let known = ["limit", "sort", "after", "count"]
+  static let known = ["filter", "sort", "limit", "after", "fields", "expand", "count"]
   static let limits = 1...200
+  /// Keys of an order.
+  private static let sortKeys = 4
 
   let collection: CompiledCollection
   let cursors: ListCursors
-  let caller: Caller
+  let reader: RecordReader
+  var parent: ListQuery.Parent?
 
-  func query(of request: Request) throws -> ListQuery {
+  /// The list that a request asks for, and what its cursors belong to.
+  func query(of request: Request) throws -> (ListQuery, ListCursors.Context) {
     var query = ListQuery()
-    guard let text = request.query, !text.isEmpty else { return query }
-    let parameters = try QueryParameters(text)
+    query.parent = parent
+    let parameters = try QueryParameters(request.query)
     var after: String?
+    // Only what a list consists of: a page may be asked for with another limit or other fields.
+    var conditions = parent.map { "\($0.field) \($0.id)" } ?? ""
     for item in parameters.items {
-      let name = item.name
-      let value = try parameters.single(name) ?? ""
-      switch name {
+      let value = try parameters.single(item.name) ?? ""
+      switch item.name {
       case "limit": query.limit = try limit(value)
-      case "sort": query.sort = try sort(value)
+      case "sort":
+        query.sort = try sort(value)
+        conditions += "\nsort=\(value)"
       case "after": after = value
-      case "count":
-        guard let count = ListQuery.Count(rawValue: value) else {
-          throw RoostError.invalid("?count", "enum", "count is none, estimated or exact.")
-        }
-        query.count = count
-      default:
-        let hint =
-          Schema.nearest(name, among: ListParameters.known).map { " Did you mean \($0)?" } ?? ""
-        throw RoostError.invalid(
-          "?\(name.prefix(60))", "unknown_parameter",
-          "A list takes limit, sort, after and count, not \"\(name.prefix(60))\".\(hint)")
+      case "count": query.count = try count(value)
+      case "filter":
+        query.filter = try reader.filter(value, of: collection)
+        conditions += "\nfilter=\(value)"
+      case "fields", "expand": break
+      default: throw ListParameters.unknown(item.name, among: ListParameters.known, of: "A list")
       }
     }
+    query.shown = try ShownParameters(collection: collection, reader: reader).members(parameters)
+    let context = ListCursors.Context(
+      collection: collection, caller: reader.caller, conditions: conditions)
     if let after {
-      query.after = try cursors.decode(after, of: query.sort, in: collection, for: caller)
+      let keys = query.sort.prefix { $0.column != .id }.count
+      query.after = try cursors.decode(after, keys: keys, context)
     }
-    return query
+    return (query, context)
+  }
+
+  static func unknown(_ name: String, among known: [String], of what: String) -> RoostError {
+    let hint = Schema.nearest(name, among: known).map { " Did you mean \($0)?" } ?? ""
+    return RoostError.invalid(
+      "?\(name.prefix(60))", "unknown_parameter",
+      "\(what) takes \(known.joined(separator: ", ")), not \"\(name.prefix(60))\".\(hint)")
   }
 
   private func limit(_ text: String) throws -> Int {
@@ -53,11 +67,29 @@ struct ListParameters {
     return limit
   }
 
-  private func sort(_ text: String) throws -> SortKey {
-    let descending = text.hasPrefix("-")
-    let name = descending ? String(text.dropFirst()) : text
-    let key = SortKey(name: name, descending: descending)
-    guard collection.isSortable(key) else { throw RecordStore.unknownSort(name, collection) }
-    return key
+  private func count(_ text: String) throws -> ListQuery.Count {
+    guard let count = ListQuery.Count(rawValue: text) else {
+      throw RoostError.invalid("?count", "enum", "count is none, estimated or exact.")
+    }
+    return count
+  }
+
+  private func sort(_ text: String) throws -> [SortKey] {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    guard parts.count <= ListParameters.sortKeys else {
+      throw RoostError.invalid(
+        "?sort", "too_many", "sort has at most \(ListParameters.sortKeys) keys.")
+    }
+    var keys: [SortKey] = []
+    for part in parts {
+      let descending = part.hasPrefix("-")
+      let column = try reader.sortColumn(
+        String(descending ? part.dropFirst() : part), of: collection)
+      guard !keys.contains(where: { $0.column == column }) else {
+        throw RoostError.invalid("?sort", "repeated", "sort names \"\(part.prefix(60))\" twice.")
+      }
+      keys.append(SortKey(column: column, descending: descending))
+    }
+    return keys
   }
 }

@@ -1,6 +1,7 @@
 package import Cryptography
 package import Records
 import RoostCore
+import Rules
 import Schema
 package import Transport
 
@@ -28,6 +29,7 @@ package struct RecordRoutes: Sendable {
     router.add(.get, "/v1/{collection}") { try await list($0) }
     router.add(.post, "/v1/{collection}", body: body) { try await create($0) }
     router.add(.get, "/v1/{collection}/{id}") { try await read($0) }
+    router.add(.get, "/v1/{collection}/{id}/{relation}") { try await relation($0) }
     router.add(.patch, "/v1/{collection}/{id}", body: body) { try await update($0) }
     router.add(.delete, "/v1/{collection}/{id}") { try await delete($0) }
   }
@@ -35,8 +37,40 @@ package struct RecordRoutes: Sendable {
   private func list(_ request: Request) async throws -> Response {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
-    let query = try ListParameters(collection: collection, cursors: cursors, caller: caller)
-      .query(of: request)
+    return try await list(collection, of: request, nil, by: caller)
+  }
+
+  /// The records on the other side of an inverse relation of a record that the caller sees.
+  private func relation(_ request: Request) async throws -> Response {
+    let collection = try collection(of: request)
+    let caller = try authenticator.caller(of: request)
+    let name = request.parameters.count > 2 ? request.parameters[2] : ""
+    guard let inverse = records.catalogue.inverse(name, of: collection) else {
+      throw RoostError(
+        .notFound,
+        collection.index(of: name) == nil
+          ? "\(collection.model.typeName) has no relation \"\(name.prefix(60))\"."
+          : "\(name) is a field of \(collection.model.typeName): read it with the record, with "
+            + "expand=\(name) if it is a relation.")
+    }
+    let id = try id(of: request)
+    let parent = try await records.read(collection, id, by: caller)
+    guard parent.members?.contains(inverse.member) != false else {
+      throw RoostError(
+        .notFound, "\(collection.model.typeName) has no relation \"\(name.prefix(60))\" for you.")
+    }
+    return try await list(
+      inverse.target, of: request, ListQuery.Parent(field: inverse.field, id: id), by: caller)
+  }
+
+  private func list(
+    _ collection: CompiledCollection, of request: Request, _ parent: ListQuery.Parent?,
+    by caller: Caller
+  ) async throws -> Response {
+    try records.authorize(.read, collection, by: .caller(caller))
+    let (query, context) = try ListParameters(
+      collection: collection, cursors: cursors, reader: records.reader(caller), parent: parent
+    ).query(of: request)
     let page = try await records.list(collection, query, by: caller)
     var json = JSONWriter(capacity: page.items.count + 200)
     json.beginObject()
@@ -44,7 +78,7 @@ package struct RecordRoutes: Sendable {
     json.raw(page.items)
     json.key("next")
     if let next = page.next {
-      json.string(cursors.encode(next, of: query.sort, in: collection, for: caller))
+      json.string(cursors.encode(next, context))
     } else {
       json.null()
     }
@@ -62,7 +96,7 @@ package struct RecordRoutes: Sendable {
     try records.authorize(.create, collection, by: .caller(caller))
     let record = try await records.create(
       collection, try JSONBody.read(request), by: .caller(caller))
-    var response = answer(record, collection, status: 201)
+    var response = answer(record, tag(record, collection), status: 201)
     response.headers.add("Location", "/v1/\(collection.name)/\(record.id)")
     return response
   }
@@ -70,14 +104,16 @@ package struct RecordRoutes: Sendable {
   private func read(_ request: Request) async throws -> Response {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
-    let record = try await records.read(collection, try id(of: request), by: caller)
-    let tag = tag(record, collection)
+    let shown = try ShownParameters(collection: collection, reader: records.reader(caller))
+      .members(of: request)
+    let record = try await records.read(collection, try id(of: request), shown, by: caller)
+    let tag = tag(record, collection, shown.isPlain ? "" : request.query ?? "")
     if let condition = request.header("if-none-match"), tag.matchesWeakly(condition) {
       var response = Response(status: 304)
       response.headers.set("ETag", tag.text)
       return response
     }
-    return answer(record, collection, status: 200)
+    return answer(record, tag, status: 200)
   }
 
   private func update(_ request: Request) async throws -> Response {
@@ -87,7 +123,7 @@ package struct RecordRoutes: Sendable {
     let record = try await records.update(
       collection, try id(of: request), try JSONBody.read(request),
       expecting: EntityTag.expectation(request.header("if-match")), by: .caller(caller))
-    return answer(record, collection, status: 200)
+    return answer(record, tag(record, collection), status: 200)
   }
 
   private func delete(_ request: Request) async throws -> Response {
@@ -99,18 +135,21 @@ package struct RecordRoutes: Sendable {
     return Response(status: 204)
   }
 
-  private func answer(
-    _ record: RenderedRecord, _ collection: CompiledCollection, status: Int
-  ) -> Response {
+  private func answer(_ record: RenderedRecord, _ tag: EntityTag, status: Int) -> Response {
     var response = Response.json(record.json, status: status)
-    response.headers.add("ETag", tag(record, collection).text)
+    response.headers.add("ETag", tag.text)
     return response
   }
 
-  private func tag(_ record: RenderedRecord, _ collection: CompiledCollection) -> EntityTag {
+  /// The tag of a record as it is answered; `query` says what of it was asked for.
+  private func tag(
+    _ record: RenderedRecord, _ collection: CompiledCollection, _ query: String = ""
+  ) -> EntityTag {
     // All collections of the catalogue were taken in.
     let shape = shapes[collection.number] ?? EntityTag.Shape(collection)
-    return EntityTag(version: record.version, shape: shape)
+    return EntityTag(
+      version: record.version,
+      shape: shape.part(members: record.members, query: query, expanded: record.expanded))
   }
 
   private func collection(of request: Request) throws -> CompiledCollection {

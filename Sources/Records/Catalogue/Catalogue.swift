@@ -1,3 +1,4 @@
+import Rules
 package import Schema
 
 /// The collections of a schema, compiled, with their numbers from the database.
@@ -8,7 +9,8 @@ package struct Catalogue: Sendable {
   private let byType: [String: Int]
   private let byNumber: [Int64: Int]
 
-  init(model: SchemaModel, numbers: StoredNumbers) {
+  init(book: RuleBook, numbers: StoredNumbers) {
+    let model = book.model
     self.model = model
     var byType: [String: Int] = [:]
     for (index, collection) in model.collections.enumerated() {
@@ -29,7 +31,7 @@ package struct Catalogue: Sendable {
     for (index, collection) in model.collections.enumerated() {
       compiled.append(
         CompiledCollection(
-          model: collection, number: numbers.collection(collection.name),
+          rules: book.collections[index], number: numbers.collection(collection.name),
           fieldNumbers: collection.fields.map { numbers.field(collection.name, $0.name) },
           inbound: inbound[index]))
     }

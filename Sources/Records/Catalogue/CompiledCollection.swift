@@ -9,6 +9,10 @@ package final class CompiledCollection: Sendable {
   /// The collection's number in the log and in the stream index; never given to another one.
   package let number: Int64
   package let rules: AccessRules
+  /// The collection's place in the schema.
+  package let index: Int
+  /// Writes the predicates of the rules.
+  let writer: PredicateWriter
   /// The stable number of each field, by its index; clocks refer to fields by it.
   let fieldNumbers: [UInt32]
   /// Which fields are filled with the caller when a create leaves them out.
@@ -23,18 +27,23 @@ package final class CompiledCollection: Sendable {
   private let indexByName: [String: Int]
 
   let selectList: SQL
+  /// The select list among live rows of the table `t0`, whose time of deletion nobody needs to read.
+  let liveList: SQL
   let insert: Statement
   let selectForWrite: Statement
   let statements: StatementShapes
 
   init(
-    model: Collection, number: Int64, fieldNumbers: [UInt32], inbound: [InboundRelation]
+    rules: AccessRules, number: Int64, fieldNumbers: [UInt32], inbound: [InboundRelation]
   ) {
+    let model = rules.declaration
     self.model = model
+    self.rules = rules
+    index = rules.collection
+    writer = PredicateWriter(model: rules.model)
     self.number = number
     self.fieldNumbers = fieldNumbers
     self.inbound = inbound
-    rules = AccessRules(model)
     ownersFilledOnCreate = rules.ownersFilledOnCreate
     members = MemberStarts(names: model.fields.map(\.name))
     storage = model.fields.map { StoredKind($0) }
@@ -46,6 +55,10 @@ package final class CompiledCollection: Sendable {
     let system = RecordColumns.system
     let columns = (system + model.fields.map(\.name)).map { SQL.identifier($0) }
     selectList = columns.joined(by: ", ")
+    let source = PredicateWriter.Table(number: 0)
+    liveList = columns.enumerated().map { index, column -> SQL in
+      index == RecordColumns.deletedAt ? "NULL" : "\(source.name).\(column)"
+    }.joined(by: ", ")
     let all = columns + [SQL.identifier(RecordColumns.clocks)]
     let values = all.map { _ in SQL.placeholder }
     insert = Statement(
@@ -53,7 +66,11 @@ package final class CompiledCollection: Sendable {
     selectForWrite = Statement(
       "SELECT \(all.joined(by: ", ")) FROM \(table) WHERE id = \(SQL.placeholder)")
     statements = StatementShapes()
+    allMembers = FieldSet(count: model.fields.count + model.inverses.count)
   }
+
+  /// Every stored and every inverse field.
+  let allMembers: FieldSet
 
   package var name: String { model.name }
   package var fields: [Field] { model.fields }
@@ -79,6 +96,8 @@ struct InboundRelation: Sendable {
 enum RecordColumns {
   static let system = ["id", "version", "createdAt", "updatedAt", "deletedAt"]
   static let clocks = "_clocks"
+  /// The column of the time of deletion in a select list.
+  static let deletedAt = 4
   /// The column of the first field in a select list.
   static let firstField = 5
 }

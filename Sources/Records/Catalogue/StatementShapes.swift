@@ -1,32 +1,46 @@
 import Queries
+import Rules
 import Synchronization
 
-/// Statements of one collection that depend on the shape of a caller's access or of a list, made at
-/// first use and kept: there are few shapes, and a statement is never made twice for one.
+/// Statements of one collection that depend on who asks and on the form of a list, made at first use
+/// and kept: there are few shapes, and a statement is never made twice for one.
 final class StatementShapes: Sendable {
-  /// What the text of a statement depends on.
-  struct Key: Hashable {
-    enum Use: Hashable {
-      case point
-      case existence
-      case list(sort: Int, descending: Bool, position: Position)
-      case count
-    }
-
-    /// Where a page starts: at the beginning, behind a value, or behind or among the nulls.
-    enum Position: Hashable { case start, value, null }
-
-    let use: Use
-    let shape: UInt64
+  /// What the text of a statement depends on, beside the caller's plan.
+  enum Use: Hashable {
+    case point
+    case existence
+    /// A page in an order, from the beginning or from a place with these parts null.
+    case list(sort: [SortKey], nulls: [Bool]?)
+    case count
+    /// The rules that hold for a row in memory.
+    case holding
+    /// The rules that accept a row in memory.
+    case accepting(isCreate: Bool)
+    /// Rows by their ids, so many at once.
+    case byIDs(count: Int)
+    /// The rows that refer to one by a field.
+    case referring(field: Int)
   }
 
-  private let statements = Mutex<[Key: Statement]>([:])
+  private struct Key: Hashable {
+    let use: Use
+    let shape: AccessPlan.Shape
+  }
 
-  /// The statement for `key`, made by `make` at its first use.
-  func statement(_ key: Key, _ make: () -> SQL) -> Statement {
-    statements.withLock { statements in
+  /// Orders and kinds of callers make shapes; what is not used again is made again.
+  private static let limit = 2000
+
+  private let statements = Mutex<[Key: PreparedTemplate]>([:])
+
+  /// The statement for `use` under `plan`, made by `make` at its first use.
+  func statement(
+    _ use: Use, _ plan: AccessPlan, _ make: () -> Template
+  ) -> PreparedTemplate {
+    let key = Key(use: use, shape: plan.shape)
+    return statements.withLock { statements in
       if let statement = statements[key] { return statement }
-      let statement = Statement(make())
+      let statement = PreparedTemplate(make())
+      if statements.count >= StatementShapes.limit { statements.removeAll() }
       statements[key] = statement
       return statement
     }

@@ -1,5 +1,6 @@
 package import Queries
 package import RoostCore
+package import Rules
 import Schema
 
 /// What a list is asked for.
@@ -11,14 +12,30 @@ package struct ListQuery: Sendable {
     case exact
   }
 
+  /// The records that refer to one by a field: a sub-collection.
+  package struct Parent: Sendable, Hashable {
+    /// The index of the referring field.
+    package let field: Int
+    package let id: UUID
+
+    package init(field: Int, id: UUID) {
+      self.field = field
+      self.id = id
+    }
+  }
+
   package var limit: Int
-  package var sort: SortKey
+  /// At least one key; the id follows behind the last one, in its direction.
+  package var sort: [SortKey]
   /// Where the page starts; nil for the beginning.
   package var after: PagePosition?
   package var count: Count
+  package var filter: Expression?
+  package var parent: Parent?
+  package var shown = ShownMembers()
 
   package init(
-    limit: Int = 50, sort: SortKey = .id, after: PagePosition? = nil, count: Count = .none
+    limit: Int = 50, sort: [SortKey] = [.id], after: PagePosition? = nil, count: Count = .none
   ) {
     self.limit = limit
     self.sort = sort
@@ -27,27 +44,38 @@ package struct ListQuery: Sendable {
   }
 }
 
-/// The key of a list's order; rows with equal keys are in the order of their ids.
+/// What of a record is answered: `fields` and `expand`.
+package struct ShownMembers: Sendable {
+  /// nil for all fields.
+  package var selection: FieldSelection?
+  package var expansions: [Expansion] = []
+
+  package init() {}
+
+  package var isPlain: Bool { selection == nil && expansions.isEmpty }
+}
+
+/// One key of a list's order; rows with equal keys are in the order of their ids.
 package struct SortKey: Sendable, Hashable {
-  package let name: String
+  package let column: RowColumn
   package let descending: Bool
 
-  package init(name: String, descending: Bool) {
-    self.name = name
+  package init(column: RowColumn, descending: Bool) {
+    self.column = column
     self.descending = descending
   }
 
-  package static let id = SortKey(name: "id", descending: false)
+  package static let id = SortKey(column: .id, descending: false)
 }
 
-/// The place of a row in a list's order: its sort value and its id.
+/// The place of a row in a list's order: the values of its sort keys, and its id.
 package struct PagePosition: Sendable, Equatable {
-  /// The value of the sort key; nil where it was too long to travel and is read from the row.
-  package let value: Value?
+  /// nil where they were too long to travel and are read from the row again.
+  package let values: [Value]?
   package let id: UUID
 
-  package init(value: Value?, id: UUID) {
-    self.value = value
+  package init(values: [Value]?, id: UUID) {
+    self.values = values
     self.id = id
   }
 }
@@ -67,4 +95,18 @@ package struct RenderedRecord: Sendable {
   package let version: Int64
   /// A JSON object.
   package let json: [UInt8]
+  /// The members that the caller sees; nil for all of them.
+  package let members: FieldSet?
+  /// The ids and versions of the records that were expanded into it, in order.
+  package let expanded: [UInt8]
+
+  package init(
+    id: UUID, version: Int64, json: [UInt8], members: FieldSet? = nil, expanded: [UInt8] = []
+  ) {
+    self.id = id
+    self.version = version
+    self.json = json
+    self.members = members
+    self.expanded = expanded
+  }
 }

@@ -1,126 +1,142 @@
 import Queries
+import RoostCore
 import Rules
 import Schema
 
-/// The statements of lists: live rows that a caller may read, in an order with the id as its last
-/// key, from a place in that order.
+/// The statements of reads: live rows that a caller may read.
 ///
-/// Null sorts before every value, on every engine.
+/// What narrows a list (its filter, its place, its parent) goes into each alternative of the rules,
+/// so that the engine finds an index for each with all that is known.
 extension CompiledCollection {
-  /// The system columns that lists sort by, behind the fields: their numbers are negative.
-  private static let systemSortColumns = ["id", "createdAt", "updatedAt", "version"]
-
-  /// The number of a sort key: a field's index, or a negative number for a system column; nil for a
-  /// name that is no field, or one without an order.
-  func sortNumber(_ key: SortKey) -> Int? {
-    if let system = CompiledCollection.systemSortColumns.firstIndex(of: key.name) {
-      return -1 - system
-    }
-    guard let index = index(of: key.name), storage[index] != .json, storage[index] != .formattedList
-    else { return nil }
-    return index
+  /// A statement ready to run.
+  enum Runnable {
+    case prepared(Statement, [Value])
+    case text(SQL)
   }
 
-  /// The column of a sort key in the select list.
-  func sortColumn(_ number: Int) -> Int {
-    switch number {
-    case -1: 0
-    case -2: 2
-    case -3: 3
-    case -4: 1
-    default: RecordColumns.firstField + number
+  func point(_ access: Access) -> PreparedTemplate {
+    statements.statement(.point, access.plan) {
+      Template("SELECT ") + RowShape.columns(self, access.plan)
+        + Template(" FROM \(table) AS \(source.name) WHERE \(source.name).id = ") + .argument(0)
+        + Template(" AND \(source.isLive) AND ")
+        + writer.predicate(access.plan, source.source)
     }
   }
 
-  private func sortName(_ number: Int) -> SQL {
-    .identifier(
-      number < 0 ? CompiledCollection.systemSortColumns[-1 - number] : fields[number].name)
-  }
-
-  /// Whether a sort key can be null.
-  private func isNullable(_ number: Int) -> Bool { number >= 0 && !fields[number].isRequired }
-
-  func point(_ access: Access) -> Statement {
-    statements.statement(.init(use: .point, shape: access.shape)) {
-      """
-      SELECT \(selectList) FROM \(table) WHERE id = \(SQL.placeholder) \
-      AND \(identifier: "deletedAt") IS NULL AND \(access.predicate(model))
-      """
+  /// Selects a row without columns if it is live and allowed.
+  func existence(_ access: Access) -> PreparedTemplate {
+    statements.statement(.existence, access.plan) {
+      Template("SELECT 1 FROM \(table) AS \(source.name) WHERE \(source.name).id = ")
+        + .argument(0) + Template(" AND \(source.isLive) AND ")
+        + writer.predicate(access.plan, source.source)
     }
   }
 
-  func counting(_ access: Access) -> Statement {
-    statements.statement(.init(use: .count, shape: access.shape)) {
-      """
-      SELECT count(*) FROM \(table) WHERE \(identifier: "deletedAt") IS NULL \
-      AND \(access.predicate(model))
-      """
+  /// The rows with `count` ids, as arguments.
+  func byIDs(_ access: Access, count: Int) -> PreparedTemplate {
+    statements.statement(.byIDs(count: count), access.plan) {
+      let ids = (0..<count).map { Template.argument($0) }.joined(by: ", ")
+      return Template("SELECT ") + RowShape.columns(self, access.plan)
+        + Template(" FROM \(table) AS \(source.name) WHERE \(source.name).id IN (") + ids
+        + Template(") AND \(source.isLive) AND ")
+        + writer.predicate(access.plan, source.source)
     }
   }
 
-  /// The statement of a page and the values behind those of the predicate.
-  func page(
-    _ access: Access, sort number: Int, descending: Bool, after position: PagePosition?
-  ) -> (Statement, [Value]) {
-    let place: StatementShapes.Key.Position
-    switch position.map({ $0.value ?? .null }) {
-    case nil: place = .start
-    case .null: place = .null
-    default: place = .value
+  /// The rows that refer to one by `field`, in the order of ids: the id and the number of rows are
+  /// the arguments.
+  func referring(_ access: Access, field: Int) -> PreparedTemplate {
+    statements.statement(.referring(field: field), access.plan) {
+      let narrowing =
+        writer.raw(.field(field), index, source.source) + Template(" = ") + .argument(0)
+      return Template("SELECT ") + RowShape.columns(self, access.plan)
+        + Template(" FROM \(table) AS \(source.name) WHERE \(source.isLive) AND ")
+        + writer.predicate(access.plan, source.source, narrowing: narrowing)
+        + Template(" ORDER BY \(source.name).id LIMIT ") + .argument(1)
     }
-    let key = StatementShapes.Key(
-      use: .list(sort: number, descending: descending, position: place), shape: access.shape)
-    let statement = statements.statement(key) {
-      """
-      SELECT \(selectList) FROM \(table) WHERE \(identifier: "deletedAt") IS NULL \
-      AND \(access.predicate(model))\(condition(number, descending, place)) \
-      ORDER BY \(order(number, descending)) LIMIT \(SQL.placeholder)
-      """
-    }
-    guard let position else { return (statement, []) }
-    if number == -1 { return (statement, [.uuid(position.id)]) }
-    return (
-      statement,
-      place == .null ? [.uuid(position.id)] : [position.value ?? .null, .uuid(position.id)]
-    )
   }
 
-  /// The position with its sort value, which is read from the row where it did not travel.
-  func resolved(
-    _ position: PagePosition?, sort number: Int, in reader: any Reader
-  ) async throws -> PagePosition? {
-    guard let position, position.value == nil else { return position }
-    let value = try await reader.first(
-      "SELECT \(sortName(number)) FROM \(table) WHERE id = \(position.id)"
-    ) { $0.value(0) }
-    return PagePosition(value: value ?? .null, id: position.id)
-  }
-
-  private func order(_ number: Int, _ descending: Bool) -> SQL {
-    let direction: SQL = descending ? "DESC" : "ASC"
-    if number == -1 { return "id \(direction)" }
-    return "\(sortName(number)) \(direction), id \(direction)"
-  }
-
-  private func condition(
-    _ number: Int, _ descending: Bool, _ place: StatementShapes.Key.Position
-  ) -> SQL {
-    let name = sortName(number)
-    let beyond: SQL = descending ? "<" : ">"
-    switch place {
-    case .start: return ""
-    case .value where number == -1: return " AND id \(beyond) \(SQL.placeholder)"
-    case .value:
-      let test: SQL = "(\(name), id) \(beyond) (\(SQL.placeholder), \(SQL.placeholder))"
-      return descending && isNullable(number) ? " AND (\(test) OR \(name) IS NULL)" : " AND \(test)"
-    case .null:
-      let among: SQL = "\(name) IS NULL AND id \(beyond) \(SQL.placeholder)"
-      return descending ? " AND \(among)" : " AND ((\(among)) OR \(name) IS NOT NULL)"
+  /// A page of a list; one row more than its limit, to see whether there are others.
+  func page(_ query: ListQuery, _ reader: RecordReader, _ order: SortOrder) -> Runnable {
+    let access = reader.access(self)
+    let place = query.after.map { ($0.values ?? []) + [.uuid($0.id)] } ?? []
+    let nulls = query.after.map { ($0.values ?? []).map { $0 == .null } + [false] }
+    let arguments = [.int(Int64(query.limit) + 1)] + place
+    func template() -> Template {
+      var narrowing = narrowing(query, reader)
+      if let nulls { narrowing.append(order.condition(nulls, first: 1)) }
+      return Template("SELECT ") + RowShape.columns(self, access.plan) + order.columns
+        + conditions(access, narrowing) + Template(" ORDER BY ") + order.clause
+        + Template(" LIMIT ") + .argument(0)
     }
+    guard query.filter == nil, query.parent == nil else {
+      return .text(template().bound(access.facts, nil, arguments))
+    }
+    let prepared = statements.statement(
+      .list(sort: order.keys, nulls: nulls), access.plan, template)
+    return .prepared(prepared.statement, prepared.values(access.facts, nil, arguments))
+  }
+
+  /// Counts the rows of a list, up to `limit` where there is one.
+  func counting(_ query: ListQuery, _ reader: RecordReader, limit: Int?) -> Runnable {
+    let access = reader.access(self)
+    func template() -> Template {
+      let rows = conditions(access, narrowing(query, reader))
+      guard let limit else { return Template("SELECT count(*)") + rows }
+      return Template("SELECT count(*) FROM (SELECT 1") + rows + Template(" LIMIT ")
+        + .slot(.value(.int(Int64(limit)))) + Template(")")
+    }
+    guard query.filter == nil, query.parent == nil, limit == nil else {
+      return .text(template().bound(access.facts))
+    }
+    let prepared = statements.statement(.count, access.plan, template)
+    return .prepared(prepared.statement, prepared.values(access.facts))
+  }
+
+  /// The table that statements select from.
+  var source: PredicateWriter.Table { PredicateWriter.Table(number: 0) }
+
+  private func conditions(_ access: Access, _ narrowing: [Template]) -> Template {
+    let inner =
+      narrowing.isEmpty
+      ? nil
+      : narrowing.map { Template("(") + $0 + Template(")") }.joined(by: " AND ")
+    return Template(" FROM \(table) AS \(source.name) WHERE \(source.isLive) AND ")
+      + writer.predicate(access.plan, source.source, narrowing: inner)
+  }
+
+  /// What a list asks for beside its place, under the masks of its reader.
+  private func narrowing(_ query: ListQuery, _ reader: RecordReader) -> [Template] {
+    var parts: [Template] = []
+    if let parent = query.parent {
+      parts.append(
+        // Masked: the list of a row's relation must not tell what a field hides.
+        writer.shown(.field(parent.field), reader.access(self), source.source)
+          + Template(" = ") + .slot(.value(.uuid(parent.id))))
+    }
+    if let filter = query.filter {
+      let masked = PredicateWriter(model: rules.model, readAccess: { reader.access($0) })
+      parts.append(masked.expression(filter, index, source.source, isPositive: true))
+    }
+    return parts
   }
 }
 
-extension CompiledCollection {
-  /// Whether lists can be sorted by that key.
-  package func isSortable(_ key: SortKey) -> Bool { sortNumber(key) != nil }
+extension Reader {
+  func query(_ runnable: CompiledCollection.Runnable, _ row: (any Row) throws -> Bool) async throws
+  {
+    switch runnable {
+    case .prepared(let statement, let values): try await query(statement, values, row)
+    case .text(let sql): try await query(sql, row)
+    }
+  }
+
+  func count(_ runnable: CompiledCollection.Runnable) async throws -> Int64 {
+    var count: Int64 = 0
+    try await query(runnable) { row in
+      count = row.int64(0)
+      return false
+    }
+    return count
+  }
 }

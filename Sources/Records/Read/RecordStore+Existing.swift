@@ -64,8 +64,3 @@ extension CompiledCollection {
     return .same
   }
 }
-
-extension RecordColumns {
-  /// The column of the time of deletion in a select list.
-  fileprivate static let deletedAt = 4
-}

@@ -9,38 +9,47 @@ struct IndexPlan: Sendable, Hashable {
   /// The index leaves out rows whose (only) field is null: a reference that is mostly empty costs
   /// nothing then.
   let skipsNull: Bool
+  /// The index holds deleted rows too.
+  var includesDeleted = false
 
   /// The index's name, which no other plan of any collection has.
   ///
   /// `$` stands in no name of a schema, so that the parts can be told apart again.
   func name(on collection: Collection) -> String {
-    let kind = (isUnique ? "ux" : "ix") + (skipsNull ? "n" : "")
+    let kind = (isUnique ? "ux" : "ix") + (skipsNull ? "n" : "") + (includesDeleted ? "d" : "")
     return ([kind, collection.name] + fields).joined(separator: "$")
   }
 
   /// What the index is, as text, to see whether it changed.
   var definition: String {
     (isUnique ? "unique " : "") + fields.joined(separator: ",") + (skipsNull ? " not null" : "")
+      + (includesDeleted ? " with deleted" : "")
   }
 
   /// All indexes among live rows.
   func create(on collection: Collection) -> SQL {
     let columns = fields.map { SQL.identifier($0) }.joined(by: ", ")
     let kind: SQL = isUnique ? "UNIQUE INDEX" : "INDEX"
-    var live: SQL = "\(identifier: "deletedAt") IS NULL"
-    if skipsNull, let first = fields.first { live += " AND \(identifier: first) IS NOT NULL" }
+    var conditions: [SQL] = []
+    if !includesDeleted { conditions.append("\(identifier: "deletedAt") IS NULL") }
+    if skipsNull, let first = fields.first {
+      conditions.append("\(identifier: first) IS NOT NULL")
+    }
+    let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(by: " AND "))"
     return """
       CREATE \(kind) \(identifier: name(on: collection)) \
-      ON \(identifier: collection.name) (\(columns)) WHERE \(live)
+      ON \(identifier: collection.name) (\(columns))\(filter)
       """
   }
 
-  /// The indexes of a collection: `@index` and `@unique`, then one for each reference and each owner
-  /// that no other index begins with.
-  static func all(_ collection: Collection) -> [IndexPlan] {
+  /// The indexes of a collection: `@index` and `@unique`, then one for each reference and for each
+  /// field that a rule looks up, unless another one begins with it.
+  static func all(_ index: Int, of book: RuleBook) -> [IndexPlan] {
+    let collection = book.model.collections[index]
     var plans: [IndexPlan] = []
-    func add(_ fields: [String], unique: Bool, skipsNull: Bool) {
-      let plan = IndexPlan(fields: fields, isUnique: unique, skipsNull: skipsNull)
+    func add(_ fields: [String], unique: Bool, skipsNull: Bool, includesDeleted: Bool = false) {
+      let plan = IndexPlan(
+        fields: fields, isUnique: unique, skipsNull: skipsNull, includesDeleted: includesDeleted)
       if !plans.contains(plan) { plans.append(plan) }
     }
     for index in collection.indexes {
@@ -49,12 +58,15 @@ struct IndexPlan: Sendable, Hashable {
     for field in collection.fields where field.isUnique {
       add([field.name], unique: true, skipsNull: false)
     }
-    let owners = AccessRules(collection).ownerFields
-    for (index, field) in collection.fields.enumerated() where !field.isList {
+    let needs = book.indexNeeds.filter { $0.collection == index }
+    for (number, field) in collection.fields.enumerated() where !field.isList {
+      let needed = needs.filter { $0.field == number }
       let isReference: Bool
       if case .reference = field.type { isReference = true } else { isReference = false }
-      guard isReference || owners.contains(index) else { continue }
-      if owners.contains(index) {
+      guard isReference || !needed.isEmpty else { continue }
+      if needed.contains(where: \.includesDeleted) {
+        add([field.name], unique: false, skipsNull: false, includesDeleted: true)
+      } else if needed.contains(where: \.isOwner) {
         // A caller's own rows in the order of ids, the default order of lists.
         add([field.name], unique: false, skipsNull: false)
       } else if !plans.contains(where: { $0.fields.first == field.name }) {

@@ -1,6 +1,7 @@
 package import Queries
 package import RoostCore
-package import Schema
+package import Rules
+import Schema
 
 /// A schema that asks for more than an addition to what the database holds.
 package struct SchemaChangeError: Error, Sendable, CustomStringConvertible {
@@ -16,12 +17,12 @@ package struct SchemaChangeError: Error, Sendable, CustomStringConvertible {
 /// Makes the tables of a schema at start, and extends them by what is new; everything else that
 /// changed is refused with what to do.
 package struct TableKeeper: Sendable {
-  let model: SchemaModel
+  let book: RuleBook
   /// When rows that get a new field's default are changed.
   let now: Timestamp
 
-  package init(model: SchemaModel, now: Timestamp) {
-    self.model = model
+  package init(book: RuleBook, now: Timestamp) {
+    self.book = book
     self.now = now
   }
 
@@ -37,7 +38,7 @@ package struct TableKeeper: Sendable {
   /// Throws `SchemaChangeError` where the schema asks for more than an addition.
   package func run(in transaction: any Transaction) async throws -> Catalogue {
     var keeper = Work(transaction: transaction, now: now)
-    return try await keeper.run(model)
+    return try await keeper.run(book)
   }
 
   private struct Work {
@@ -55,7 +56,8 @@ package struct TableKeeper: Sendable {
       self.now = now
     }
 
-    mutating func run(_ model: SchemaModel) async throws -> Catalogue {
+    mutating func run(_ book: RuleBook) async throws -> Catalogue {
+      let model = book.model
       try await loadCollections()
       for name in numbers.collections.keys.sorted() where model.collection(named: name) == nil {
         refused.append(
@@ -74,9 +76,9 @@ package struct TableKeeper: Sendable {
       for collection in model.collections where try await backfill(collection) {
         changed.insert(collection.name)
       }
-      for collection in model.collections { try await keepIndexes(collection) }
+      for index in model.collections.indices { try await keepIndexes(index, book) }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
-      let catalogue = Catalogue(model: model, numbers: numbers)
+      let catalogue = Catalogue(book: book, numbers: numbers)
       for collection in catalogue.collections {
         try await keepStreams(collection, rowsChanged: changed.contains(collection.name))
       }
@@ -245,13 +247,14 @@ package struct TableKeeper: Sendable {
       try await record(field, number, of: collection)
     }
 
-    private mutating func keepIndexes(_ collection: Collection) async throws {
+    private mutating func keepIndexes(_ index: Int, _ book: RuleBook) async throws {
+      let collection = book.model.collections[index]
       let number = numbers.collection(collection.name)
       let rows = try await transaction.all(
         "SELECT name, definition FROM roost_index WHERE collection = \(number)"
       ) { ($0.text(0), $0.text(1)) }
       let stored = Dictionary(rows) { first, _ in first }
-      let plans = IndexPlan.all(collection).map { (name: $0.name(on: collection), plan: $0) }
+      let plans = IndexPlan.all(index, of: book).map { (name: $0.name(on: collection), plan: $0) }
       for (name, definition) in stored.sorted(by: { $0.key < $1.key }) {
         guard !plans.contains(where: { $0 == name && $1.definition == definition }) else {
           continue

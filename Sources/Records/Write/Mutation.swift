@@ -1,4 +1,5 @@
 package import RoostCore
+package import Rules
 package import Schema
 
 /// A change that somebody asks for; whichever door it came through, it goes the way of `WritePath`.
@@ -21,6 +22,8 @@ package struct Mutation: Sendable {
   package let id: UUID
   /// What is done to each field that is named, by the field's index, each at most once.
   package let changes: [FieldChange]
+  /// The fields that the author named: without defaults and owners that were filled in.
+  package let named: FieldSet
   package let author: Author
   /// When the change was made; temporal constraints are tested against it.
   package let time: Timestamp

@@ -1,4 +1,5 @@
 import RoostCore
+import Rules
 import Schema
 
 /// Turns the JSON of a create or an update into a mutation: the first step of the write path.
@@ -44,7 +45,8 @@ struct MutationDecoder {
       }
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
-    return mutation(.create, id ?? ambient.newID(), changes, expecting: .nothing)
+    let named = FieldSet(given.indices.filter { given[$0] })
+    return mutation(.create, id ?? ambient.newID(), changes, named, expecting: .nothing)
   }
 
   /// An update of the row `id`: the fields in the body change, the others stay.
@@ -69,19 +71,21 @@ struct MutationDecoder {
       }
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
-    return mutation(.update, id, changes, expecting: expectation)
+    let named = FieldSet(changes.map(\.field))
+    return mutation(.update, id, changes, named, expecting: expectation)
   }
 
   /// A delete of the row `id`.
   func delete(_ id: UUID, expecting expectation: Expectation) -> Mutation {
-    mutation(.delete, id, [], expecting: expectation)
+    mutation(.delete, id, [], FieldSet(), expecting: expectation)
   }
 
   private func mutation(
-    _ kind: Mutation.Kind, _ id: UUID, _ changes: [FieldChange], expecting expectation: Expectation
+    _ kind: Mutation.Kind, _ id: UUID, _ changes: [FieldChange], _ named: FieldSet,
+    expecting expectation: Expectation
   ) -> Mutation {
     Mutation(
-      kind: kind, collection: collection, id: id, changes: changes, author: author,
+      kind: kind, collection: collection, id: id, changes: changes, named: named, author: author,
       time: ambient.time.now(), expectation: expectation)
   }
 

@@ -46,27 +46,21 @@ extension WritePath {
   ) async throws -> Bool {
     let access: Access
     switch mutation.author {
-    case .system: access = .system
+    case .system: access = target.rules.systemAccess
     case .caller(let caller):
       access =
         field.relation?.referenceCheck == Relation.ReferenceCheck.none
-        ? .system : target.rules.access(.read, caller)
+        ? target.rules.systemAccess : target.rules.access(.read, caller)
     }
     if access.isNever { return false }
     let statement = target.existence(access)
-    return try await transaction.first(statement, [.uuid(id)] + access.bindings) { _ in true }
-      ?? false
-  }
-}
-
-extension CompiledCollection {
-  /// Selects a row without columns if it is live and allowed.
-  func existence(_ access: Access) -> Statement {
-    statements.statement(.init(use: .existence, shape: access.shape)) {
-      """
-      SELECT 1 FROM \(table) WHERE id = \(SQL.placeholder) \
-      AND \(identifier: "deletedAt") IS NULL AND \(access.predicate(model))
-      """
+    let values = statement.values(access.facts, nil, [.uuid(id)])
+    // Not `first`, whose generic result costs as much as the search.
+    var exists = false
+    try await transaction.query(statement.statement, values) { _ in
+      exists = true
+      return false
     }
+    return exists
   }
 }

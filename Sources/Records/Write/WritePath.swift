@@ -1,6 +1,6 @@
 import Queries
 import RoostCore
-import Rules
+package import Rules
 import Schema
 
 /// What a mutation came to.
@@ -9,6 +9,8 @@ package struct WriteOutcome: Sendable {
   package let record: Record
   /// False where the mutation left the row as it was.
   package let isChanged: Bool
+  /// The members that the author sees of the row afterwards; nil where it is hidden from them.
+  package let members: FieldSet?
   /// The whole row as a JSON object where the write rendered it for the log, else nil.
   package var json: [UInt8]?
 }
@@ -40,11 +42,14 @@ struct WritePath: Sendable {
     let record: Record
     let row: [Value]
     let change: RowChange
+    /// The rules were asked already, because they read no other rows.
+    let isJudged: Bool
   }
 
   func draft(_ mutation: Mutation) throws -> Draft {
     let collection = mutation.collection
-    let access = try Authority(mutation).access(.create)
+    let authority = Authority(mutation)
+    let access = try authority.access(.create)
     let now = FieldClock(time: clock.tick(), client: .zero)
     var values = [FieldValue](repeating: .null, count: collection.fields.count)
     for change in mutation.changes {
@@ -54,20 +59,41 @@ struct WritePath: Sendable {
       id: mutation.id, version: 1, createdAt: mutation.time, updatedAt: mutation.time,
       deletedAt: nil, values: values, clocks: RowClocks(base: now))
     try validate(record, changed: mutation.changes.map(\.field), mutation)
-    guard access.allows({ record.values[$0] }) else {
-      throw RoostError(
-        .forbidden,
-        "The rules of \(collection.name) do not allow you to create this record: "
-          + "its owner would be somebody else.")
+    let isJudged = authority.judgesInMemory
+    if isJudged {
+      let judgement = Judgement.inMemory(access, record.image(collection), isCreate: true)
+      try accept(judgement, authority, mutation)
     }
     return Draft(
       mutation: mutation, record: record, row: WritePath.row(record),
       change: change(
-        .create, collection, mutation.author, before: nil, after: record, changed: []))
+        .create, collection, mutation.author, before: nil, after: record, changed: []),
+      isJudged: isJudged)
+  }
+
+  /// Throws where the rules do not accept the new row of a create.
+  private func accept(
+    _ judgement: Judgement, _ authority: Authority, _ mutation: Mutation
+  ) throws {
+    if let denial = judgement.denial { throw authority.refusal(.create, by: denial) }
+    guard !judgement.rules.isEmpty else {
+      throw RoostError(
+        .forbidden,
+        "The rules of \(mutation.collection.name) do not allow you to create this record as it is: "
+          + "see who may create what in the schema.")
+    }
+    try authority.checkMask(judgement.rules, mutation)
   }
 
   func create(_ draft: Draft, in transaction: any Transaction) async throws -> WriteOutcome {
     let mutation = draft.mutation
+    let authority = Authority(mutation)
+    if !draft.isJudged {
+      let judgement = try await Judgement.accepting(
+        try authority.access(.create), draft.record.image(mutation.collection), isCreate: true,
+        mutation.collection, in: transaction)
+      try accept(judgement, authority, mutation)
+    }
     try await checkReferences(
       draft.record, changed: mutation.changes.map(\.field), mutation, transaction)
     do {
@@ -76,7 +102,12 @@ struct WritePath: Sendable {
       throw Conflict.error(violation, mutation.collection)
     }
     transaction.attach(draft.change)
-    return WriteOutcome(record: draft.record, isChanged: true, json: draft.change.mutation)
+    let members =
+      draft.isJudged
+      ? authority.membersInMemory(of: draft.record)
+      : try await authority.members(of: draft.record, in: transaction)
+    return WriteOutcome(
+      record: draft.record, isChanged: true, members: members, json: draft.change.mutation)
   }
 
   /// The values of a row in the order of its columns.
@@ -101,21 +132,30 @@ struct WritePath: Sendable {
     let collection = mutation.collection
     let authority = Authority(mutation)
     let access = try authority.access(.update)
-    let old = try await load(mutation, authority, transaction)
-    guard access.allows({ old.values[$0] }) else { throw authority.refusal(.update) }
+    let (old, seen) = try await load(mutation, authority, transaction)
+    let holding = try await authority.rulesHolding(.update, for: old, in: transaction)
+    try authority.checkMask(holding, mutation)
     try checkVersion(mutation, old)
     var new = old
     try merge(mutation, into: &new)
     let changed = mutation.changes.map(\.field).filter { new.values[$0] != old.values[$0] }
-    guard !changed.isEmpty else { return WriteOutcome(record: old, isChanged: false) }
+    guard !changed.isEmpty else {
+      return WriteOutcome(record: old, isChanged: false, members: seen)
+    }
     try checkImmutable(changed, mutation)
     try validate(new, changed: changed, mutation)
-    guard access.allows({ new.values[$0] }) else {
+    let accepting = try await Judgement.accepting(
+      access, new.image(collection), isCreate: false, collection, in: transaction)
+    // One rule must allow the whole change: what it asks of the old row and of the new one.
+    let numbers = Set(holding.map(\.number))
+    let allowing = accepting.rules.filter { numbers.contains($0.number) }
+    guard !allowing.isEmpty else {
       throw RoostError(
         .forbidden,
         "The rules of \(collection.name) do not allow you to change this record so: "
-          + "it would no longer be yours to change.")
+          + "they would not let you have it as it would be then.")
     }
+    try authority.checkMask(allowing, mutation)
     try await checkReferences(new, changed: changed, mutation, transaction)
     new.version += 1
     new.updatedAt = max(mutation.time, old.updatedAt)
@@ -123,7 +163,8 @@ struct WritePath: Sendable {
     attach(
       kind: .update, collection, mutation.author, before: old, after: new, changed: changed,
       to: transaction)
-    return WriteOutcome(record: new, isChanged: true)
+    let members = try await authority.members(of: new, in: transaction)
+    return WriteOutcome(record: new, isChanged: true, members: members)
   }
 
   /// Applies each operation to its field.
@@ -190,29 +231,30 @@ struct WritePath: Sendable {
     _ mutation: Mutation, in transaction: any Transaction
   ) async throws -> WriteOutcome {
     let authority = Authority(mutation)
-    let access = try authority.access(.delete)
-    let old = try await load(mutation, authority, transaction)
-    guard access.allows({ old.values[$0] }) else { throw authority.refusal(.delete) }
+    _ = try authority.access(.delete)
+    let (old, seen) = try await load(mutation, authority, transaction)
+    _ = try await authority.rulesHolding(.delete, for: old, in: transaction)
     try checkVersion(mutation, old)
     var deletion = Deletion(path: self, author: mutation.author, time: mutation.time)
     let record = try await deletion.delete(old, of: mutation.collection, in: transaction)
-    return WriteOutcome(record: record, isChanged: true)
+    return WriteOutcome(record: record, isChanged: true, members: seen)
   }
 
   // MARK: Steps
 
-  /// The live row that the mutation is about; 404 where there is none that its author may see.
+  /// The live row that the mutation is about and what its author sees of it; 404 where there is none
+  /// that they may see.
   private func load(
     _ mutation: Mutation, _ authority: Authority, _ transaction: any Transaction
-  ) async throws -> Record {
+  ) async throws -> (Record, FieldSet) {
     let collection = mutation.collection
     let row = try await transaction.first(collection.selectForWrite, [.uuid(mutation.id)]) {
       collection.record($0)
     }
     guard let record = row ?? nil, record.deletedAt == nil,
-      authority.canRead({ record.values[$0] })
+      let members = try await authority.members(of: record, in: transaction)
     else { throw Missing.record(collection) }
-    return record
+    return (record, members)
   }
 
   private func checkVersion(_ mutation: Mutation, _ record: Record) throws {
@@ -255,6 +297,7 @@ struct WritePath: Sendable {
         record.values[index], pointer: "/" + field.name, now: mutation.time)
       if let issue = StoredBounds.issue(record.values[index], field) { issues.append(issue) }
     }
+    if issues.isEmpty { issues = Checks.issues(record, changed: changed, mutation.collection) }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
   }
 

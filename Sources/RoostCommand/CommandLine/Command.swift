@@ -29,6 +29,6 @@ enum ExitStatus {
 /// All commands, in the order of the help.
 enum Commands {
   static let all: [any Command] = [
-    NewCommand(), DevCommand(), ServeCommand(), ImportCommand(), DoctorCommand(),
+    NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ImportCommand(), DoctorCommand(),
   ]
 }

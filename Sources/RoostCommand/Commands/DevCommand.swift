@@ -17,7 +17,8 @@ struct DevCommand: Command {
     let folder = AppFolder(arguments.operands[0])
     return try await ServerSession(
       folder: folder, data: arguments["--data"] ?? folder.path + "/.roost",
-      settings: try ServerSession.settings(folder, arguments), loadsSeeds: true
+      settings: try ServerSession.settings(folder, arguments), loadsSeeds: true,
+      invitesAdministrator: true
     ).run()
   }
 }

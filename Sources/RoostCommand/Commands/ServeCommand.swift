@@ -18,7 +18,7 @@ struct ServeCommand: Command {
     let folder = AppFolder(arguments.operands[0])
     return try await ServerSession(
       folder: folder, data: data, settings: try ServerSession.settings(folder, arguments),
-      loadsSeeds: false
+      loadsSeeds: false, invitesAdministrator: false
     ).run()
   }
 }

@@ -1,3 +1,4 @@
+import Accounts
 import RoostCore
 import RoostServer
 import Schema
@@ -17,6 +18,8 @@ struct ServerSession {
   let settings: Settings
   /// Loads `seeds/*.jsonl` before serving.
   let loadsSeeds: Bool
+  /// Prints the link that makes an administrator while there is none.
+  let invitesAdministrator: Bool
 
   /// The settings for a folder, with the flags of a command line over them.
   static func settings(
@@ -43,6 +46,7 @@ struct ServerSession {
       if loadsSeeds { try await loadSeeds(app) }
       let server = try WebServer(app)
       let port = try server.start()
+      if invitesAdministrator, !app.accounts.hasAdministrator { invite(app, port) }
       Console.print("roost: ready on http://\(ServerSession.shown(settings)):\(port)")
       await Signals.waitForEnd()
       ambient.logger.info("shutting down")
@@ -53,6 +57,20 @@ struct ServerSession {
     }
     await app.close()
     return ExitStatus.success
+  }
+
+  private func invite(_ app: App, _ port: Int) {
+    do {
+      let link = try AdministratorLink(
+        claim: app.adminClaim, base: AdministratorLink.base(settings, port: port),
+        ambient: app.ambient)
+      Console.note(
+        "roost: nobody is an administrator yet; become one within 30 minutes:\n  \(link.url)")
+    } catch {
+      // A full disk, for example: reads are served all the same.
+      app.ambient.logger.warning(
+        "the link for the first administrator cannot be made", [("cause", .string("\(error)"))])
+    }
   }
 
   private func loadSeeds(_ app: App) async throws {

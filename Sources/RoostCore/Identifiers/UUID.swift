@@ -94,26 +94,28 @@ package struct UUID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
   /// Writes the 36 bytes of `description`.
   func format(into start: UnsafeMutablePointer<UInt8>) {
-    UUID.formatBytes(high >> 32, 4, start)
+    let out = UnsafeMutableRawPointer(start)
+    UUID.formatBytes(high >> 32, 4, out)
     start[8] = UInt8(ascii: "-")
-    UUID.formatBytes(high >> 16, 2, start + 9)
+    UUID.formatBytes(high >> 16, 2, out + 9)
     start[13] = UInt8(ascii: "-")
-    UUID.formatBytes(high, 2, start + 14)
+    UUID.formatBytes(high, 2, out + 14)
     start[18] = UInt8(ascii: "-")
-    UUID.formatBytes(low >> 48, 2, start + 19)
+    UUID.formatBytes(low >> 48, 2, out + 19)
     start[23] = UInt8(ascii: "-")
-    UUID.formatBytes(low, 6, start + 24)
+    UUID.formatBytes(low, 6, out + 24)
   }
 
-  /// Writes the last `count` bytes of `word` as hexadecimal digits, two a byte from a table.
+  /// Writes the last `count` bytes of `word` as hexadecimal digits, a pair from a table for each.
   @inline(__always) private static func formatBytes(
-    _ word: UInt64, _ count: Int, _ start: UnsafeMutablePointer<UInt8>
+    _ word: UInt64, _ count: Int, _ start: UnsafeMutableRawPointer
   ) {
+    let pairs = UnsafeRawPointer(hexadecimal.utf8Start)
     for index in 0..<count {
       let byte = Int(truncatingIfNeeded: word >> UInt64((count - 1 - index) * 8)) & 0xFF
-      let digits = hexadecimal.utf8Start + byte * 2
-      start[index * 2] = digits[0]
-      start[index * 2 + 1] = digits[1]
+      start.storeBytes(
+        of: pairs.loadUnaligned(fromByteOffset: byte * 2, as: UInt16.self),
+        toByteOffset: index * 2, as: UInt16.self)
     }
   }
 

@@ -206,22 +206,24 @@ private struct JSONReader {
   mutating func string() throws(JSONFault) -> String {
     position += 1
     let start = position
-    while position < count {
-      let byte = base[position]
-      if byte == UInt8(ascii: "\"") {
-        let text = try text(start, position)
-        position += 1
-        return text
-      }
-      if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
-      guard byte >= 0x20 else { throw fault("a control character inside a string") }
+    position += PlainText.prefix(
+      of: UnsafeRawBufferPointer(start: base + position, count: count - position))
+    guard position < count else { throw fault("the document ends inside a string") }
+    switch base[position] {
+    case UInt8(ascii: "\""):
+      let text = try text(start, position)
       position += 1
+      return text
+    case UInt8(ascii: "\\"): return try escapedString(from: start)
+    default: throw fault("a control character inside a string")
     }
-    throw fault("the document ends inside a string")
   }
 
   private func text(_ start: Int, _ end: Int) throws(JSONFault) -> String {
     let buffer = UnsafeBufferPointer(start: base + start, count: end - start)
+    if PlainText.isASCII(UnsafeRawBufferPointer(buffer)) {
+      return String(decoding: buffer, as: UTF8.self)
+    }
     guard let text = String(validating: buffer, as: UTF8.self) else {
       throw fault("a string that is not valid UTF-8", at: start)
     }

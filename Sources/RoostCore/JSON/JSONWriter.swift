@@ -11,6 +11,7 @@ package struct JSONWriter: ~Copyable {
   /// How many bytes were written.
   package private(set) var count = 0
   private var needsComma = false
+  private var timestamps = TimestampText()
 
   package init(capacity: Int = 256) {
     self.capacity = max(64, capacity)
@@ -155,7 +156,7 @@ package struct JSONWriter: ~Copyable {
     separate()
     let start = room(26)
     start[0] = UInt8(ascii: "\"")
-    value.format(into: start + 1)
+    timestamps.format(value, into: start + 1)
     start[25] = UInt8(ascii: "\"")
     count += 26
   }
@@ -167,9 +168,21 @@ package struct JSONWriter: ~Copyable {
     append(UInt8(ascii: "\""))
   }
 
+  /// Readable bytes that must lie behind those given to `memberStart`.
+  package static let memberStartPadding = 16
+
   /// Writes bytes that stand before a member's value: the comma, the quoted key and the colon.
-  package mutating func memberStart(_ start: UnsafeRawBufferPointer) {
-    append(start)
+  ///
+  /// They are copied in steps of sixteen, past their end.
+  package mutating func memberStart(padded start: UnsafeRawPointer, count: Int) {
+    let target = UnsafeMutableRawPointer(room(count + JSONWriter.memberStartPadding))
+    var copied = 0
+    repeat {
+      let part = start.loadUnaligned(fromByteOffset: copied, as: SIMD16<UInt8>.self)
+      target.storeBytes(of: part, toByteOffset: copied, as: SIMD16<UInt8>.self)
+      copied += 16
+    } while copied < count
+    self.count += count
     needsComma = false
   }
 
@@ -213,6 +226,7 @@ package struct JSONWriter: ~Copyable {
   }
 
   private mutating func appendInteger(_ value: Int64) {
+    if UInt64(bitPattern: value) < 10 { return append(48 + UInt8(truncatingIfNeeded: value)) }
     var rest = value.magnitude
     var digits = 1
     while rest > 9 {
@@ -240,27 +254,28 @@ package struct JSONWriter: ~Copyable {
   }
 
   private mutating func appendEscaped(_ value: UnsafeRawBufferPointer) {
-    var runStart = 0
-    for index in 0..<value.count {
-      let byte = value[index]
-      guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
-        continue
-      }
-      append(UnsafeRawBufferPointer(rebasing: value[runStart..<index]))
-      runStart = index + 1
-      switch byte {
-      case UInt8(ascii: "\""): append("\\\"")
-      case UInt8(ascii: "\\"): append("\\\\")
-      case 10: append("\\n")
-      case 13: append("\\r")
-      case 9: append("\\t")
-      default:
-        append("\\u00")
-        append(byte < 16 ? 48 : 49)
-        append((byte & 15) < 10 ? 48 + (byte & 15) : 87 + (byte & 15))
-      }
+    var rest = value
+    while true {
+      let plain = PlainText.prefix(of: rest)
+      append(UnsafeRawBufferPointer(rebasing: rest[..<plain]))
+      guard plain < rest.count else { return }
+      appendEscape(rest[plain])
+      rest = UnsafeRawBufferPointer(rebasing: rest[(plain + 1)...])
     }
-    append(UnsafeRawBufferPointer(rebasing: value[runStart..<value.count]))
+  }
+
+  private mutating func appendEscape(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\""): append("\\\"")
+    case UInt8(ascii: "\\"): append("\\\\")
+    case 10: append("\\n")
+    case 13: append("\\r")
+    case 9: append("\\t")
+    default:
+      append("\\u00")
+      append(byte < 16 ? 48 : 49)
+      append((byte & 15) < 10 ? 48 + (byte & 15) : 87 + (byte & 15))
+    }
   }
 }
 

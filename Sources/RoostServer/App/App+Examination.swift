@@ -1,6 +1,7 @@
 import Queries
 import Records
 package import RoostCore
+import Rules
 import SQLiteDriver
 package import Schema
 
@@ -46,7 +47,7 @@ extension App {
   private static func rehearse(
     _ schema: SchemaModel, on database: SQLiteDatabase, now: Timestamp
   ) async throws -> Rehearsal {
-    let keeper = TableKeeper(model: schema, now: now)
+    let keeper = TableKeeper(book: try RuleBook(schema), now: now)
     do {
       return try await database.write { transaction in
         let pending = try await Migrator.run(RoostMigrations.all, in: transaction, now: now)

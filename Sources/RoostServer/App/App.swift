@@ -15,12 +15,14 @@ package final class App: Sendable {
   package let accounts: AccountStore
   package let records: RecordStore
   package let ambient: Ambient
+  /// The one-time claim by which the first administrator is made.
+  package let adminClaim: AdminClaimFile
   let followers: [FollowerRunner]
   private let housekeeping: Housekeeping
 
   private init(
     settings: Settings, database: SQLiteDatabase, accounts: AccountStore, records: RecordStore,
-    followers: [FollowerRunner], ambient: Ambient
+    followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile
   ) {
     self.settings = settings
     self.database = database
@@ -28,6 +30,7 @@ package final class App: Sendable {
     self.records = records
     self.followers = followers
     self.ambient = ambient
+    self.adminClaim = adminClaim
     housekeeping = Housekeeping(accounts: accounts, records: records, logger: ambient.logger)
   }
 
@@ -44,7 +47,8 @@ package final class App: Sendable {
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
       let accounts = AccountStore(
-        database: database, ambient: ambient, configuration: accountsConfiguration(settings))
+        database: database, ambient: ambient, configuration: accountsConfiguration(settings),
+        roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
       try await accounts.start()
       let records = try await RecordStore.open(
         schema, on: database, ambient: ambient, people: accounts)
@@ -58,7 +62,7 @@ package final class App: Sendable {
       }
       let app = App(
         settings: settings, database: database, accounts: accounts, records: records,
-        followers: followers, ambient: ambient)
+        followers: followers, ambient: ambient, adminClaim: AdminClaimFile(folder: data))
       app.housekeeping.start()
       return app
     } catch {

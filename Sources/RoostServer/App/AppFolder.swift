@@ -1,4 +1,5 @@
 import Glibc
+import Rules
 package import Schema
 
 /// The folder of an app: `schema.graphql`, and optionally `roost.yaml` and `seeds/`.
@@ -37,7 +38,10 @@ package struct AppFolder: Sendable {
       throw Failure(description: "\(schemaPath): the file is not valid UTF-8")
     }
     do throws(SchemaError) {
-      return try SchemaModel.load(source: source)
+      let model = try SchemaModel.load(source: source)
+      // The rules are compiled again where they are used; here their faults are told with the others.
+      _ = try RuleBook(model)
+      return model
     } catch {
       let lines = error.faults.map {
         "\(schemaPath):\($0.location.line):\($0.location.column): \($0.message)"

@@ -63,6 +63,8 @@ package final class WebServer: Sendable {
       metrics: { ServerMetrics.all(app, statistics) }
     ).add(to: &router)
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
+    AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
+      .add(to: &router)
     RecordRoutes(
       records: app.records, authenticator: authenticator,
       signer: try app.accounts.cursorSigner(), bodyBytes: app.settings.limits.bodyBytes

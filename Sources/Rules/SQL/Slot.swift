@@ -20,9 +20,12 @@ package enum Slot: Sendable, Equatable {
   case value(Value)
   /// A column of a row in memory.
   case column(RowColumn)
+  /// A value that is given when the statement runs, by its number.
+  case argument(Int)
 
-  /// The value for a caller, and for a row in memory where the predicate was written for one.
-  package func value(_ facts: CallerFacts, _ row: RowImage?) -> Value {
+  /// The value for a caller, for a row in memory where the predicate was written for one, and with
+  /// the arguments of the run.
+  package func value(_ facts: CallerFacts, _ row: RowImage?, _ arguments: [Value]) -> Value {
     switch self {
     case .uid: .optional(facts.uid)
     case .uidText: .optional(facts.uid?.description)
@@ -32,6 +35,7 @@ package enum Slot: Sendable, Equatable {
     case .roles: .text(Slot.list(facts.roles))
     case .value(let value): value
     case .column(let column): row.map { Value($0.value(column)) } ?? .null
+    case .argument(let number): arguments[number]
     }
   }
 

@@ -30,9 +30,31 @@ package struct Template: Sendable, Equatable {
 
   package static func += (left: inout Template, right: SQL) { left.sql += right }
 
+  package static func argument(_ number: Int) -> Template { .slot(.argument(number)) }
+
+  /// The fragment with its values, for a statement that runs once.
+  package func bound(
+    _ facts: CallerFacts, _ row: RowImage? = nil, _ arguments: [Value] = []
+  ) -> SQL {
+    sql.binding(slots.map { $0.value(facts, row, arguments) })
+  }
+}
+
+/// A statement that is used again and again, with what its placeholders are filled with.
+package struct PreparedTemplate: Sendable {
+  package let statement: Statement
+  private let slots: [Slot]
+
+  package init(_ template: Template) {
+    statement = Statement(template.sql)
+    slots = template.slots
+  }
+
   /// The values of the placeholders.
-  package func values(_ facts: CallerFacts, _ row: RowImage? = nil) -> [Value] {
-    slots.map { $0.value(facts, row) }
+  package func values(
+    _ facts: CallerFacts, _ row: RowImage? = nil, _ arguments: [Value] = []
+  ) -> [Value] {
+    slots.map { $0.value(facts, row, arguments) }
   }
 }
 

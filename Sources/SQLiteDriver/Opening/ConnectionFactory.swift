@@ -21,7 +21,8 @@ struct ConnectionFactory: Sendable {
   /// runs a checkpoint, so no other connection does either.
   func writer() throws(DatabaseOpenError) -> Connection {
     let connection = Connection(
-      try open(SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE))
+      try open(SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: true)
+    )
     try set(
       connection,
       [
@@ -29,9 +30,10 @@ struct ConnectionFactory: Sendable {
         "PRAGMA mmap_size=0", "PRAGMA temp_store=MEMORY",
         "PRAGMA cache_size=\(-configuration.writerCacheKiB)",
       ])
+    // Before the log is opened: that each commit syncs the log is what lets its writes be gathered.
+    try set(connection, ["PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0"])
     try checkOwner(connection)
     try expect(connection, "PRAGMA journal_mode=WAL", "wal")
-    try set(connection, ["PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0"])
     try set(connection, ["PRAGMA journal_size_limit=67108864"])
     // From this first look at the log on, the connection holds the file's shared lock for good, and
     // readers share it within the process instead of asking the system.
@@ -47,7 +49,8 @@ struct ConnectionFactory: Sendable {
   func reader() throws(DatabaseOpenError) -> Connection {
     let interval = max(1, min(1000, configuration.inlineSteps))
     let connection = Connection(
-      try open(SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE),
+      try open(
+        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: false),
       readGuard: ReadGuard(interval: interval, time: time))
     roost_sqlite_option(connection.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try set(
@@ -60,13 +63,18 @@ struct ConnectionFactory: Sendable {
     return connection
   }
 
-  private func open(_ flags: Int32) throws(DatabaseOpenError) -> OpaquePointer {
+  /// The system layer of a connection: SQLite's own, and for writes the one that gathers them.
+  private func system(writes: Bool) -> String {
+    if configuration.isShared { return "unix" }
+    return writes ? GatheringSystem.name ?? "unix-excl" : "unix-excl"
+  }
+
+  private func open(_ flags: Int32, writes: Bool) throws(DatabaseOpenError) -> OpaquePointer {
     guard ConnectionFactory.configured == SQLITE_OK else {
       throw DatabaseOpenError(.engine, "SQLite cannot be set up (\(ConnectionFactory.configured)).")
     }
     var handle: OpaquePointer?
-    let system = configuration.isShared ? "unix" : "unix-excl"
-    let code = sqlite3_open_v2(configuration.path, &handle, flags, system)
+    let code = sqlite3_open_v2(configuration.path, &handle, flags, system(writes: writes))
     guard code == SQLITE_OK, let handle else {
       let message = sqlite3_errmsg(handle).map { String(cString: $0) } ?? "error \(code)"
       sqlite3_close_v2(handle)

@@ -40,6 +40,34 @@ extension ConformanceCase {
         #expect(found == samples)
       }
     },
+    ConformanceCase("a cell says what is kept") { engine in
+      try await engine.with { database in
+        try await database.run(
+          """
+          CREATE TABLE thing (
+            i BIGINT, d DOUBLE PRECISION, t TEXT, b \(engine.blobType), e TEXT, n TEXT)
+          """)
+        try await database.run(
+          """
+          INSERT INTO thing (i, d, t, b, e, n) VALUES (\(-5 as Int64), \(Value.double(0.5)), \
+          \(Value.text("é")), \(Value.blob([1, 2])), \(Value.text("")), \(Value.null))
+          """)
+        let found = try await database.read(.statement) { reader in
+          try await reader.first("SELECT i, d, t, b, e, n FROM thing") { row in
+            (0..<6).map { column in
+              switch row.cell(column) {
+              case .null: "null"
+              case .int(let value): "int \(value)"
+              case .double(let value): "double \(value)"
+              case .bytes(let bytes): "bytes \(Array(bytes))"
+              }
+            }
+          }
+        }
+        #expect(
+          found == ["int -5", "double 0.5", "bytes [195, 169]", "bytes [1, 2]", "bytes []", "null"])
+      }
+    },
     ConformanceCase("an empty text and an empty blob are not NULL") { engine in
       try await engine.with { database in
         try await database.run("CREATE TABLE thing (id BIGINT, t TEXT, b \(engine.blobType))")

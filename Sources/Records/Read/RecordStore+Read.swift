@@ -1,0 +1,163 @@
+import Queries
+package import RoostCore
+import Rules
+import Schema
+
+extension RecordStore {
+  /// Bytes of a page beyond which it ends, whatever its limit says.
+  private static let pageBytes = 4_194_304
+  /// Rows up to which an estimated count of a narrowed list is counted.
+  private static let estimateLimit = 10_000
+
+  /// Who reads, for the parts of a request that ask for their rules before the read.
+  package func reader(_ caller: Caller) -> RecordReader {
+    RecordReader(catalogue: catalogue, caller: caller)
+  }
+
+  /// One record; 404 where there is none that the caller may read.
+  package func read(
+    _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers = ShownMembers(),
+    by caller: Caller
+  ) async throws -> RenderedRecord {
+    let viewer = reader(caller)
+    let access = try Authority(.caller(caller), collection).access(.read)
+    guard shown.expansions.isEmpty else {
+      return try await database.read(.snapshot) { reader in
+        try await RecordStore.expanded(collection, id, shown, viewer, in: reader)
+      }
+    }
+    let point = collection.point(access)
+    let values = point.values(access.facts, nil, [.uuid(id)])
+    let shape = RowShape(collection, access, shown.selection)
+    let found = try await database.read(.statement) { reader in
+      // Not `first`, whose generic result costs as much as the row.
+      var found: RenderedRecord?
+      try await reader.query(point.statement, values) { row in
+        var json = JSONWriter(capacity: 512)
+        shape.write(row, to: &json)
+        found = RenderedRecord(
+          id: id, version: row.int64(1), json: json.bytes,
+          members: shape.members(shape.flags(row)))
+        return false
+      }
+      return found
+    }
+    guard let found else { throw Missing.record(collection) }
+    return found
+  }
+
+  private static func expanded(
+    _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers, _ viewer: RecordReader,
+    in reader: any Reader
+  ) async throws -> RenderedRecord {
+    let access = viewer.access(collection)
+    let shape = RowShape(collection, access, shown.selection)
+    let point = collection.point(access)
+    let row = try await reader.first(
+      point.statement, point.values(access.facts, nil, [.uuid(id)])
+    ) { Expander.Row(image: collection.image($0), flags: shape.flags($0)) }
+    guard let row else { throw Missing.record(collection) }
+    var expander = Expander(viewer: viewer, reader: reader)
+    let json = try await expander.write([row], of: collection, shown)
+    return RenderedRecord(
+      id: id, version: row.image.version, json: json[0], members: shape.members(row.flags),
+      expanded: expander.digest)
+  }
+
+  /// A page of the records that the caller may read.
+  package func list(
+    _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
+  ) async throws -> Page {
+    _ = try Authority(.caller(caller), collection).access(.read)
+    let viewer = reader(caller)
+    let isOneStatement = query.count == .none && query.shown.expansions.isEmpty
+    return try await database.read(isOneStatement ? .statement : .snapshot) { reader in
+      try await RecordStore.page(collection, query, viewer, in: reader)
+    }
+  }
+
+  private static func page(
+    _ collection: CompiledCollection, _ query: ListQuery, _ viewer: RecordReader,
+    in reader: any Reader
+  ) async throws -> Page {
+    let access = viewer.access(collection)
+    let order = SortOrder(collection, access, query.sort)
+    let shape = RowShape(collection, access, query.shown.selection)
+    var query = query
+    query.after = try await resolved(query.after, order, in: reader)
+    var json = JSONWriter(capacity: 4096)
+    var rows: [Expander.Row] = []
+    var last: PagePosition?
+    var hasMore = false
+    var count = 0
+    let isExpanded = !query.shown.expansions.isEmpty
+    json.beginArray()
+    try await reader.query(collection.page(query, viewer, order)) { row in
+      if count == query.limit || json.count > pageBytes {
+        hasMore = true
+        return false
+      }
+      count += 1
+      if isExpanded {
+        rows.append(Expander.Row(image: collection.image(row), flags: shape.flags(row)))
+      } else {
+        shape.write(row, to: &json)
+      }
+      if count == query.limit || json.count > pageBytes {
+        last = PagePosition(
+          values: order.leading.indices.map { row.value(shape.columnCount + $0) },
+          id: row.uuid(0) ?? .zero)
+      }
+      return true
+    }
+    if isExpanded {
+      var expander = Expander(viewer: viewer, reader: reader)
+      for record in try await expander.write(rows, of: collection, query.shown) {
+        json.raw(record)
+      }
+    }
+    json.endArray()
+    return Page(
+      items: json.bytes, next: hasMore ? last : nil,
+      count: try await total(collection, query, viewer, in: reader))
+  }
+
+  /// The place with the values of its sort keys, which are read from the row where they did not
+  /// travel; they are read as the list orders them, under its masks.
+  private static func resolved(
+    _ position: PagePosition?, _ order: SortOrder, in reader: any Reader
+  ) async throws -> PagePosition? {
+    guard let position, position.values == nil else { return position }
+    let collection = order.collection
+    let template =
+      Template("SELECT 1") + order.columns
+      + Template(" FROM \(collection.table) AS \(collection.source.name) ")
+      + Template("WHERE \(collection.source.name).id = ") + .argument(0)
+    let values = try await reader.first(
+      template.bound(order.access.facts, nil, [.uuid(position.id)])
+    ) { row in order.leading.indices.map { row.value(1 + $0) } }
+    return PagePosition(
+      values: values ?? order.leading.map { _ in .null }, id: position.id)
+  }
+
+  /// Exactly under the caller's rules; or, where every live record may be read, by the counter that a
+  /// follower keeps. (A counter over rows that a caller may not see would tell how many there are.)
+  private static func total(
+    _ collection: CompiledCollection, _ query: ListQuery, _ viewer: RecordReader,
+    in reader: any Reader
+  ) async throws -> Int64? {
+    let isWhole = query.filter == nil && query.parent == nil
+    switch query.count {
+    case .none: return nil
+    case .exact:
+      return try await reader.count(collection.counting(query, viewer, limit: nil))
+    case .estimated:
+      if isWhole, viewer.access(collection).isUnconditional {
+        return try await reader.first(CollectionCounter.read, [.int(collection.number)]) {
+          $0.int64(0)
+        } ?? 0
+      }
+      return try await reader.count(collection.counting(query, viewer, limit: estimateLimit))
+    }
+  }
+}
