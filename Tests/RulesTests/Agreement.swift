@@ -28,6 +28,14 @@ struct Agreement {
   var streamed = 0
   var filters = 0
   var postgresRuns = 0
+  /// Forms of scopes, by what their texts hold.
+  static let forms = [
+    "several atoms": "&", "path": "#", "path that begins with a list": "#i", "having": "[",
+    "first hop test": "!", "role": "role:", "claim": "claim:", "account": "account",
+    "user": "user:",
+  ]
+  /// How many rows were seen through each form of scope.
+  var forms: [String: Int] = [:]
 
   init(seed: UInt64, fault: Fault? = nil) throws {
     self.seed = seed
@@ -217,7 +225,7 @@ struct Agreement {
 
   private func execute(_ template: Template, _ access: Access) throws -> [[Value]] {
     let text = fault?.text(template.sql.text) ?? template.sql.text
-    return try database.run(text, template.values(access.facts))
+    return try database.run(text, template.bound(access.facts).bindings)
   }
 
   /// nil where SQLite cannot stand in.
@@ -229,7 +237,7 @@ struct Agreement {
     guard let runnable = PostgresText.forSQLite(fault?.postgresText(text) ?? text) else {
       return nil
     }
-    let rows = try database.run(runnable, template.values(access.facts))
+    let rows = try database.run(runnable, template.bound(access.facts).bindings)
     return Set(rows.compactMap { if case .uuid(let id) = $0[0] { id } else { nil } })
   }
 
@@ -252,7 +260,7 @@ struct Agreement {
     let related = WorldRows(world: world, fault: fault)
     for row in rows {
       let text = fault?.text(select.sql.text) ?? select.sql.text
-      let result = try database.run(text, select.values(access.facts, row))[0]
+      let result = try database.run(text, select.bound(access.facts, row).bindings)[0]
       let numbers = plan.rules.map(\.number)
       let count = numbers.count
       func chosen(_ offset: Int) -> [Int] {
@@ -335,6 +343,13 @@ struct Agreement {
             + "held \(held.atoms.map(\.text).sorted())")
       }
       if found != nil { streamed += 1 }
+      for entry in visible { count(entry.scope.text) }
+    }
+  }
+
+  private mutating func count(_ scope: String) {
+    for (form, mark) in Agreement.forms where scope.contains(mark) {
+      forms[form, default: 0] += 1
     }
   }
 

@@ -18,6 +18,7 @@ import Testing
     let first = AgreementTests.setting("ROOST_RULES_SEED")
     var seed = UInt64(first ?? 20_261_121)
     var total = (schemas: 0, cases: 0, shown: 0, streamed: 0, filters: 0, postgres: 0)
+    var forms: [String: Int] = [:]
     let clock = ContinuousClock()
     let start = clock.now
     repeat {
@@ -29,13 +30,19 @@ import Testing
       total.streamed += agreement.streamed
       total.filters += agreement.filters
       total.postgres += agreement.postgresRuns
+      forms.merge(agreement.forms, uniquingKeysWith: +)
       seed += 1
     } while total.cases < wanted && first == nil
     print("rules agree: \(total), seeds from \(first ?? 20_261_121), in \(clock.now - start)")
+    print("rows seen through scopes by form: \(forms.sorted { $0.key < $1.key })")
     guard first == nil else { return }
     // Outputs that show nothing would agree as well.
-    #expect(total.shown * 4 > total.cases)
-    #expect(total.streamed * 6 > total.cases)
+    #expect(total.shown * 8 > total.cases)
+    #expect(total.streamed * 10 > total.cases)
     #expect(total.postgres * 100 > total.cases)
+    for (form, count) in forms where count * 2_000 < total.cases {
+      Issue.record("only \(count) rows were seen through scopes with \(form)")
+    }
+    #expect(forms.count == Agreement.forms.count)
   }
 }

@@ -70,7 +70,7 @@ indirect enum Residual: Sendable {
     case .hasRole(let role) where wanted: return .atom(.role(named: role))
     default: break
     }
-    throw ScopeFault(reason: "it asks what the caller is not")
+    throw ScopeFault(reason: "it asks of the caller what no scope says")
   }
 
   private static func anonymous(
@@ -78,7 +78,7 @@ indirect enum Residual: Sendable {
   ) throws(ScopeFault) -> Residual {
     // Callers without an account are not anonymous either, and no atom is theirs alone.
     guard needsAccount || (wanted && operand == .value(.bool(true))) else {
-      throw ScopeFault(reason: "it asks what the caller is not")
+      throw ScopeFault(reason: "it asks of the caller what no scope says")
     }
     return .anonymous(operand, wanted: wanted)
   }

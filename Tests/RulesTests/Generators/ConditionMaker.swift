@@ -39,7 +39,7 @@ struct ConditionMaker {
 
   private mutating func callerTest(_ index: Int, _ prefix: String) -> String {
     let user = prefix + random.pick(plan.collections[index].fields(of: .user)).name
-    switch random.below(13) {
+    switch random.below(15) {
     case 0, 1: return "\(user) == ctx.uid"
     case 2: return "ctx.uid == \(user)"
     case 3: return "\(user) != ctx.uid"
@@ -49,8 +49,9 @@ struct ConditionMaker {
     case 8: return "ctx.anonymous"
     case 9: return "!ctx.anonymous"
     case 10: return "ctx.uid \(random.pick(["==", "!="])) null"
-    case 11: return "ctx.anonymous \(random.pick(["==", "!="])) \(prefix)b0"
-    default: return "\(prefix)e0 in ctx.claims"
+    case 11, 12: return "\(prefix)e0 in ctx.claims"
+    case 13: return "ctx.anonymous \(random.pick(["==", "!="])) \(prefix)b0"
+    default: return "!(\(prefix)t0 in ctx.claims)"
     }
   }
 

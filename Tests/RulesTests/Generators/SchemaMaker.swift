@@ -89,19 +89,20 @@ struct SchemaMaker {
     if random.chance(25) { rule.audience = random.pick([.everyone, .everyone, .anonymous]) }
     if random.chance(15) { rule.roles = random.some(SchemaPlan.roles, 2) }
     let form = random.below(100)
-    if form < 20 {
+    if form < 12 {
       rule.owner = path(index, steps: 0, toMany: false)
-    } else if form < 40 {
+    } else if form < 37 {
       rule.owner = path(index, steps: 1 + random.below(2), toMany: false)
-    } else if form < 75 {
+    } else if form < 82 {
       rule.member = path(index, steps: 1 + random.below(2), toMany: true)
     }
     if let member = rule.member, random.chance(50), let last = lastToMany(member, index) {
       rule.having = condition(last, caller: false, paths: false)
     }
-    if random.chance(55) {
+    // A rule for every row would hide what the others do.
+    if random.chance(rule.owner ?? rule.member == nil ? 92 : 35) {
       rule.when =
-        random.chance(50)
+        random.chance(30)
         ? condition(index, caller: false, paths: false)
         : random.chance(60)
           ? condition(index, caller: true, paths: false)

@@ -45,7 +45,7 @@ struct World {
       callers.append(
         Caller(
           uid: id, isAnonymous: number == 3, roles: words(SchemaPlan.roles + ["admin"], &random),
-          claims: words(ConditionMaker.texts + SchemaPlan.kinds, &random)))
+          claims: words(ConditionMaker.texts, &random).union(words(SchemaPlan.kinds, &random))))
     }
     callers.append(
       Caller(
