@@ -124,6 +124,9 @@ package struct CallerFacts: Sendable {
   package let roles: Set<String>
   package let claims: Set<String>
 
+  /// A caller without an account: for tests that speak of rows alone.
+  static let nobody = CallerFacts(.everyone, nil)
+
   package init(_ caller: Caller, _ tree: RoleTree?) {
     uid = caller.uid
     isAnonymous = caller.uid != nil && caller.isAnonymous

@@ -75,6 +75,9 @@ struct RuleCompiler {
         text, path.steps[last].destination, .having, rule.place(of: "having"))
     }
     let when = rule.when.flatMap { expression($0, index, .rule, rule.place(of: "when")) }
+    if let plain = path, FirstHopTest(when, plain) != nil {
+      path = RulePath(steps: plain.steps, user: plain.user, resolvesReferences: false)
+    }
     let parts = when?.conjuncts ?? []
     return Rule(
       number: number, operations: rule.operations, audience: rule.audience, roles: rule.roles,

@@ -21,10 +21,16 @@ package struct RulePath: Sendable, Hashable {
   package let steps: [Step]
   /// The field of type User at the end, in the collection that the last step leads to.
   package let user: Int
+  /// Whether leading immutable references are resolved when a row is written.
+  ///
+  /// They are not where the rule tests the row that the path leads to first: its scopes stand at that
+  /// row, which decides each time it changes.
+  package let resolvesReferences: Bool
 
-  package init(steps: [Step], user: Int) {
+  package init(steps: [Step], user: Int, resolvesReferences: Bool = true) {
     self.steps = steps
     self.user = user
+    self.resolvesReferences = resolvesReferences
   }
 
   /// The index of the last step to many rows, on which `having` is tested; nil without one.
@@ -54,6 +60,7 @@ package struct RulePath: Sendable, Hashable {
   package func isResolvedWhenWritten(
     through position: Int, from start: Int, in model: SchemaModel
   ) -> Bool {
+    guard resolvesReferences else { return false }
     var collection = start
     for index in 0...position {
       let field: Int

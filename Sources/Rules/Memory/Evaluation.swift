@@ -29,8 +29,8 @@ package struct Evaluation {
       let subject = value(operand)
       return subject == .null ? nil : values.contains { equals(subject, $0) == true }
     case .contains(let list, let element): return contains(value(list), value(element))
-    case .inClaims(let operand): return word(operand).map { among(facts.claims, $0) }
-    case .inRoles(let operand): return word(operand).map { among(facts.roles, $0) }
+    case .inClaims(let operand): return word(operand).map { holds($0, facts.claims) }
+    case .inRoles(let operand): return word(operand).map { holds($0, facts.roles) }
     case .hasRole(let role): return facts.roles.contains(role)
     case .and(let parts):
       var result: Bool? = true
@@ -56,8 +56,9 @@ package struct Evaluation {
     }
   }
 
-  private func among(_ words: Set<String>, _ word: String) -> Bool {
-    words.contains { $0.utf8.elementsEqual(word.utf8) }
+  /// By bytes: the set itself takes two spellings of one character for the same.
+  private func holds(_ word: String, _ words: Set<String>) -> Bool {
+    words.contains(word) && words.contains { $0.utf8.elementsEqual(word.utf8) }
   }
 
   private func word(_ operand: Operand) -> String? {

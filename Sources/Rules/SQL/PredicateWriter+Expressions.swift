@@ -35,8 +35,8 @@ extension PredicateWriter {
       return operand(value) + Template(" IN (") + list + Template(")")
     case .contains(let list, let element):
       return contains(operand(list), element, collection, source)
-    case .inClaims(let value): return operand(value) + words(.claims)
-    case .inRoles(let value): return operand(value) + words(.roles)
+    case .inClaims(let value): return isWord(operand(value), .claims, isPositive)
+    case .inRoles(let value): return isWord(operand(value), .roles, isPositive)
     case .hasRole(let role): return .slot(.hasRole(role))
     case .and(let parts): return joined(parts, " AND ", collection, source, isPositive)
     case .or(let parts): return joined(parts, " OR ", collection, source, isPositive)
@@ -67,6 +67,15 @@ extension PredicateWriter {
     case .greater: " > "
     case .greaterOrEqual: " >= "
     }
+  }
+
+  /// Whether a text is among words of the caller.
+  private func isWord(_ value: Template, _ slot: Slot, _ isPositive: Bool) -> Template {
+    let test = value + words(slot)
+    // NULL is in no empty list: FALSE, where every other comparison with NULL is NULL.
+    return isPositive
+      ? test
+      : Template("CASE WHEN ") + value + Template(" IS NOT NULL THEN ") + test + Template(" END")
   }
 
   private func words(_ slot: Slot) -> Template {

@@ -81,7 +81,9 @@ package struct PredicateWriter {
     case .always: return raw(column, collection, source)
     case .never: return Template("NULL")
     case .sometimes(let group):
-      return Template("CASE WHEN ") + flag(group, access.plan, source) + Template(" THEN ")
+      // Rules read every column, or the test of a mask would ask for masks itself, without an end.
+      let rules = PredicateWriter(model: model, dialect: dialect)
+      return Template("CASE WHEN ") + rules.flag(group, access.plan, source) + Template(" THEN ")
         + raw(column, collection, source) + Template(" END")
     }
   }
