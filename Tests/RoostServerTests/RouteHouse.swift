@@ -27,7 +27,10 @@ struct RouteHouse: Sendable {
     let result: Result<Void, any Error>
     do {
       try await Migrator.run(
-        RecordsMigrations.all + [AccountTables.migration(RecordsMigrations.all.count + 1)],
+        RecordsMigrations.all + [
+          AccountTables.migration(RecordsMigrations.all.count + 1),
+          AccountTables.roles(RecordsMigrations.all.count + 2),
+        ],
         on: database)
       let accounts = AccountStore(database: database, ambient: ambient)
       try await accounts.start()

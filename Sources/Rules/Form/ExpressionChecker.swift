@@ -225,6 +225,9 @@ package struct ExpressionChecker {
     guard list.field.type.isTestedInLists else {
       throw fault(right, "type", "elements of \(list.words) cannot be tested")
     }
+    if case .literal(.null, _) = left {
+      throw fault(left, "type", "null is in no list; test it with == null")
+    }
     let element = Field(name: list.field.name, type: list.field.type, isRequired: true)
     let item = TypedOperand(operand: list.operand, field: element)
     if isConstant(left, for: item) {
