@@ -9,6 +9,8 @@ package final class RecordStore: Sendable {
   package let database: any Database
   let ambient: Ambient
   let path: WritePath
+  /// How far the search tables are.
+  let search = SearchProgress()
 
   private init(
     catalogue: Catalogue, database: any Database, ambient: Ambient, people: any UserDirectory
@@ -135,7 +137,7 @@ package final class RecordStore: Sendable {
   }
 
   /// The record as `author` may see it: one that they may not read shows its id and version only.
-  private func render(
+  func render(
     _ outcome: WriteOutcome, of collection: CompiledCollection, for author: Mutation.Author
   ) -> RenderedRecord {
     let record = outcome.record

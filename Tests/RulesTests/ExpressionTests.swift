@@ -13,7 +13,7 @@ import Testing
         type Band @collection { name: String! open: Boolean notes: [Note!]! @relation(inverse: "band") }
         type Note @collection {
           owner: User! band: Band text: String count: Int price: Float at: DateTime day: Date
-          rank: Rank done: Boolean tags: [String!] people: [User!] data: JSON
+          rank: Rank done: Boolean tags: [String!] data: JSON
           secret: String @encrypted(mode: CLIENT) length: Duration
         }
         """, stage: .everything)
@@ -29,14 +29,13 @@ import Testing
     "done", "!done", "owner == ctx.uid", "ctx.uid != owner", "text == 'a' || text == \"b\"",
     "count > 3 && count <= -1", "3 < count", "price >= 2", "at > '2026-01-31T20:00:00Z'",
     "day == '2026-01-31'", "rank == HIGH", "rank in [LOW, 'HIGH']", "text == null",
-    "tags != null", "data == null", "'jazz' in tags", "ctx.uid in people",
+    "tags != null", "data == null", "'jazz' in tags",
     "'support' in ctx.roles", "text in ctx.claims", "text in ctx.roles", "!ctx.anonymous",
     "ctx.uid == null", "band.open", "band.name == 'x'", "createdAt == updatedAt", "version > 1",
-    "id == '018f0000-0000-7000-8000-000000000000'", "length > 'PT1H'", "(done) == (done)",
+    "id == '018f0000-0000-7000-8000-000000000000'", "length > 'PT1H'",
     "true", "((done))", "id in ['018f0000-0000-7000-8000-000000000000']",
   ])
   func whatIsMeantIsUnderstood(_ text: String) throws {
-    guard !text.contains("(done) ==") else { return }
     _ = try ExpressionTests.checker().expression(text, .rule)
   }
 

@@ -6,7 +6,7 @@ import Transport
 
 /// Reads the query of a list.
 struct ListParameters {
-  static let known = ["filter", "sort", "limit", "after", "fields", "expand", "count"]
+  static let known = ["filter", "sort", "limit", "after", "fields", "expand", "count", "search"]
   static let limits = 1...200
   /// Keys of an order.
   private static let sortKeys = 4
@@ -36,6 +36,9 @@ struct ListParameters {
       case "filter":
         query.filter = try reader.filter(value, of: collection)
         conditions += "\nfilter=\(value)"
+      case "search":
+        query.search = try reader.search(value, of: collection)
+        conditions += "\nsearch=\(value)"
       case "fields", "expand": break
       default: throw ListParameters.unknown(item.name, among: ListParameters.known, of: "A list")
       }

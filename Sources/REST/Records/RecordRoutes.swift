@@ -7,8 +7,9 @@ package import Transport
 
 /// The routes of records: `/v1/{collection}` and `/v1/{collection}/{id}`.
 package struct RecordRoutes: Sendable {
-  private let records: RecordStore
-  private let authenticator: Authenticator
+  let records: RecordStore
+  let authenticator: Authenticator
+  let idempotency: Idempotency
   private let cursors: ListCursors
   private let body: BodyPolicy
   private let shapes: [Int64: EntityTag.Shape]
@@ -19,6 +20,7 @@ package struct RecordRoutes: Sendable {
   ) {
     body = .buffered(limit: bodyBytes)
     self.records = records
+    idempotency = Idempotency(records)
     shapes = EntityTag.Shape.all(records.catalogue)
     self.authenticator = authenticator
     cursors = ListCursors(signer: signer)
@@ -27,11 +29,26 @@ package struct RecordRoutes: Sendable {
   /// Adds the routes to `router`.
   package func add(to router: inout Router) {
     router.add(.get, "/v1/{collection}") { try await list($0) }
-    router.add(.post, "/v1/{collection}", body: body) { try await create($0) }
+    router.add(.post, "/v1/{collection}", body: body) { request in
+      if let key = request.header("idempotency-key") {
+        return try await once(request, key: key)
+      }
+      return try await create(request)
+    }
     router.add(.get, "/v1/{collection}/{id}") { try await read($0) }
     router.add(.get, "/v1/{collection}/{id}/{relation}") { try await relation($0) }
-    router.add(.patch, "/v1/{collection}/{id}", body: body) { try await update($0) }
-    router.add(.delete, "/v1/{collection}/{id}") { try await delete($0) }
+    router.add(.patch, "/v1/{collection}/{id}", body: body) { request in
+      if let key = request.header("idempotency-key") {
+        return try await once(request, key: key)
+      }
+      return try await update(request)
+    }
+    router.add(.delete, "/v1/{collection}/{id}") { request in
+      if let key = request.header("idempotency-key") {
+        return try await once(request, key: key)
+      }
+      return try await delete(request)
+    }
   }
 
   private func list(_ request: Request) async throws -> Response {
@@ -67,11 +84,22 @@ package struct RecordRoutes: Sendable {
     _ collection: CompiledCollection, of request: Request, _ parent: ListQuery.Parent?,
     by caller: Caller
   ) async throws -> Response {
+    let (query, context) = try listQuery(request, collection, parent, caller)
+    return list(try await records.list(collection, query, by: caller), context)
+  }
+
+  /// The list that a request asks for, and what its cursors belong to.
+  func listQuery(
+    _ request: Request, _ collection: CompiledCollection, _ parent: ListQuery.Parent?,
+    _ caller: Caller
+  ) throws -> (ListQuery, ListCursors.Context) {
     try records.authorize(.read, collection, by: .caller(caller))
-    let (query, context) = try ListParameters(
+    return try ListParameters(
       collection: collection, cursors: cursors, reader: records.reader(caller), parent: parent
     ).query(of: request)
-    let page = try await records.list(collection, query, by: caller)
+  }
+
+  func list(_ page: Page, _ context: ListCursors.Context) -> Response {
     var json = JSONWriter(capacity: page.items.count + 200)
     json.beginObject()
     json.key("items")
@@ -96,7 +124,11 @@ package struct RecordRoutes: Sendable {
     try records.authorize(.create, collection, by: .caller(caller))
     let record = try await records.create(
       collection, try JSONBody.read(request), by: .caller(caller))
-    var response = answer(record, tag(record, collection), status: 201)
+    return created(record, collection)
+  }
+
+  func created(_ record: RenderedRecord, _ collection: CompiledCollection) -> Response {
+    var response = answer(record, collection, status: 201)
     response.headers.add("Location", "/v1/\(collection.name)/\(record.id)")
     return response
   }
@@ -104,9 +136,23 @@ package struct RecordRoutes: Sendable {
   private func read(_ request: Request) async throws -> Response {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
-    let shown = try ShownParameters(collection: collection, reader: records.reader(caller))
-      .members(of: request)
+    let shown = try shownMembers(request, collection, caller)
     let record = try await records.read(collection, try id(of: request), shown, by: caller)
+    return found(record, collection, shown, to: request)
+  }
+
+  /// What of the record a request asks for.
+  func shownMembers(
+    _ request: Request, _ collection: CompiledCollection, _ caller: Caller
+  ) throws -> ShownMembers {
+    try ShownParameters(collection: collection, reader: records.reader(caller))
+      .members(of: request)
+  }
+
+  func found(
+    _ record: RenderedRecord, _ collection: CompiledCollection, _ shown: ShownMembers,
+    to request: Request
+  ) -> Response {
     let tag = tag(record, collection, shown.isPlain ? "" : request.query ?? "")
     if let condition = request.header("if-none-match"), tag.matchesWeakly(condition) {
       var response = Response(status: 304)
@@ -123,7 +169,7 @@ package struct RecordRoutes: Sendable {
     let record = try await records.update(
       collection, try id(of: request), try JSONBody.read(request),
       expecting: EntityTag.expectation(request.header("if-match")), by: .caller(caller))
-    return answer(record, tag(record, collection), status: 200)
+    return answer(record, collection, status: 200)
   }
 
   private func delete(_ request: Request) async throws -> Response {
@@ -133,6 +179,12 @@ package struct RecordRoutes: Sendable {
       collection, try id(of: request),
       expecting: EntityTag.expectation(request.header("if-match")), by: .caller(caller))
     return Response(status: 204)
+  }
+
+  func answer(
+    _ record: RenderedRecord, _ collection: CompiledCollection, status: Int
+  ) -> Response {
+    answer(record, tag(record, collection), status: status)
   }
 
   private func answer(_ record: RenderedRecord, _ tag: EntityTag, status: Int) -> Response {
@@ -152,7 +204,7 @@ package struct RecordRoutes: Sendable {
       shape: shape.part(members: record.members, query: query, expanded: record.expanded))
   }
 
-  private func collection(of request: Request) throws -> CompiledCollection {
+  func collection(of request: Request) throws -> CompiledCollection {
     let name = request.parameters.first ?? ""
     guard let collection = records.catalogue.collection(named: name) else {
       throw RoostError(
@@ -161,7 +213,7 @@ package struct RecordRoutes: Sendable {
     return collection
   }
 
-  private func id(of request: Request) throws -> UUID {
+  func id(of request: Request) throws -> UUID {
     guard request.parameters.count > 1, let id = UUID(request.parameters[1]) else {
       throw RoostError(.notFound, "There is no such record: an id is a UUID.")
     }

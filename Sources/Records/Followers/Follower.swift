@@ -7,10 +7,27 @@ package protocol Follower: Sendable {
   var name: String { get }
   /// The kinds of changes that it takes into account; it is not shown others.
   var kinds: [Mutation.Kind] { get }
+  /// The numbers of the collections that concern it; nil for all.
+  var collections: [Int64]? { get }
   /// Takes entries into account and returns how many of them are finished, from the first.
   ///
   /// Runs in a transaction and awaits nothing but it; may run again with the same entries if that
   /// transaction fails. An entry that makes much work is done in pieces: what was done is committed,
   /// and the entry comes again until it counts as finished.
   func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int
+
+  /// Called before the follower is run, with a function that has it look at the log at once.
+  func begin(hurry: @escaping @Sendable () -> Void)
+  /// Called when everything up to `position` has been taken into account.
+  func reached(_ position: Int64)
+  /// Does a piece of what is to be done beside the log, in a transaction as `apply`; returns true
+  /// when nothing is left, and is not called again then.
+  func catchUp(in transaction: any Transaction) async throws -> Bool
+}
+
+extension Follower {
+  package var collections: [Int64]? { nil }
+  package func begin(hurry: @escaping @Sendable () -> Void) {}
+  package func reached(_ position: Int64) {}
+  package func catchUp(in transaction: any Transaction) async throws -> Bool { true }
 }

@@ -18,6 +18,9 @@ package final class FollowerRunner: Sendable {
     var position: Int64 = 0
     /// The position is ahead of the durable place.
     var isUnwritten = false
+    /// The pause in progress, and whether it, or the next one, is to be cut short.
+    var pause: Task<Void, Never>?
+    var isHurried = false
   }
 
   private let follower: any Follower
@@ -38,6 +41,7 @@ package final class FollowerRunner: Sendable {
   package var position: Int64 { state.withLock { $0.position } }
 
   package func start() {
+    follower.begin { [weak self] in self?.hurry() }
     task.withLock { $0 = Task { await self.run() } }
   }
 
@@ -57,6 +61,7 @@ package final class FollowerRunner: Sendable {
   package func stop() async {
     state.withLock { $0.isStopped = true }
     wake()
+    hurry()
     let running = task.withLock { $0 }
     running?.cancel()
     await running?.value
@@ -64,12 +69,23 @@ package final class FollowerRunner: Sendable {
 
   private func run() async {
     var failures: UInt64 = 0
+    var isCaughtUp = false
+    let follower = follower
     while !state.withLock({ $0.isStopped }) {
       await waitForWake()
       do {
         while !state.withLock({ $0.isStopped }), try await step() {}
         failures = 0
-        try? await Task.sleep(nanoseconds: FollowerRunner.pauseMilliseconds * 1_000_000)
+        if !isCaughtUp {
+          isCaughtUp = try await records.database.write { transaction in
+            try await follower.catchUp(in: transaction)
+          }
+          if !isCaughtUp {
+            wake()
+            continue
+          }
+        }
+        await pause()
         try await writePlaceDown()
       } catch {
         if state.withLock({ $0.isStopped }) { return }
@@ -78,6 +94,28 @@ package final class FollowerRunner: Sendable {
         try? await Task.sleep(nanoseconds: 100_000_000 << failures)
         wake()
       }
+    }
+  }
+
+  /// Cuts the pause short that collects wakes: somebody waits for the follower.
+  private func hurry() {
+    state.withLock { state in
+      state.isHurried = true
+      return state.pause
+    }?.cancel()
+  }
+
+  private func pause() async {
+    let sleep = Task { _ = try? await Task.sleep(nanoseconds: Self.pauseMilliseconds * 1_000_000) }
+    let isHurried = state.withLock { state -> Bool in
+      state.pause = sleep
+      return state.isHurried
+    }
+    if isHurried { sleep.cancel() }
+    await sleep.value
+    state.withLock { state in
+      state.pause = nil
+      state.isHurried = false
     }
   }
 
@@ -105,7 +143,7 @@ package final class FollowerRunner: Sendable {
       let place = try await FollowerPlace.read(follower.name, in: reader)
       let head = try await LogEntry.head(in: reader)
       let next = try await LogEntry.read(
-        follower.kinds, after: max(place, seen), limit: 1, in: reader)
+        for: follower, after: max(place, seen), limit: 1, in: reader)
       return (place, head, !next.isEmpty)
     }
     guard isNew || head - place > FollowerRunner.unwritten else {
@@ -114,12 +152,13 @@ package final class FollowerRunner: Sendable {
         state.position = max(head, state.position)
         state.isUnwritten = state.position > place
       }
+      follower.reached(position)
       return false
     }
     let (position, isDone) = try await records.database.write { transaction -> (Int64, Bool) in
       let place = try await FollowerPlace.read(follower.name, in: transaction)
       let entries = try await LogEntry.read(
-        follower.kinds, after: place, limit: FollowerRunner.entriesAtOnce, in: transaction)
+        for: follower, after: place, limit: FollowerRunner.entriesAtOnce, in: transaction)
       let finished =
         entries.isEmpty ? 0 : try await follower.apply(entries, in: transaction)
       var reached = place
@@ -136,6 +175,7 @@ package final class FollowerRunner: Sendable {
       state.position = position
       state.isUnwritten = false
     }
+    follower.reached(position)
     return !isDone
   }
 

@@ -11,16 +11,23 @@ package struct LogEntry: Sendable {
   package let version: Int64
   package let actor: UUID?
 
-  /// Entries of some kinds behind `position`, in order, at most `limit`.
+  /// Entries behind `position` that concern `follower`, in order, at most `limit`.
   static func read(
-    _ kinds: [Mutation.Kind], after position: Int64, limit: Int, in reader: any Reader
+    for follower: any Follower, after position: Int64, limit: Int, in reader: any Reader
   ) async throws -> [LogEntry] {
     var entries: [LogEntry] = []
+    let kinds = follower.kinds
+    var among: SQL = .empty
+    if let collections = follower.collections {
+      if collections.isEmpty { return [] }
+      let numbers = collections.map { number -> SQL in "\(number)" }.joined(by: ", ")
+      among = " AND collection IN (\(numbers))"
+    }
     let wanted = kinds.map { kind -> SQL in "\(kind.rawValue)" }.joined(by: ", ")
     try await reader.query(
       """
       SELECT position, at, collection, id, kind, version, actor FROM roost_log \
-      WHERE partition = \(LogPartition.only) AND position > \(position) AND kind IN (\(wanted)) \
+      WHERE partition = \(LogPartition.only) AND position > \(position) AND kind IN (\(wanted))\(among) \
       ORDER BY position LIMIT \(limit)
       """
     ) { row in

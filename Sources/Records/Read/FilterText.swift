@@ -53,6 +53,19 @@ extension RecordReader {
     return column.name(in: catalogue.model.collections[collection])
   }
 
+  /// The words to search for; throws 422 where the reader sees nothing that is searched.
+  package func search(
+    _ text: String, of collection: CompiledCollection
+  ) throws(RoostError) -> SearchQuery {
+    let plan = access(collection).plan
+    guard collection.searchableFields.contains(where: { plan.visibility($0) != .never }) else {
+      throw .invalid(
+        "?search", "unknown_parameter",
+        "\(collection.name) has no field to search: the schema marks such fields with @search.")
+    }
+    return try SearchQuery(text)
+  }
+
   /// A column by its name, for `sort`; throws 422 for one that is unknown, hidden or has no order.
   package func sortColumn(
     _ name: String, of collection: CompiledCollection

@@ -31,6 +31,7 @@ package struct ListQuery: Sendable {
   package var after: PagePosition?
   package var count: Count
   package var filter: Expression?
+  package var search: SearchQuery?
   package var parent: Parent?
   package var shown = ShownMembers()
 

@@ -69,7 +69,7 @@ extension CompiledCollection {
         + conditions(access, narrowing) + Template(" ORDER BY ") + order.clause
         + Template(" LIMIT ") + .argument(0)
     }
-    guard query.filter == nil, query.parent == nil else {
+    guard query.filter == nil, query.search == nil, query.parent == nil else {
       return .text(template().bound(access.facts, nil, arguments))
     }
     let prepared = statements.statement(
@@ -86,7 +86,7 @@ extension CompiledCollection {
       return Template("SELECT count(*) FROM (SELECT 1") + rows + Template(" LIMIT ")
         + .slot(.value(.int(Int64(limit)))) + Template(")")
     }
-    guard query.filter == nil, query.parent == nil, limit == nil else {
+    guard query.filter == nil, query.search == nil, query.parent == nil, limit == nil else {
       return .text(template().bound(access.facts))
     }
     let prepared = statements.statement(.count, access.plan, template)
@@ -118,8 +118,45 @@ extension CompiledCollection {
       let masked = PredicateWriter(model: rules.model, readAccess: { reader.access($0) })
       parts.append(masked.expression(filter, index, source.source, isPositive: true))
     }
+    if let search = query.search {
+      parts.append(searching(search, reader.access(self)))
+    }
     return parts
   }
+
+  /// The rows that a search finds by what the reader sees of them.
+  ///
+  /// Members that some rows show and others do not are searched with the rest where they are shown:
+  /// an alternative for each set of them.
+  private func searching(_ search: SearchQuery, _ access: Access) -> Template {
+    let plan = access.plan
+    func match(_ fields: [Int]) -> Template {
+      Template(searchPredicate, slots: [.value(searchExpression(search, fields: fields))])
+    }
+    let always = searchableFields.filter { plan.visibility($0) == .always }
+    let groups = plan.groups.indices.filter { group in
+      searchableFields.contains { plan.groups[group].fields.contains($0) }
+    }.prefix(CompiledCollection.searchedGroups)
+    var alternatives: [Template] = []
+    for bits in 0..<(1 << groups.count) {
+      let chosen = groups.indices.filter { bits & 1 << $0 != 0 }.map { groups[$0] }
+      let fields =
+        always
+        + searchableFields.filter { field in
+          chosen.contains { plan.groups[$0].fields.contains(field) }
+        }
+      guard !fields.isEmpty else { continue }
+      let flags = chosen.map { writer.flag($0, plan, source.source) }
+      alternatives.append(
+        Template("(") + (flags + [match(fields)]).joined(by: " AND ") + Template(")"))
+    }
+    if alternatives.isEmpty { return match([]) }
+    return Template("(") + alternatives.joined(by: " OR ") + Template(")")
+  }
+
+  /// Groups of members that a search looks into beside those that every row shows: their sets are as
+  /// many as the powers of two.
+  private static let searchedGroups = 4
 }
 
 extension Reader {

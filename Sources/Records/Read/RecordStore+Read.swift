@@ -19,17 +19,29 @@ extension RecordStore {
     _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers = ShownMembers(),
     by caller: Caller
   ) async throws -> RenderedRecord {
+    let read = try pointRead(collection, id, shown, by: caller)
+    let consistency: ReadConsistency = shown.expansions.isEmpty ? .statement : .snapshot
+    guard let found = try await database.read(consistency, read) else {
+      throw Missing.record(collection)
+    }
+    return found
+  }
+
+  /// What reads one record, from whatever reader; it gives nil for one that the caller may not read.
+  func pointRead(
+    _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers, by caller: Caller
+  ) throws -> @Sendable (any Reader) async throws -> RenderedRecord? {
     let viewer = reader(caller)
     let access = try Authority(.caller(caller), collection).access(.read)
     guard shown.expansions.isEmpty else {
-      return try await database.read(.snapshot) { reader in
+      return { reader in
         try await RecordStore.expanded(collection, id, shown, viewer, in: reader)
       }
     }
     let point = collection.point(access)
     let values = point.values(access.facts, nil, [.uuid(id)])
     let shape = RowShape(collection, access, shown.selection)
-    let found = try await database.read(.statement) { reader in
+    return { reader in
       // Not `first`, whose generic result costs as much as the row.
       var found: RenderedRecord?
       try await reader.query(point.statement, values) { row in
@@ -42,21 +54,19 @@ extension RecordStore {
       }
       return found
     }
-    guard let found else { throw Missing.record(collection) }
-    return found
   }
 
   private static func expanded(
     _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers, _ viewer: RecordReader,
     in reader: any Reader
-  ) async throws -> RenderedRecord {
+  ) async throws -> RenderedRecord? {
     let access = viewer.access(collection)
     let shape = RowShape(collection, access, shown.selection)
     let point = collection.point(access)
     let row = try await reader.first(
       point.statement, point.values(access.facts, nil, [.uuid(id)])
     ) { Expander.Row(image: collection.image($0), flags: shape.flags($0)) }
-    guard let row else { throw Missing.record(collection) }
+    guard let row else { return nil }
     var expander = Expander(viewer: viewer, reader: reader)
     let json = try await expander.write([row], of: collection, shown)
     return RenderedRecord(
@@ -68,12 +78,23 @@ extension RecordStore {
   package func list(
     _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
   ) async throws -> Page {
+    let (consistency, read) = try pageRead(collection, query, by: caller)
+    // The index of words is kept by a follower; whoever has written finds it at once all the same.
+    if query.search != nil { try await awaitSearch(collection) }
+    return try await database.read(consistency, read)
+  }
+
+  /// What reads a page, from whatever reader, and what the reader must see.
+  func pageRead(
+    _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
+  ) throws -> (ReadConsistency, @Sendable (any Reader) async throws -> Page) {
     _ = try Authority(.caller(caller), collection).access(.read)
     let viewer = reader(caller)
     let isOneStatement = query.count == .none && query.shown.expansions.isEmpty
-    return try await database.read(isOneStatement ? .statement : .snapshot) { reader in
-      try await RecordStore.page(collection, query, viewer, in: reader)
-    }
+    return (
+      isOneStatement ? .statement : .snapshot,
+      { reader in try await RecordStore.page(collection, query, viewer, in: reader) }
+    )
   }
 
   private static func page(
@@ -146,7 +167,7 @@ extension RecordStore {
     _ collection: CompiledCollection, _ query: ListQuery, _ viewer: RecordReader,
     in reader: any Reader
   ) async throws -> Int64? {
-    let isWhole = query.filter == nil && query.parent == nil
+    let isWhole = query.filter == nil && query.search == nil && query.parent == nil
     switch query.count {
     case .none: return nil
     case .exact:

@@ -3,7 +3,11 @@ package import Queries
 /// The tables that Records keeps for itself; see `docs/guides/operating.md` for what each holds.
 package enum RecordsMigrations {
   /// All steps, numbered for a database that holds records and nothing else.
-  package static let all: [Migration] = first + [streamRules(first.count + 1)]
+  package static let all: [Migration] =
+    first + [
+      streamRules(first.count + 1), ReceiptTable.migration(first.count + 2),
+      search(first.count + 3),
+    ]
 
   /// The step that makes the table of what decides in which streams the rows of each collection
   /// stand, as number `number` of the history.

@@ -81,6 +81,9 @@ package struct TableKeeper: Sendable {
       let catalogue = Catalogue(book: book, numbers: numbers)
       for collection in catalogue.collections {
         try await keepStreams(collection, rowsChanged: changed.contains(collection.name))
+        try await SearchKeeper(
+          collection: collection, mayHoldRecords: extended.contains(collection.name)
+        ).run(in: transaction)
       }
       return catalogue
     }

@@ -15,7 +15,7 @@ enum Checks {
       guard changed.contains(where: { check.fields.contains($0) }),
         evaluation.truth(check.expression) == false
       else { return nil }
-      let field = check.fields.members.first { changed.contains($0) }
+      let field = check.fields.first { changed.contains($0) }
       return FieldIssue(
         pointer: field.map { "/" + collection.fields[$0].name } ?? "", code: "check",
         message: check.message)

@@ -6,8 +6,7 @@ extension Template {
       # A musician's app: profiles, bands, venues, set lists, performances, bookings, goals and settings.
       #
       # What this release does not enforce yet it refuses, so that nobody relies on a rule that is not
-      # kept. Such parts stand here as comments that begin with "Later"; until then an owner field says
-      # whose a row is.
+      # kept. Such parts stand here as comments that begin with "Later".
 
       enum Role @roles {
         musician
@@ -17,9 +16,10 @@ extension Template {
 
       enum BandRole { MEMBER LEADER MANAGER }
 
-      # Later: @allow(ops: [READ], to: PUBLIC, when: "isPublic", fields: ["stageName", "instruments"])
+      # A profile is its musician's own; a public one shows two of its fields to everybody.
       type MusicianProfile @collection @merge(strategy: LAST_WRITE_WINS)
-        @allow(ops: [ALL], owner: "user") {
+        @allow(ops: [ALL], owner: "user")
+        @allow(ops: [READ], to: PUBLIC, when: "isPublic", fields: ["stageName", "instruments"]) {
         user: User! @unique @immutable @relation(onDelete: CASCADE)
         stageName: String! @constraint(minLength: 1, maxLength: 80) @search(weight: 3)
         legalName: String @pii(kind: "name")
@@ -30,10 +30,11 @@ extension Template {
         isPublic: Boolean! @default(value: "false")
       }
 
-      # Later: @allow(ops: [READ], member: "members.user")
-      #        @allow(ops: [UPDATE], member: "members.user", having: "role in [LEADER, MANAGER]")
+      # The founder owns the band, its members read it, and those who lead it change it.
       type Band @collection @merge(strategy: LAST_WRITE_WINS)
-        @allow(ops: [ALL], owner: "founder") {
+        @allow(ops: [READ, CREATE, DELETE], owner: "founder")
+        @allow(ops: [READ], member: "members.user")
+        @allow(ops: [UPDATE], member: "members.user", having: "role in [LEADER, MANAGER]") {
         name: String! @constraint(maxLength: 120) @search
         founder: User! @immutable
         members: [BandMember!]! @relation(inverse: "band")
@@ -41,41 +42,38 @@ extension Template {
         performances: [Performance!]! @relation(inverse: "band")
       }
 
-      # Later: @allow(ops: [READ], member: "band.members.user") @allow(ops: [ALL], owner: "band.founder")
+      # Members see one another; the founder takes them in, and everybody may leave.
       type BandMember @collection @merge(strategy: SERVER_WINS)
         @index(fields: ["band", "user"], unique: true)
-        @allow(ops: [ALL], owner: "founder") @allow(ops: [READ, DELETE], owner: "user") {
+        @allow(ops: [READ], member: "band.members.user")
+        @allow(ops: [ALL], owner: "band.founder") @allow(ops: [DELETE], owner: "user") {
         band: Band! @immutable @relation(inverse: "members", onDelete: CASCADE)
         user: User! @immutable @relation(onDelete: CASCADE, refCheck: NONE)
-        "Goes when `owner` takes a path: whose band it is. Filled with the caller."
-        founder: User! @immutable @relation(onDelete: CASCADE)
         role: BandRole! @default(value: "MEMBER")
       }
 
       # Every account, an anonymous one too, may read venues and add one.
-      # Later: @allow(ops: [UPDATE], roles: ["support"])
       type Venue @collection @merge(strategy: LAST_WRITE_WINS) @sync(tier: DAILY, window: "P90D")
-        @allow(ops: [READ, CREATE]) {
+        @allow(ops: [READ, CREATE]) @allow(ops: [UPDATE], roles: ["support"]) {
         name: String! @search
         capacity: Int @constraint(min: 1)
         website: URL @constraint(pattern: "^https://")
       }
 
-      # Later: @allow(ops: [ALL], member: "band.members.user")
-      type SetList @collection @merge(strategy: LAST_WRITE_WINS) @allow(ops: [ALL], owner: "owner") {
-        "Goes when `member` is enforced: who wrote it. Filled with the caller."
-        owner: User! @immutable @relation(onDelete: CASCADE)
+      type SetList @collection @merge(strategy: LAST_WRITE_WINS)
+        @allow(ops: [ALL], member: "band.members.user") {
         band: Band! @immutable @relation(inverse: "setLists", onDelete: CASCADE)
         title: String!
         songs: [String!]! @constraint(maxItems: 200)
       }
 
-      # Later: @allow(ops: [READ], member: "band.members.user", except: ["payment", "notes"])
-      #        @deny(ops: [UPDATE, DELETE], when: "locked", exceptRoles: ["admin"])
-      #        @retention(after: "deletedAt", for: "P30D", action: PURGE)
+      # Others in the band read a performance without its payment and notes; a locked one stays as it is.
+      # Later: @retention(after: "deletedAt", for: "P30D", action: PURGE)
       type Performance @collection @merge(strategy: LAST_WRITE_WINS) @sync(tier: LIVE, window: "P2Y")
         @index(fields: ["owner", "date"]) @index(fields: ["band", "date"])
         @allow(ops: [ALL], owner: "owner")
+        @allow(ops: [READ], member: "band.members.user", except: ["payment", "notes"])
+        @deny(ops: [UPDATE, DELETE], when: "locked", exceptRoles: ["admin"])
         @analytics(events: [CREATE], measures: ["payment", "audienceSize"], dimensions: ["venue"]) {
         owner: User! @immutable @relation(onDelete: CASCADE)
         band: Band @relation(inverse: "performances", onDelete: SET_NULL)
@@ -91,12 +89,9 @@ extension Template {
       }
 
       # REJECT: an update needs If-Match with the ETag that it was based on.
-      # Later: @check(name: "order", expr: "endsAt > startsAt")
-      #        @allow(ops: [READ], member: "band.members.user")
-      #        @allow(ops: [WRITE], member: "band.members.user", having: "role in [LEADER, MANAGER]")
-      type Booking @collection @merge(strategy: REJECT) @allow(ops: [ALL], owner: "owner") {
-        "Goes when `member` is enforced: who booked. Filled with the caller."
-        owner: User! @immutable @relation(onDelete: CASCADE)
+      type Booking @collection @merge(strategy: REJECT) @check(name: "order", expr: "endsAt > startsAt")
+        @allow(ops: [READ], member: "band.members.user")
+        @allow(ops: [WRITE], member: "band.members.user", having: "role in [LEADER, MANAGER]") {
         band: Band! @immutable @relation(onDelete: CASCADE)
         venue: Venue!
         startsAt: DateTime! @constraint(temporal: FUTURE)
@@ -104,8 +99,8 @@ extension Template {
         fee: Money @constraint(min: 0)
       }
 
-      # Later: @allow(ops: [READ, UPDATE], member: "band.members.user")
-      type Goal @collection @merge(strategy: CLIENT_WINS) @allow(ops: [ALL], owner: "owner") {
+      type Goal @collection @merge(strategy: CLIENT_WINS) @allow(ops: [ALL], owner: "owner")
+        @allow(ops: [READ, UPDATE], member: "band.members.user") {
         owner: User! @immutable @relation(onDelete: CASCADE)
         band: Band @relation(onDelete: SET_NULL)
         title: String! @constraint(maxLength: 140)

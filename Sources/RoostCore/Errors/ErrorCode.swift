@@ -17,6 +17,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case unsupportedMediaType = "unsupported_media_type"
   case expectationFailed = "expectation_failed"
   case invalid
+  case failedDependency = "failed_dependency"
   case preconditionRequired = "precondition_required"
   case rateLimited = "rate_limited"
   case headTooLarge = "head_too_large"
@@ -45,6 +46,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .unsupportedMediaType: 415
     case .expectationFailed: 417
     case .invalid: 422
+    case .failedDependency: 424
     case .preconditionRequired: 428
     case .rateLimited: 429
     case .headTooLarge: 431
@@ -74,6 +76,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .unsupportedMediaType: "Unsupported media type"
     case .expectationFailed: "Expectation failed"
     case .invalid: "Invalid input"
+    case .failedDependency: "Another operation failed"
     case .preconditionRequired: "A precondition is required"
     case .rateLimited: "Too many requests"
     case .headTooLarge: "The request's head is too large"

@@ -3,8 +3,8 @@ package import Records
 package import RoostCore
 import Synchronization
 
-/// What is done from time to time beside the requests: ended sessions go, and the log is cut behind
-/// the slowest follower.
+/// What is done from time to time beside the requests: ended sessions and expired receipts go,
+/// and the log is cut behind the slowest follower.
 package final class Housekeeping: Sendable {
   private static let pauseSeconds: UInt64 = 600
 
@@ -51,6 +51,11 @@ package final class Housekeeping: Sendable {
       try await records.trimLog(followers: Followers.all(records).map(\.name))
     } catch {
       failed("log", error)
+    }
+    do {
+      try await records.removeExpiredReceipts()
+    } catch {
+      failed("receipts", error)
     }
   }
 

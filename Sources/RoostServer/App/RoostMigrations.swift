@@ -7,6 +7,6 @@ enum RoostMigrations {
   static let all: [Migration] =
     RecordsMigrations.first + [
       AccountTables.migration(4), SeedMigrations.migration(5), RecordsMigrations.streamRules(6),
-      AccountTables.roles(7),
+      AccountTables.roles(7), ReceiptTable.migration(8), RecordsMigrations.search(9),
     ]
 }

@@ -65,9 +65,12 @@ package final class WebServer: Sendable {
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
     AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
       .add(to: &router)
-    RecordRoutes(
+    let records = RecordRoutes(
       records: app.records, authenticator: authenticator,
-      signer: try app.accounts.cursorSigner(), bodyBytes: app.settings.limits.bodyBytes
+      signer: try app.accounts.cursorSigner(), bodyBytes: app.settings.limits.bodyBytes)
+    records.add(to: &router)
+    BatchRoutes(
+      records, bodyBytes: app.settings.limits.bodyBytes, logger: app.ambient.logger
     ).add(to: &router)
     return router
   }

@@ -14,9 +14,8 @@ package indirect enum Expression: Sendable, Equatable {
   case isNull(Operand)
   /// The values are not null.
   case isIn(Operand, [FieldValue])
-  /// The list, a JSON array, has the element: a value or the caller's account. NULL where the list
-  /// or the element is.
-  case contains(list: Operand, element: Operand)
+  /// The list, a JSON array, has the value as an element. NULL where the list is.
+  case contains(Operand, FieldValue)
   /// A text is among `ctx.claims`.
   case inClaims(Operand)
   /// A text is among `ctx.roles`.
@@ -53,10 +52,9 @@ extension Expression {
     switch self {
     case .constant, .hasRole: []
     case .truth(let operand), .isNull(let operand), .isIn(let operand, _),
-      .inClaims(let operand), .inRoles(let operand):
+      .inClaims(let operand), .inRoles(let operand), .contains(let operand, _):
       [operand]
     case .compare(_, let left, let right): [left, right]
-    case .contains(let list, let element): [list, element]
     case .and(let parts), .or(let parts): parts.flatMap(\.operands)
     case .not(let inner): inner.operands
     }

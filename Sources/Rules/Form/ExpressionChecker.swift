@@ -225,17 +225,15 @@ package struct ExpressionChecker {
     guard list.field.type.isTestedInLists else {
       throw fault(right, "type", "elements of \(list.words) cannot be tested")
     }
+    if case .literal(.null, _) = left {
+      throw fault(left, "type", "null is in no list; test it with == null")
+    }
     let element = Field(name: list.field.name, type: list.field.type, isRequired: true)
     let item = TypedOperand(operand: list.operand, field: element)
     if isConstant(left, for: item) {
-      return .contains(list: list.operand, element: .value(try value(left, for: item)))
+      return .contains(list.operand, try value(left, for: item))
     }
-    let subject = try typed(left)
-    guard subject.operand == .uid, list.field.type == .user else {
-      throw fault(
-        left, "type", "only values, and ctx.uid in lists of User, can be looked for in a list")
-    }
-    return .contains(list: list.operand, element: .uid)
+    throw fault(left, "type", "only values can be looked for in a list")
   }
 
   // MARK: Names

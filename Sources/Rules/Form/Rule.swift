@@ -56,6 +56,7 @@ package struct Check: Sendable {
   package let name: String
   package let expression: Expression
   package let message: String
-  /// The fields that it reads; it is tested where one of them changes.
-  package let fields: FieldSet
+  /// The fields that it reads, in the order in which it names them; it is tested where one of them
+  /// changes.
+  package let fields: [Int]
 }

@@ -106,7 +106,7 @@ struct RuleCompiler {
     return Check(
       name: check.name, expression: expression,
       message: check.message ?? "The check \(check.name) does not hold: \(check.expression).",
-      fields: FieldSet(fields))
+      fields: fields)
   }
 
   private mutating func expression(

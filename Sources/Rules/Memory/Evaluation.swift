@@ -28,7 +28,7 @@ package struct Evaluation {
     case .isIn(let operand, let values):
       let subject = value(operand)
       return subject == .null ? nil : values.contains { equals(subject, $0) == true }
-    case .contains(let list, let element): return contains(value(list), value(element))
+    case .contains(let list, let element): return contains(value(list), element)
     case .inClaims(let operand): return word(operand).map { holds($0, facts.claims) }
     case .inRoles(let operand): return word(operand).map { holds($0, facts.roles) }
     case .hasRole(let role): return facts.roles.contains(role)

@@ -34,7 +34,7 @@ extension PredicateWriter {
       let list = values.map { Template.slot(.value(Value($0))) }.joined(by: ", ")
       return operand(value) + Template(" IN (") + list + Template(")")
     case .contains(let list, let element):
-      return contains(operand(list), element, collection, source)
+      return contains(operand(list), element)
     case .inClaims(let value): return isWord(operand(value), .claims, isPositive)
     case .inRoles(let value): return isWord(operand(value), .roles, isPositive)
     case .hasRole(let role): return .slot(.hasRole(role))
@@ -87,27 +87,22 @@ extension PredicateWriter {
     }
   }
 
-  private func contains(
-    _ list: Template, _ element: Operand, _ collection: Int, _ source: Source
-  ) -> Template {
+  private func contains(_ list: Template, _ element: FieldValue) -> Template {
+    // In the form in which lists hold it.
+    let item: Template
+    if case .uuid(let id) = element {
+      item = .slot(.value(.text(id.description)))
+    } else {
+      item = .slot(.value(Value(element)))
+    }
     switch dialect {
     case .sqlite:
       // NULL elements are left out, or a list that has one would make the test NULL.
-      return Template("CASE WHEN ") + list + Template(" IS NOT NULL THEN ") + self.element(element)
+      return Template("CASE WHEN ") + list + Template(" IS NOT NULL THEN ") + item
         + Template(" IN (SELECT value FROM json_each(") + list
         + Template(") WHERE value IS NOT NULL) END")
     case .postgres:
-      return list + Template("::jsonb @> jsonb_build_array(") + self.element(element)
-        + Template(")")
-    }
-  }
-
-  /// What is looked for in a list, in the form in which lists hold it.
-  private func element(_ operand: Operand) -> Template {
-    switch operand {
-    case .value(.uuid(let id)): .slot(.value(.text(id.description)))
-    case .value(let value): .slot(.value(Value(value)))
-    default: .slot(.uidText)
+      return list + Template("::jsonb @> jsonb_build_array(") + item + Template(")")
     }
   }
 

@@ -8,8 +8,6 @@ package import Schema
 package enum Slot: Sendable, Equatable {
   /// The caller's account.
   case uid
-  /// The caller's account as text, as lists of accounts hold it.
-  case uidText
   case isAnonymous
   /// Whether the caller has a role.
   case hasRole(String)
@@ -28,7 +26,6 @@ package enum Slot: Sendable, Equatable {
   package func value(_ facts: CallerFacts, _ row: RowImage?, _ arguments: [Value]) -> Value {
     switch self {
     case .uid: .optional(facts.uid)
-    case .uidText: .optional(facts.uid?.description)
     case .isAnonymous: .bool(facts.isAnonymous)
     case .hasRole(let role): .bool(facts.roles.contains(role))
     case .claims: .text(Slot.list(facts.claims))

@@ -11,6 +11,12 @@ package struct Template: Sendable, Equatable {
     slots = []
   }
 
+  /// A fragment with a placeholder for each of `slots`.
+  package init(_ sql: SQL, slots: [Slot]) {
+    self.sql = sql
+    self.slots = slots
+  }
+
   package static func slot(_ slot: Slot) -> Template {
     var template = Template(.placeholder)
     template.slots = [slot]

@@ -16,7 +16,7 @@ extension Expression {
     case .isNull(let operand): return name(operand) + "==null"
     case .isIn(let operand, let values):
       return name(operand) + "=[" + values.map(\.scopeText).joined(separator: ",") + "]"
-    case .contains(let list, let element): return name(element) + "=" + name(list)
+    case .contains(let list, let element): return element.scopeText + "=" + name(list)
     case .inClaims(let operand): return name(operand) + "=ctx.claims"
     case .inRoles(let operand): return name(operand) + "=ctx.roles"
     case .hasRole(let role): return Scope.encoded(role) + "=ctx.roles"
@@ -36,7 +36,7 @@ extension Expression {
     case .compare(let comparison, let left, let right): .compare(comparison, map(left), map(right))
     case .isNull(let operand): .isNull(map(operand))
     case .isIn(let operand, let values): .isIn(map(operand), values)
-    case .contains(let list, let element): .contains(list: map(list), element: map(element))
+    case .contains(let list, let element): .contains(map(list), element)
     case .inClaims(let operand): .inClaims(map(operand))
     case .inRoles(let operand): .inRoles(map(operand))
     case .and(let parts): .and(parts.map { $0.mappingOperands(map) })

@@ -1,0 +1,161 @@
+import Queries
+package import RoostCore
+import Schema
+
+extension RecordStore {
+  // MARK: Preparing
+
+  /// A create from a JSON object; see `create`.
+  package func prepareCreate(
+    _ collection: CompiledCollection, _ body: JSON, by author: Mutation.Author
+  ) throws -> PreparedOperation {
+    try authorize(.create, collection, by: author)
+    var decoder = MutationDecoder(collection, author: author, ambient: ambient)
+    return PreparedOperation(work: .create(try path.draft(try decoder.create(body))))
+  }
+
+  /// A change of the fields that a JSON object names; see `update`.
+  package func prepareUpdate(
+    _ collection: CompiledCollection, _ id: UUID, _ body: JSON, expecting expectation: Expectation,
+    by author: Mutation.Author
+  ) throws -> PreparedOperation {
+    try authorize(.update, collection, by: author)
+    var decoder = MutationDecoder(collection, author: author, ambient: ambient)
+    return PreparedOperation(
+      work: .change(try decoder.update(id, body, expecting: expectation)))
+  }
+
+  /// A delete; see `delete`.
+  package func prepareDelete(
+    _ collection: CompiledCollection, _ id: UUID, expecting expectation: Expectation,
+    by author: Mutation.Author
+  ) throws -> PreparedOperation {
+    try authorize(.delete, collection, by: author)
+    let decoder = MutationDecoder(collection, author: author, ambient: ambient)
+    return PreparedOperation(work: .change(decoder.delete(id, expecting: expectation)))
+  }
+
+  /// A read of one record; see `read`.
+  package func prepareRead(
+    _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers, by caller: Caller
+  ) throws -> PreparedOperation {
+    PreparedOperation(work: .read(collection, try pointRead(collection, id, shown, by: caller)))
+  }
+
+  /// A read of a page; see `list`.
+  package func prepareList(
+    _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
+  ) throws -> PreparedOperation {
+    let (_, read) = try pageRead(collection, query, by: caller)
+    return PreparedOperation(work: .list(read, isBrief: query.isBrief))
+  }
+
+  // MARK: Carrying out
+
+  /// Carries out all operations in their order in one transaction, or nothing.
+  ///
+  /// Each sees what those before it did. Throws `BatchFailure` for the first operation that is
+  /// refused, or whose answer passes `answerBytes` together with those before it; other errors where
+  /// the transaction as a whole was lost. Where no operation writes, all read one moment.
+  package func batch(
+    _ operations: [PreparedOperation], answerBytes: Int
+  ) async throws -> [OperationOutcome] {
+    guard operations.contains(where: \.isWrite) else {
+      return try await database.read(.snapshot) { reader in
+        try await RecordStore.inOrder(operations, answerBytes) { operation in
+          try await self.perform(operation, in: reader)
+        }
+      }
+    }
+    return try await database.write { transaction in
+      try await self.perform(operations, answerBytes, in: transaction)
+    }
+  }
+
+  /// Carries out all operations in one transaction, in which the receipt is stored too.
+  ///
+  /// Throws as `batch(_:answerBytes:)` does, and `.conflict` where somebody else was faster with the
+  /// same claim; then nothing is done.
+  package func batch(
+    _ operations: [PreparedOperation], answerBytes: Int, leaving plan: ReceiptPlan
+  ) async throws -> Receipt {
+    try await database.write { transaction in
+      let outcomes = try await self.perform(operations, answerBytes, in: transaction)
+      let receipt = plan.answer(outcomes)
+      try await self.leave(receipt, for: plan.claim, in: transaction)
+      return receipt
+    }
+  }
+
+  private func perform(
+    _ operations: [PreparedOperation], _ answerBytes: Int, in transaction: any Transaction
+  ) async throws -> [OperationOutcome] {
+    try await RecordStore.inOrder(operations, answerBytes) { operation in
+      try await self.perform(operation, in: transaction)
+    }
+  }
+
+  private static func inOrder(
+    _ operations: [PreparedOperation], _ answerBytes: Int,
+    _ perform: (PreparedOperation) async throws -> OperationOutcome
+  ) async throws -> [OperationOutcome] {
+    var outcomes: [OperationOutcome] = []
+    outcomes.reserveCapacity(operations.count)
+    var bytes = 0
+    for (index, operation) in operations.enumerated() {
+      do {
+        let outcome = try await perform(operation)
+        bytes += outcome.byteCount
+        if bytes > answerBytes { throw RecordStore.answerTooLarge(answerBytes) }
+        outcomes.append(outcome)
+      } catch let error as RoostError {
+        throw BatchFailure(index: index, error: error)
+      }
+    }
+    return outcomes
+  }
+
+  private func perform(
+    _ operation: PreparedOperation, in transaction: any Transaction
+  ) async throws -> OperationOutcome {
+    switch operation.work {
+    case .create(let draft):
+      let outcome = try await path.create(draft, in: transaction)
+      let mutation = draft.mutation
+      return .record(render(outcome, of: mutation.collection, for: mutation.author))
+    case .change(let mutation):
+      let outcome = try await path.apply(mutation, in: transaction)
+      if mutation.kind == .delete { return .deleted }
+      return .record(render(outcome, of: mutation.collection, for: mutation.author))
+    case .read, .list: return try await perform(operation, in: transaction as any Reader)
+    }
+  }
+
+  private func perform(
+    _ operation: PreparedOperation, in reader: any Reader
+  ) async throws -> OperationOutcome {
+    switch operation.work {
+    case .read(let collection, let read):
+      guard let record = try await read(reader) else { throw Missing.record(collection) }
+      return .record(record)
+    case .list(let read, _): return .page(try await read(reader))
+    case .create, .change: throw RoostError(.internalError, "A write was sent to a reader.")
+    }
+  }
+
+  /// The error for an operation whose answer has no room in that of its batch.
+  package static func answerTooLarge(_ bytes: Int) -> RoostError {
+    RoostError(
+      .payloadTooLarge,
+      "The answers of a batch have \(bytes / 1_048_576) MB together, and this operation's does not "
+        + "fit: it was not carried out. Send it in another batch.")
+  }
+}
+
+extension ListQuery {
+  /// Whether the page comes in the order of ids with nothing that has to be looked for.
+  var isBrief: Bool {
+    sort == [.id] && count == .none && filter == nil && search == nil && parent == nil
+      && shown.expansions.isEmpty
+  }
+}

@@ -1,0 +1,63 @@
+import Queries
+import RoostCore
+
+extension RecordStore {
+  /// How long a search waits for the index, in milliseconds.
+  package static let searchPatienceMilliseconds: UInt64 = 2000
+
+  /// Returns when every write that was acknowledged before this call is found by a search of
+  /// `collection`.
+  ///
+  /// Mostly that is at once, for one small read. Call it before the read that searches. Throws 503
+  /// with `Retry-After` where the index is not in step within `patience` milliseconds: while it is
+  /// being built after a change of the schema, and behind more writes than it can follow. (The
+  /// alternative, an answer from what is indexed so far, would tell people that records are not there
+  /// which are.)
+  package func awaitSearch(
+    _ collection: CompiledCollection, patience: UInt64 = searchPatienceMilliseconds
+  ) async throws {
+    let first = try await searchState(collection)
+    if !first.isBuilding, search.position >= first.head { return }
+    let clock = ContinuousClock()
+    let end = clock.now.advanced(by: .milliseconds(Int64(clamping: patience)))
+    var isBuilding = first.isBuilding
+    while true {
+      if !isBuilding, search.position >= first.head { return }
+      let left = clock.now.duration(to: end) / .milliseconds(1)
+      guard left >= 1 else { break }
+      if isBuilding {
+        // Nobody counts the pieces of a rebuild: look again in a moment.
+        try await Task.sleep(nanoseconds: UInt64(min(left, 20) * 1_000_000))
+        isBuilding = try await searchState(collection).isBuilding
+      } else {
+        await search.wait(for: first.head, milliseconds: UInt64(left))
+      }
+    }
+    if isBuilding {
+      throw RoostError(
+        .overloaded,
+        "The search index of \(collection.name) is being built; try again in a few seconds.",
+        retryAfterSeconds: 5)
+    }
+    throw RoostError(
+      .overloaded, "Search is behind with what was just written; try again in a second.",
+      retryAfterSeconds: 1)
+  }
+
+  private func searchState(
+    _ collection: CompiledCollection
+  ) async throws -> (head: Int64, isBuilding: Bool) {
+    let number = collection.number
+    return try await database.read(.statement) { reader in
+      try await reader.first(RecordStore.selectSearchState, [.int(number)]) { row in
+        (head: row.int64(0), isBuilding: row.bool(1))
+      } ?? (head: 0, isBuilding: false)
+    }
+  }
+
+  private static let selectSearchState = Statement(
+    """
+    SELECT max(position), \
+    (SELECT building FROM roost_search WHERE collection = \(SQL.placeholder)) FROM roost_log_head
+    """)
+}

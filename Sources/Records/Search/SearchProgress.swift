@@ -1,0 +1,57 @@
+import Synchronization
+
+/// How far the search tables are, for those who search right after a write.
+final class SearchProgress: Sendable {
+  private struct Waiter {
+    let position: Int64
+    let continuation: CheckedContinuation<Void, Never>
+  }
+
+  private struct State {
+    var position: Int64 = -1
+    var waiters: [Int: Waiter] = [:]
+    var nextWaiter = 0
+    var hurry: (@Sendable () -> Void)?
+  }
+
+  private let state = Mutex(State())
+
+  /// The position of the log up to which the tables are in step; -1 before the indexer has begun.
+  var position: Int64 { state.withLock { $0.position } }
+
+  /// Takes the function that has the indexer look at the log at once.
+  func begin(hurry: @escaping @Sendable () -> Void) { state.withLock { $0.hurry = hurry } }
+
+  /// Says how far the tables are.
+  func reached(_ position: Int64) {
+    let ready = state.withLock { state -> [Waiter] in
+      state.position = max(state.position, position)
+      let ready = state.waiters.filter { $0.value.position <= state.position }
+      for key in ready.keys { state.waiters[key] = nil }
+      return Array(ready.values)
+    }
+    for waiter in ready { waiter.continuation.resume() }
+  }
+
+  /// Waits until `reached` is called with `position` or a later one, but `milliseconds` at most.
+  func wait(for position: Int64, milliseconds: UInt64) async {
+    state.withLock { $0.hurry }?()
+    await withCheckedContinuation { continuation in
+      let waiter = state.withLock { state -> Int? in
+        if state.position >= position { return nil }
+        state.nextWaiter += 1
+        state.waiters[state.nextWaiter] = Waiter(position: position, continuation: continuation)
+        return state.nextWaiter
+      }
+      guard let waiter else { return continuation.resume() }
+      Task {
+        try? await Task.sleep(nanoseconds: milliseconds * 1_000_000)
+        self.giveUp(waiter)
+      }
+    }
+  }
+
+  private func giveUp(_ waiter: Int) {
+    state.withLock { $0.waiters.removeValue(forKey: waiter) }?.continuation.resume()
+  }
+}
