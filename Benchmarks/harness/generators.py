@@ -60,10 +60,12 @@ def _measured(command, pid):
     return done.stdout, after - before
 
 
-def wrk_plain(pid, url, seconds, connections=64, threads=2):
+def wrk_plain(pid, url, seconds, connections=64, threads=2, token=None):
     """Closed load of one GET without a script, as light as wrk can be."""
+    credentials = ["-H", f"Authorization: Bearer {token}"] if token else []
     text, cpu = _measured(
-        ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency", url], pid)
+        ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency", *credentials, url],
+        pid)
     number, length = re.search(r"(\d+) requests in ([\d.]+\w+)", text).groups()
     wrong = sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", text)))
     wrong += sum(map(int, re.findall(r"(?:connect|read|write|timeout) (\d+)", text)))

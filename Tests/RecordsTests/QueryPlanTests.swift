@@ -63,7 +63,8 @@ import Testing
           let list = try await house.records.explain(.read, collection, nil, query, for: caller)
           if list.sql.isEmpty { continue }
           explained += 1
-          #expect(list.usesIndex, "\(collection.name) \(name) \(caller.roles): \(list.sql) \(list.plan)")
+          #expect(
+            list.usesIndex, "\(collection.name) \(name) \(caller.roles): \(list.sql) \(list.plan)")
         }
         for operation in [Schema.Operation.read, .update, .delete] {
           let point = try await house.records.explain(
@@ -81,7 +82,8 @@ import Testing
 
   @Test func aQueryWithoutAnIndexIsSeen() async throws {
     let house = try await RecordsHouse(
-      "type Note @collection @allow(ops: [READ], to: PUBLIC, when: \"text != 'a'\") { text: String }")
+      "type Note @collection @allow(ops: [READ], to: PUBLIC, when: \"text != 'a'\") { text: String }"
+    )
     let found = try await house.records.explain(
       .read, house.collection("notes"), nil, for: .everyone)
     #expect(!found.usesIndex)

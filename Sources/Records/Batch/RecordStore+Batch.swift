@@ -8,20 +8,23 @@ extension RecordStore {
 
   /// A create from a JSON object; see `create`.
   package func prepareCreate(
-    _ collection: CompiledCollection, _ body: JSON, by author: Mutation.Author
+    _ collection: CompiledCollection, _ body: JSON, by author: Mutation.Author,
+    madeAt: OperationTime? = nil
   ) throws -> PreparedOperation {
     try authorize(.create, collection, by: author)
-    var decoder = MutationDecoder(collection, author: author, ambient: ambient)
+    var decoder = MutationDecoder(
+      collection, author: author, ambient: ambient, madeAt: madeAt)
     return PreparedOperation(work: .create(try path.draft(try decoder.create(body))))
   }
 
   /// A change of the fields that a JSON object names; see `update`.
   package func prepareUpdate(
     _ collection: CompiledCollection, _ id: UUID, _ body: JSON, expecting expectation: Expectation,
-    by author: Mutation.Author
+    by author: Mutation.Author, madeAt: OperationTime? = nil
   ) throws -> PreparedOperation {
     try authorize(.update, collection, by: author)
-    var decoder = MutationDecoder(collection, author: author, ambient: ambient)
+    var decoder = MutationDecoder(
+      collection, author: author, ambient: ambient, madeAt: madeAt)
     return PreparedOperation(
       work: .change(try decoder.update(id, body, expecting: expectation)))
   }

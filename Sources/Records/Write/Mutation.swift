@@ -25,8 +25,10 @@ package struct Mutation: Sendable {
   /// The fields that the author named: without defaults and owners that were filled in.
   package let named: FieldSet
   package let author: Author
-  /// When the change was made; temporal constraints are tested against it.
+  /// When the change arrived.
   package let time: Timestamp
+  /// When the change was made; temporal constraints are tested against it.
+  package let madeAt: Timestamp
   /// What the author expects of the row's version (`If-Match`).
   package let expectation: Expectation
 }

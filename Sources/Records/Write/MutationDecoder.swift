@@ -10,12 +10,18 @@ struct MutationDecoder {
   let collection: CompiledCollection
   let author: Mutation.Author
   let ambient: Ambient
+  /// When the change was made, if it did not just arrive.
+  let madeAt: OperationTime?
   private var issues: [FieldIssue] = []
 
-  init(_ collection: CompiledCollection, author: Mutation.Author, ambient: Ambient) {
+  init(
+    _ collection: CompiledCollection, author: Mutation.Author, ambient: Ambient,
+    madeAt: OperationTime? = nil
+  ) {
     self.collection = collection
     self.author = author
     self.ambient = ambient
+    self.madeAt = madeAt
   }
 
   /// A create; `id` is taken from the body or made.
@@ -84,9 +90,10 @@ struct MutationDecoder {
     _ kind: Mutation.Kind, _ id: UUID, _ changes: [FieldChange], _ named: FieldSet,
     expecting expectation: Expectation
   ) -> Mutation {
-    Mutation(
+    let now = ambient.time.now()
+    return Mutation(
       kind: kind, collection: collection, id: id, changes: changes, named: named, author: author,
-      time: ambient.time.now(), expectation: expectation)
+      time: now, madeAt: madeAt?.clamped(now: now) ?? now, expectation: expectation)
   }
 
   private func object(_ body: JSON) throws -> JSONObject {

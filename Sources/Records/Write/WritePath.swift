@@ -294,7 +294,7 @@ struct WritePath: Sendable {
         continue
       }
       issues += field.validate(
-        record.values[index], pointer: "/" + field.name, now: mutation.time)
+        record.values[index], pointer: "/" + field.name, now: mutation.madeAt)
       if let issue = StoredBounds.issue(record.values[index], field) { issues.append(issue) }
     }
     if issues.isEmpty { issues = Checks.issues(record, changed: changed, mutation.collection) }
