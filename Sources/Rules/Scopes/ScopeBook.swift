@@ -10,9 +10,10 @@ package struct ScopeBook: Sendable {
   package let model: SchemaModel
   /// Rules and denials that have no scopes, so that what they show is online only.
   package let onlineOnly: [OnlineOnly]
-  private let collections: [CollectionScopes]
+  let collections: [CollectionScopes]
 
-  private struct CollectionScopes: Sendable {
+  /// What the rules say of the rows of one collection.
+  struct CollectionScopes: Sendable {
     var rules: [ScopeRule] = []
     var denials: [ScopeDenial] = []
     var isClosed = false
