@@ -32,7 +32,8 @@ enum GrantTables {
   }
 
   /// Removes all that rows of a collection give.
-  static func clear(_ collection: CompiledCollection, in transaction: any Transaction) async throws {
+  static func clear(_ collection: CompiledCollection, in transaction: any Transaction) async throws
+  {
     try await transaction.execute(
       "DELETE FROM roost_grant WHERE by_coll = \(collection.number)")
     try await transaction.execute(

@@ -215,7 +215,9 @@ struct Deletion {
     return first
   }
 
-  private mutating func mark(_ target: Target, in transaction: any Transaction) async throws -> Record {
+  private mutating func mark(_ target: Target, in transaction: any Transaction) async throws
+    -> Record
+  {
     let collection = target.collection
     var deleted = target.record
     deleted.version += 1

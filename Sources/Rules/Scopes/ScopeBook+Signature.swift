@@ -94,8 +94,10 @@ extension Residual {
     case .role(let operand): ScopeText.list(["role", operand.scopeText(collection)])
     case .anonymous(let operand, let wanted):
       ScopeText.list(["anonymous", operand.scopeText(collection), "\(wanted)"])
-    case .all(let parts): ScopeText.list(["all", ScopeText.sorted(parts.map { $0.text(collection) })])
-    case .any(let parts): ScopeText.list(["any", ScopeText.sorted(parts.map { $0.text(collection) })])
+    case .all(let parts):
+      ScopeText.list(["all", ScopeText.sorted(parts.map { $0.text(collection) })])
+    case .any(let parts):
+      ScopeText.list(["any", ScopeText.sorted(parts.map { $0.text(collection) })])
     }
   }
 }
