@@ -101,12 +101,12 @@ class SchemaFaultTests(unittest.TestCase):
 
     def test_faults_of_rules_are_told_with_their_line_and_column(self):
         faults = {
-            '@allow(ops: [READ], when: "sise > 1")': ("did you mean size?", 40),
-            '@allow(ops: [READ], when: "size > \'a\'")': ("whole number", 47),
-            '@allow(ops: [UPDATE], check: "size >")': ("expected a value", 48),
-            '@deny(ops: [DELETE], when: "size = 1")': ("compare with ==", 46),
-            '@check(name: "a", expr: "owner == ctx.uid")': ("ctx", 38),
-            '@allow(ops: [READ], roles: ["admim"])': ("did you mean admin?", 41),
+            '@allow(ops: [READ], when: "sise > 1")': ("did you mean size?", 49),
+            '@allow(ops: [READ], when: "size > \'a\'")': ("whole number", 56),
+            '@allow(ops: [UPDATE], check: "size >")': ("expected a value", 58),
+            '@deny(ops: [DELETE], when: "size = 1")': ("compare with ==", 55),
+            '@check(name: "a", expr: "owner == ctx.uid")': ("ctx", 56),
+            '@allow(ops: [READ], roles: ["admim"])': ("did you mean admin?", 50),
         }
         for directive, (words, column) in faults.items():
             with self.subTest(directive=directive):

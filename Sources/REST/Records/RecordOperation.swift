@@ -57,6 +57,16 @@ extension RecordRoutes {
         guard case .page(let page) = outcome else { return Response(status: 204) }
         return list(page, context)
       }
+    case (.get, 3):
+      let (inverse, id) = try inverse(request, collection)
+      let (query, context) = try listQuery(
+        request, inverse.target, ListQuery.Parent(field: inverse.field, id: id), caller)
+      let prepared = try records.prepareRelation(
+        inverse, of: collection, id, query, by: caller)
+      return RecordOperation(prepared: prepared) { outcome in
+        guard case .page(let page) = outcome else { return Response(status: 204) }
+        return list(page, context)
+      }
     default: return nil
     }
   }

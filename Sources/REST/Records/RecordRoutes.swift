@@ -54,13 +54,25 @@ package struct RecordRoutes: Sendable {
   private func list(_ request: Request) async throws -> Response {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
-    return try await list(collection, of: request, nil, by: caller)
+    let (query, context) = try listQuery(request, collection, nil, caller)
+    return list(try await records.list(collection, query, by: caller), context)
   }
 
   /// The records on the other side of an inverse relation of a record that the caller sees.
   private func relation(_ request: Request) async throws -> Response {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
+    let (inverse, id) = try inverse(request, collection)
+    let (query, context) = try listQuery(
+      request, inverse.target, ListQuery.Parent(field: inverse.field, id: id), caller)
+    return list(
+      try await records.list(inverse, of: collection, id, query, by: caller), context)
+  }
+
+  /// The relation that a request names, and whose.
+  func inverse(
+    _ request: Request, _ collection: CompiledCollection
+  ) throws -> (InverseRelation, UUID) {
     let name = request.parameters.count > 2 ? request.parameters[2] : ""
     guard let inverse = records.catalogue.inverse(name, of: collection) else {
       throw RoostError(
@@ -70,22 +82,7 @@ package struct RecordRoutes: Sendable {
           : "\(name) is a field of \(collection.model.typeName): read it with the record, with "
             + "expand=\(name) if it is a relation.")
     }
-    let id = try id(of: request)
-    let parent = try await records.read(collection, id, by: caller)
-    guard parent.members?.contains(inverse.member) != false else {
-      throw RoostError(
-        .notFound, "\(collection.model.typeName) has no relation \"\(name.prefix(60))\" for you.")
-    }
-    return try await list(
-      inverse.target, of: request, ListQuery.Parent(field: inverse.field, id: id), by: caller)
-  }
-
-  private func list(
-    _ collection: CompiledCollection, of request: Request, _ parent: ListQuery.Parent?,
-    by caller: Caller
-  ) async throws -> Response {
-    let (query, context) = try listQuery(request, collection, parent, caller)
-    return list(try await records.list(collection, query, by: caller), context)
+    return (inverse, try id(of: request))
   }
 
   /// The list that a request asks for, and what its cursors belong to.

@@ -1,5 +1,6 @@
 import Queries
 package import RoostCore
+import Rules
 import Schema
 
 extension RecordStore {
@@ -47,6 +48,15 @@ extension RecordStore {
     _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
   ) throws -> PreparedOperation {
     let (_, read) = try pageRead(collection, query, by: caller)
+    return PreparedOperation(work: .list(read, isBrief: query.isBrief))
+  }
+
+  /// A read of a page of an inverse relation; see `list(_:of:...)`.
+  package func prepareRelation(
+    _ inverse: InverseRelation, of collection: CompiledCollection, _ id: UUID, _ query: ListQuery,
+    by caller: Caller
+  ) throws -> PreparedOperation {
+    let (_, read) = try relationRead(inverse, of: collection, id, query, by: caller)
     return PreparedOperation(work: .list(read, isBrief: query.isBrief))
   }
 
@@ -155,7 +165,7 @@ extension RecordStore {
 extension ListQuery {
   /// Whether the page comes in the order of ids with nothing that has to be looked for.
   var isBrief: Bool {
-    sort == [.id] && count == .none && filter == nil && search == nil && parent == nil
+    sort.map(\.column) == [.id] && count == .none && filter == nil && search == nil
       && shown.expansions.isEmpty
   }
 }

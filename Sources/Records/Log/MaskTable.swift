@@ -63,9 +63,4 @@ extension CompiledCollection {
     let shown = fieldNumbers.indices.filter { mask.contains($0) }
     return shown.count == fieldNumbers.count ? nil : FieldSet(shown.map { Int(fieldNumbers[$0]) })
   }
-
-  /// The mask as text that outlives changes of the schema: field numbers, or `*` for every field.
-  func maskText(_ mask: FieldSet) -> String {
-    numbers(of: mask).map { MaskTable.text($0) } ?? "*"
-  }
 }

@@ -15,12 +15,14 @@ extension CompiledCollection {
   }
 
   func point(_ access: Access) -> PreparedTemplate {
-    statements.statement(.point, access.plan) {
-      Template("SELECT ") + RowShape.columns(self, access.plan)
-        + Template(" FROM \(table) AS \(source.name) WHERE \(source.name).id = ") + .argument(0)
-        + Template(" AND \(source.isLive) AND ")
-        + writer.predicate(access.plan, source.source)
-    }
+    statements.statement(.point, access.plan) { pointTemplate(access.plan) }
+  }
+
+  /// The row whose id is the argument.
+  func pointTemplate(_ plan: AccessPlan) -> Template {
+    Template("SELECT ") + RowShape.columns(self, plan)
+      + Template(" FROM \(table) AS \(source.name) WHERE \(source.name).id = ") + .argument(0)
+      + Template(" AND \(source.isLive) AND ") + writer.predicate(plan, source.source)
   }
 
   /// Selects a row without columns if it is live and allowed.
@@ -62,19 +64,27 @@ extension CompiledCollection {
     let place = query.after.map { ($0.values ?? []) + [.uuid($0.id)] } ?? []
     let nulls = query.after.map { ($0.values ?? []).map { $0 == .null } + [false] }
     let arguments = [.int(Int64(query.limit) + 1)] + place
-    func template() -> Template {
-      var narrowing = narrowing(query, reader)
-      if let nulls { narrowing.append(order.condition(nulls, first: 1)) }
-      return Template("SELECT ") + RowShape.columns(self, access.plan) + order.columns
-        + conditions(access, narrowing) + Template(" ORDER BY ") + order.clause
-        + Template(" LIMIT ") + .argument(0)
-    }
     guard query.filter == nil, query.search == nil, query.parent == nil else {
-      return .text(template().bound(access.facts, nil, arguments))
+      return .text(
+        pageTemplate(query, reader, order, nulls).bound(access.facts, nil, arguments))
     }
-    let prepared = statements.statement(
-      .list(sort: order.keys, nulls: nulls), access.plan, template)
+    let prepared = statements.statement(.list(sort: order.keys, nulls: nulls), access.plan) {
+      pageTemplate(query, reader, order, nulls)
+    }
     return .prepared(prepared.statement, prepared.values(access.facts, nil, arguments))
+  }
+
+  /// A page whose number of rows is the first argument, with the place behind which it begins in the
+  /// others.
+  func pageTemplate(
+    _ query: ListQuery, _ reader: RecordReader, _ order: SortOrder, _ nulls: [Bool]? = nil
+  ) -> Template {
+    let access = reader.access(self)
+    var narrowing = narrowing(query, reader)
+    if let nulls { narrowing.append(order.condition(nulls, first: 1)) }
+    return Template("SELECT ") + RowShape.columns(self, access.plan) + order.columns
+      + conditions(access, narrowing) + Template(" ORDER BY ") + order.clause
+      + Template(" LIMIT ") + .argument(0)
   }
 
   /// Counts the rows of a list, up to `limit` where there is one.

@@ -84,6 +84,35 @@ extension RecordStore {
     return try await database.read(consistency, read)
   }
 
+  /// A page of the records on the other side of a relation of a record; 404 where the caller may not
+  /// read that one, or not this relation of it.
+  package func list(
+    _ inverse: InverseRelation, of collection: CompiledCollection, _ id: UUID, _ query: ListQuery,
+    by caller: Caller
+  ) async throws -> Page {
+    let (consistency, read) = try relationRead(inverse, of: collection, id, query, by: caller)
+    if query.search != nil { try await awaitSearch(inverse.target) }
+    return try await database.read(consistency, read)
+  }
+
+  /// What reads a page of an inverse relation, from whatever reader, and what the reader must see.
+  func relationRead(
+    _ inverse: InverseRelation, of collection: CompiledCollection, _ id: UUID, _ query: ListQuery,
+    by caller: Caller
+  ) throws -> (ReadConsistency, @Sendable (any Reader) async throws -> Page) {
+    let parent = try pointRead(collection, id, ShownMembers(), by: caller)
+    let (_, page) = try pageRead(inverse.target, query, by: caller)
+    return (
+      .snapshot,
+      { reader in
+        guard let record = try await parent(reader),
+          record.members?.contains(inverse.member) != false
+        else { throw Missing.record(collection) }
+        return try await page(reader)
+      }
+    )
+  }
+
   /// What reads a page, from whatever reader, and what the reader must see.
   func pageRead(
     _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller

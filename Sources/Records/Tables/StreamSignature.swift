@@ -10,11 +10,16 @@ enum StreamSignature {
   /// the next start.
   private static let version: Int64 = 2
 
-  /// The tier, and what the rules of all collections make of a row of this one.
+  /// The tier, what the rules of all collections make of a row of this one, and, where masks leave
+  /// fields out, all fields: a mask with every field is another one when there is a field more.
   static func of(_ collection: CompiledCollection, _ scopes: ScopeBook) -> String {
-    JSON.array([
+    let reading = collection.rules.rules.filter { $0.operations.contains(.read) }
+    let isMasked = reading.contains { $0.mask != collection.allMembers }
+    let numbers = FieldSet(collection.fieldNumbers.map { Int($0) })
+    return JSON.array([
       .int(version), .string(collection.model.sync.tier.rawValue),
-      .string(scopes.signature(of: collection.index) { collection.maskText($0) }),
+      .string(scopes.signature(of: collection.index)),
+      .string(isMasked ? MaskTable.text(numbers) : "*"),
     ]).text
   }
 }

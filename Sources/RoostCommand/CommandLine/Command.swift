@@ -29,6 +29,7 @@ enum ExitStatus {
 /// All commands, in the order of the help.
 enum Commands {
   static let all: [any Command] = [
-    NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ImportCommand(), DoctorCommand(),
+    NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), ImportCommand(),
+    DoctorCommand(),
   ]
 }

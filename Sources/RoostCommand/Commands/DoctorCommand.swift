@@ -1,6 +1,7 @@
 import Glibc
 import RoostCore
 import RoostServer
+import Rules
 import Schema
 
 /// `roost doctor`: says what is wrong or weak about an app folder, its data and this machine.
@@ -31,7 +32,9 @@ struct DoctorCommand: Command {
     let folder = AppFolder(arguments.operands[0])
     let schema = try folder.schema()
     let settings = try folder.settings(environment: Surroundings.environment, flags: [:])
-    let findings = schema.notices.map {
+    let remarks = try RuleBook(schema).remarks
+    let notices = schema.notices + remarks.sorted { $0.location < $1.location }
+    let findings = notices.map {
       Finding(
         place: "\(folder.schemaPath):\($0.location.line):\($0.location.column)", code: $0.code,
         message: $0.message)

@@ -65,6 +65,8 @@ package final class WebServer: Sendable {
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
     AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
       .add(to: &router)
+    ExplainRoutes(records: app.records, accounts: app.accounts, authenticator: authenticator)
+      .add(to: &router)
     let records = RecordRoutes(
       records: app.records, authenticator: authenticator,
       signer: try app.accounts.cursorSigner(), bodyBytes: app.settings.limits.bodyBytes)

@@ -92,27 +92,51 @@ package final class AccessRules: Sendable {
   }
 
   /// Whether `rule` speaks to this caller at all.
+  package func applies(_ rule: Rule, to caller: CallerFacts) -> Bool {
+    obstacle(rule, caller) == nil
+  }
+
+  /// Why a rule or a denial does not speak to a caller, whatever the row.
+  package enum Obstacle: Sendable, Equatable {
+    /// The caller has no account.
+    case account
+    /// The caller's account is not an anonymous one.
+    case anonymousAccount
+    /// The caller has none of the roles.
+    case roles
+    /// The caller has one of the roles that a denial excepts.
+    case exceptedRole
+    /// What the rule tests of the caller is not TRUE.
+    case callerTest
+  }
+
+  /// What keeps `rule` from speaking to this caller; nil where it does.
   ///
   /// A rule about an account needs a caller who has one, whatever its audience.
-  package func applies(_ rule: Rule, to caller: CallerFacts) -> Bool {
-    if rule.path != nil, caller.uid == nil { return false }
+  package func obstacle(_ rule: Rule, _ caller: CallerFacts) -> Obstacle? {
+    if rule.path != nil, caller.uid == nil { return .account }
     switch rule.audience {
     case .everyone: break
-    case .user: if caller.uid == nil { return false }
-    case .anonymous: if !caller.isAnonymous { return false }
+    case .user: if caller.uid == nil { return .account }
+    case .anonymous: if !caller.isAnonymous { return .anonymousAccount }
     }
     if let roles = rule.roles, !roles.contains(where: { caller.roles.contains($0) }) {
-      return false
+      return .roles
     }
-    if let test = rule.callerTest, test.truth(of: caller) != true { return false }
-    return true
+    if let test = rule.callerTest, test.truth(of: caller) != true { return .callerTest }
+    return nil
   }
 
   /// Whether `denial` can concern this caller at all.
   package func applies(_ denial: Denial, to caller: CallerFacts) -> Bool {
-    if denial.exceptRoles.contains(where: { caller.roles.contains($0) }) { return false }
-    if let test = denial.callerTest, test.truth(of: caller) != true { return false }
-    return true
+    obstacle(denial, caller) == nil
+  }
+
+  /// What keeps `denial` from concerning this caller; nil where it does.
+  package func obstacle(_ denial: Denial, _ caller: CallerFacts) -> Obstacle? {
+    if denial.exceptRoles.contains(where: { caller.roles.contains($0) }) { return .exceptedRole }
+    if let test = denial.callerTest, test.truth(of: caller) != true { return .callerTest }
+    return nil
   }
 }
 

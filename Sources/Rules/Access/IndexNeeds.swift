@@ -8,7 +8,7 @@ package struct IndexNeed: Sendable, Hashable {
   /// Deleted rows are looked up too: a hop that was resolved when a row was written is not tested
   /// again.
   package let includesDeleted: Bool
-  /// The field is an owner of the rows themselves, whose lists are in the order of ids.
+  /// The field alone picks the rows that somebody may read, whose lists are in the order of ids.
   package let isOwner: Bool
 }
 
@@ -17,6 +17,14 @@ extension RuleBook {
   package var indexNeeds: Set<IndexNeed> {
     var needs: Set<IndexNeed> = []
     for rules in collections {
+      for rule in rules.rules where rule.path == nil && rule.operations.contains(.read) {
+        guard case .field(let field)? = rule.when?.conjuncts.compactMap(\.indexedColumn).first,
+          !rules.declaration.fields[field].isList
+        else { continue }
+        needs.insert(
+          IndexNeed(
+            collection: rules.collection, field: field, includesDeleted: false, isOwner: true))
+      }
       for path in rules.rules.compactMap(\.path) {
         var current = rules.collection
         for (position, step) in path.steps.enumerated() {
@@ -45,5 +53,23 @@ extension RuleBook {
       }
     }
     return needs
+  }
+}
+
+extension Expression {
+  /// The column that the test compares for equality or order with something that is known before the
+  /// row is; nil for other tests.
+  var indexedColumn: RowColumn? {
+    switch self {
+    case .compare(let comparison, .column(let column), let other)
+    where comparison != .notEqual && !other.isOfRow:
+      return column
+    case .truth(.column(let column)), .isIn(.column(let column), _),
+      .inClaims(.column(let column)), .inRoles(.column(let column)):
+      return column
+    case .truth(.path(let path)), .compare(_, .path(let path), _), .isIn(.path(let path), _):
+      return path.steps.first.map { .field($0.field) }
+    default: return nil
+    }
   }
 }

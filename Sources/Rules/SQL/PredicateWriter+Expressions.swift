@@ -20,7 +20,8 @@ extension PredicateWriter {
       if isPositive, let test = referenced(expression, collection, source) {
         return test
       }
-      return operand(value)
+      // In the form of a comparison SQLite finds an index.
+      return dialect == .sqlite ? operand(value) + Template(" = 1") : operand(value)
     case .compare(let comparison, let left, let right):
       if isPositive, let test = referenced(expression, collection, source) {
         return test

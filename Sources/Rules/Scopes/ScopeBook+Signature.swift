@@ -1,112 +1,101 @@
 import Schema
 
 extension ScopeBook {
-  /// All that decides what the rows of a collection give to the scopes, in one spelling: its entries,
-  /// and its contributions to scopes that rules of any collection speak of.
+  /// All that decides the entries and the contributions of a collection's rows, as text: where it
+  /// differs from what it was when the rows were written, they must be given their scopes anew.
   ///
-  /// Two books in which it is equal give equal entries and contributions for equal rows. The order of
-  /// the rules means nothing and is left out. `mask` gives a mask in a form that outlives changes of
-  /// the schema.
-  package func signature(of collection: Int, mask: (FieldSet) -> String) -> String {
-    let declaration = model.collections[collection]
+  /// It speaks of names and not of places in the file, and the order of rules means nothing in it.
+  package func signature(of collection: Int) -> String {
     let scopes = collections[collection]
-    let rules = scopes.rules.map { rule in
-      ScopeText.list([
-        rule.audience.text, rule.roles.map { ScopeText.sorted($0.map(\.text)) } ?? "*",
-        rule.target.map { text($0, of: collection) } ?? "*",
-        rule.condition.map { $0.text(declaration) } ?? "*", mask(rule.mask),
-      ])
+    let declaration = model.collections[collection]
+    var parts = scopes.rules.map { "rule " + $0.signature(collection, in: model) }
+    for denial in scopes.denials {
+      let test = denial.test?.scopeText(declaration) ?? "true"
+      parts.append("deny \(test) \(denial.exceptRoles.signature)")
     }
-    let denials = scopes.denials.map { denial in
-      ScopeText.list([
-        denial.test.map { $0.scopeText(declaration) } ?? "*",
-        ScopeText.sorted(denial.exceptRoles.map(\.text)),
-      ])
+    parts += scopes.sources.map { "give " + $0.signature(collection, in: model) }
+    if scopes.isClosed { parts.append("closed") }
+    for (role, closure) in model.roles?.closure ?? [:] where closure.count > 1 {
+      parts.append("role \(role) \(closure.sorted().joined(separator: ","))")
     }
-    return ScopeText.list([
-      scopes.isClosed ? "closed" : ScopeText.sorted(rules), ScopeText.sorted(denials),
-      ScopeText.sorted(scopes.sources.map { text($0, of: declaration) }), roleTree,
-    ])
+    return Set(parts).sorted().joined(separator: "\n")
   }
+}
 
-  /// Which role has which others: it decides which scopes imply one another.
-  private var roleTree: String {
-    ScopeText.sorted(
-      (model.roles?.closure ?? [:]).map { role, inherited in
-        ScopeText.list([role, ScopeText.sorted(inherited)])
-      })
+extension [Scope] {
+  fileprivate var signature: String { map(\.text).sorted().joined(separator: ",") }
+}
+
+extension ScopeRule {
+  fileprivate func signature(_ collection: Int, in model: SchemaModel) -> String {
+    let declaration = model.collections[collection]
+    return [
+      audience.text, roles?.signature ?? "*", target?.signature(collection, in: model) ?? "*",
+      condition?.signature(declaration) ?? "*", mask.text(in: declaration),
+    ].joined(separator: " ")
   }
+}
 
-  private func text(_ target: ScopeRule.Target, of collection: Int) -> String {
-    switch target {
-    case .own(let field): model.collections[collection].fields[field].name
+extension ScopeRule.Target {
+  fileprivate func signature(_ collection: Int, in model: SchemaModel) -> String {
+    func names(_ hops: [ReferencePath.Step]) -> (String, Int) {
+      var here = collection
+      var text = ""
+      for hop in hops {
+        text += model.collections[here].fields[hop.field].name + "."
+        here = hop.target
+      }
+      return (text, here)
+    }
+    switch self {
+    case .own(let field): return model.collections[collection].fields[field].name
     case .account(let hops, let field):
-      path(from: collection, over: hops) { $0.fields[field].name }
+      let (text, end) = names(hops)
+      return text + model.collections[end].fields[field].name
     case .pattern(let pattern, let hops):
-      path(from: collection, over: hops) { _ in text(pattern) }
+      return "\(names(hops).0)\(model.collections[pattern.anchor].typeName)#\(pattern.text)"
     }
   }
+}
 
-  private func path(
-    from collection: Int, over hops: [ReferencePath.Step], end: (Collection) -> String
-  ) -> String {
-    var parts: [String] = []
-    var here = model.collections[collection]
-    for hop in hops {
-      parts.append(here.fields[hop.field].name)
-      here = model.collections[hop.target]
-      parts.append(here.typeName)
-    }
-    return ScopeText.list(parts + [end(here)])
-  }
-
-  private func text(_ pattern: ScopePattern) -> String {
-    model.collections[pattern.anchor].typeName + "#" + pattern.text
-  }
-
-  private func text(_ source: ScopeSource, of declaration: Collection) -> String {
-    func name(_ key: ScopeSource.Key) -> String {
+extension ScopeSource {
+  fileprivate func signature(_ collection: Int, in model: SchemaModel) -> String {
+    let declaration = model.collections[collection]
+    func name(_ key: Key) -> String {
       switch key {
       case .id: "id"
       case .field(let field): declaration.fields[field].name
       }
     }
-    let giving =
-      switch source.giving {
+    let given: String =
+      switch giving {
       case .grant(let user): declaration.fields[user].name
-      case .edge(let parent, let key): ScopeText.list([text(parent), name(key)])
+      case .edge(let parent, let key):
+        "\(model.collections[parent.anchor].typeName):\(name(key))#\(parent.text)"
       }
-    return ScopeText.list([
-      text(source.pattern), name(source.key),
-      source.test.map { $0.scopeText(declaration) } ?? "*", giving,
-    ])
+    let type = model.collections[pattern.anchor].typeName
+    return "\(type):\(name(key))#\(pattern.text) \(test?.scopeText(declaration) ?? "*") \(given)"
   }
 }
 
 extension Residual {
-  fileprivate func text(_ collection: Collection) -> String {
+  fileprivate func signature(_ collection: Collection) -> String {
+    func compared(_ operand: Operand, _ other: String) -> String {
+      Expression.truth(operand).scopeText(collection) + "=" + other
+    }
     switch self {
     case .own(let expression, let wanted):
-      ScopeText.list(["own", expression.scopeText(collection), "\(wanted)"])
-    case .atom(let scope): scope.text
-    case .user(let operand): ScopeText.list(["user", operand.scopeText(collection)])
-    case .claim(let operand): ScopeText.list(["claim", operand.scopeText(collection)])
-    case .role(let operand): ScopeText.list(["role", operand.scopeText(collection)])
+      return (wanted ? "" : "!") + expression.scopeText(collection)
+    case .atom(let atom): return atom.text
+    case .user(let operand): return compared(operand, "user")
+    case .claim(let operand): return compared(operand, "claim")
+    case .role(let operand): return compared(operand, "role")
     case .anonymous(let operand, let wanted):
-      ScopeText.list(["anonymous", operand.scopeText(collection), "\(wanted)"])
+      return compared(operand, wanted ? "anonymous" : "account")
     case .all(let parts):
-      ScopeText.list(["all", ScopeText.sorted(parts.map { $0.text(collection) })])
+      return "(" + parts.map { $0.signature(collection) }.joined(separator: ",") + ")"
     case .any(let parts):
-      ScopeText.list(["any", ScopeText.sorted(parts.map { $0.text(collection) })])
+      return "(" + parts.map { $0.signature(collection) }.joined(separator: "|") + ")"
     }
   }
-}
-
-/// Texts joined so that different lists have different texts.
-private enum ScopeText {
-  static func list(_ parts: [String]) -> String {
-    "[" + parts.map { "\($0.utf8.count):\($0)" }.joined() + "]"
-  }
-
-  static func sorted(_ parts: some Sequence<String>) -> String { list(Set(parts).sorted()) }
 }

@@ -144,14 +144,15 @@ package struct ScopeBook: Sendable {
   private func disjunction(
     _ rule: ScopeRule, _ permitted: Disjunction, _ row: RowImage, _ resolved: ResolvedRows
   ) -> Disjunction {
-    var result = Disjunction(rule.audience)
+    var atoms = rule.audience == .everyone ? [] : [rule.audience]
     if let target = rule.target {
       guard let atom = atom(target, row, resolved) else { return .never }
-      result.and(Disjunction(atom))
+      atoms.append(atom)
     }
+    var result = Disjunction(alternatives: [atoms])
     if let condition = rule.condition { result.and(condition.disjunction(row)) }
     if let roles = rule.roles { result.and(Disjunction(anyOf: roles)) }
-    result.and(permitted)
+    if !permitted.isAlways { result.and(permitted) }
     return result
   }
 

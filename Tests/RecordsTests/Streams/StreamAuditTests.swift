@@ -159,6 +159,30 @@ import Testing
     #expect(audit.rested > 100)
   }
 
+  @Test func aFieldMoreNarrowsMasksThatHadEveryFieldBefore() async throws {
+    func schema(_ fields: String) -> String {
+      """
+      type Note @collection @allow(ops: [READ], to: PUBLIC, fields: ["text"])
+        @allow(ops: [READ], to: PUBLIC, fields: ["plays"]) {
+        text: String plays: Int \(fields)
+      }
+      """
+    }
+    let folder = RecordsHouse.folder()
+    let first = try await StreamAuditTests.house(schema(""), folder: folder)
+    _ = try await first.records.create(
+      first.collection("notes"), ["text": "a"], by: .system)
+    #expect(try await first.texts("SELECT mask FROM roost_scope_row") == ["0"])
+    await first.close(keepingFolder: true)
+    let second = try await StreamAuditTests.house(schema("secret: String"), folder: folder)
+    #expect(
+      try await second.texts(
+        "SELECT m.members FROM roost_scope_row r JOIN roost_mask m ON m.number = r.mask")
+        == ["1,2"])
+    #expect(try await second.texts("SELECT seq FROM roost_scope_head") == ["2"])
+    await second.close()
+  }
+
   @Test func aDatabaseFromBeforeTheGrantsIsBroughtInStep() async throws {
     let folder = RecordsHouse.folder()
     let first = try await StreamAuditTests.house(StreamAuditTests.wide(), folder: folder)
