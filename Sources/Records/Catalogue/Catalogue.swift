@@ -1,10 +1,12 @@
-import Rules
+package import Rules
 package import Schema
 
 /// The collections of a schema, compiled, with their numbers from the database.
 package struct Catalogue: Sendable {
   package let model: SchemaModel
   package let collections: [CompiledCollection]
+  /// In which streams the rows of the collections stand, and what they grant.
+  package let scopes: ScopeBook
   private let byName: [String: Int]
   private let byType: [String: Int]
   private let byNumber: [Int64: Int]
@@ -12,6 +14,7 @@ package struct Catalogue: Sendable {
   init(book: RuleBook, numbers: StoredNumbers) {
     let model = book.model
     self.model = model
+    scopes = ScopeBook(book)
     var byType: [String: Int] = [:]
     for (index, collection) in model.collections.enumerated() {
       byType[collection.typeName] = index

@@ -17,14 +17,21 @@ package final class ChangeRecorder: PreCommit {
   }
 
   private struct StreamKey: Hashable {
-    let scope: Scope
+    let scope: ScopeConjunction
     let tier: String
+  }
+
+  private struct MaskKey: Hashable {
+    let collection: Int64
+    /// The numbers of the fields.
+    let members: FieldSet
   }
 
   private struct Entry {
     let stream: Int64
     let change: RowChange
     let kind: EntryKind
+    let mask: Int64
   }
 
   private struct State {
@@ -32,6 +39,9 @@ package final class ChangeRecorder: PreCommit {
     var streams: [StreamKey: Int64] = [:]
     /// Numbers given in the batch that is about to commit.
     var pending: [StreamKey: Int64] = [:]
+    /// The same for masks, of which there are few.
+    var masks: [MaskKey: Int64] = [:]
+    var pendingMasks: [MaskKey: Int64] = [:]
     var onCommit: [@Sendable () -> Void] = []
   }
 
@@ -48,10 +58,16 @@ package final class ChangeRecorder: PreCommit {
   }
 
   package func apply(_ effects: [any Effect], in transaction: any Transaction) async throws {
-    state.withLock { $0.pending.removeAll(keepingCapacity: true) }
+    state.withLock { state in
+      state.pending.removeAll(keepingCapacity: true)
+      state.pendingMasks.removeAll(keepingCapacity: true)
+    }
     let changes = effects.compactMap { $0 as? RowChange }
     guard !changes.isEmpty else { return }
     try await appendToLog(changes, in: transaction)
+    for change in changes where change.moves.changesGrants {
+      try await GrantTables.apply(change, in: transaction)
+    }
     try await moveInStreams(changes, in: transaction)
   }
 
@@ -61,6 +77,10 @@ package final class ChangeRecorder: PreCommit {
       if state.streams.count > ChangeRecorder.cachedStreams { state.streams.removeAll() }
       state.streams.merge(state.pending) { $1 }
       state.pending.removeAll(keepingCapacity: true)
+      if !state.pendingMasks.isEmpty {
+        state.masks.merge(state.pendingMasks) { $1 }
+        state.pendingMasks.removeAll(keepingCapacity: true)
+      }
       return state.onCommit
     }
     for wake in wakes { wake() }
@@ -92,14 +112,18 @@ package final class ChangeRecorder: PreCommit {
     var entries: [Entry] = []
     for change in changes {
       let tier = change.collection.model.sync.tier.rawValue
-      for scope in change.scopesAfter {
-        let stream = try await number(StreamKey(scope: scope, tier: tier), in: transaction)
-        entries.append(Entry(stream: stream, change: change, kind: .put))
+      for entry in change.moves.puts {
+        let stream = try await number(StreamKey(scope: entry.scope, tier: tier), in: transaction)
+        var mask = MaskTable.whole
+        if let members = change.collection.numbers(of: entry.mask) {
+          mask = try await number(of: members, change.collection, in: transaction)
+        }
+        entries.append(Entry(stream: stream, change: change, kind: .put, mask: mask))
       }
-      for scope in change.scopesBefore where !change.scopesAfter.contains(scope) {
+      for scope in change.moves.leaves {
         let stream = try await number(StreamKey(scope: scope, tier: tier), in: transaction)
         let kind: EntryKind = change.kind == .delete ? .delete : .leave
-        entries.append(Entry(stream: stream, change: change, kind: kind))
+        entries.append(Entry(stream: stream, change: change, kind: kind, mask: MaskTable.whole))
       }
     }
     if entries.count == 1 { return try await write(entries[...], in: transaction) }
@@ -137,23 +161,25 @@ package final class ChangeRecorder: PreCommit {
         LogStatements.putScopeRow,
         [
           .int(stream), .int(change.collection.number), .uuid(change.id), .int(sequence),
-          .int(change.version), .int(0), .int(entry.kind.rawValue),
+          .int(change.version), .int(entry.mask), .int(entry.kind.rawValue),
         ])
     }
   }
 
   private func number(_ key: StreamKey, in transaction: any Transaction) async throws -> Int64 {
     if let known = state.withLock({ $0.streams[key] ?? $0.pending[key] }) { return known }
-    let values: [Value] = [.text(key.scope.text), .text(key.tier)]
-    let stored = try await transaction.first(LogStatements.findStream, values) { $0.int64(0) }
-    let made: Int64?
-    if let stored {
-      made = stored
-    } else {
-      made = try await transaction.first(LogStatements.makeStream, values) { $0.int64(0) }
-    }
-    guard let made else { throw RoostError(.internalError, "A stream could not be made.") }
+    let made = try await LogStatements.stream(key.scope, key.tier, in: transaction)
     state.withLock { $0.pending[key] = made }
+    return made
+  }
+
+  private func number(
+    of members: FieldSet, _ collection: CompiledCollection, in transaction: any Transaction
+  ) async throws -> Int64 {
+    let key = MaskKey(collection: collection.number, members: members)
+    if let known = state.withLock({ $0.masks[key] ?? $0.pendingMasks[key] }) { return known }
+    let made = try await MaskTable.number(members, of: collection, in: transaction)
+    state.withLock { $0.pendingMasks[key] = made }
     return made
   }
 }
@@ -175,6 +201,18 @@ enum LogStatements {
       return false
     }
     return number
+  }
+
+  /// The number of the stream of a scope in a tier, made if it is new.
+  static func stream(
+    _ scope: ScopeConjunction, _ tier: String, in transaction: any Transaction
+  ) async throws -> Int64 {
+    let values: [Value] = [.text(scope.text), .text(tier)]
+    if let known = try await number(findStream, values, in: transaction) { return known }
+    guard let made = try await number(makeStream, values, in: transaction) else {
+      throw RoostError(.internalError, "A stream could not be made.")
+    }
+    return made
   }
 
   static let advance = Statement(

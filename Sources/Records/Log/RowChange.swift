@@ -1,9 +1,8 @@
 import Queries
 import RoostCore
-import Rules
 
 /// What one change of a row leaves for the sorted step before the commit: an entry of the log, and
-/// the row's moves in the stream index.
+/// the row's moves in the stream index, with the grants and edges that it gives.
 struct RowChange: Effect {
   let kind: Mutation.Kind
   let collection: CompiledCollection
@@ -14,7 +13,6 @@ struct RowChange: Effect {
   let actor: UUID?
   /// JSON for followers: the whole record of a create, the changed fields of an update.
   let mutation: [UInt8]?
-  /// The scopes that held the row before and that hold it now; both empty where it is not synced.
-  let scopesBefore: [Scope]
-  let scopesAfter: [Scope]
+  /// Of a create whose scopes are resolved from other rows this is known inside the transaction only.
+  var moves: ScopeMoves
 }

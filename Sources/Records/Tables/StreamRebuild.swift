@@ -3,96 +3,128 @@ import RoostCore
 import Rules
 import Schema
 
-/// Brings the entries of one collection in the stream index in step with its rules and its rows.
+/// Brings what the rows of one collection give to the scopes in step with the rules and the rows:
+/// entries in the stream index with their masks, grants and edges.
 ///
 /// Writes move only what they touch, and know only the rules of today. When those, or the tier,
 /// differ from what the entries were made by, each row leaves the streams that it no longer belongs
-/// to and is put into those that it belongs to now, under the next sequences of each stream: removals
-/// first, then by id. (What the tables mean: `ChangeRecorder`.)
+/// to and is put into those that it belongs to now, or with another mask, under the next sequences of
+/// each stream: removals first, then by id. (What the tables mean: `ChangeRecorder`.) Grants and edges
+/// have no sequences: those of the collection are removed and made anew.
 ///
 /// All of it is one transaction, that of the start, and the rows are read in chunks; the wanted
 /// entries of the whole collection are held in a temporary table meanwhile. Should collections become
 /// so large that this is too much for one transaction, it must be done in pieces behind a marker.
 struct StreamRebuild {
   let collection: CompiledCollection
-  /// Gives a new sequence even to entries that are where they belong: the rows themselves changed.
-  let movesAll: Bool
+  let catalogue: Catalogue
+  /// Fields whose values changed in every row: entries that show one of them move even where they are
+  /// where they belong.
+  let changed: FieldSet
 
   private static let rowsAtOnce = 1000
+
+  /// The numbers of streams and masks that are known already.
+  private struct Numbers {
+    var streams: [ScopeConjunction: Int64] = [:]
+    var masks: [FieldSet: Int64] = [:]
+  }
 
   func run(in transaction: any Transaction) async throws {
     try await transaction.execute(StreamRebuild.makeTable)
     try await transaction.execute(StreamRebuild.emptyTable)
-    try await wantEntries(in: transaction)
+    try await GrantTables.clear(collection, in: transaction)
+    try await readRows(in: transaction)
     try await transaction.execute(
       """
-      INSERT INTO roost_scope_move (stream, id, kind) \
-      SELECT r.stream, r.id, \(ChangeRecorder.EntryKind.leave.rawValue) FROM roost_scope_row r \
+      INSERT INTO roost_scope_move (stream, id, kind, mask, moves) \
+      SELECT r.stream, r.id, \(ChangeRecorder.EntryKind.leave.rawValue), 0, 1 \
+      FROM roost_scope_row r \
       WHERE r.coll = \(collection.number) AND r.kind = \(ChangeRecorder.EntryKind.put.rawValue) \
       AND NOT EXISTS \
       (SELECT 1 FROM roost_scope_move m WHERE m.stream = r.stream AND m.id = r.id)
       """)
-    if !movesAll { try await forgetWhatStays(in: transaction) }
+    try await forgetWhatStays(in: transaction)
     try await move(in: transaction)
     try await transaction.execute(StreamRebuild.emptyTable)
   }
 
-  /// Notes a put for every live row in each stream that it belongs to.
-  private func wantEntries(in transaction: any Transaction) async throws {
-    guard collection.isSynced else { return }
-    var streams: [Scope: Int64] = [:]
+  /// Notes a put for every live row in each stream that it belongs to, and writes what it grants.
+  private func readRows(in transaction: any Transaction) async throws {
+    guard collection.isSynced || catalogue.scopes.contributes(collection.index) else { return }
+    var numbers = Numbers()
     var last: UUID?
     while true {
       let rows = try await rows(behind: last, in: transaction)
-      for (id, scopes) in rows {
-        for scope in scopes {
-          let stream = try await number(scope, &streams, in: transaction)
-          try await transaction.execute(
-            StreamRebuild.want,
-            [.int(stream), .uuid(id), .int(ChangeRecorder.EntryKind.put.rawValue)])
+      var resolved = ResolvedRows()
+      for row in rows {
+        try await GrantTables.give(
+          catalogue.scopes.contributions(of: row), by: row, of: collection, in: transaction)
+        guard collection.isSynced else { continue }
+        try await catalogue.resolve(row, into: &resolved, in: transaction)
+        for entry in catalogue.scopes.entries(of: row, resolved) {
+          try await want(entry, of: row, &numbers, in: transaction)
         }
       }
       guard rows.count == StreamRebuild.rowsAtOnce else { return }
-      last = rows.last?.0
+      last = rows.last?.id
     }
   }
 
   private func rows(
     behind last: UUID?, in transaction: any Transaction
-  ) async throws -> [(UUID, [Scope])] {
+  ) async throws -> [RowImage] {
     var sql: SQL = """
       SELECT \(collection.selectList) FROM \(collection.table) \
       WHERE \(identifier: "deletedAt") IS NULL
       """
     if let last { sql += " AND id > \(last)" }
     sql += " ORDER BY id LIMIT \(StreamRebuild.rowsAtOnce)"
-    let rules = collection.rules
-    return try await transaction.all(sql) { row in
-      (row.uuid(0) ?? .zero, rules.scopes { collection.value($0, in: row) })
-    }
+    return try await transaction.all(sql) { collection.image($0) }
   }
 
-  private func number(
-    _ scope: Scope, _ streams: inout [Scope: Int64], in transaction: any Transaction
+  private func want(
+    _ entry: ScopeEntry, of row: RowImage, _ numbers: inout Numbers,
+    in transaction: any Transaction
+  ) async throws {
+    let stream = try await stream(entry.scope, &numbers, in: transaction)
+    let mask = try await mask(entry.mask, &numbers, in: transaction)
+    let moves = !entry.mask.intersection(changed).isEmpty
+    try await transaction.execute(
+      StreamRebuild.want,
+      [
+        .int(stream), .uuid(row.id), .int(ChangeRecorder.EntryKind.put.rawValue), .int(mask),
+        .bool(moves),
+      ])
+  }
+
+  private func stream(
+    _ scope: ScopeConjunction, _ numbers: inout Numbers, in transaction: any Transaction
   ) async throws -> Int64 {
-    if let known = streams[scope] { return known }
-    let values: [Value] = [.text(scope.text), .text(collection.model.sync.tier.rawValue)]
-    var number = try await transaction.first(LogStatements.findStream, values) { $0.int64(0) }
-    if number == nil {
-      number = try await transaction.first(LogStatements.makeStream, values) { $0.int64(0) }
-    }
-    guard let number else { throw RoostError(.internalError, "A stream could not be made.") }
-    streams[scope] = number
+    if let known = numbers.streams[scope] { return known }
+    let number = try await LogStatements.stream(
+      scope, collection.model.sync.tier.rawValue, in: transaction)
+    numbers.streams[scope] = number
+    return number
+  }
+
+  private func mask(
+    _ mask: FieldSet, _ numbers: inout Numbers, in transaction: any Transaction
+  ) async throws -> Int64 {
+    guard let members = collection.numbers(of: mask) else { return MaskTable.whole }
+    if let known = numbers.masks[members] { return known }
+    let number = try await MaskTable.number(members, of: collection, in: transaction)
+    numbers.masks[members] = number
     return number
   }
 
   private func forgetWhatStays(in transaction: any Transaction) async throws {
     try await transaction.execute(
       """
-      DELETE FROM roost_scope_move WHERE kind = \(ChangeRecorder.EntryKind.put.rawValue) \
+      DELETE FROM roost_scope_move WHERE moves = 0 \
       AND EXISTS (SELECT 1 FROM roost_scope_row r WHERE r.stream = roost_scope_move.stream \
       AND r.coll = \(collection.number) AND r.id = roost_scope_move.id \
-      AND r.kind = \(ChangeRecorder.EntryKind.put.rawValue))
+      AND r.kind = roost_scope_move.kind AND r.mask = roost_scope_move.mask)
       """)
   }
 
@@ -105,7 +137,7 @@ struct StreamRebuild {
       INSERT INTO roost_scope_row (stream, coll, id, seq, rv, mask, kind) \
       SELECT m.stream, \(collection.number), m.id, \
       h.seq + row_number() OVER (PARTITION BY m.stream ORDER BY m.kind DESC, m.id), \
-      coalesce(r.version, 0), 0, m.kind \
+      coalesce(r.version, 0), m.mask, m.kind \
       FROM roost_scope_move m JOIN roost_scope_head h ON h.stream = m.stream \
       LEFT JOIN \(collection.table) r ON r.id = m.id WHERE true \
       ON CONFLICT (stream, coll, id) DO UPDATE SET \
@@ -125,14 +157,14 @@ struct StreamRebuild {
 
   private static let makeTable: SQL = """
     CREATE TEMPORARY TABLE IF NOT EXISTS roost_scope_move (
-      stream INTEGER NOT NULL, id BLOB NOT NULL, kind INTEGER NOT NULL,
-      PRIMARY KEY (stream, id)
+      stream INTEGER NOT NULL, id BLOB NOT NULL, kind INTEGER NOT NULL, mask INTEGER NOT NULL,
+      moves INTEGER NOT NULL, PRIMARY KEY (stream, id)
     ) STRICT, WITHOUT ROWID
     """
   private static let emptyTable: SQL = "DELETE FROM roost_scope_move"
   private static let want = Statement(
     """
-    INSERT INTO roost_scope_move (stream, id, kind) \
-    VALUES (\(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder))
+    INSERT INTO roost_scope_move (stream, id, kind, mask, moves) VALUES (\(SQL.placeholder), \
+    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder))
     """)
 }

@@ -72,15 +72,17 @@ package struct TableKeeper: Sendable {
         }
       }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
-      var changed: Set<String> = []
+      var changed: [String: FieldSet] = [:]
       for collection in model.collections where try await backfill(collection) {
-        changed.insert(collection.name)
+        let fields = Set((defaulted[collection.name] ?? []).map(\.name))
+        changed[collection.name] = FieldSet(
+          collection.fields.indices.filter { fields.contains(collection.fields[$0].name) })
       }
       for index in model.collections.indices { try await keepIndexes(index, book) }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
       let catalogue = Catalogue(book: book, numbers: numbers)
       for collection in catalogue.collections {
-        try await keepStreams(collection, rowsChanged: changed.contains(collection.name))
+        try await keepStreams(collection, of: catalogue, changed: changed)
         try await SearchKeeper(
           collection: collection, mayHoldRecords: extended.contains(collection.name)
         ).run(in: transaction)
@@ -97,16 +99,25 @@ package struct TableKeeper: Sendable {
       ).run(in: transaction) > 0
     }
 
+    /// Brings entries, grants and edges in step; `changed` are the fields that rows of each collection
+    /// were given.
     private func keepStreams(
-      _ collection: CompiledCollection, rowsChanged: Bool
+      _ collection: CompiledCollection, of catalogue: Catalogue, changed: [String: FieldSet]
     ) async throws {
-      let signature = StreamSignature.of(collection.model)
+      let signature = StreamSignature.of(collection, catalogue.scopes)
       let stored = try await transaction.first(
         "SELECT signature FROM roost_stream_rules WHERE collection = \(collection.number)"
       ) { $0.text(0) }
+      // The scopes of a row may be resolved from rows of other collections.
+      let rowsChanged =
+        changed[collection.name] != nil
+        || !changed.isEmpty && catalogue.scopes.resolvesReferences(of: collection.index)
       guard stored != signature || rowsChanged else { return }
       if extended.contains(collection.name) {
-        try await StreamRebuild(collection: collection, movesAll: rowsChanged).run(in: transaction)
+        try await StreamRebuild(
+          collection: collection, catalogue: catalogue,
+          changed: changed[collection.name] ?? FieldSet()
+        ).run(in: transaction)
       }
       try await transaction.execute(
         """

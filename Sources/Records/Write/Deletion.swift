@@ -1,5 +1,6 @@
 import Queries
 import RoostCore
+import Rules
 import Schema
 
 /// A soft delete with what the relations to the row ask for: RESTRICT refuses it, CASCADE deletes
@@ -22,6 +23,8 @@ struct Deletion {
   private var targets: [Target] = []
   private var clears: [Clear] = []
   private var reached: Set<Key> = []
+  /// Rows that scopes are resolved from: mostly the same ones for all that goes.
+  private var resolved = ResolvedRows()
   /// Rows that were left alone because a RESTRICT relation holds them.
   private(set) var restricted = 0
 
@@ -212,7 +215,9 @@ struct Deletion {
     return first
   }
 
-  private func mark(_ target: Target, in transaction: any Transaction) async throws -> Record {
+  private mutating func mark(_ target: Target, in transaction: any Transaction) async throws
+    -> Record
+  {
     let collection = target.collection
     var deleted = target.record
     deleted.version += 1
@@ -224,13 +229,13 @@ struct Deletion {
       \(identifier: "updatedAt") = \(deleted.updatedAt), \(identifier: "deletedAt") = \(time) \
       WHERE id = \(deleted.id)
       """)
-    path.attach(
+    try await path.attach(
       kind: .delete, collection, author, before: target.record, after: deleted, changed: [],
-      to: transaction)
+      &resolved, to: transaction)
     return deleted
   }
 
-  private func empty(_ clear: Clear, in transaction: any Transaction) async throws {
+  private mutating func empty(_ clear: Clear, in transaction: any Transaction) async throws {
     let collection = clear.collection
     // Read again: a row may refer by two fields, and each one that is emptied changes it.
     let row = try await transaction.first(collection.selectForWrite, [.uuid(clear.id)]) {
@@ -252,8 +257,8 @@ struct Deletion {
       version = \(cleared.version), \(identifier: "updatedAt") = \(cleared.updatedAt), \
       \(identifier: RecordColumns.clocks) = \(cleared.clocks.encoded) WHERE id = \(record.id)
       """)
-    path.attach(
+    try await path.attach(
       kind: .update, collection, author, before: record, after: cleared, changed: [clear.field],
-      to: transaction)
+      &resolved, to: transaction)
   }
 }

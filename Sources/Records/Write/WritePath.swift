@@ -60,14 +60,19 @@ struct WritePath: Sendable {
       deletedAt: nil, values: values, clocks: RowClocks(base: now))
     try validate(record, changed: mutation.changes.map(\.field), mutation)
     let isJudged = authority.judgesInMemory
+    let image = record.image(collection)
     if isJudged {
-      let judgement = Judgement.inMemory(access, record.image(collection), isCreate: true)
+      let judgement = Judgement.inMemory(access, image, isCreate: true)
       try accept(judgement, authority, mutation)
     }
+    let moves =
+      catalogue.scopes.resolvesReferences(of: collection.index)
+      ? .none
+      : ScopeMoves(
+        collection, catalogue.scopes, before: nil, after: image, changed: [], ResolvedRows())
     return Draft(
       mutation: mutation, record: record, row: WritePath.row(record),
-      change: change(
-        .create, collection, mutation.author, before: nil, after: record, changed: []),
+      change: change(.create, collection, mutation.author, record, changed: [], moves),
       isJudged: isJudged)
   }
 
@@ -101,7 +106,16 @@ struct WritePath: Sendable {
     } catch let violation as ConstraintViolation {
       throw Conflict.error(violation, mutation.collection)
     }
-    transaction.attach(draft.change)
+    if catalogue.scopes.resolvesReferences(of: mutation.collection.index) {
+      var change = draft.change
+      var resolved = ResolvedRows()
+      change.moves = try await moves(
+        mutation.collection, before: nil, after: draft.record, changed: [], &resolved,
+        in: transaction)
+      transaction.attach(change)
+    } else {
+      transaction.attach(draft.change)
+    }
     let members =
       draft.isJudged
       ? authority.membersInMemory(of: draft.record)
@@ -160,9 +174,10 @@ struct WritePath: Sendable {
     new.version += 1
     new.updatedAt = max(mutation.time, old.updatedAt)
     try await write(new, changed: changed, collection, transaction)
-    attach(
+    var resolved = ResolvedRows()
+    try await attach(
       kind: .update, collection, mutation.author, before: old, after: new, changed: changed,
-      to: transaction)
+      &resolved, to: transaction)
     let members = try await authority.members(of: new, in: transaction)
     return WriteOutcome(record: new, isChanged: true, members: members)
   }
@@ -302,17 +317,36 @@ struct WritePath: Sendable {
   }
 
   /// Leaves the log entry and the moves in the streams for the step before the commit.
+  ///
+  /// `resolved` are rows that the scopes of rows before this one were resolved from.
   func attach(
     kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
-    before: Record?, after: Record, changed: [Int], to transaction: any Transaction
-  ) {
-    transaction.attach(
-      change(kind, collection, author, before: before, after: after, changed: changed))
+    before: Record, after: Record, changed: [Int], _ resolved: inout ResolvedRows,
+    to transaction: any Transaction
+  ) async throws {
+    let moves = try await moves(
+      collection, before: before, after: after, changed: changed, &resolved, in: transaction)
+    transaction.attach(change(kind, collection, author, after, changed: changed, moves))
+  }
+
+  /// What a change does to the streams; the row is written already.
+  private func moves(
+    _ collection: CompiledCollection, before: Record?, after: Record, changed: [Int],
+    _ resolved: inout ResolvedRows, in transaction: any Transaction
+  ) async throws -> ScopeMoves {
+    let before = before?.image(collection)
+    let after = after.image(collection)
+    if collection.isSynced, catalogue.scopes.resolvesReferences(of: collection.index) {
+      if let before { try await catalogue.resolve(before, into: &resolved, in: transaction) }
+      try await catalogue.resolve(after, into: &resolved, in: transaction)
+    }
+    return ScopeMoves(
+      collection, catalogue.scopes, before: before, after: after, changed: changed, resolved)
   }
 
   private func change(
     _ kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
-    before: Record?, after: Record, changed: [Int]
+    _ after: Record, changed: [Int], _ moves: ScopeMoves
   ) -> RowChange {
     var json = JSONWriter(capacity: 512)
     switch kind {
@@ -326,14 +360,10 @@ struct WritePath: Sendable {
       json.endObject()
     case .delete: break
     }
-    let isSynced = collection.isSynced
-    let before = isSynced ? before : nil
     return RowChange(
       kind: kind, collection: collection, id: after.id, version: after.version,
       at: after.updatedAt, actor: author.uid, mutation: kind == .delete ? nil : json.bytes,
-      scopesBefore: before.map { row in collection.rules.scopes { row.values[$0] } } ?? [],
-      scopesAfter: isSynced && after.deletedAt == nil
-        ? collection.rules.scopes { after.values[$0] } : [])
+      moves: moves)
   }
 }
 

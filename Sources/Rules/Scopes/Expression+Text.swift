@@ -47,7 +47,8 @@ extension Expression {
 }
 
 extension Operand {
-  fileprivate func scopeText(_ collection: Collection) -> String {
+  /// The operand in the spelling of `Expression.scopeText`.
+  func scopeText(_ collection: Collection) -> String {
     switch self {
     case .value(let value): value.scopeText
     case .column(let column): column.name(in: collection)

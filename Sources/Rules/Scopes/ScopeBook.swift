@@ -12,6 +12,7 @@ package struct ScopeBook: Sendable {
   package let onlineOnly: [OnlineOnly]
   let collections: [CollectionScopes]
 
+  /// What the rules say of the rows of one collection.
   struct CollectionScopes: Sendable {
     var rules: [ScopeRule] = []
     var denials: [ScopeDenial] = []
@@ -100,6 +101,17 @@ package struct ScopeBook: Sendable {
   ) -> [ScopeEntry] {
     let scopes = collections[row.collection]
     guard !row.isDeleted, !scopes.isClosed else { return [] }
+    if scopes.denials.isEmpty, scopes.rules.count == 1, let rule = scopes.rules.first,
+      rule.isPlain
+    {
+      // The most frequent form, without a detour over alternatives.
+      guard let target = rule.target else {
+        return [ScopeEntry(scope: ScopeConjunction(rule.audience), mask: rule.mask)]
+      }
+      return atom(target, row, resolved).map {
+        [ScopeEntry(scope: ScopeConjunction($0), mask: rule.mask)]
+      } ?? []
+    }
     var permitted = Disjunction.always
     for denial in scopes.denials {
       guard denial.test.map({ Evaluation(.nobody, row).truth($0) == true }) ?? true else {

@@ -18,6 +18,12 @@ struct ScopeRule: Sendable {
   let target: Target?
   let condition: Residual?
   let mask: FieldSet
+
+  /// Whether it gives one atom at most: its path's, which only accounts hold, or else its audience.
+  var isPlain: Bool {
+    condition == nil && roles == nil
+      && (target == nil || audience == .everyone || audience == .users)
+  }
 }
 
 /// A denial that the row's own columns decide.

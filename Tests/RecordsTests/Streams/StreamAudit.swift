@@ -1,0 +1,281 @@
+import Queries
+import RoostCore
+import Rules
+import SQLiteDriver
+import Schema
+import Testing
+
+@testable import Records
+
+/// Compares the stream index, the masks, the grants and the edges of a database with what the rules
+/// make of its rows from scratch, and each state with the one before.
+struct StreamAudit {
+  private struct Place: Hashable {
+    let stream: Int64
+    let collection: Int64
+    let id: UUID
+  }
+
+  private struct Entry: Equatable {
+    let seq: Int64
+    let mask: Int64
+    let kind: Int64
+    /// The values inside the mask that are not null; nil for what was removed.
+    let shown: [String: FieldValue]?
+  }
+
+  private struct Head {
+    let scope: ScopeConjunction
+    let tier: String
+    let seq: Int64
+    let removal: Int64
+  }
+
+  private var before: [Place: Entry] = [:]
+  private var headsBefore: [Int64: Head] = [:]
+  /// How often an entry stayed although its row had changed: a test that never sees it proves nothing.
+  private(set) var rested = 0
+  private(set) var moved = 0
+
+  /// Looks at the database after one write (or one start).
+  ///
+  /// `isSingle` says that no row was changed more than once, so that every sequence is still there.
+  mutating func look(at house: RecordsHouse, _ context: String, isSingle: Bool = true) async throws
+  {
+    let rows = try await StreamAudit.rows(house)
+    let heads = try await StreamAudit.heads(house)
+    let entries = try await StreamAudit.entries(house, rows, heads)
+    let catalogue = house.records.catalogue
+    let comment = Comment(rawValue: context)
+    var found: Set<String> = []
+    for (place, entry) in entries {
+      let head = try #require(heads[place.stream])
+      #expect(entry.seq >= 1 && entry.seq <= head.seq, comment)
+      if entry.kind == 1 {
+        found.insert(
+          "\(head.tier) \(head.scope.text) \(place.collection) \(place.id) \(entry.mask)")
+      }
+    }
+    let wanted = try await StreamAudit.wantedEntries(house, rows)
+    #expect(found == wanted, comment)
+    let given = Set(
+      rows.flatMap { row in
+        catalogue.scopes.contributions(of: row).map {
+          "\($0) by \(catalogue.collections[row.collection].number) \(row.id)"
+        }
+      })
+    #expect(try await StreamAudit.contributions(house) == given, comment)
+    compare(entries, heads, comment, isSingle)
+    before = entries
+    headsBefore = heads
+  }
+
+  /// Sequences go on without holes, and entries move for a reason only.
+  private mutating func compare(
+    _ entries: [Place: Entry], _ heads: [Int64: Head], _ comment: Comment, _ isSingle: Bool
+  ) {
+    var last: [Int64: Int64] = [:]
+    var count: [Int64: Int64] = [:]
+    var removal: [Int64: Int64] = [:]
+    for (place, entry) in entries {
+      let old = before[place]
+      let isNew = entry.seq > (headsBefore[place.stream]?.seq ?? 0)
+      if isNew {
+        moved += 1
+        count[place.stream, default: 0] += 1
+        last[place.stream] = max(last[place.stream] ?? 0, entry.seq)
+        if entry.kind != 1 {
+          removal[place.stream] = max(removal[place.stream] ?? 0, entry.seq)
+        }
+      } else {
+        #expect(old?.seq == entry.seq, comment)
+      }
+      let differs =
+        old?.kind != entry.kind || old?.mask != entry.mask || old?.shown != entry.shown
+      #expect(isNew || !differs, "\(comment): an entry changed where it stood")
+      if isSingle { #expect(!isNew || differs, "\(comment): an entry moved for nothing") }
+      if !isNew, !differs, entry.kind == 1 { rested += 1 }
+    }
+    for place in before.keys { #expect(entries[place] != nil, comment) }
+    var streams: Set<Int64> = []
+    for place in entries.keys { streams.insert(place.stream) }
+    for (stream, head) in heads {
+      let old = headsBefore[stream]
+      let given = head.seq - (old?.seq ?? 0)
+      if isSingle {
+        #expect(given == count[stream] ?? 0, "\(comment): sequences have holes")
+      } else {
+        #expect(given >= count[stream] ?? 0, comment)
+      }
+      if let end = last[stream] { #expect(end == head.seq, "\(comment): a head runs ahead") }
+      #expect(head.removal >= removal[stream] ?? old?.removal ?? 0, comment)
+      #expect(head.removal == removal[stream] ?? old?.removal ?? 0 || !isSingle, comment)
+    }
+  }
+
+  // MARK: What there is
+
+  /// All rows of all collections, deleted ones too.
+  static func rows(_ house: RecordsHouse) async throws -> [RowImage] {
+    try await house.database.read(.snapshot) { reader in
+      var rows: [RowImage] = []
+      for collection in house.records.catalogue.collections {
+        rows += try await reader.all(
+          "SELECT \(collection.selectList) FROM \(collection.table) ORDER BY id"
+        ) { collection.image($0) }
+      }
+      return rows
+    }
+  }
+
+  private static func heads(_ house: RecordsHouse) async throws -> [Int64: Head] {
+    let rows = try await house.database.read(.statement) { reader in
+      try await reader.all("SELECT stream, scope, tier, seq, removal_seq FROM roost_scope_head") {
+        ($0.int64(0), $0.text(1), $0.text(2), $0.int64(3), $0.int64(4))
+      }
+    }
+    var heads: [Int64: Head] = [:]
+    for (stream, text, tier, seq, removal) in rows {
+      let scope = try #require(ScopeConjunction(text: text))
+      heads[stream] = Head(scope: scope, tier: tier, seq: seq, removal: removal)
+    }
+    return heads
+  }
+
+  private static func entries(
+    _ house: RecordsHouse, _ rows: [RowImage], _ heads: [Int64: Head]
+  ) async throws -> [Place: Entry] {
+    let catalogue = house.records.catalogue
+    var images: [ResolvedRows.Key: RowImage] = [:]
+    for row in rows { images[ResolvedRows.Key(row.collection, row.id)] = row }
+    let stored = try await house.database.read(.statement) { reader in
+      try await reader.all("SELECT stream, coll, id, seq, mask, kind FROM roost_scope_row") {
+        (
+          Place(stream: $0.int64(0), collection: $0.int64(1), id: $0.uuid(2) ?? .zero),
+          $0.int64(3), $0.int64(4), $0.int64(5)
+        )
+      }
+    }
+    var entries: [Place: Entry] = [:]
+    for (place, seq, mask, kind) in stored {
+      let collection = try #require(catalogue.collection(number: place.collection))
+      var shown: [String: FieldValue]?
+      if kind == 1 {
+        let row = try #require(images[ResolvedRows.Key(collection.index, place.id)])
+        let members = try await house.database.read(.statement) { reader in
+          try await MaskTable.fields(mask, of: collection, in: reader)
+        }
+        var values: [String: FieldValue] = [:]
+        for member in try #require(members).members where row.values[member] != .null {
+          values[collection.fields[member].name] = row.values[member]
+        }
+        shown = values
+      }
+      entries[place] = Entry(seq: seq, mask: mask, kind: kind, shown: shown)
+    }
+    return entries
+  }
+
+  private static func contributions(_ house: RecordsHouse) async throws -> Set<String> {
+    try await house.database.read(.snapshot) { reader in
+      let grants = try await reader.all(
+        "SELECT \"user\", scope, by_coll, by_id FROM roost_grant"
+      ) { row in
+        ScopeContribution.grant(
+          user: row.uuid(0) ?? .zero, scope: Scope(text: row.text(1)) ?? .anonymous
+        ).by(row)
+      }
+      let edges = try await reader.all(
+        "SELECT parent, child, by_coll, by_id FROM roost_scope_edge"
+      ) { row in
+        ScopeContribution.edge(
+          parent: Scope(text: row.text(0)) ?? .anonymous,
+          child: Scope(text: row.text(1)) ?? .anonymous
+        ).by(row)
+      }
+      return Set(grants + edges)
+    }
+  }
+
+  // MARK: What there should be
+
+  private static func wantedEntries(
+    _ house: RecordsHouse, _ rows: [RowImage]
+  ) async throws -> Set<String> {
+    let catalogue = house.records.catalogue
+    let masks = try await house.database.read(.statement) { reader in
+      try await reader.all("SELECT collection, members, number FROM roost_mask") {
+        ("\($0.int64(0)) \($0.text(1))", $0.int64(2))
+      }
+    }
+    let numbers = Dictionary(uniqueKeysWithValues: masks)
+    var all = ResolvedRows()
+    for row in rows { all.insert(row) }
+    var wanted: Set<String> = []
+    for row in rows {
+      let collection = catalogue.collections[row.collection]
+      let tier = collection.model.sync.tier
+      guard tier != .serverOnly, tier != .localOnly else { continue }
+      #expect(catalogue.scopes.missing(for: row, all).isEmpty)
+      for entry in catalogue.scopes.entries(of: row, all) {
+        let fields = collection.fields.indices.filter { entry.mask.contains($0) }
+        var mask: Int64? = 0
+        if fields.count < collection.fields.count {
+          let text = fields.map { collection.fieldNumbers[$0] }.sorted().map(String.init)
+          mask = numbers["\(collection.number) \(text.joined(separator: ","))"]
+        }
+        wanted.insert(
+          "\(tier.rawValue) \(entry.scope.text) \(collection.number) \(row.id) \(mask ?? -1)")
+      }
+    }
+    return wanted
+  }
+
+  /// What a caller sees by the streams of the scopes that they hold: the fields of each row, by the
+  /// name of the collection and the id.
+  static func visible(
+    to caller: Caller, _ house: RecordsHouse
+  ) async throws -> [String: Set<String>] {
+    let records = house.records
+    return try await house.database.read(.snapshot) { reader in
+      let held = try await records.reader(caller).heldScopes(in: reader)
+      let entries = try await reader.all(
+        """
+        SELECT h.scope, r.coll, r.id, r.mask FROM roost_scope_row r
+        JOIN roost_scope_head h ON h.stream = r.stream WHERE r.kind = 1
+        """
+      ) { ($0.text(0), $0.int64(1), $0.uuid(2) ?? .zero, $0.int64(3)) }
+      var seen: [String: Set<String>] = [:]
+      for (text, number, id, mask) in entries {
+        guard let scope = ScopeConjunction(text: text), held.holds(scope),
+          let collection = records.catalogue.collection(number: number),
+          let fields = try await MaskTable.fields(mask, of: collection, in: reader)
+        else { continue }
+        seen["\(collection.name) \(id)", default: []].formUnion(
+          fields.members.map { collection.fields[$0].name })
+      }
+      return seen
+    }
+  }
+
+  /// The same by a list of each collection under the rules.
+  static func listed(
+    to caller: Caller, _ house: RecordsHouse
+  ) async throws -> [String: Set<String>] {
+    var seen: [String: Set<String>] = [:]
+    for collection in house.records.catalogue.collections
+    where collection.isSynced && !house.records.reader(caller).access(collection).isNever {
+      for item in try await house.list(collection.name, ListQuery(limit: 10_000), by: caller) {
+        let names = collection.fields.map(\.name).filter { item[$0] != nil }
+        seen["\(collection.name) \(RecordsHouse.uuid(item["id"]))"] = Set(names)
+      }
+    }
+    return seen
+  }
+}
+
+extension ScopeContribution {
+  fileprivate func by(_ row: any Row) -> String {
+    "\(self) by \(row.int64(2)) \(row.uuid(3) ?? .zero)"
+  }
+}
