@@ -40,10 +40,19 @@ package struct ExplainRoutes: Sendable {
       return id
     }
     var caller = administrator
-    if let who = try parameters.single("as") { caller = try await accounts.caller(named: who) }
+    if let who = try parameters.single("as") { caller = try await self.caller(who) }
     let explanation = try await records.explain(operation, collection, id, for: caller)
     let json = explanation.json(operation, collection, id, caller)
     return AuthRoutes.uncached(.json(Array(json.text.utf8)))
+  }
+
+  private func caller(_ who: String) async throws -> Caller {
+    do {
+      return try await accounts.caller(named: who)
+    } catch let error as RoostError where error.code == .invalid {
+      throw RoostError.invalid(
+        "?as", "format", "as is an account's id, its e-mail address, or nobody.")
+    }
   }
 
   private func collection(_ name: String?) throws -> CompiledCollection {
