@@ -65,7 +65,8 @@ package struct ExplainRoutes: Sendable {
     guard let collection = records.catalogue.collection(named: name) else {
       throw RoostError.invalid(
         "?collection", "unknown_collection",
-        "There is no collection \"\(name.prefix(60))\"\(didYouMean(name, among: known)).")
+        "There is no collection \"\(name.prefix(60))\"."
+          + (nearest(name, among: known).map { " Did you mean \($0)?" } ?? ""))
     }
     return collection
   }
