@@ -3,9 +3,10 @@
 import os
 import re
 import unittest
+import urllib.parse
 
 from server import EXAMPLES, REPOSITORY, Server
-from walk import is_shown, walk
+from walk import is_shown, values, walk
 
 
 class ComparisonTests(unittest.TestCase):
@@ -19,6 +20,12 @@ class ComparisonTests(unittest.TestCase):
         ):
             with self.subTest(shown=shown):
                 self.assertEqual(is_shown(shown, found), expected)
+
+    def test_values_stand_one_behind_the_other(self):
+        self.assertEqual(values('200\n{"a": [1]}\n\n404 []'), [200, {"a": [1]}, 404, []])
+        self.assertEqual(values(" \n"), [])
+        with self.assertRaises(ValueError):
+            values("200 OK")
 
 
 class WalkTests(unittest.TestCase):
@@ -36,6 +43,18 @@ class WalkTests(unittest.TestCase):
 
     def test_the_bandstand_readme(self):
         self.walk("Examples/bandstand/README.md", os.path.join(EXAMPLES, "bandstand"), 9)
+
+    def test_the_guide_to_rest(self):
+        self.walk("docs/guides/rest.md", os.path.join(EXAMPLES, "bandstand"), 2)
+
+    def test_filters_are_encoded_as_the_guide_to_rest_says(self):
+        with open(os.path.join(REPOSITORY, "docs/guides/rest.md"), encoding="utf-8") as file:
+            rows = re.findall(r"^\| `([^`]+)` \| `filter=([^`]+)` \|$", file.read(), re.M)
+        self.assertGreater(len(rows), 5)
+        for meant, sent in rows:
+            with self.subTest(meant=meant):
+                decoded = urllib.parse.unquote(sent).replace(" ", "")
+                self.assertEqual(decoded, meant.replace("\\|", "|").replace(" ", ""))
 
     def test_links_between_documents_lead_somewhere(self):
         pages = []

@@ -6,6 +6,7 @@ import re
 import unittest
 import uuid
 
+from cases import ServedCase
 from client import Client, anonymous
 from server import EXAMPLES, Folder, Server, roost
 from test_roles import LINK, claim, register
@@ -309,3 +310,83 @@ class ExplainTests(unittest.TestCase):
                     self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
         finally:
             self.restart()
+
+
+class EdgeTests(ServedCase):
+    schema = """enum Role @roles { admin }
+type Ledger @collection @allow(ops: [ALL]) @deny(ops: [DELETE], when: "true", reason: "It is kept") {
+  text: String
+}
+type Box @collection @allow(ops: [READ, CREATE], owner: "owner") @allow(ops: [UPDATE, DELETE]) {
+  owner: User
+  score: Int @allow(ops: [ALL])
+}
+type Plan @collection @allow(ops: [READ, CREATE], when: "'plan:gold' in ctx.claims") { text: String }
+type Drop @collection @allow(ops: [WRITE]) { text: String }
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.admin = register(cls.server.port)
+        done = roost("admin", cls.folder.path, "--data", cls.server.data, "--port",
+                     str(cls.server.port))
+        assert claim(cls.admin, LINK.match(done.stdout.strip()).group(2)).status == 204
+
+    def explain(self, person, op, collection, **query):
+        return self.admin.get(
+            "/v1/explain", **{"collection": collection, "op": op, "as": person.id, **query}).json
+
+    def test_a_closed_operation_tells_its_reason(self):
+        person = self.person()
+        id = person.create("ledgers", text="a")["id"]
+        answer = self.expect(403, person.delete(f"/v1/ledgers/{id}"), code="forbidden")
+        self.assertTrue(answer["detail"].endswith(" It is kept."), answer)
+        for query in ({}, {"id": id}):
+            said = self.explain(person, "DELETE", "ledgers", **query)
+            self.assertEqual((said["verdict"], said["status"]), ("denied", 403))
+            self.assertIn('@deny(ops: [DELETE], when: "true")', said["decision"])
+        self.expect(200, person.get(f"/v1/ledgers/{id}"))
+
+    def test_the_rule_of_a_field_deletes_no_records(self):
+        schema = self.schema.replace("@allow(ops: [UPDATE, DELETE])", "@allow(ops: [UPDATE])")
+        folder = Folder({"schema.graphql": schema})
+        self.addCleanup(folder.remove)
+        server = Server(folder.path)
+        self.addCleanup(server.kill)
+        server.start()
+        person, other = anonymous(server.port), anonymous(server.port)
+        path = f"/v1/boxes/{person.create('boxes')['id']}"
+        # The rule of the field shows the record to everybody, with that field.
+        self.assertEqual(set(other.get(path).json),
+                         {"id", "version", "createdAt", "updatedAt", "score"})
+        self.expect(200, other.patch(path, {"score": 3}))
+        for one in (person, other):
+            self.expect(403, one.delete(path), code="forbidden")
+        self.expect(200, person.get(path))
+        server.stop()
+
+    def test_a_fixed_claim_can_be_asked_for(self):
+        person = self.person()
+        self.expect(403, person.get("/v1/plans"))
+        answer = self.admin.request("PUT", f"/v1/admin/users/{person.id}/claims/plan:gold")
+        self.expect(204, answer)
+        id = person.create("plans", text="a")["id"]
+        self.expect(200, person.get(f"/v1/plans/{id}"))
+        self.assertEqual(len(person.get("/v1/plans", filter='"plan:gold" in ctx.claims')["items"]), 1)
+        self.assertEqual(person.get("/v1/plans", filter='"plan" in ctx.claims')["items"], [])
+
+    def test_what_cannot_be_read_is_not_called_allowed(self):
+        person = self.person()
+        id = person.create("drops", text="a")["id"]
+        for op, answer in (("UPDATE", person.patch(f"/v1/drops/{id}", {})),
+                           ("DELETE", person.delete(f"/v1/drops/{id}"))):
+            with self.subTest(op=op):
+                self.expect(404, answer)
+                for query in ({}, {"id": id}):
+                    said = self.explain(person, op, "drops", **query)
+                    self.assertEqual((said["verdict"], said["status"]), ("denied", 404), said)
+        said = self.explain(person, "CREATE", "drops")
+        self.assertEqual((said["verdict"], said["status"]), ("allowed", 201))
+        said = self.explain(person, "DELETE", "boxes")
+        self.assertEqual((said["verdict"], said.get("status")), ("allowed", 204))

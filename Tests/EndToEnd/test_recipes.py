@@ -51,6 +51,7 @@ TITLES = [
     ("Public, with masked fields", "masks"),
     ("Soft locks", "locks"),
     ("Private profile", "profile"),
+    ("A field with rules of its own", "field"),
     ("Claims", "claims"),
     ("Draft, submitted, approved", "workflow"),
     ("Read-only archive", "archive"),
