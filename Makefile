@@ -49,6 +49,7 @@ bench: build packages-bench ## Measures (see docs/benchmarks.md)
 	@python3 Benchmarks/run.py $(ARGS)
 
 soak: build packages-bench ## Runs the long tests: kills, full disks, hours of load
+	@ROOST_RULES_CASES="$${ROOST_RULES_CASES:-1000000}" swift test --filter RulesTests.AgreementTests
 	@python3 Tests/Soak/run.py $(ARGS)
 
 fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"

@@ -81,7 +81,7 @@ let package = Package(
     tests("Transport", ["RoostCore"]),
     tests("HTTPServer", ["Transport", "Wire", "RoostCore"]),
     tests("Schema", ["RoostCore"]),
-    tests("Rules", ["Schema", "Queries", "CSQLite", "RoostCore"]),
+    tests("Rules", ["Schema", "Queries", "SQLiteDriver", "CSQLite", "RoostCore"]),
     tests("Records", ["Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore"]),
     tests("Accounts", ["Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),
     tests(

@@ -242,6 +242,21 @@ class ExplainTests(unittest.TestCase):
                 self.assertIn("SELECT", said["sql"])
                 self.assertTrue(said["plan"])
 
+    def test_the_statement_of_a_list_with_its_conditions_is_shown(self):
+        def plan(**query):
+            answer = self.people["admin"].get("/v1/explain", collection="performances", **{
+                "as": self.people["founder"].id, **query})
+            self.assertEqual(answer.status, 200, answer)
+            return answer["sql"], " ".join(answer["plan"])
+        sql, steps = plan(sort="-date", filter='date >= "2024-01-01"')
+        self.assertIn('"date" DESC', sql)
+        self.assertIn("date>?", steps)
+        self.assertNotIn("date>?", plan()[1])
+        for query, code in (({"filter": "size > 3"}, "unknown_field"), ({"sort": "size"}, "unknown_field")):
+            with self.subTest(query=query):
+                answer = self.people["admin"].get("/v1/explain", collection="performances", **query)
+                self.assertEqual((answer.status, list(answer.issues.values())), (422, [code]))
+
     def test_only_administrators_ask(self):
         for name, status in (("founder", 403), ("support", 403), ("nobody", 401), ("admin", 200)):
             with self.subTest(caller=name):

@@ -100,6 +100,8 @@ import Testing
         terms.append((text, Bool.random(using: &numbers)))
       }
       terms.removeAll { TextFolding.pieces(of: $0.text).isEmpty }
+      // The beginning of a word has two letters at least.
+      terms.removeAll { $0.isPrefix && $0.text.unicodeScalars.count < 2 }
       if terms.isEmpty { continue }
       let subset = names.indices.filter { _ in Bool.random(using: &numbers) }
       let query = try SearchQuery(

@@ -233,4 +233,27 @@ import Testing
     #expect(FieldSet(text: "*", in: song) == all)
     #expect(FieldSet().text(in: song) == "" && FieldSet(text: "", in: song).isEmpty)
   }
+
+  @Test func theSignatureTellsRulesApart() throws {
+    let member = #"@allow(ops: [READ], member: "band.members.user")"#
+    func signature(_ rules: String, _ collection: Int = 3) throws -> String {
+      try ScopeTests.book(rules).signature(of: collection)
+    }
+    let plain = try signature(member)
+    #expect(try signature(member + #" @allow(ops: [UPDATE], owner: "owner")"#) == plain)
+    let both = #"@allow(ops: [READ], owner: "owner")"#
+    #expect(try signature(member + " " + both) == signature(both + " " + member))
+    for other in [
+      #"@allow(ops: [READ], member: "band.members.user", having: "rank == 'a'")"#,
+      #"@allow(ops: [READ], member: "band.members.user", when: "isOpen")"#,
+      #"@allow(ops: [READ], member: "band.members.user", when: "band.isOpen")"#,
+      #"@allow(ops: [READ], member: "band.members.user", except: ["word"])"#,
+      #"@allow(ops: [READ], member: "band.members.user") @deny(ops: [READ], when: "isOpen")"#,
+      #"@allow(ops: [READ], member: "band.members.user") @deny(ops: [READ], when: "band.isOpen")"#,
+    ] {
+      #expect(try signature(other) != plain)
+    }
+    // A membership gives other grants where a rule of another collection changes.
+    #expect(try signature(member, 1) != signature(both, 1))
+  }
 }

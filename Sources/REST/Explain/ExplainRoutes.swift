@@ -8,7 +8,7 @@ package import Transport
 ///
 /// For administrators.
 package struct ExplainRoutes: Sendable {
-  private static let parameters = ["collection", "op", "id", "as"]
+  private static let parameters = ["collection", "op", "id", "as", "filter", "sort", "search"]
 
   private let records: RecordStore
   private let accounts: AccountStore
@@ -41,7 +41,8 @@ package struct ExplainRoutes: Sendable {
     }
     var caller = administrator
     if let who = try parameters.single("as") { caller = try await self.caller(who) }
-    let explanation = try await records.explain(operation, collection, id, for: caller)
+    let query = try query(parameters, collection, caller)
+    let explanation = try await records.explain(operation, collection, id, query, for: caller)
     let json = explanation.json(operation, collection, id, caller)
     return AuthRoutes.uncached(.json(Array(json.text.utf8)))
   }
@@ -53,6 +54,24 @@ package struct ExplainRoutes: Sendable {
       throw RoostError.invalid(
         "?as", "format", "as is an account's id, its e-mail address, or nobody.")
     }
+  }
+
+  /// The list whose statement is explained, with what the caller would ask for.
+  private func query(
+    _ parameters: QueryParameters, _ collection: CompiledCollection, _ caller: Caller
+  ) throws -> ListQuery {
+    var query = ListQuery()
+    let reader = records.reader(caller)
+    if let text = try parameters.single("filter") {
+      query.filter = try reader.filter(text, of: collection)
+    }
+    if let text = try parameters.single("sort") {
+      query.sort = try SortParameter(collection: collection, reader: reader).keys(text)
+    }
+    if let text = try parameters.single("search") {
+      query.search = try reader.search(text, of: collection)
+    }
+    return query
   }
 
   private func collection(_ name: String?) throws -> CompiledCollection {

@@ -8,9 +8,6 @@ import Transport
 struct ListParameters {
   static let known = ["filter", "sort", "limit", "after", "fields", "expand", "count", "search"]
   static let limits = 1...200
-  /// Keys of an order.
-  private static let sortKeys = 4
-
   let collection: CompiledCollection
   let cursors: ListCursors
   let reader: RecordReader
@@ -29,7 +26,7 @@ struct ListParameters {
       switch item.name {
       case "limit": query.limit = try limit(value)
       case "sort":
-        query.sort = try sort(value)
+        query.sort = try SortParameter(collection: collection, reader: reader).keys(value)
         conditions += "\nsort=\(value)"
       case "after": after = value
       case "count": query.count = try count(value)
@@ -75,24 +72,5 @@ struct ListParameters {
       throw RoostError.invalid("?count", "enum", "count is none, estimated or exact.")
     }
     return count
-  }
-
-  private func sort(_ text: String) throws -> [SortKey] {
-    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    guard parts.count <= ListParameters.sortKeys else {
-      throw RoostError.invalid(
-        "?sort", "too_many", "sort has at most \(ListParameters.sortKeys) keys.")
-    }
-    var keys: [SortKey] = []
-    for part in parts {
-      let descending = part.hasPrefix("-")
-      let column = try reader.sortColumn(
-        String(descending ? part.dropFirst() : part), of: collection)
-      guard !keys.contains(where: { $0.column == column }) else {
-        throw RoostError.invalid("?sort", "repeated", "sort names \"\(part.prefix(60))\" twice.")
-      }
-      keys.append(SortKey(column: column, descending: descending))
-    }
-    return keys
   }
 }

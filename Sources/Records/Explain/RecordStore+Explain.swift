@@ -6,13 +6,14 @@ package import Schema
 extension RecordStore {
   /// Says for a caller, an operation and a row (or the collection) what the API would do, and why.
   ///
-  /// It asks the same plans and statements that decide; it changes nothing.
+  /// `query` is the list whose statement is shown where no row is named. It asks the same plans and statements that decide; it changes nothing.
   package func explain(
     _ operation: Schema.Operation, _ collection: CompiledCollection, _ id: UUID?,
-    for caller: Caller
+    _ query: ListQuery = ListQuery(), for caller: Caller
   ) async throws -> Explanation {
     let explainer = Explainer(
-      operation: operation, collection: collection, id: id, viewer: reader(caller))
+      operation: operation, collection: collection, id: id, query: query,
+      viewer: reader(caller))
     return try await database.read(.snapshot) { try await explainer.explanation(in: $0) }
   }
 }
@@ -22,6 +23,8 @@ private struct Explainer {
   let operation: Schema.Operation
   let collection: CompiledCollection
   let id: UUID?
+  /// The list whose statement is shown where no row is named.
+  let query: ListQuery
   let viewer: RecordReader
 
   private var facts: CallerFacts { CallerFacts(viewer.caller, viewer.catalogue.model.roles) }
@@ -205,8 +208,8 @@ private struct Explainer {
     if let id, operation != .create {
       sql = collection.pointTemplate(reading.plan).bound(reading.facts, nil, [.uuid(id)])
     } else {
-      let order = SortOrder(collection, reading, [.id])
-      sql = collection.pageTemplate(ListQuery(), viewer, order).bound(
+      let order = SortOrder(collection, reading, query.sort)
+      sql = collection.pageTemplate(query, viewer, order).bound(
         reading.facts, nil, [.int(51)])
     }
     let plan = try await reader.all("EXPLAIN QUERY PLAN \(sql)") { $0.text(3) }

@@ -18,6 +18,9 @@ struct Disjunction {
 
   var isNever: Bool { alternatives.isEmpty }
 
+  /// Whether it is known to hold for everyone.
+  var isAlways: Bool { alternatives.count == 1 && alternatives[0].isEmpty }
+
   mutating func and(_ other: Disjunction) {
     if other.alternatives.count == 1, alternatives.count == 1 {
       alternatives[0] += other.alternatives[0]

@@ -10,9 +10,9 @@ package struct ScopeBook: Sendable {
   package let model: SchemaModel
   /// Rules and denials that have no scopes, so that what they show is online only.
   package let onlineOnly: [OnlineOnly]
-  private let collections: [CollectionScopes]
+  let collections: [CollectionScopes]
 
-  private struct CollectionScopes: Sendable {
+  struct CollectionScopes: Sendable {
     var rules: [ScopeRule] = []
     var denials: [ScopeDenial] = []
     var isClosed = false
@@ -132,14 +132,15 @@ package struct ScopeBook: Sendable {
   private func disjunction(
     _ rule: ScopeRule, _ permitted: Disjunction, _ row: RowImage, _ resolved: ResolvedRows
   ) -> Disjunction {
-    var result = Disjunction(rule.audience)
+    var atoms = rule.audience == .everyone ? [] : [rule.audience]
     if let target = rule.target {
       guard let atom = atom(target, row, resolved) else { return .never }
-      result.and(Disjunction(atom))
+      atoms.append(atom)
     }
+    var result = Disjunction(alternatives: [atoms])
     if let condition = rule.condition { result.and(condition.disjunction(row)) }
     if let roles = rule.roles { result.and(Disjunction(anyOf: roles)) }
-    result.and(permitted)
+    if !permitted.isAlways { result.and(permitted) }
     return result
   }
 

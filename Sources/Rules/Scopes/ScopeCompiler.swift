@@ -68,7 +68,8 @@ struct ScopeCompiler {
     let audience: Scope =
       switch rule.audience {
       case .everyone: .everyone
-      case .user: .users
+      // Who stands at the end of a path is an account.
+      case .user: rule.path == nil ? .users : .everyone
       case .anonymous: .anonymous
       }
     return ScopeRule(

@@ -12,7 +12,11 @@ package struct ScopeConjunction: Hashable, Sendable, Comparable {
 
   /// The conjunction of `atoms`; nil where nobody can hold all of them: two accounts, or an account
   /// that is anonymous and is not.
-  package init?(_ atoms: some Sequence<Scope>, _ roles: RoleTree?) {
+  package init?(_ atoms: [Scope], _ roles: RoleTree?) {
+    guard atoms.count > 1 else {
+      self.atoms = atoms.isEmpty ? [.everyone] : atoms
+      return
+    }
     var kept: [Scope] = []
     for atom in atoms where atom != .everyone && !kept.contains(atom) { kept.append(atom) }
     guard kept.count > 1 else {

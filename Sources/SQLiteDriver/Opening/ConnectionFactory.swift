@@ -12,9 +12,6 @@ struct ConnectionFactory: Sendable {
   /// The layout of the file; a number above this one was written by a newer version.
   static let layout: Int64 = 1
 
-  /// Done once in the process, before the first connection.
-  private static let configured: Int32 = roost_sqlite_configure()
-
   /// The connection that does all writes and all checkpoints.
   ///
   /// Debian 12's SQLite 3.40 can damage a database when one connection resets the log while another
@@ -70,8 +67,8 @@ struct ConnectionFactory: Sendable {
   }
 
   private func open(_ flags: Int32, writes: Bool) throws(DatabaseOpenError) -> OpaquePointer {
-    guard ConnectionFactory.configured == SQLITE_OK else {
-      throw DatabaseOpenError(.engine, "SQLite cannot be set up (\(ConnectionFactory.configured)).")
+    guard SQLiteLibrary.configured == SQLITE_OK else {
+      throw DatabaseOpenError(.engine, "SQLite cannot be set up (\(SQLiteLibrary.configured)).")
     }
     var handle: OpaquePointer?
     let code = sqlite3_open_v2(configuration.path, &handle, flags, system(writes: writes))

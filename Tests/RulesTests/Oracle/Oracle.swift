@@ -8,7 +8,8 @@ import Schema
 final class Oracle {
   let plan: SchemaPlan
   let world: World
-  private var parsed: [String: ExpressionSyntax] = [:]
+  /// By the bytes of the text: a string that is spelled otherwise is another one.
+  private var parsed: [[UInt8]: ExpressionSyntax] = [:]
 
   init(_ world: World) {
     plan = world.plan
@@ -16,11 +17,12 @@ final class Oracle {
   }
 
   func syntax(_ text: String) -> ExpressionSyntax {
-    if let known = parsed[text] { return known }
+    let bytes = Array(text.utf8)
+    if let known = parsed[bytes] { return known }
     guard let syntax = try? ExpressionParser.parse(text, .rule) else {
       fatalError("the oracle cannot read \(text)")
     }
-    parsed[text] = syntax
+    parsed[bytes] = syntax
     return syntax
   }
 

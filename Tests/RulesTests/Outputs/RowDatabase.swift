@@ -2,6 +2,7 @@ import CSQLite
 import Queries
 import RoostCore
 import Rules
+import SQLiteDriver
 import Schema
 
 /// The rows of a world in tables of SQLite, in memory.
@@ -14,7 +15,9 @@ final class RowDatabase {
   private var statements: [String: OpaquePointer] = [:]
 
   init(_ world: World) throws {
-    guard sqlite3_open(":memory:", &connection) == SQLITE_OK else {
+    guard SQLiteLibrary.configured == SQLITE_OK,
+      sqlite3_open(":memory:", &connection) == SQLITE_OK
+    else {
       throw Failure(description: "SQLite does not open")
     }
     sqlite3_create_function(
