@@ -32,7 +32,10 @@ class RecipeTests(unittest.TestCase):
         server = Server(folder.join("recipe"), data=folder.join("recipe/.roost"))
         self.addCleanup(server.kill)
         server.start()
-        path = os.path.dirname(BINARY) + os.pathsep + os.environ["PATH"]
+        # The binary may be called otherwise.
+        os.mkdir(folder.join("bin"))
+        os.symlink(BINARY, folder.join("bin/roost"))
+        path = folder.join("bin") + os.pathsep + os.environ["PATH"]
         walk(
             self, helpers + section, server, 1, f"{GUIDE}, {title}",
             environment={**os.environ, **ENVIRONMENT, "PATH": path}, folder=folder.path)
