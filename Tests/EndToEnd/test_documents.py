@@ -1,28 +1,12 @@
 """The READMEs: their commands are run, and their answers compared with what they show."""
 
-import json
 import os
 import re
-import subprocess
 import unittest
+import urllib.parse
 
-from server import EXAMPLES, REPOSITORY, Folder, Server
-
-BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```$", re.M | re.S)
-MARK = "@@end of block@@"
-
-
-def is_shown(shown, found):
-    """Whether `found` has everything that `shown` has; … stands for any value."""
-    if shown == "\u2026":
-        return found is not None
-    if isinstance(shown, dict):
-        return isinstance(found, dict) and all(
-            key in found and is_shown(value, found[key]) for key, value in shown.items())
-    if isinstance(shown, list):
-        return isinstance(found, list) and len(found) == len(shown) and all(
-            map(is_shown, shown, found))
-    return type(shown) is type(found) and shown == found
+from server import EXAMPLES, REPOSITORY, Server
+from walk import is_shown, values, walk
 
 
 class ComparisonTests(unittest.TestCase):
@@ -37,35 +21,21 @@ class ComparisonTests(unittest.TestCase):
             with self.subTest(shown=shown):
                 self.assertEqual(is_shown(shown, found), expected)
 
+    def test_values_stand_one_behind_the_other(self):
+        self.assertEqual(values('200\n{"a": [1]}\n\n404 []'), [200, {"a": [1]}, 404, []])
+        self.assertEqual(values(" \n"), [])
+        with self.assertRaises(ValueError):
+            values("200 OK")
+
 
 class WalkTests(unittest.TestCase):
     def walk(self, document, app, minimum):
-        """Runs the sh blocks of a page in one shell; a json block shows what the one before prints."""
         with open(os.path.join(REPOSITORY, document), encoding="utf-8") as file:
-            blocks = BLOCK.findall(file.read())
+            text = file.read()
         server = Server(app)
         self.addCleanup(server.kill)
         server.start()
-        script, shown = "set -eu\n", []
-        for kind, text in blocks:
-            if kind == "sh":
-                text = text.replace("http://127.0.0.1:8080", server.address)
-                script += text + f"\nprintf '\\n%s\\n' '{MARK}'\n"
-                shown.append(None)
-            else:
-                self.assertIsNone(shown[-1], "two json blocks behind one sh block")
-                shown[-1] = json.loads(text)
-        self.assertGreaterEqual(len([one for one in shown if one is not None]), minimum)
-        done = subprocess.run(
-            ["bash", "-c", script], capture_output=True, text=True, timeout=120,
-            stdin=subprocess.DEVNULL)
-        outputs = done.stdout.split(MARK + "\n")[:-1]
-        self.assertEqual((done.returncode, len(outputs)), (0, len(shown)), done.stderr + done.stdout)
-        for number, (output, expected) in enumerate(zip(outputs, shown), 1):
-            if expected is not None:
-                with self.subTest(document=document, block=number):
-                    found = json.loads(output)
-                    self.assertTrue(is_shown(expected, found), f"{found}\nis not\n{expected}")
+        walk(self, text, server, minimum, document)
         server.stop()
 
     def test_the_readme(self):
@@ -73,6 +43,18 @@ class WalkTests(unittest.TestCase):
 
     def test_the_bandstand_readme(self):
         self.walk("Examples/bandstand/README.md", os.path.join(EXAMPLES, "bandstand"), 9)
+
+    def test_the_guide_to_rest(self):
+        self.walk("docs/guides/rest.md", os.path.join(EXAMPLES, "bandstand"), 2)
+
+    def test_filters_are_encoded_as_the_guide_to_rest_says(self):
+        with open(os.path.join(REPOSITORY, "docs/guides/rest.md"), encoding="utf-8") as file:
+            rows = re.findall(r"^\| `([^`]+)` \| `filter=([^`]+)` \|$", file.read(), re.M)
+        self.assertGreater(len(rows), 5)
+        for meant, sent in rows:
+            with self.subTest(meant=meant):
+                decoded = urllib.parse.unquote(sent).replace(" ", "")
+                self.assertEqual(decoded, meant.replace("\\|", "|").replace(" ", ""))
 
     def test_links_between_documents_lead_somewhere(self):
         pages = []

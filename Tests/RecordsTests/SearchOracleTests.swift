@@ -101,7 +101,12 @@ import Testing
       }
       terms.removeAll { TextFolding.pieces(of: $0.text).isEmpty }
       // The beginning of a word has two letters at least.
-      terms.removeAll { $0.isPrefix && $0.text.unicodeScalars.count < 2 }
+      terms.removeAll { term in
+        guard term.isPrefix, case .word(let word)? = TextFolding.pieces(of: term.text).first else {
+          return false
+        }
+        return TextFolding.pieces(of: term.text).count == 1 && word.unicodeScalars.count < 2
+      }
       if terms.isEmpty { continue }
       let subset = names.indices.filter { _ in Bool.random(using: &numbers) }
       let query = try SearchQuery(

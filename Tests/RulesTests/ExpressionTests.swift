@@ -28,6 +28,7 @@ import Testing
   @Test(arguments: [
     "done", "!done", "owner == ctx.uid", "ctx.uid != owner", "text == 'a' || text == \"b\"",
     "count > 3 && count <= -1", "3 < count", "price >= 2", "at > '2026-01-31T20:00:00Z'",
+    "at > '2026-01-31'", "'plan:gold' in ctx.claims", "text == 'a' || 'gold' in ctx.claims",
     "day == '2026-01-31'", "rank == HIGH", "rank in [LOW, 'HIGH']", "text == null",
     "tags != null", "data == null", "'jazz' in tags",
     "'support' in ctx.roles", "text in ctx.claims", "text in ctx.roles", "!ctx.anonymous",
@@ -47,6 +48,7 @@ import Testing
     ("texd == 'a'", 0, "did you mean text?"), ("text == 3", 8, "must be"),
     ("count == 1.5", 9, "whole number"), ("count == 'a'", 9, "whole number"),
     ("count == 99999999999", 9, "Int"), ("at == 'yesterday'", 6, "must be"),
+    ("at == '2026-02-30'", 6, "must be"), ("3 in ctx.claims", 0, "two constants"),
     ("rank == MIDDLE", 8, "LOW"), ("rank < HIGH", 7, "no order"), ("done < true", 7, "no order"),
     ("owner == 'x'", 9, "UUID"), ("owner == text", 9, "cannot be compared"),
     ("1 == 1", 0, "two constants"), ("text", 0, "no condition"), ("'a'", 0, "a condition"),

@@ -40,11 +40,20 @@ package struct ExplainRoutes: Sendable {
       return id
     }
     var caller = administrator
-    if let who = try parameters.single("as") { caller = try await accounts.caller(named: who) }
+    if let who = try parameters.single("as") { caller = try await self.caller(who) }
     let query = try query(parameters, collection, caller)
     let explanation = try await records.explain(operation, collection, id, query, for: caller)
     let json = explanation.json(operation, collection, id, caller)
     return AuthRoutes.uncached(.json(Array(json.text.utf8)))
+  }
+
+  private func caller(_ who: String) async throws -> Caller {
+    do {
+      return try await accounts.caller(named: who)
+    } catch let error as RoostError where error.code == .invalid {
+      throw RoostError.invalid(
+        "?as", "format", "as is an account's id, its e-mail address, or nobody.")
+    }
   }
 
   /// The list whose statement is explained, with what the caller would ask for.
@@ -75,7 +84,8 @@ package struct ExplainRoutes: Sendable {
     guard let collection = records.catalogue.collection(named: name) else {
       throw RoostError.invalid(
         "?collection", "unknown_collection",
-        "There is no collection \"\(name.prefix(60))\"\(didYouMean(name, among: known)).")
+        "There is no collection \"\(name.prefix(60))\"."
+          + (nearest(name, among: known).map { " Did you mean \($0)?" } ?? ""))
     }
     return collection
   }

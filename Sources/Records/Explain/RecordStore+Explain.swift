@@ -84,23 +84,41 @@ private struct Explainer {
       }
       return (.denied, status, "No @allow with \(verb) speaks to this caller.")
     }
-    guard id != nil, operation != .create else {
-      if access.isUnconditional, let rule = access.plan.rules.first(where: { !$0.isAboutRow }),
-        rule.check == nil
-      {
-        return (
-          .allowed, operation == .create ? 201 : 200, "\(rule.text) allows it for every record."
-        )
-      }
-      return (
-        .byRow, nil,
-        operation == .create
-          ? "The record that is sent must be one that a rule accepts."
-          : "The rules below that speak to this caller decide for each record."
-      )
-    }
+    guard id != nil, operation != .create else { return outcomeForAll() }
     guard let row else { return (.denied, 404, "There is no such record, or it is deleted.") }
     return outcome(of: row)
+  }
+
+  /// Where no record was named.
+  private func outcomeForAll() -> (
+    verdict: Explanation.Verdict, status: Int?, decision: String
+  ) {
+    if operation == .create {
+      // A rule of a mask takes some bodies and refuses others.
+      if access.isUnconditional, let rule = plain, rule.mask == collection.allMembers {
+        return (.allowed, 201, "\(rule.text) allows it for every record.")
+      }
+      return (.byRow, nil, "The record that is sent must be one that a rule accepts.")
+    }
+    // What may not be read is answered as if it were not there, whatever else is allowed.
+    if reading.isNever {
+      return (.denied, 404, "No @allow with READ speaks to this caller, so no record is found.")
+    }
+    if access.isUnconditional, reading.isUnconditional, let rule = plain,
+      operation != .update || rule.mask == collection.allMembers
+    {
+      return (
+        .allowed, operation == .delete ? 204 : 200, "\(rule.text) allows it for every record."
+      )
+    }
+    return (
+      .byRow, nil, "The rules below that speak to this caller decide for each record."
+    )
+  }
+
+  /// A rule that allows every record.
+  private var plain: Rule? {
+    access.plan.rules.first { !$0.isAboutRow && $0.check == nil }
   }
 
   private func outcome(

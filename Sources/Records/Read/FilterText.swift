@@ -25,7 +25,8 @@ extension RecordReader {
       let isPlaced = error.code == "syntax" || error.code == "type"
       throw RoostError.invalid(
         "?filter", error.code,
-        "filter\(isPlaced ? ", at character \(place)" : ""): \(error.message).")
+        "filter\(isPlaced ? ", at character \(place)" : ""): \(error.message)"
+          + (error.message.hasSuffix("?") ? "" : "."))
     }
   }
 

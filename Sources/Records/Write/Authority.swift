@@ -32,6 +32,9 @@ struct Authority {
           .unauthenticated,
           "\(collection.name) needs an account: send Authorization: Bearer with an access token.")
       }
+      if let denial = access.plan.denials.first(where: { $0.when == nil }) {
+        throw refusal(operation, by: denial)
+      }
       throw refusal(operation)
     }
     return access

@@ -132,7 +132,7 @@ enum ExplanationText {
   private static func mark(_ finding: Explanation.Finding, _ title: String) -> String {
     switch (finding.obstacle, finding.holds) {
     case (_?, _): "[does not apply]"
-    case (nil, true?): "[\(title)s]"
+    case (nil, true?): title == "deny" ? "[denies]" : "[allows]"
     case (nil, false?): "[does not hold]"
     case (nil, nil): "[may \(title)]"
     }

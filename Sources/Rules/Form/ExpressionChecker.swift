@@ -154,6 +154,11 @@ package struct ExpressionChecker {
     _ json: JSON, _ field: Field, _ syntax: ExpressionSyntax
   ) throws(ExpressionFault) -> FieldValue {
     let single = Field(name: field.name, type: field.type, isRequired: true)
+    var json = json
+    // A day stands for its beginning.
+    if field.type == .dateTime, let text = json.string, let day = CalendarDate(text) {
+      json = .string("\(day)T00:00:00Z")
+    }
     switch single.decode(json, pointer: "") {
     case .success(let value): return value
     case .failure(let issue):
@@ -183,6 +188,7 @@ package struct ExpressionChecker {
     case .path(["ctx", "roles"], _): return try inRoles(left, offset)
     case .path(["ctx", "claims"], _):
       try requireCaller(right)
+      if case .literal(.string(let claim), _) = left { return .inClaims(.value(.text(claim))) }
       let subject = try typed(left)
       guard subject.kind.isWord else {
         throw fault(left, "type", "claims are text, and \(subject.words) is not")

@@ -79,8 +79,10 @@ struct RuleCompiler {
       path = RulePath(steps: plain.steps, user: plain.user, resolvesReferences: false)
     }
     let parts = when?.conjuncts ?? []
+    // A record is deleted with all of its fields, which the rule of one field cannot allow.
+    let operations = field == nil ? rule.operations : rule.operations.subtracting([.delete])
     return Rule(
-      number: number, operations: rule.operations, audience: rule.audience, roles: rule.roles,
+      number: number, operations: operations, audience: rule.audience, roles: rule.roles,
       path: path, having: having, callerTest: .all(parts.filter { !$0.readsRow }),
       when: .all(parts.filter(\.readsRow)),
       check: rule.check.flatMap { expression($0, index, .rule, rule.place(of: "check")) },

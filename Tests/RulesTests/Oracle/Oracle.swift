@@ -85,6 +85,8 @@ final class Oracle {
     return rules.indices.filter { number in
       let rule = rules[number]
       guard rule.operations.contains(operation) else { return false }
+      // The rule of one field deletes no records.
+      if rule.field != nil, operation == .delete { return false }
       switch rule.audience {
       case .user: if caller.uid == nil { return false }
       case .anonymous: if !caller.isAnonymous { return false }
