@@ -267,7 +267,7 @@ class World:
         self.check_unique(row)
         return row
 
-    def update(self, caller, type_, id_, body):
+    def update(self, caller, type_, id_, body, names_version=True):
         """The row as a body changes it, and whether it does."""
         self.enter("UPDATE", caller, type_)
         self.refuse_server_only(type_, body)
@@ -276,6 +276,7 @@ class World:
         if not holding or self.is_denied("UPDATE", caller, old):
             raise Refused(403)
         self.check_mask(holding, body)
+        self.check_precondition(type_, names_version)
         new = old.changed(**{name: merged(type_, name, old.values[name], value)
                              for name, value in body.items()})
         changed = [name for name in body if new.values[name] != old.values[name]]
@@ -292,12 +293,13 @@ class World:
         self.check_unique(new)
         return new, True
 
-    def delete(self, caller, type_, id_):
+    def delete(self, caller, type_, id_, names_version=True):
         """The rows that go, and (row, field) of the references that are emptied."""
         self.enter("DELETE", caller, type_)
         old = self.seen(caller, type_, id_)
         if not self.holding("DELETE", caller, old) or self.is_denied("DELETE", caller, old):
             raise Refused(403)
+        self.check_precondition(type_, names_version)
         going, emptied, held = [old], [], []
         for row in going:
             for other in [r for rows in self.rows.values() for r in rows.values() if not r.deleted]:
@@ -318,6 +320,10 @@ class World:
         fixed = [f"/{name}" for name in body if type_.stored[name].has("serverOnly")]
         if fixed:
             raise Refused(422, *fixed)
+
+    def check_precondition(self, type_, names_version):
+        if type_.merge == "REJECT" and not names_version:
+            raise Refused(428)
 
     def check_mask(self, rules, body):
         outside = [f"/{name}" for name in body if not any(name in r.mask for r in rules)]

@@ -10,8 +10,7 @@ import unittest
 import urllib.parse
 import uuid
 
-from client import check
-from oracle import Refused, Row
+from oracle import Refused
 from worlds import House, bandstand, difficult
 
 MISSING_ID = "01970000-0000-7000-8000-00000000dead"
@@ -34,7 +33,11 @@ class Write:
 
     @property
     def headers(self):
-        return {} if self.method == "POST" else {"If-Match": "*"}
+        return {} if self.method == "POST" or not self.names_version else {"If-Match": "*"}
+
+    @property
+    def names_version(self):
+        return not self.kind.endswith("unseen")
 
     @property
     def operation(self):
@@ -192,7 +195,9 @@ class Matrix:
                 for row in rows:
                     for kind, body in self.patches(caller, type_, row):
                         yield Write(caller, "PATCH", type_, row, body, kind)
-                    yield Write(caller, "DELETE", type_, row, None, "delete")
+                    kinds = ["delete"] + ["delete unseen"] * (type_.merge == "REJECT")
+                    for kind in kinds:
+                        yield Write(caller, "DELETE", type_, row, None, kind)
                     for kind, body in self.creations(caller, type_, row):
                         yield Write(caller, "POST", type_, row, body, kind)
 
@@ -222,6 +227,9 @@ class Matrix:
             kind = "changes" if self.is_harmless(type_, field) else "alters"
             yield f"{field.name} {kind}", {field.name: self.other(field, row, caller)}
             yield f"{field.name} is repeated", {field.name: row.values[field.name]}
+        if type_.merge == "REJECT":
+            name = next(n for n, f in type_.stored.items() if not f.has("immutable"))
+            yield f"{name} unseen", {name: row.values[name]}
         plain = [f for f in type_.stored.values() if f.type == "String" and not f.is_list]
         if len(plain) > 1:
             yield "several alter", {f.name: self.other(f, row, caller) for f in plain}
@@ -265,8 +273,9 @@ class Matrix:
         if write.method == "POST":
             return world.create(write.caller, type_, id_, write.body)
         if write.method == "PATCH":
-            return world.update(write.caller, type_, write.row.id, write.body)
-        return world.delete(write.caller, type_, write.row.id)
+            return world.update(
+                write.caller, type_, write.row.id, write.body, write.names_version)
+        return world.delete(write.caller, type_, write.row.id, write.names_version)
 
     def walk_writes(self):
         """Refused ones by themselves and in both batches; allowed ones in one that is undone."""
