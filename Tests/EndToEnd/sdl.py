@@ -75,7 +75,11 @@ class Type:
                 mask = set(arguments.get("fields", members)) - set(arguments.get("except", []))
                 self.rules.append(Rule(arguments, mask - guarded))
         for field in fields:
-            self.rules += [Rule(arguments, {field.name}) for arguments in field.rules]
+            for arguments in field.rules:
+                rule = Rule(arguments, {field.name})
+                # A record goes with all of its fields.
+                rule.operations -= {"DELETE"}
+                self.rules.append(rule)
         self.denials = [Denial(a) for kind, a in directives if kind == "deny"]
         self.unique = [[f.name] for f in fields if f.has("unique")] + [
             a["fields"] for kind, a in directives if kind == "index" and a.get("unique")]

@@ -277,6 +277,43 @@ class MaskTests(ServedCase):
         self.expect(400, self.other.get(f"{query}&limit=2&after={urllib.parse.quote(theirs)}"))
 
 
+class SearchTests(ServedCase):
+    """Fields that are each shown by a rule of their own: more sets of them than can be listed."""
+
+    count = 7
+    schema = "\n".join([
+        'type Card @collection @allow(ops: [ALL], owner: "owner")',
+        *[f'  @allow(ops: [READ], when: "shows{n}", fields: ["text{n}"])' for n in range(count)],
+        "{ owner: User!", *[f"  text{n}: String @search" for n in range(count)],
+        *[f"  shows{n}: Boolean" for n in range(count)], "}"])
+
+    def found(self, client, words):
+        answer = self.expect(200, client.get("/v1/cards", search=words, count="exact"))
+        self.assertEqual(answer["count"], len(answer["items"]))
+        return {item["id"] for item in answer["items"]}
+
+    def test_words_are_found_where_they_are_shown_and_nowhere_else(self):
+        me, other = self.person(), self.person()
+        cards = []
+        for n in range(self.count):
+            after = (n + 1) % self.count
+            cards.append(me.create("cards", **{
+                f"text{n}": f"word{n} blue moon", f"shows{n}": True, f"text{after}": f"hidden{n}"})["id"])
+        both = me.create("cards", text0="left", text6="right", shows0=True, shows6=True)["id"]
+        half = me.create("cards", text0="left", text6="right", shows0=True)["id"]
+        for n in range(self.count):
+            for client in (me, other):
+                self.assertEqual(self.found(client, f"word{n}"), {cards[n]})
+                self.assertEqual(self.found(client, f'"blue moon" wor* word{n}'), {cards[n]})
+            self.assertEqual(self.found(me, f"hidden{n} word{n}"), {cards[n]})
+            self.assertEqual(self.found(other, f"hidden{n}"), set())
+            self.assertEqual(self.found(other, f"hidden{n} word{n}"), set())
+        self.assertEqual(self.found(other, "moon"), set(cards))
+        self.assertEqual(self.found(other, "left"), {both, half})
+        self.assertEqual(self.found(other, "left right"), {both})
+        self.assertEqual(self.found(me, "left right"), {both, half})
+
+
 class InterferenceTests(unittest.TestCase):
     """Asks many questions, changes all that the asker may not see, and asks again."""
 
