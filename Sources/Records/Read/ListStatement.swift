@@ -146,7 +146,10 @@ extension CompiledCollection {
     let always = searchableFields.filter { plan.visibility($0) == .always }
     let groups = plan.groups.indices.filter { group in
       searchableFields.contains { plan.groups[group].fields.contains($0) }
-    }.prefix(CompiledCollection.searchedGroups)
+    }
+    guard groups.count <= CompiledCollection.searchedGroups else {
+      return searchingEachTerm(search, always, groups, plan)
+    }
     var alternatives: [Template] = []
     for bits in 0..<(1 << groups.count) {
       let chosen = groups.indices.filter { bits & 1 << $0 != 0 }.map { groups[$0] }
@@ -164,8 +167,30 @@ extension CompiledCollection {
     return Template("(") + alternatives.joined(by: " OR ") + Template(")")
   }
 
-  /// Groups of members that a search looks into beside those that every row shows: their sets are as
-  /// many as the powers of two.
+  /// The same where the groups are many: each term by itself, in what every row shows or in a group
+  /// that the row shows.
+  ///
+  /// A term lies in one field, so this finds what the sets of groups would, and grows with their
+  /// number alone; it asks the index of words once for each term and group.
+  private func searchingEachTerm(
+    _ search: SearchQuery, _ always: [Int], _ groups: [Int], _ plan: AccessPlan
+  ) -> Template {
+    search.single.map { term in
+      func match(_ fields: [Int]) -> Template {
+        Template(searchPredicate, slots: [.value(searchExpression(term, fields: fields))])
+      }
+      var places = always.isEmpty ? [] : [match(always)]
+      for group in groups {
+        let fields = searchableFields.filter { plan.groups[group].fields.contains($0) }
+        places.append(
+          Template("(") + writer.flag(group, plan, source.source) + Template(" AND ")
+            + match(fields) + Template(")"))
+      }
+      return Template("(") + places.joined(by: " OR ") + Template(")")
+    }.joined(by: " AND ")
+  }
+
+  /// Groups up to which there is an alternative for each set of them: as many as the powers of two.
   private static let searchedGroups = 4
 }
 

@@ -68,6 +68,11 @@ package struct SearchQuery: Sendable, Equatable {
     }
     self.terms = terms
   }
+
+  private init(term: Term) { terms = [term] }
+
+  /// A query for each term by itself.
+  var single: [SearchQuery] { terms.map { SearchQuery(term: $0) } }
 }
 
 extension SearchQuery.Term {
