@@ -41,6 +41,7 @@ def measure(bench, server, token, me, mine):
         seen = connection.request("GET", f"/v1/{name}?limit=1&count=exact", token=token).json()["count"]
         if seen != VISIBLE:
             raise RuntimeError(f"{seen} {name} are visible instead of {VISIBLE}")
+    connection.close()
     for _ in range(bench.rounds):
         for name in COLLECTIONS:
             for what, path in (
@@ -64,6 +65,7 @@ def measure(bench, server, token, me, mine):
         bench.add(
             "rules_band_one",
             bench.samples["bandGigs_one_cpu"][-1] / bench.samples["openGigs_one_cpu"][-1])
+    connection = server.connection()
     for order in ("id", "-date"):
         for _ in range(20):
             began = time.perf_counter()
@@ -95,16 +97,19 @@ def fill(path, me, rows):
     # The visible rows are spread over the table.
     step = rows // VISIBLE
     mine = key("g", 0)
+    ids = [key("g", number) for number in range(rows)]
+    owners = [key("u", number) for number in range(20000)]
+    bands = [key("o", number) for number in range(5000)]
     for name in COLLECTIONS:
         def generate():
             for number in range(rows):
                 visible = number % step == 0 and number // step < VISIBLE
-                owner, band = key("u", number % 20000), key("o", number % 5000)
+                owner, band = owners[number % 20000], bands[number % 5000]
                 if visible and (name != "bandGigs" or number // step % 2 == 0):
                     owner = me.bytes
                 elif visible:
                     band = key("b", number // step % BANDS)
-                yield (key("g", number), now, now, owner, band, now - number * 60000,
+                yield (ids[number], now, now, owner, band, now - number * 60000,
                        number % 500, number % 9000, "some notes of a usual length", clocks)
         database.executemany(
             f'INSERT INTO "{name}" (id, version, "createdAt", "updatedAt", owner, band, date, '
