@@ -31,6 +31,11 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
   /// A quoted name.
   package static func identifier(_ name: String) -> SQL { SQL("\(identifier: name)") }
 
+  /// A whole number as text, for statements that are kept.
+  package static func constant(_ number: Int64) -> SQL {
+    SQL(text: String(number), bindings: [])
+  }
+
   /// A placeholder whose value is given when the statement runs.
   package static let placeholder = SQL(text: "?", bindings: [])
 

@@ -60,6 +60,19 @@ extension CompiledCollection {
       clocks: RowClocks(encoded: row.blob(RecordColumns.firstField + count)))
   }
 
+  /// About the bytes that a row of `selectList` takes in memory.
+  func byteCount(_ row: any Row) -> Int {
+    var count = 64
+    for index in storage.indices {
+      if case .bytes(let bytes) = row.cell(RecordColumns.firstField + index) {
+        count += bytes.count
+      } else {
+        count += 16
+      }
+    }
+    return count
+  }
+
   /// The row of `selectList` as rules see it.
   func image(_ row: any Row) -> RowImage {
     RowImage(

@@ -54,7 +54,7 @@ struct ListCursors: Sendable {
   }
 
   /// Bytes of sort values that travel in a cursor; longer ones are read from their row again.
-  private static let longest = 512
+  private static let longest = 2000
   /// In place of the number of values: they are read from the row of the id.
   private static let row: UInt8 = 255
 

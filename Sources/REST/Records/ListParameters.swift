@@ -20,34 +20,43 @@ struct ListParameters {
     let parameters = try QueryParameters(request.query)
     var after: String?
     // Only what a list consists of: a page may be asked for with another limit or other fields.
-    var conditions = parent.map { "\($0.field) \($0.id)" } ?? ""
+    var conditions: [String: String] = [:]
     for item in parameters.items {
       let value = try parameters.single(item.name) ?? ""
       switch item.name {
       case "limit": query.limit = try limit(value)
       case "sort":
         query.sort = try SortParameter(collection: collection, reader: reader).keys(value)
-        conditions += "\nsort=\(value)"
+        conditions["sort"] = value
       case "after": after = value
       case "count": query.count = try count(value)
       case "filter":
         query.filter = try reader.filter(value, of: collection)
-        conditions += "\nfilter=\(value)"
+        conditions["filter"] = value
       case "search":
         query.search = try reader.search(value, of: collection)
-        conditions += "\nsearch=\(value)"
+        conditions["search"] = value
       case "fields", "expand": break
       default: throw ListParameters.unknown(item.name, among: ListParameters.known, of: "A list")
       }
     }
     query.shown = try ShownParameters(collection: collection, reader: reader).members(parameters)
     let context = ListCursors.Context(
-      collection: collection, caller: reader.caller, conditions: conditions)
+      collection: collection, caller: reader.caller, conditions: text(conditions))
     if let after {
       let keys = query.sort.prefix { $0.column != .id }.count
       query.after = try cursors.decode(after, keys: keys, context)
     }
     return (query, context)
+  }
+
+  /// The conditions in an order of their own, each with its length, so that none can be taken for
+  /// another.
+  private func text(_ conditions: [String: String]) -> String {
+    let place = parent.map { "\(collection.index) \($0.field) \($0.id)" } ?? ""
+    return conditions.sorted { $0.key < $1.key }.reduce(place) { text, item in
+      text + " \(item.key) \(item.value.utf8.count) \(item.value)"
+    }
   }
 
   static func unknown(_ name: String, among known: [String], of what: String) -> RoostError {

@@ -31,6 +31,10 @@ package struct Expansion: Sendable {
 struct Expander {
   /// Records that one answer may take in beside its own.
   private static let maximumRows = 5000
+  /// Bytes that are read and written for one answer.
+  ///
+  /// A record that many refer to is written into each of them, and each time counts.
+  private static let maximumBytes = 16_777_216
   private static let idsAtOnce = [1, 8, 64]
 
   /// A row with the members that are shown of it.
@@ -42,7 +46,8 @@ struct Expander {
   let viewer: RecordReader
   let reader: any Reader
   private var count = 0
-  /// The ids and versions of what was taken in: they are part of what a client holds.
+  private var bytes = 0
+  /// The ids, versions and shown members of what was taken in: they are part of what a client holds.
   private(set) var digest: [UInt8] = []
 
   init(viewer: RecordReader, reader: any Reader) {
@@ -63,13 +68,28 @@ struct Expander {
         : try await referring(expansion, to: rows, shape)
       for (index, json) in found { replaced[index][expansion.member] = json }
     }
-    return rows.indices.map { index in
+    var written: [[UInt8]] = []
+    written.reserveCapacity(rows.count)
+    for index in rows.indices {
+      try spend(replaced[index].values.reduce(0) { $0 + $1.count })
       var json = JSONWriter(capacity: 512)
       collection.write(rows[index].image, shape.selection, replaced: replaced[index], to: &json) {
         shape.isShown($0, rows[index].flags)
       }
-      return json.bytes
+      written.append(json.bytes)
     }
+    return written
+  }
+
+  private mutating func spend(_ more: Int) throws {
+    bytes += more
+    guard bytes <= Expander.maximumBytes else { throw Expander.tooMuch }
+  }
+
+  private static var tooMuch: RoostError {
+    RoostError.invalid(
+      "?expand", "too_many",
+      "expand would make the answer too large: lower limit, or ask for the relation by itself.")
   }
 
   private mutating func take(_ rows: Int) throws {
@@ -82,10 +102,14 @@ struct Expander {
     }
   }
 
-  private mutating func note(_ rows: [Row]) {
+  private mutating func note(_ rows: [Row], _ shape: RowShape) {
+    if !rows.isEmpty { digest += shape.collection.shape.utf8 }
     for row in rows {
       digest += row.image.id.bytes
       withUnsafeBytes(of: row.image.version.littleEndian) { digest += $0 }
+      for member in shape.members(row.flags)?.members ?? [] {
+        withUnsafeBytes(of: Int32(truncatingIfNeeded: member).littleEndian) { digest += $0 }
+      }
     }
   }
 
@@ -105,7 +129,7 @@ struct Expander {
     }
     let found = try await load(order, of: target, access)
     try take(found.count)
-    note(found)
+    note(found, RowShape(target, access))
     var inner = ShownMembers()
     inner.expansions = expansion.children
     let written = try await write(found, of: target, inner)
@@ -116,7 +140,7 @@ struct Expander {
     return result
   }
 
-  private func load(
+  private mutating func load(
     _ ids: [UUID], of collection: CompiledCollection, _ access: Access
   ) async throws -> [Row] {
     let shape = RowShape(collection, access)
@@ -133,6 +157,7 @@ struct Expander {
       try await reader.query(
         statement.statement, statement.values(access.facts, nil, arguments)
       ) { row in
+        try spend(collection.byteCount(row))
         rows.append(Row(image: collection.image(row), flags: shape.flags(row)))
         return true
       }
@@ -159,14 +184,13 @@ struct Expander {
         try await reader.query(
           statement.statement, statement.values(access.facts, nil, arguments)
         ) { row in
+          try spend(target.byteCount(row))
           found.append(Row(image: target.image(row), flags: inner.flags(row)))
           return true
         }
       }
-      // A row whose reference is hidden would tell by its place what it refers to.
-      found = found.filter { inner.isShown(field, $0.flags) }
       try take(found.count)
-      note(found)
+      note(found, inner)
       var json = JSONWriter(capacity: 256)
       json.beginArray()
       for record in try await write(found, of: target, shown) { json.raw(record) }

@@ -49,8 +49,13 @@ extension CompiledCollection {
   /// the arguments.
   func referring(_ access: Access, field: Int) -> PreparedTemplate {
     statements.statement(.referring(field: field), access.plan) {
-      let narrowing =
-        writer.raw(.field(field), index, source.source) + Template(" = ") + .argument(0)
+      // Masked too: a row whose reference is hidden must not take up a place among the others.
+      let reference = writer.raw(.field(field), index, source.source)
+      let shown = writer.shown(.field(field), access, source.source)
+      var narrowing = reference + Template(" = ") + .argument(0)
+      if shown != reference {
+        narrowing += Template(" AND ") + shown + Template(" = ") + .argument(0)
+      }
       return Template("SELECT ") + RowShape.columns(self, access.plan)
         + Template(" FROM \(table) AS \(source.name) WHERE \(source.isLive) AND ")
         + writer.predicate(access.plan, source.source, narrowing: narrowing)
@@ -64,7 +69,9 @@ extension CompiledCollection {
     let place = query.after.map { ($0.values ?? []) + [.uuid($0.id)] } ?? []
     let nulls = query.after.map { ($0.values ?? []).map { $0 == .null } + [false] }
     let arguments = [.int(Int64(query.limit) + 1)] + place
-    guard query.filter == nil, query.search == nil, query.parent == nil else {
+    // Orders of several keys are a caller's choice of very many: their statements are not kept.
+    guard query.filter == nil, query.search == nil, query.parent == nil, order.keys.count <= 2
+    else {
       return .text(
         pageTemplate(query, reader, order, nulls).bound(access.facts, nil, arguments))
     }
@@ -120,9 +127,13 @@ extension CompiledCollection {
     var parts: [Template] = []
     if let parent = query.parent {
       parts.append(
+        writer.raw(.field(parent.field), index, source.source) + Template(" = ")
+          + .slot(.value(.uuid(parent.id))))
+      let shown = writer.shown(.field(parent.field), reader.access(self), source.source)
+      if shown != writer.raw(.field(parent.field), index, source.source) {
         // Masked: the list of a row's relation must not tell what a field hides.
-        writer.shown(.field(parent.field), reader.access(self), source.source)
-          + Template(" = ") + .slot(.value(.uuid(parent.id))))
+        parts.append(shown + Template(" = ") + .slot(.value(.uuid(parent.id))))
+      }
     }
     if let filter = query.filter {
       let masked = PredicateWriter(model: rules.model, readAccess: { reader.access($0) })

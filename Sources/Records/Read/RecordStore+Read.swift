@@ -141,19 +141,22 @@ extension RecordStore {
     var hasMore = false
     var count = 0
     let isExpanded = !query.shown.expansions.isEmpty
+    // Of rows that wait to be expanded, about what they will take.
+    var waiting = 0
     json.beginArray()
     try await reader.query(collection.page(query, viewer, order)) { row in
-      if count == query.limit || json.count > pageBytes {
+      if count == query.limit || json.count + waiting > pageBytes {
         hasMore = true
         return false
       }
       count += 1
       if isExpanded {
         rows.append(Expander.Row(image: collection.image(row), flags: shape.flags(row)))
+        waiting += collection.byteCount(row)
       } else {
         shape.write(row, to: &json)
       }
-      if count == query.limit || json.count > pageBytes {
+      if count == query.limit || json.count + waiting > pageBytes {
         last = PagePosition(
           values: order.leading.indices.map { row.value(shape.columnCount + $0) },
           id: row.uuid(0) ?? .zero)
@@ -173,21 +176,28 @@ extension RecordStore {
   }
 
   /// The place with the values of its sort keys, which are read from the row where they did not
-  /// travel; they are read as the list orders them, under its masks.
+  /// travel: as the list orders them, and only if the reader may still see it.
   private static func resolved(
     _ position: PagePosition?, _ order: SortOrder, in reader: any Reader
   ) async throws -> PagePosition? {
     guard let position, position.values == nil else { return position }
     let collection = order.collection
+    let source = collection.source
     let template =
       Template("SELECT 1") + order.columns
-      + Template(" FROM \(collection.table) AS \(collection.source.name) ")
-      + Template("WHERE \(collection.source.name).id = ") + .argument(0)
+      + Template(" FROM \(collection.table) AS \(source.name) WHERE \(source.name).id = ")
+      + .argument(0) + Template(" AND \(source.isLive) AND ")
+      + collection.writer.predicate(order.access.plan, source.source)
     let values = try await reader.first(
       template.bound(order.access.facts, nil, [.uuid(position.id)])
     ) { row in order.leading.indices.map { row.value(1 + $0) } }
-    return PagePosition(
-      values: values ?? order.leading.map { _ in .null }, id: position.id)
+    guard let values else {
+      throw RoostError(
+        .malformed,
+        "The record at which the page before ended is gone, and its value was too long for the "
+          + "cursor: begin the list again.")
+    }
+    return PagePosition(values: values, id: position.id)
   }
 
   /// Exactly under the caller's rules; or, where every live record may be read, by the counter that a

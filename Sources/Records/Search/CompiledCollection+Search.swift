@@ -15,7 +15,19 @@ extension CompiledCollection {
     let content = SQL.identifier(SearchTable.contentName(number))
     return """
       id IN (SELECT m.id FROM \(index) f JOIN \(content) m ON m.\(identifier: "row") = f.rowid \
-      WHERE \(index) MATCH \(searchExpression(query, fields: fields)))
+      WHERE \(index) MATCH \(searchExpression(query, fields: fields))) AND \(isIndexed)
+      """
+  }
+
+  /// The row was not changed since its words were indexed.
+  ///
+  /// Else its old words could be found under the rules of today, which may show what they hid then.
+  private var isIndexed: SQL {
+    let number = SQL.constant(number)
+    return """
+      id NOT IN (SELECT l.id FROM roost_log l WHERE l.partition = 0 AND l.position > \
+      coalesce((SELECT p.position FROM roost_follower p \
+      WHERE p.name = 'search' AND p.partition = 0), 0) AND l.collection = \(number))
       """
   }
 
@@ -26,7 +38,7 @@ extension CompiledCollection {
     let content = SQL.identifier(SearchTable.contentName(number))
     return """
       id IN (SELECT m.id FROM \(index) f JOIN \(content) m ON m.\(identifier: "row") = f.rowid \
-      WHERE \(index) MATCH \(SQL.placeholder))
+      WHERE \(index) MATCH \(SQL.placeholder)) AND \(isIndexed)
       """
   }
 
