@@ -101,14 +101,15 @@ extension RecordStore {
     by caller: Caller
   ) throws -> (ReadConsistency, @Sendable (any Reader) async throws -> Page) {
     let parent = try pointRead(collection, id, ShownMembers(), by: caller)
-    let (_, page) = try pageRead(inverse.target, query, by: caller)
+    // Whose relation it is comes first: what is hidden is not there, whatever it would lead to.
+    let page = Result { try pageRead(inverse.target, query, by: caller) }
     return (
       .snapshot,
       { reader in
         guard let record = try await parent(reader),
           record.members?.contains(inverse.member) != false
         else { throw Missing.record(collection) }
-        return try await page(reader)
+        return try await page.get().1(reader)
       }
     )
   }
