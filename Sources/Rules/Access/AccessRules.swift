@@ -67,9 +67,11 @@ package final class AccessRules: Sendable {
       rules |= 1 << UInt64(rule.number)
     }
     // The rules of fields only add to what may be set of a record that a rule of the type creates.
-    if operation == .create, !self.rules.contains(where: { rule in
-      rule.field == nil && rules & 1 << UInt64(rule.number) != 0
-    }) {
+    if operation == .create,
+      !self.rules.contains(where: { rule in
+        rule.field == nil && rules & 1 << UInt64(rule.number) != 0
+      })
+    {
       rules = 0
     }
     var denials: UInt64 = 0
