@@ -142,7 +142,11 @@ class World:
 
     def enter(self, operation, caller, type_):
         """Refuses a caller for whom no row could ever be allowed."""
-        never = not self.rules(operation, caller, type_) or any(
+        rules = self.rules(operation, caller, type_)
+        if operation == "CREATE":
+            # The rule of a field adds to what may be set, and creates nothing.
+            rules = [rule for rule in rules if not rule.is_of_field]
+        never = not rules or any(
             self.is_about_caller(d.when) for d in self.denials(operation, caller, type_))
         if never:
             raise Refused(401 if caller.uid is None else 403)
@@ -250,22 +254,39 @@ class World:
         self.enter("CREATE", caller, type_)
         self.refuse_server_only(type_, body)
         values = {name: field.default for name, field in type_.stored.items()}
-        values.update({name: caller.uid for name in type_.owners_filled() if caller.uid})
+        values.update({name: caller.uid for name in self.owners_filled(caller, type_)})
         values.update(body)
         missing = [f"/{f.name}" for f in type_.stored.values()
                    if f.required and values.get(f.name) is None]
         if missing:
             raise Refused(422, *missing)
         row = Row(type_, id_, values)
+        references = [name for name in values if values[name] is not None]
+        if self.reads_relations("CREATE", caller, type_):
+            self.check_references(caller, row, references)
         if self.is_denied("CREATE", caller, row):
             raise Refused(403)
         rules = self.accepting("CREATE", caller, row)
-        if not rules:
+        if all(rule.is_of_field for rule in rules):
             raise Refused(403)
         self.check_mask(rules, body)
-        self.check_references(caller, row, [name for name in values if values[name] is not None])
+        self.check_references(caller, row, references)
         self.check_unique(row)
         return row
+
+    def owners_filled(self, caller, type_):
+        if caller.uid is None:
+            return set()
+        return {r.path[0] for r in self.rules("CREATE", caller, type_)
+                if not r.is_of_field and r.path and len(r.path) == 1}
+
+    def reads_relations(self, operation, caller, type_):
+        """Whether what the rules say to a caller depends on other rows."""
+        rules = self.rules(operation, caller, type_)
+        tests = [t for r in rules for t in (r.when, r.check) if t]
+        tests += [d.when for d in self.denials(operation, caller, type_)]
+        return any(r.path and len(r.path) > 1 for r in rules) or any(
+            len(path) > 1 and path[0] != "ctx" for test in tests for path in paths(test))
 
     def update(self, caller, type_, id_, body, names_version=True):
         """The row as a body changes it, and whether it does."""
@@ -279,12 +300,16 @@ class World:
         self.check_precondition(type_, names_version)
         new = old.changed(**{name: merged(type_, name, old.values[name], value)
                              for name, value in body.items()})
-        changed = [name for name in body if new.values[name] != old.values[name]]
+        seen = self.members(caller, old)
+        changed = [name for name in body
+                   if new.values[name] != old.values[name] or name not in seen]
         if not changed:
             return old, False
         fixed = [f"/{name}" for name in changed if type_.stored[name].has("immutable")]
         if fixed:
             raise Refused(422, *fixed)
+        if self.reads_relations("UPDATE", caller, type_):
+            self.check_references(caller, new, changed)
         allowing = [r for r in self.accepting("UPDATE", caller, new) if r in holding]
         if not allowing:
             raise Refused(403)

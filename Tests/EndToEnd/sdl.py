@@ -37,7 +37,8 @@ class Field:
 class Rule:
     """One @allow."""
 
-    def __init__(self, arguments, mask):
+    def __init__(self, arguments, mask, is_of_field=False):
+        self.is_of_field = is_of_field
         self.operations = set()
         for name in arguments["ops"]:
             self.operations |= OPERATIONS.get(name, {name})
@@ -76,17 +77,13 @@ class Type:
                 self.rules.append(Rule(arguments, mask - guarded))
         for field in fields:
             for arguments in field.rules:
-                rule = Rule(arguments, {field.name})
+                rule = Rule(arguments, {field.name}, True)
                 # A record goes with all of its fields.
                 rule.operations -= {"DELETE"}
                 self.rules.append(rule)
         self.denials = [Denial(a) for kind, a in directives if kind == "deny"]
         self.unique = [[f.name] for f in fields if f.has("unique")] + [
             a["fields"] for kind, a in directives if kind == "index" and a.get("unique")]
-
-    def owners_filled(self):
-        return {r.path[0] for r in self.rules
-                if "CREATE" in r.operations and r.path and len(r.path) == 1}
 
 
 def plural(name):

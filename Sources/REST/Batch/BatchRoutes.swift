@@ -198,8 +198,9 @@ package struct BatchRoutes: Sendable {
     guard operation.isBrief else {
       throw RoostError.invalid(
         "?", "unexpected",
-        "Beside writes, an atomic batch reads lists in the order of ids and does not count: ask "
-          + "for this list in a request of its own.")
+        "Beside writes, an atomic batch reads lists in the order of ids, does not count and expands "
+          + "nothing: ask for this in a request of its own."
+      )
     }
     guard lists <= listsBesideWrites else {
       throw RoostError.invalid(

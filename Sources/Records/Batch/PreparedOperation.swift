@@ -8,7 +8,8 @@ package struct PreparedOperation: Sendable {
     case create(WritePath.Draft)
     /// An update or a delete.
     case change(Mutation)
-    case read(CompiledCollection, @Sendable (any Reader) async throws -> RenderedRecord?)
+    case read(
+      CompiledCollection, @Sendable (any Reader) async throws -> RenderedRecord?, isBrief: Bool)
     case list(@Sendable (any Reader) async throws -> Page, isBrief: Bool)
   }
 
@@ -24,7 +25,10 @@ package struct PreparedOperation: Sendable {
 
   /// Whether it takes so little time that everybody's writes can wait for it.
   package var isBrief: Bool {
-    if case .list(_, let isBrief) = work { isBrief } else { true }
+    switch work {
+    case .list(_, let isBrief), .read(_, _, let isBrief): isBrief
+    case .create, .change: true
+    }
   }
 
   /// Whether it reads a page.

@@ -43,7 +43,10 @@ extension RecordStore {
   package func prepareRead(
     _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers, by caller: Caller
   ) throws -> PreparedOperation {
-    PreparedOperation(work: .read(collection, try pointRead(collection, id, shown, by: caller)))
+    PreparedOperation(
+      work: .read(
+        collection, try pointRead(collection, id, shown, by: caller),
+        isBrief: shown.expansions.isEmpty))
   }
 
   /// A read of a page; see `list`.
@@ -60,7 +63,9 @@ extension RecordStore {
     by caller: Caller
   ) throws -> PreparedOperation {
     let (_, read) = try relationRead(inverse, of: collection, id, query, by: caller)
-    return PreparedOperation(work: .list(read, isBrief: query.isBrief))
+    // Where some rows hide the reference, no index finds the rows by it.
+    let isShown = reader(caller).access(inverse.target).plan.always.contains(inverse.field)
+    return PreparedOperation(work: .list(read, isBrief: query.isBrief && isShown))
   }
 
   // MARK: Carrying out
@@ -103,8 +108,9 @@ extension RecordStore {
   private func perform(
     _ operations: [PreparedOperation], _ answerBytes: Int, in transaction: any Transaction
   ) async throws -> [OperationOutcome] {
-    try await RecordStore.inOrder(operations, answerBytes) { operation in
-      try await self.perform(operation, in: transaction)
+    var budget = Deletion.inlineRows
+    return try await RecordStore.inOrder(operations, answerBytes) { operation in
+      try await self.perform(operation, deleting: &budget, in: transaction)
     }
   }
 
@@ -129,7 +135,7 @@ extension RecordStore {
   }
 
   private func perform(
-    _ operation: PreparedOperation, in transaction: any Transaction
+    _ operation: PreparedOperation, deleting budget: inout Int, in transaction: any Transaction
   ) async throws -> OperationOutcome {
     switch operation.work {
     case .create(let draft):
@@ -137,7 +143,7 @@ extension RecordStore {
       let mutation = draft.mutation
       return .record(render(outcome, of: mutation.collection, for: mutation.author))
     case .change(let mutation):
-      let outcome = try await path.apply(mutation, in: transaction)
+      let outcome = try await path.apply(mutation, deleting: &budget, in: transaction)
       if mutation.kind == .delete { return .deleted }
       return .record(render(outcome, of: mutation.collection, for: mutation.author))
     case .read, .list: return try await perform(operation, in: transaction as any Reader)
@@ -148,7 +154,7 @@ extension RecordStore {
     _ operation: PreparedOperation, in reader: any Reader
   ) async throws -> OperationOutcome {
     switch operation.work {
-    case .read(let collection, let read):
+    case .read(let collection, let read, _):
       guard let record = try await read(reader) else { throw Missing.record(collection) }
       return .record(record)
     case .list(let read, _): return .page(try await read(reader))

@@ -171,7 +171,7 @@ private struct Explainer {
       return Explanation.Finding(
         text: denial.text, location: denial.location, obstacle: obstacle,
         holds: obstacle != nil
-          ? nil : row.map { $0.judgement.denial?.number == denial.number },
+          ? nil : row.map { row in row.judgement.denials.contains { $0.number == denial.number } },
         members: nil, reason: denial.reason)
     }
   }

@@ -6,7 +6,7 @@ import Schema
 /// A soft delete with what the relations to the row ask for: RESTRICT refuses it, CASCADE deletes
 /// the referring rows too, SET_NULL empties their references.
 ///
-/// A delete reaches at most `inlineRows` rows in its own transaction. What is left behind the deleted
+/// The deletes of a transaction reach at most `inlineRows` rows together. What is left behind the deleted
 /// row is finished in chunks by the follower `RelationKeeper`.
 struct Deletion {
   static let inlineRows = 1000
@@ -18,7 +18,7 @@ struct Deletion {
   /// acknowledged before.
   let skipsRestricted: Bool
   /// How many rows may still be reached.
-  private var budget: Int
+  private(set) var budget: Int
   /// The rows to delete, the first ones first, and the references to empty.
   private var targets: [Target] = []
   private var clears: [Clear] = []
@@ -45,13 +45,14 @@ struct Deletion {
   }
 
   init(
-    path: WritePath, author: Mutation.Author, time: Timestamp, skipsRestricted: Bool = false
+    path: WritePath, author: Mutation.Author, time: Timestamp, skipsRestricted: Bool = false,
+    budget: Int = Deletion.inlineRows
   ) {
     self.path = path
     self.author = author
     self.time = time
     self.skipsRestricted = skipsRestricted
-    budget = Deletion.inlineRows
+    self.budget = budget
   }
 
   /// Deletes `record` and what its relations take along; returns the deleted row.

@@ -4,14 +4,18 @@ import Rules
 /// What the rules of one access say of one row.
 struct Judgement {
   let rules: [Rule]
-  let denial: Denial?
+  /// All that apply.
+  let denials: [Denial]
+
+  /// The one that is told.
+  var denial: Denial? { denials.first }
 
   /// The members that the rules show together; nil where none holds.
   var members: FieldSet? {
     rules.isEmpty ? nil : rules.reduce(FieldSet()) { $0.union($1.mask) }
   }
 
-  /// The rules and the denial that hold for a row that is there.
+  /// The rules and the denials that hold for a row that is there.
   static func holding(
     _ access: Access, _ row: RowImage, _ collection: CompiledCollection, in reader: any Reader
   ) async throws -> Judgement {
@@ -19,7 +23,7 @@ struct Judgement {
     guard plan.readsRelations else {
       let none = NoRelatedRows()
       return Judgement(
-        rules: access.rulesHolding(for: row, none), denial: access.denial(of: row, none))
+        rules: access.rulesHolding(for: row, none), denials: access.denials(of: row, none))
     }
     let statement = collection.statements.statement(.holding, plan) {
       Template("SELECT ")
@@ -29,7 +33,7 @@ struct Judgement {
     return try await judge(access, row, statement, denials: plan.denials, in: reader)
   }
 
-  /// The rules that accept a row as it will be; in a create with the denial that applies to it.
+  /// The rules that accept a row as it will be; in a create with the denials that apply to it.
   static func accepting(
     _ access: Access, _ row: RowImage, isCreate: Bool, _ collection: CompiledCollection,
     in reader: any Reader
@@ -52,7 +56,7 @@ struct Judgement {
     let none = NoRelatedRows()
     return Judgement(
       rules: access.rulesAccepting(row, isCreate: isCreate, none),
-      denial: isCreate ? access.denial(of: row, none) : nil)
+      denials: isCreate ? access.denials(of: row, none) : [])
   }
 
   private static func judge(
@@ -60,11 +64,11 @@ struct Judgement {
     in reader: any Reader
   ) async throws -> Judgement {
     let rules = access.plan.rules
-    var judgement = Judgement(rules: [], denial: nil)
+    var judgement = Judgement(rules: [], denials: [])
     try await reader.query(statement.statement, statement.values(access.facts, row)) { result in
       judgement = Judgement(
         rules: rules.indices.filter { result.bool($0) }.map { rules[$0] },
-        denial: denials.indices.first { result.bool(rules.count + $0) }.map { denials[$0] })
+        denials: denials.indices.filter { result.bool(rules.count + $0) }.map { denials[$0] })
       return false
     }
     return judgement

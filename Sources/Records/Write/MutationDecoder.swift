@@ -201,7 +201,11 @@ struct MutationDecoder {
   private mutating func initialValue(_ index: Int) -> FieldValue? {
     let field = collection.fields[index]
     if let value = field.defaultValue { return value }
-    if collection.ownersFilledOnCreate.contains(index), let uid = author.uid { return .uuid(uid) }
+    if case .caller(let caller) = author, let uid = caller.uid,
+      collection.rules.fillsOwner(index, for: caller)
+    {
+      return .uuid(uid)
+    }
     if field.isRequired {
       add("/" + field.name, "required", "\(field.name) is required.")
     }

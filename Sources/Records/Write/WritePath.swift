@@ -26,10 +26,19 @@ struct WritePath: Sendable {
 
   /// Carries out `mutation`; throws `RoostError`, and then nothing of it remains.
   func apply(_ mutation: Mutation, in transaction: any Transaction) async throws -> WriteOutcome {
+    var budget = Deletion.inlineRows
+    return try await apply(mutation, deleting: &budget, in: transaction)
+  }
+
+  /// The same as one of several in a transaction, whose deletes reach at most `budget` rows beyond
+  /// those that they name; a follower finishes what is left.
+  func apply(
+    _ mutation: Mutation, deleting budget: inout Int, in transaction: any Transaction
+  ) async throws -> WriteOutcome {
     switch mutation.kind {
     case .create: try await create(try draft(mutation), in: transaction)
     case .update: try await update(mutation, in: transaction)
-    case .delete: try await delete(mutation, in: transaction)
+    case .delete: try await delete(mutation, &budget, in: transaction)
     }
   }
 
@@ -81,7 +90,8 @@ struct WritePath: Sendable {
     _ judgement: Judgement, _ authority: Authority, _ mutation: Mutation
   ) throws {
     if let denial = judgement.denial { throw authority.refusal(.create, by: denial) }
-    guard !judgement.rules.isEmpty else {
+    // The rule of a field adds to what may be set, and creates nothing.
+    guard judgement.rules.contains(where: { $0.field == nil }) else {
       throw RoostError(
         .forbidden,
         "The rules of \(mutation.collection.name) do not allow you to create this record as it is: "
@@ -93,14 +103,22 @@ struct WritePath: Sendable {
   func create(_ draft: Draft, in transaction: any Transaction) async throws -> WriteOutcome {
     let mutation = draft.mutation
     let authority = Authority(mutation)
+    let changed = mutation.changes.map(\.field)
+    let access = try authority.access(.create)
+    // Rules that read other rows must not tell of one that the author may not see.
+    let isReferenceFirst = access.plan.readsRelations
+    if isReferenceFirst {
+      try await checkReferences(draft.record, changed: changed, mutation, transaction)
+    }
     if !draft.isJudged {
       let judgement = try await Judgement.accepting(
-        try authority.access(.create), draft.record.image(mutation.collection), isCreate: true,
+        access, draft.record.image(mutation.collection), isCreate: true,
         mutation.collection, in: transaction)
       try accept(judgement, authority, mutation)
     }
-    try await checkReferences(
-      draft.record, changed: mutation.changes.map(\.field), mutation, transaction)
+    if !isReferenceFirst {
+      try await checkReferences(draft.record, changed: changed, mutation, transaction)
+    }
     do {
       try await transaction.execute(mutation.collection.insert, draft.row)
     } catch let violation as ConstraintViolation {
@@ -152,15 +170,25 @@ struct WritePath: Sendable {
     try checkVersion(mutation, old)
     var new = old
     try merge(mutation, into: &new)
-    let changed = mutation.changes.map(\.field).filter { new.values[$0] != old.values[$0] }
+    // A hidden field that is named counts as changed, and an immutable one is refused, also where the
+    // value is the one that is stored: else the answer would tell which guesses are right.
+    let changed = mutation.changes.map(\.field).filter {
+      new.values[$0] != old.values[$0] || !seen.contains($0)
+    }
     guard !changed.isEmpty else {
       return WriteOutcome(record: old, isChanged: false, members: seen)
     }
     try checkImmutable(changed, mutation)
     try validate(new, changed: changed, mutation)
+    // Rules that read other rows must not tell of one that the author may not see.
+    let isReferenceFirst = access.plan.readsRelations
+    if isReferenceFirst {
+      try await checkReferences(new, changed: changed, mutation, transaction)
+    }
     let accepting = try await Judgement.accepting(
       access, new.image(collection), isCreate: false, collection, in: transaction)
-    // One rule must allow the whole change: what it asks of the old row and of the new one.
+    // Each rule judges the row, the old one and the new one; the masks of those that accept both are
+    // joined.
     let numbers = Set(holding.map(\.number))
     let allowing = accepting.rules.filter { numbers.contains($0.number) }
     guard !allowing.isEmpty else {
@@ -170,7 +198,9 @@ struct WritePath: Sendable {
           + "they would not let you have it as it would be then.")
     }
     try authority.checkMask(allowing, mutation)
-    try await checkReferences(new, changed: changed, mutation, transaction)
+    if !isReferenceFirst {
+      try await checkReferences(new, changed: changed, mutation, transaction)
+    }
     new.version += 1
     new.updatedAt = max(mutation.time, old.updatedAt)
     try await write(new, changed: changed, collection, transaction)
@@ -243,15 +273,17 @@ struct WritePath: Sendable {
   // MARK: Delete
 
   private func delete(
-    _ mutation: Mutation, in transaction: any Transaction
+    _ mutation: Mutation, _ budget: inout Int, in transaction: any Transaction
   ) async throws -> WriteOutcome {
     let authority = Authority(mutation)
     _ = try authority.access(.delete)
     let (old, seen) = try await load(mutation, authority, transaction)
     _ = try await authority.rulesHolding(.delete, for: old, in: transaction)
     try checkVersion(mutation, old)
-    var deletion = Deletion(path: self, author: mutation.author, time: mutation.time)
+    var deletion = Deletion(
+      path: self, author: mutation.author, time: mutation.time, budget: budget)
     let record = try await deletion.delete(old, of: mutation.collection, in: transaction)
+    budget = deletion.budget
     return WriteOutcome(record: record, isChanged: true, members: seen)
   }
 

@@ -16,8 +16,8 @@ package final class AccessRules: Sendable {
   package let rules: [Rule]
   package let denials: [Denial]
   package let checks: [Check]
-  /// The fields that a create fills with the caller when they are left out: those that a rule for
-  /// CREATE names as its owner.
+  /// The fields that a create fills with the caller when they are left out: those that a rule
+  /// of the type for CREATE names as its owner, if the rule speaks to the caller.
   package let ownersFilledOnCreate: Set<Int>
 
   /// The rules that speak of each operation.
@@ -47,9 +47,13 @@ package final class AccessRules: Sendable {
     rulesByOperation = byOperation
     denialsByOperation = deniedByOperation
     ownersFilledOnCreate = Set(
-      rules.filter { $0.operations.contains(.create) }.compactMap { rule in
-        rule.path.flatMap { $0.steps.isEmpty ? $0.user : nil }
-      })
+      rules.filter { $0.operations.contains(.create) }.compactMap(\.ownerFilledOnCreate))
+  }
+
+  /// Whether a create by this caller fills the field, when it is left out, with their account.
+  package func fillsOwner(_ field: Int, for caller: Caller) -> Bool {
+    guard ownersFilledOnCreate.contains(field) else { return false }
+    return access(.create, caller).plan.rules.contains { $0.ownerFilledOnCreate == field }
   }
 
   /// The declaration of the collection.
@@ -61,6 +65,14 @@ package final class AccessRules: Sendable {
     var rules: UInt64 = 0
     for rule in rulesByOperation[operation] ?? [] where applies(rule, to: facts) {
       rules |= 1 << UInt64(rule.number)
+    }
+    // The rules of fields only add to what may be set of a record that a rule of the type creates.
+    if operation == .create,
+      !self.rules.contains(where: { rule in
+        rule.field == nil && rules & 1 << UInt64(rule.number) != 0
+      })
+    {
+      rules = 0
     }
     var denials: UInt64 = 0
     if rules != 0 {

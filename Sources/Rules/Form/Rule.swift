@@ -26,6 +26,12 @@ package struct Rule: Sendable {
   /// The rule as it is written, for explanations.
   package let text: String
 
+  /// The field that a create by this rule fills with the caller; a field's rule fills none.
+  package var ownerFilledOnCreate: Int? {
+    guard field == nil, let path, path.steps.isEmpty else { return nil }
+    return path.user
+  }
+
   /// Whether the row matters for seeing it by this rule.
   package var isAboutRow: Bool { path != nil || when != nil }
 

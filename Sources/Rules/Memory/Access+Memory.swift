@@ -36,6 +36,15 @@ extension Access {
     }
   }
 
+  /// All denials that apply to a row.
+  package func denials(of row: RowImage, _ related: any RelatedRows) -> [Denial] {
+    guard !plan.denials.isEmpty else { return [] }
+    let evaluation = Evaluation(facts, row, related)
+    return plan.denials.filter { denial in
+      denial.when.map { evaluation.truth($0) == true } ?? true
+    }
+  }
+
   /// Whether a row that is there is allowed.
   package func allows(_ row: RowImage, _ related: any RelatedRows = NoRelatedRows()) -> Bool {
     if plan.isNever { return false }

@@ -154,7 +154,7 @@ package struct PersonalData: Sendable {
 }
 
 /// The value of a field in memory, in the form in which it is compared and stored.
-package enum FieldValue: Sendable, Equatable {
+package enum FieldValue: Sendable {
   case null
   /// Boolean.
   case bool(Bool)
@@ -168,4 +168,43 @@ package enum FieldValue: Sendable, Equatable {
   case uuid(UUID)
   /// JSON, GeoPoint, File, and every list.
   case json(JSON)
+}
+
+extension FieldValue: Equatable {
+  /// Equal as they are stored: texts byte by byte, also inside of JSON.
+  ///
+  /// Swift takes texts for equal that Unicode calls canonically equivalent (a letter with its accent
+  /// in one scalar or in two), and a change from one to the other would be lost.
+  package static func == (left: FieldValue, right: FieldValue) -> Bool {
+    switch (left, right) {
+    case (.null, .null): true
+    case (.bool(let left), .bool(let right)): left == right
+    case (.int(let left), .int(let right)): left == right
+    case (.double(let left), .double(let right)): left == right
+    case (.text(let left), .text(let right)): left.utf8.elementsEqual(right.utf8)
+    case (.uuid(let left), .uuid(let right)): left == right
+    case (.json(let left), .json(let right)): isSame(left, right)
+    default: false
+    }
+  }
+
+  private static func isSame(_ left: JSON, _ right: JSON) -> Bool {
+    switch (left, right) {
+    case (.string(let left), .string(let right)): left.utf8.elementsEqual(right.utf8)
+    case (.array(let left), .array(let right)):
+      left.count == right.count && zip(left, right).allSatisfy { isSame($0, $1) }
+    case (.object(let left), .object(let right)): isSame(left, right)
+    default: left == right
+    }
+  }
+
+  private static func isSame(_ left: JSONObject, _ right: JSONObject) -> Bool {
+    guard left.count == right.count else { return false }
+    return left.members.allSatisfy { member in
+      guard let other = right.members.first(where: { $0.key == member.key }),
+        other.key.utf8.elementsEqual(member.key.utf8)
+      else { return false }
+      return isSame(member.value, other.value)
+    }
+  }
 }

@@ -82,20 +82,36 @@ final class Oracle {
     _ holds: (AllowPlan) -> Bool
   ) -> [Int] {
     let rules = plan.collections[row.collection].allows
+    // The rules of fields create nothing for a caller to whom no rule of the type speaks.
+    if operation == .create,
+      !rules.contains(where: { $0.field == nil && speaks($0, to: caller, operation) })
+    {
+      return []
+    }
     return rules.indices.filter { number in
       let rule = rules[number]
-      guard rule.operations.contains(operation) else { return false }
+      guard speaks(rule, to: caller, operation) else { return false }
       // The rule of one field deletes no records.
       if rule.field != nil, operation == .delete { return false }
-      switch rule.audience {
-      case .user: if caller.uid == nil { return false }
-      case .anonymous: if !caller.isAnonymous { return false }
-      case .everyone: break
-      }
-      if let roles = rule.roles, caller.roles.isDisjoint(with: roles) { return false }
       if let path = rule.owner ?? rule.member, !reaches(rule, path, row, caller) { return false }
       return holds(rule)
     }
+  }
+
+  /// Whether a rule speaks to a caller, whatever the row.
+  private func speaks(
+    _ rule: AllowPlan, to caller: OracleCaller, _ operation: Schema.Operation
+  ) -> Bool {
+    guard rule.operations.contains(operation) else { return false }
+    if rule.owner ?? rule.member != nil, caller.uid == nil { return false }
+    switch rule.audience {
+    case .user: if caller.uid == nil { return false }
+    case .anonymous: if !caller.isAnonymous { return false }
+    case .everyone: break
+    }
+    if let roles = rule.roles, caller.roles.isDisjoint(with: roles) { return false }
+    guard let when = rule.when, let row = world.rows.joined().first else { return true }
+    return parts(syntax(when)).allSatisfy { readsRow($0) || truth($0, row, caller) == true }
   }
 
   private func mask(of rule: AllowPlan, in collection: CollectionPlan) -> Set<String> {
