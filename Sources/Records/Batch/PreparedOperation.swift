@@ -14,6 +14,8 @@ package struct PreparedOperation: Sendable {
   }
 
   let work: Work
+  /// The collection whose words it searches; the index must be in step before it is read.
+  var searched: CompiledCollection?
 
   /// Whether it changes anything.
   package var isWrite: Bool {

@@ -54,7 +54,9 @@ extension RecordStore {
     _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
   ) throws -> PreparedOperation {
     let (_, read) = try pageRead(collection, query, by: caller)
-    return PreparedOperation(work: .list(read, isBrief: query.isBrief))
+    return PreparedOperation(
+      work: .list(read, isBrief: query.isBrief),
+      searched: query.search == nil ? nil : collection)
   }
 
   /// A read of a page of an inverse relation; see `list(_:of:...)`.
@@ -65,7 +67,9 @@ extension RecordStore {
     let (_, read) = try relationRead(inverse, of: collection, id, query, by: caller)
     // Where some rows hide the reference, no index finds the rows by it.
     let isShown = reader(caller).access(inverse.target).plan.always.contains(inverse.field)
-    return PreparedOperation(work: .list(read, isBrief: query.isBrief && isShown))
+    return PreparedOperation(
+      work: .list(read, isBrief: query.isBrief && isShown),
+      searched: query.search == nil ? nil : inverse.target)
   }
 
   // MARK: Carrying out
@@ -79,6 +83,9 @@ extension RecordStore {
     _ operations: [PreparedOperation], answerBytes: Int
   ) async throws -> [OperationOutcome] {
     guard operations.contains(where: \.isWrite) else {
+      for operation in operations {
+        if let searched = operation.searched { try await awaitSearch(searched) }
+      }
       return try await database.read(.snapshot) { reader in
         try await RecordStore.inOrder(operations, answerBytes) { operation in
           try await self.perform(operation, in: reader)

@@ -9,6 +9,8 @@ import Synchronization
 package final class AccessRules: Sendable {
   /// Rules and denials of one collection; sets of them are the bits of a word.
   package static let maximumRules = 60
+  /// Sets of rules that show the same fields; which of them apply to a row are the bits of a word.
+  package static let maximumMasks = 60
 
   package let model: SchemaModel
   /// The index of the collection in the model.

@@ -29,6 +29,17 @@ struct RuleCompiler {
         collection.location,
         "\(collection.typeName) has more than \(AccessRules.maximumRules) @allow")
     }
+    let reads = rules.filter { $0.operations.contains(.read) }
+    let ways = Set(
+      collection.fields.indices.map { member in
+        reads.indices.filter { reads[$0].mask.contains(member) }
+      })
+    if ways.count > AccessRules.maximumMasks {
+      fault(
+        collection.location,
+        "the rules of \(collection.typeName) show its fields in more than "
+          + "\(AccessRules.maximumMasks) different ways; let some of them share fields and except")
+    }
     let denials = collection.denies.enumerated().map { number, rule in
       compile(rule, number, index)
     }
