@@ -56,7 +56,7 @@ struct AuthBody {
     for (name, _) in members {
       issues.append(
         FieldIssue(
-          pointer: "/" + AuthBody.escape(name), code: "unknown_field",
+          pointer: "/" + JSONPointer.escape(name), code: "unknown_field",
           message: "There is no field of this name here: leave it out."))
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
@@ -70,18 +70,5 @@ struct AuthBody {
 
   private mutating func add(_ name: String, _ code: String, _ message: String) {
     issues.append(FieldIssue(pointer: "/" + name, code: code, message: message))
-  }
-
-  /// A name as part of a JSON pointer (RFC 6901).
-  private static func escape(_ name: String) -> String {
-    var text = ""
-    for character in name {
-      switch character {
-      case "~": text += "~0"
-      case "/": text += "~1"
-      default: text.append(character)
-      }
-    }
-    return text
   }
 }

@@ -85,14 +85,6 @@ struct BatchFaults {
 
   /// The pointer to a member (RFC 6901), cut to a length that a message can bear.
   static func pointer(_ pointer: String, _ name: String) -> String {
-    var text = pointer + "/"
-    for character in name.prefix(60) {
-      switch character {
-      case "~": text += "~0"
-      case "/": text += "~1"
-      default: text.append(character)
-      }
-    }
-    return text
+    pointer + "/" + JSONPointer.escape(name.prefix(60))
   }
 }

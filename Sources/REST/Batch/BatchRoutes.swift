@@ -186,7 +186,7 @@ package struct BatchRoutes: Sendable {
   private func ready(_ request: Request) throws -> RecordOperation {
     guard let operation = try routes.operation(request) else {
       throw RoostError(
-        .invalid, "An atomic batch takes records and lists of whole collections only.")
+        .invalid, "An atomic batch takes records and lists only.")
     }
     return operation
   }

@@ -115,7 +115,7 @@ struct MutationDecoder {
 
   /// An issue for a name that is no field of the collection, or one that only the server sets.
   private mutating func refuse(_ key: String) {
-    let pointer = "/" + JSONPointer.escape(key)
+    let pointer = "/" + JSONPointer.escape(key.prefix(60))
     if ["version", "createdAt", "updatedAt", "deletedAt"].contains(key) {
       return add(pointer, "server_only", "\(key) is set by the server.")
     }
@@ -183,7 +183,7 @@ struct MutationDecoder {
   ) -> FieldChange.Operation? {
     var lists: [String: [JSON]] = [:]
     for (key, value) in object {
-      let place = pointer + "/" + JSONPointer.escape(key)
+      let place = pointer + "/" + JSONPointer.escape(key.prefix(60))
       guard key == "$add" || key == "$remove" else {
         add(place, "unknown_intent", "A list takes $add and $remove, each with a list.")
         continue
@@ -221,21 +221,5 @@ extension Field {
     case .int, .int64, .float, .money: return true
     default: return false
     }
-  }
-}
-
-/// JSON pointers (RFC 6901).
-enum JSONPointer {
-  /// A key as a segment of a pointer, cut to a length that a message can bear.
-  static func escape(_ key: String) -> String {
-    var text = ""
-    for character in key.prefix(60) {
-      switch character {
-      case "~": text += "~0"
-      case "/": text += "~1"
-      default: text.append(character)
-      }
-    }
-    return text
   }
 }

@@ -62,20 +62,11 @@ extension FieldType {
 
   private static func unknownMember(_ object: JSONObject, _ known: [String]) -> DecodeFault? {
     for (key, _) in object where !known.contains(key) {
-      // RFC 6901 writes ~ and / in a pointer as ~0 and ~1.
-      var path = "/"
-      for scalar in key.excerpt.unicodeScalars {
-        switch scalar {
-        case "~": path += "~0"
-        case "/": path += "~1"
-        default: path.unicodeScalars.append(scalar)
-        }
-      }
       let hint = didYouMean(key, among: known)
       return DecodeFault(
         code: "type",
         predicate: "holds \(known.joined(separator: ", ")) only, not \(key.excerpt)\(hint)",
-        path: path)
+        path: "/" + JSONPointer.escape(key.excerpt))
     }
     return nil
   }
