@@ -24,12 +24,19 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     swiftSettings: settings)
 }
 
+/// What several test targets share, in `Tests/<Name>`; no product holds it.
+func support(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: "Tests/" + name, swiftSettings: settings)
+}
+
 let package = Package(
   name: "roost",
   products: [.executable(name: "roost", targets: ["RoostCommand"])],
   targets: [
     // System libraries from Debian's packages, and thin shims.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -41,6 +48,7 @@ let package = Package(
     room("Cryptography", ["RoostCore", "COpenSSL", "CArgon2"]),
     room("Queries", ["RoostCore"]),
     room("SQLiteDriver", ["Queries", "RoostCore", "CSQLite"]),
+    room("PostgresDriver", ["Queries", "RoostCore", "CPostgres"]),
     room("Wire", ["RoostCore"]),
     room("Transport", ["RoostCore"]),
     room("HTTPServer", ["Transport", "Wire", "RoostCore", "CLinux"]),
@@ -63,8 +71,8 @@ let package = Package(
     room(
       "RoostServer",
       [
-        "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver", "HTTPServer",
-        "Transport", "Cryptography", "RoostCore", "CYAML",
+        "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
+        "PostgresDriver", "HTTPServer", "Transport", "Cryptography", "RoostCore", "CYAML",
       ]),
     .executableTarget(
       name: "RoostCommand",
@@ -73,25 +81,32 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    support("DriverConformance", ["Queries", "RoostCore"]),
+    support("TestEngine", ["Queries", "SQLiteDriver", "PostgresDriver", "RoostCore"]),
+
     tests("RoostCore"),
     tests("Cryptography", ["RoostCore"]),
     tests("Queries", ["RoostCore"]),
-    tests("SQLiteDriver", ["Queries", "RoostCore", "CSQLite"]),
+    tests("SQLiteDriver", ["DriverConformance", "Queries", "RoostCore", "CSQLite"]),
+    tests("PostgresDriver", ["DriverConformance", "TestEngine", "Queries", "RoostCore"]),
     tests("Wire", ["RoostCore"]),
     tests("Transport", ["RoostCore"]),
     tests("HTTPServer", ["Transport", "Wire", "RoostCore"]),
     tests("Schema", ["RoostCore"]),
-    tests("Rules", ["Schema", "Queries", "SQLiteDriver", "CSQLite", "RoostCore"]),
-    tests("Records", ["Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore"]),
-    tests("Accounts", ["Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),
+    tests("Rules", ["TestEngine", "Schema", "Queries", "SQLiteDriver", "CSQLite", "RoostCore"]),
+    tests("Records", ["TestEngine", "Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore"]),
+    tests("Accounts", ["TestEngine", "Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),
     tests(
       "REST",
-      ["Accounts", "Records", "Cryptography", "Queries", "SQLiteDriver", "Transport", "RoostCore"]),
+      [
+        "TestEngine", "Accounts", "Records", "Cryptography", "Queries", "SQLiteDriver", "Transport",
+        "RoostCore",
+      ]),
     tests(
       "RoostServer",
       [
-        "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver", "HTTPServer",
-        "Transport", "RoostCore",
+        "TestEngine", "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
+        "PostgresDriver", "HTTPServer", "Transport", "RoostCore",
       ]),
     tests("RoostCommand", ["RoostServer", "Schema", "Records", "RoostCore"]),
     .testTarget(name: "HouseTests", swiftSettings: settings),

@@ -8,13 +8,15 @@ build=(
   binutils git libc6-dev libcurl4 libgcc-12-dev libncurses6 libsqlite3-0 libstdc++-12-dev libxml2
   libuuid1 pkg-config tzdata zlib1g
   # What Roost links.
-  libargon2-dev libre2-dev libsqlite3-dev libssl-dev libyaml-dev
+  libargon2-dev libpq-dev libre2-dev libsqlite3-dev libssl-dev libyaml-dev
   # What drives the build.
   make
 )
 test=(
   # The end-to-end tests, the benchmarks and the house rules; curl for the walk-throughs.
   curl python3
+  # The second engine: the tests start a private cluster of their own.
+  postgresql-15
 )
 bench=(
   # Load, the server that Roost is compared with, a compiler for the paced client; injected faults.

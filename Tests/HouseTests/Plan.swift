@@ -4,11 +4,13 @@
 /// those has one importer. `ARCHITECTURE.md` shows the same rows in words.
 enum Plan {
   static let mayImport: [String: Set<String>] = [
-    "CSQLite": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CRE2": [], "CLinux": [],
+    "CSQLite": [], "CPostgres": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CRE2": [],
+    "CLinux": [],
     "RoostCore": [],
     "Cryptography": ["RoostCore", "COpenSSL", "CArgon2"],
     "Queries": ["RoostCore"],
     "SQLiteDriver": ["Queries", "CSQLite"],
+    "PostgresDriver": ["Queries", "CPostgres"],
     "Wire": ["RoostCore"],
     "Transport": ["RoostCore"],
     "HTTPServer": ["Transport", "Wire", "CLinux"],
@@ -17,7 +19,7 @@ enum Plan {
     "Records": ["Rules"],
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Transport"],
-    "RoostServer": ["REST", "SQLiteDriver", "HTTPServer", "CYAML"],
+    "RoostServer": ["REST", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML"],
     "RoostCommand": ["RoostServer"],
   ]
 

@@ -1,3 +1,4 @@
+import DriverConformance
 import Queries
 import RoostCore
 import SQLiteDriver

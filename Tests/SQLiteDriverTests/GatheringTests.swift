@@ -1,4 +1,5 @@
 import CSQLite
+import DriverConformance
 import Foundation
 import Queries
 import RoostCore

@@ -1,3 +1,4 @@
+import DriverConformance
 import Queries
 import RoostCore
 import SQLiteDriver
@@ -6,9 +7,9 @@ import Testing
 /// SQLite under the suite that every engine keeps.
 @Suite struct SQLiteConformanceTests {
   private static func engine(isShared: Bool) -> ConformanceEngine {
-    ConformanceEngine(
-      open: { options in try FolderDatabase(options, isShared: isShared) }, blobType: "BLOB",
-      uuidType: "BLOB")
+    ConformanceEngine(blobType: "BLOB", uuidType: "BLOB") { options in
+      try FolderDatabase(options, isShared: isShared)
+    }
   }
 
   @Test(arguments: ConformanceCase.all) func keeps(_ promise: ConformanceCase) async throws {

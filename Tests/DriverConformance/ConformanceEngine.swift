@@ -1,46 +1,68 @@
-import Queries
-import RoostCore
+package import Queries
+package import RoostCore
 import Testing
 
 /// An engine under the conformance suite: how to open it, and how it spells two types.
-struct ConformanceEngine: Sendable {
+package struct ConformanceEngine: Sendable {
   /// Opens an empty database; it lives until it is closed.
-  let open: @Sendable (ConformanceOptions) async throws -> any Database
-  let blobType: SQL
-  let uuidType: SQL
+  package let open: @Sendable (ConformanceOptions) async throws -> any Database
+  package let blobType: SQL
+  package let uuidType: SQL
+
+  package init(
+    blobType: SQL, uuidType: SQL,
+    open: @escaping @Sendable (ConformanceOptions) async throws -> any Database
+  ) {
+    self.open = open
+    self.blobType = blobType
+    self.uuidType = uuidType
+  }
 }
 
 /// What a case asks of the database that it runs on.
-struct ConformanceOptions: Sendable {
-  var preCommit: (any PreCommit)?
-  var limits = Limits()
+package struct ConformanceOptions: Sendable {
+  package var preCommit: (any PreCommit)?
+  package var limits = Limits()
   /// Nil for the engine's own; 0 makes every read run on a thread for long reads.
-  var inlineSteps: Int?
-  var offloadReaders: Int?
+  package var inlineSteps: Int?
+  package var offloadReaders: Int?
   /// Nil for the engine's own.
-  var readMilliseconds: Int?
+  package var readMilliseconds: Int?
+
+  package init(
+    preCommit: (any PreCommit)? = nil, limits: Limits = Limits(), inlineSteps: Int? = nil,
+    offloadReaders: Int? = nil, readMilliseconds: Int? = nil
+  ) {
+    self.preCommit = preCommit
+    self.limits = limits
+    self.inlineSteps = inlineSteps
+    self.offloadReaders = offloadReaders
+    self.readMilliseconds = readMilliseconds
+  }
 }
 
 /// One promise of `Database`, as a function over any engine.
-struct ConformanceCase: Sendable, CustomTestStringConvertible {
-  let name: String
-  let check: @Sendable (ConformanceEngine) async throws -> Void
+package struct ConformanceCase: Sendable, CustomTestStringConvertible {
+  package let name: String
+  package let check: @Sendable (ConformanceEngine) async throws -> Void
 
-  init(_ name: String, _ check: @escaping @Sendable (ConformanceEngine) async throws -> Void) {
+  package init(
+    _ name: String, _ check: @escaping @Sendable (ConformanceEngine) async throws -> Void
+  ) {
     self.name = name
     self.check = check
   }
 
-  var testDescription: String { name }
+  package var testDescription: String { name }
 
   /// Every promise; an engine that keeps all of them can stand behind Roost.
-  static let all: [ConformanceCase] =
+  package static let all: [ConformanceCase] =
     values + transactions + effects + reads + load + migrations
 }
 
 extension ConformanceEngine {
   /// Opens a database, runs `body` on it and closes it.
-  func with(
+  package func with(
     _ options: ConformanceOptions = ConformanceOptions(),
     _ body: (any Database) async throws -> Void
   ) async throws {
@@ -58,17 +80,17 @@ extension ConformanceEngine {
 extension Database {
   /// Runs one statement in a write of its own.
   @discardableResult
-  func run(_ sql: SQL) async throws -> Int {
+  package func run(_ sql: SQL) async throws -> Int {
     try await write { transaction in try await transaction.execute(sql) }
   }
 
   /// The integers of the first column.
-  func integers(_ sql: SQL) async throws -> [Int64] {
+  package func integers(_ sql: SQL) async throws -> [Int64] {
     try await read(.statement) { reader in try await reader.all(sql) { $0.int64(0) } }
   }
 
   /// Runs writes so that they wait together, in this order, and gives how each ended.
-  func together(
+  package func together(
     _ bodies: [@Sendable (any Transaction) async throws -> Void]
   ) async -> [Result<Void, any Error>] {
     let gate = Gate()
@@ -91,13 +113,13 @@ extension Database {
 }
 
 /// The code of a `RoostError`; nil for success and for other errors.
-func code<Success>(_ result: Result<Success, any Error>) -> ErrorCode? {
+package func code<Success>(_ result: Result<Success, any Error>) -> ErrorCode? {
   guard case .failure(let error) = result else { return nil }
   return (error as? RoostError)?.code
 }
 
 /// The code with which `body` fails.
-func code(_ body: () async throws -> Void) async -> ErrorCode? {
+package func code(_ body: () async throws -> Void) async -> ErrorCode? {
   do {
     try await body()
     return nil

@@ -1,0 +1,3 @@
+import Queries
+import RoostCore
+import SQLiteDriver
