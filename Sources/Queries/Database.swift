@@ -39,9 +39,15 @@ package protocol Reader {
     async throws
   /// Runs a query that is put together for this call; its text is cached like any other.
   func query(_ sql: SQL, _ row: (any Row) throws -> Bool) async throws
+  /// Ends the queries that follow with `WorkSpent` once they are more work than `work`, until it is
+  /// called again; nil takes the limit away.
+  func limit(_ work: WorkLimit?)
 }
 
 extension Reader {
+  /// No limit, for an engine that has none but that of the whole read.
+  package func limit(_ work: WorkLimit?) {}
+
   /// The first row, mapped, or nil when there is none.
   package func first<Result>(
     _ statement: Statement, _ values: [Value], _ map: (any Row) throws -> Result

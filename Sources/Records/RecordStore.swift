@@ -9,12 +9,16 @@ package final class RecordStore: Sendable {
   package let database: any Database
   let ambient: Ambient
   let path: WritePath
+  /// How much work a list may be; nil for any.
+  let listWork: WorkLimit?
   /// How far the search tables are.
   let search = SearchProgress()
 
   private init(
-    catalogue: Catalogue, database: any Database, ambient: Ambient, people: any UserDirectory
+    catalogue: Catalogue, database: any Database, ambient: Ambient, people: any UserDirectory,
+    listWork: WorkLimit?
   ) {
+    self.listWork = listWork
     self.catalogue = catalogue
     self.database = database
     self.ambient = ambient
@@ -28,13 +32,18 @@ package final class RecordStore: Sendable {
   /// Throws `SchemaError` for rules that do not compile, `SchemaChangeError` where the schema asks for
   /// more than an addition.
   package static func open(
-    _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory
+    _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory,
+    listWork: WorkLimit? = RecordStore.defaultListWork
   ) async throws -> RecordStore {
     let keeper = TableKeeper(book: try RuleBook(model), now: ambient.time.now())
     let catalogue = try await database.write { try await keeper.run(in: $0) }
     return RecordStore(
-      catalogue: catalogue, database: database, ambient: ambient, people: people)
+      catalogue: catalogue, database: database, ambient: ambient, people: people,
+      listWork: listWork)
   }
+
+  /// How much work a list may be where nothing else is said.
+  package static let defaultListWork = WorkLimit(milliseconds: 75)
 
   // MARK: Writing
 

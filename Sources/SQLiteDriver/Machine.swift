@@ -9,7 +9,16 @@ package struct Machine: Sendable {
   /// Ends the process at once, without running anything that could still acknowledge a write.
   package var exit: @Sendable (_ status: Int32) -> Void = { _exit($0) }
 
+  /// Nanoseconds of a processor that the calling thread has taken.
+  package var threadNanoseconds: @Sendable () -> UInt64 = Machine.threadNanoseconds
+
   package init() {}
+
+  private static func threadNanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
 
   private static func freeBytes(_ folder: String) -> UInt64? {
     var status = statvfs()

@@ -9,8 +9,11 @@ final class StatementShapes: Sendable {
   enum Use: Hashable {
     case point
     case existence
-    /// A page in an order, from the beginning or from a place with these parts null.
-    case list(sort: [SortKey], nulls: [Bool]?)
+    /// A page in an order, from the beginning or from a place with these parts null, with the
+    /// rows of each alternative of the rules read in so many ranges.
+    case list(sort: [SortKey], nulls: [Bool]?, ranges: [Int])
+    /// The references by which a rule holds, by the rule's number.
+    case reached(rule: Int)
     case count
     /// The rules that hold for a row in memory.
     case holding

@@ -208,9 +208,11 @@ private struct Explainer {
     if let id, operation != .create {
       sql = collection.pointTemplate(reading.plan).bound(reading.facts, nil, [.uuid(id)])
     } else {
-      let order = SortOrder(collection, reading, query.sort)
-      sql = collection.pageTemplate(query, viewer, order).bound(
-        reading.facts, nil, [.int(51)])
+      let page = PageStatement(
+        collection, reading, SortOrder(collection, reading, query.sort))
+      let ranges = try await page.ranges(query, in: reader)
+      sql = collection.pageTemplate(query, viewer, page, ranges).bound(
+        reading.facts, nil, [.int(51)] + ranges.arguments)
     }
     let plan = try await reader.all("EXPLAIN QUERY PLAN \(sql)") { $0.text(3) }
     return (sql.text, plan)

@@ -49,49 +49,61 @@ extension CompiledCollection {
   /// the arguments.
   func referring(_ access: Access, field: Int) -> PreparedTemplate {
     statements.statement(.referring(field: field), access.plan) {
-      // Masked too: a row whose reference is hidden must not take up a place among the others.
-      let reference = writer.raw(.field(field), index, source.source)
-      let shown = writer.shown(.field(field), access, source.source)
-      var narrowing = reference + Template(" = ") + .argument(0)
-      if shown != reference {
-        narrowing += Template(" AND ") + shown + Template(" = ") + .argument(0)
+      let page = PageStatement(self, access, SortOrder(self, access, [.id]))
+      return page.template(PageStatement.Arguments(limit: 1), page.whole.sizes) { alternative in
+        reference(field, .argument(0), access, alternative)
       }
-      return Template("SELECT ") + RowShape.columns(self, access.plan)
-        + Template(" FROM \(table) AS \(source.name) WHERE \(source.isLive) AND ")
-        + writer.predicate(access.plan, source.source, narrowing: narrowing)
-        + Template(" ORDER BY \(source.name).id LIMIT ") + .argument(1)
     }
   }
 
+  /// That a row refers to `id`, and shows it.
+  ///
+  /// Masked too: the list of a row's relation must not tell what a field hides, nor a row whose
+  /// reference is hidden take up a place among the others.
+  private func reference(
+    _ field: Int, _ id: Template, _ access: Access, _ alternative: PredicateWriter.Alternative?
+  ) -> [Template] {
+    let masked = PredicateWriter(
+      model: rules.model, dialect: writer.dialect, alternative: alternative)
+    let reference = writer.raw(.field(field), index, source.source)
+    let shown = masked.shown(.field(field), access, source.source)
+    let test = reference + Template(" = ") + id
+    return shown == reference ? [test] : [test, shown + Template(" = ") + id]
+  }
+
   /// A page of a list; one row more than its limit, to see whether there are others.
-  func page(_ query: ListQuery, _ reader: RecordReader, _ order: SortOrder) -> Runnable {
-    let access = reader.access(self)
+  func page(
+    _ query: ListQuery, _ reader: RecordReader, _ statement: PageStatement,
+    _ ranges: PageStatement.Ranges
+  ) -> Runnable {
+    let access = statement.access
+    let order = statement.order
     let place = query.after.map { ($0.values ?? []) + [.uuid($0.id)] } ?? []
     let nulls = query.after.map { ($0.values ?? []).map { $0 == .null } + [false] }
-    let arguments = [.int(Int64(query.limit) + 1)] + place
+    let arguments = [.int(Int64(query.limit) + 1)] + place + ranges.arguments
     // Orders of several keys are a caller's choice of very many: their statements are not kept.
     guard query.filter == nil, query.search == nil, query.parent == nil, order.keys.count <= 2
     else {
       return .text(
-        pageTemplate(query, reader, order, nulls).bound(access.facts, nil, arguments))
+        pageTemplate(query, reader, statement, ranges, nulls)
+          .bound(access.facts, nil, arguments))
     }
-    let prepared = statements.statement(.list(sort: order.keys, nulls: nulls), access.plan) {
-      pageTemplate(query, reader, order, nulls)
+    let use = StatementShapes.Use.list(sort: order.keys, nulls: nulls, ranges: ranges.sizes)
+    let prepared = statements.statement(use, access.plan) {
+      pageTemplate(query, reader, statement, ranges, nulls)
     }
     return .prepared(prepared.statement, prepared.values(access.facts, nil, arguments))
   }
 
-  /// A page whose number of rows is the first argument, with the place behind which it begins in the
-  /// others.
+  /// A page whose number of rows is the first argument, with the place behind which it begins in those
+  /// that follow, and the values of the ranges behind them.
   func pageTemplate(
-    _ query: ListQuery, _ reader: RecordReader, _ order: SortOrder, _ nulls: [Bool]? = nil
+    _ query: ListQuery, _ reader: RecordReader, _ statement: PageStatement,
+    _ ranges: PageStatement.Ranges, _ nulls: [Bool]? = nil
   ) -> Template {
-    let access = reader.access(self)
-    var narrowing = narrowing(query, reader)
-    if let nulls { narrowing.append(order.condition(nulls, first: 1)) }
-    return Template("SELECT ") + RowShape.columns(self, access.plan) + order.columns
-      + conditions(access, narrowing) + Template(" ORDER BY ") + order.clause
-      + Template(" LIMIT ") + .argument(0)
+    let arguments = PageStatement.Arguments(
+      limit: 0, place: nulls.map { (1, $0) }, ranges: 1 + (nulls?.count ?? 0))
+    return statement.template(arguments, ranges.sizes) { narrowing(query, reader, $0) }
   }
 
   /// Counts the rows of a list, up to `limit` where there is one.
@@ -113,7 +125,7 @@ extension CompiledCollection {
   /// The table that statements select from.
   var source: PredicateWriter.Table { PredicateWriter.Table(number: 0) }
 
-  private func conditions(_ access: Access, _ narrowing: [Template]) -> Template {
+  func conditions(_ access: Access, _ narrowing: [Template]) -> Template {
     let inner =
       narrowing.isEmpty
       ? nil
@@ -122,21 +134,20 @@ extension CompiledCollection {
       + writer.predicate(access.plan, source.source, narrowing: inner)
   }
 
-  /// What a list asks for beside its place, under the masks of its reader.
-  private func narrowing(_ query: ListQuery, _ reader: RecordReader) -> [Template] {
+  /// What a list asks for beside its place, under the masks of its reader, of rows for which an
+  /// alternative of the rules is known to hold.
+  private func narrowing(
+    _ query: ListQuery, _ reader: RecordReader, _ alternative: PredicateWriter.Alternative? = nil
+  ) -> [Template] {
     var parts: [Template] = []
     if let parent = query.parent {
-      parts.append(
-        writer.raw(.field(parent.field), index, source.source) + Template(" = ")
-          + .slot(.value(.uuid(parent.id))))
-      let shown = writer.shown(.field(parent.field), reader.access(self), source.source)
-      if shown != writer.raw(.field(parent.field), index, source.source) {
-        // Masked: the list of a row's relation must not tell what a field hides.
-        parts.append(shown + Template(" = ") + .slot(.value(.uuid(parent.id))))
-      }
+      parts += reference(
+        parent.field, .slot(.value(.uuid(parent.id))), reader.access(self), alternative)
     }
     if let filter = query.filter {
-      let masked = PredicateWriter(model: rules.model, readAccess: { reader.access($0) })
+      let masked = PredicateWriter(
+        model: rules.model, dialect: writer.dialect, readAccess: { reader.access($0) },
+        alternative: alternative)
       parts.append(masked.expression(filter, index, source.source, isPositive: true))
     }
     if let search = query.search {

@@ -120,19 +120,34 @@ extension RecordStore {
   ) throws -> (ReadConsistency, @Sendable (any Reader) async throws -> Page) {
     _ = try Authority(.caller(caller), collection).access(.read)
     let viewer = reader(caller)
-    let isOneStatement = query.count == .none && query.shown.expansions.isEmpty
+    let access = viewer.access(collection)
+    let statement = PageStatement(
+      collection, access, SortOrder(collection, access, query.sort))
+    let isOneStatement =
+      query.count == .none && query.shown.expansions.isEmpty && !statement.hasRanges(query)
+    let work = listWork
     return (
       isOneStatement ? .statement : .snapshot,
-      { reader in try await RecordStore.page(collection, query, viewer, in: reader) }
+      { reader in
+        var part = UnservedList.Part.rows
+        reader.limit(work)
+        defer { reader.limit(nil) }
+        do {
+          return try await RecordStore.page(statement, query, viewer, &part, in: reader)
+        } catch is WorkSpent {
+          throw UnservedList(statement: statement, query: query, part: part).error
+        }
+      }
     )
   }
 
   private static func page(
-    _ collection: CompiledCollection, _ query: ListQuery, _ viewer: RecordReader,
-    in reader: any Reader
+    _ statement: PageStatement, _ query: ListQuery, _ viewer: RecordReader,
+    _ part: inout UnservedList.Part, in reader: any Reader
   ) async throws -> Page {
-    let access = viewer.access(collection)
-    let order = SortOrder(collection, access, query.sort)
+    let collection = statement.collection
+    let access = statement.access
+    let order = statement.order
     let shape = RowShape(collection, access, query.shown.selection)
     var query = query
     query.after = try await resolved(query.after, order, in: reader)
@@ -145,7 +160,8 @@ extension RecordStore {
     // Of rows that wait to be expanded, about what they will take.
     var waiting = 0
     json.beginArray()
-    try await reader.query(collection.page(query, viewer, order)) { row in
+    let ranges = try await statement.ranges(query, in: reader)
+    try await reader.query(collection.page(query, viewer, statement, ranges)) { row in
       if count == query.limit || json.count + waiting > pageBytes {
         hasMore = true
         return false
@@ -165,12 +181,14 @@ extension RecordStore {
       return true
     }
     if isExpanded {
+      part = .expansion
       var expander = Expander(viewer: viewer, reader: reader)
       for record in try await expander.write(rows, of: collection, query.shown) {
         json.raw(record)
       }
     }
     json.endArray()
+    part = .count
     return Page(
       items: json.bytes, next: hasMore ? last : nil,
       count: try await total(collection, query, viewer, in: reader))

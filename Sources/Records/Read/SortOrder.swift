@@ -10,6 +10,8 @@ struct SortOrder {
   let access: Access
   /// The keys, up to and with the id.
   let keys: [SortKey]
+  /// The rule whose rows are put in order, where each rule's are by themselves.
+  private(set) var alternative: PredicateWriter.Alternative?
 
   init(_ collection: CompiledCollection, _ access: Access, _ sort: [SortKey]) {
     self.collection = collection
@@ -25,16 +27,43 @@ struct SortOrder {
     self.keys = keys
   }
 
+  /// The order of the rows of one rule.
+  func of(_ alternative: PredicateWriter.Alternative) -> SortOrder {
+    var order = self
+    order.alternative = alternative
+    return order
+  }
+
   /// The keys in front of the id.
   var leading: [SortKey] { keys.dropLast() }
 
+  /// The first group of members in the order that not every row shows.
+  var apart: Int? {
+    for key in leading {
+      guard case .field(let index) = key.column,
+        case .sometimes(let group) = access.plan.visibility(index)
+      else { continue }
+      return group
+    }
+    return nil
+  }
+
   private func expression(_ key: SortKey) -> Template {
-    collection.writer.shown(key.column, access, .alias(0))
+    let writer = PredicateWriter(
+      model: collection.rules.model, dialect: collection.writer.dialect, alternative: alternative)
+    return writer.shown(key.column, access, .alias(0))
   }
 
   private func isNullable(_ key: SortKey) -> Bool {
     guard case .field(let index) = key.column else { return false }
-    return !collection.fields[index].isRequired || access.plan.visibility(index) != .always
+    let isShown = alternative?.shows(field: index) ?? (access.plan.visibility(index) == .always)
+    return !collection.fields[index].isRequired || !isShown
+  }
+
+  /// Whether the key is NULL in every row.
+  private func isHidden(_ key: SortKey) -> Bool {
+    guard case .field(let index) = key.column else { return false }
+    return alternative?.hides(index) ?? false
   }
 
   /// `, expression` for each leading key, to be selected behind the other columns.
@@ -42,42 +71,89 @@ struct SortOrder {
     leading.reduce(into: Template()) { $0 += Template(", ") + expression($1) }
   }
 
+  /// `, expression AS k<n>` for each leading key.
+  var namedColumns: Template {
+    leading.enumerated().reduce(into: Template()) { columns, key in
+      columns += Template(", ") + expression(key.element)
+        + Template(" AS \(SortOrder.name(key.offset))")
+    }
+  }
+
+  /// The name of a leading key among `namedColumns`.
+  static func name(_ index: Int) -> SQL { .identifier("k\(index)") }
+
   var clause: Template {
-    keys.map { key in
-      expression(key) + Template(key.descending ? " DESC" : " ASC")
+    keys.filter { !isHidden($0) }.map { key in
+      expression(key) + Template(direction(key))
     }.joined(by: ", ")
   }
+
+  /// The order by the names of `namedColumns`, of the table `table` where one is given.
+  func namedClause(_ table: SQL?) -> SQL {
+    let prefix: SQL = table.map { "\($0)." } ?? ""
+    return keys.enumerated().map { index, key -> SQL in
+      let name: SQL = index == keys.count - 1 ? "id" : SortOrder.name(index)
+      return "\(prefix)\(name)\(direction(key))"
+    }.joined(by: ", ")
+  }
+
+  private func direction(_ key: SortKey) -> SQL { key.descending ? " DESC" : " ASC" }
 
   /// The rows behind a place; the values of the leading keys and then the id are the arguments from
   /// `first` on.
   ///
   /// `nulls` says which of the values are null.
   func condition(_ nulls: [Bool], first: Int) -> Template {
+    var compared: [Int] = []
+    // What comes of the rows that are like the place as far as they are compared.
+    var rest: Bool?
+    for index in keys.indices {
+      guard isHidden(keys[index]) else {
+        compared.append(index)
+        continue
+      }
+      if nulls[index] { continue }
+      rest = keys[index].descending
+      break
+    }
     let arguments = keys.indices.map { Template.argument(first + $0) }
     let directions = Set(keys.map(\.descending))
-    if directions.count == 1, !leading.contains(where: isNullable) {
+    if rest == nil, compared.count == keys.count, directions.count == 1,
+      !leading.contains(where: isNullable)
+    {
       let beyond: SQL = keys[0].descending ? "<" : ">"
       if keys.count == 1 { return expression(keys[0]) + Template(" \(beyond) ") + arguments[0] }
       return Template("(") + keys.map(expression).joined(by: ", ") + Template(") \(beyond) (")
         + arguments.joined(by: ", ") + Template(")")
     }
-    var alternatives: [Template] = []
-    for index in keys.indices {
-      guard let beyond = beyond(index, nulls, arguments[index]) else { continue }
-      let equal = (0..<index).map { position -> Template in
+    func equal(_ positions: ArraySlice<Int>) -> [Template] {
+      positions.map { position in
         nulls[position]
           ? expression(keys[position]) + Template(" IS NULL")
           : expression(keys[position]) + Template(" = ") + arguments[position]
       }
-      alternatives.append(
-        Template("(") + (equal + [beyond]).joined(by: " AND ") + Template(")"))
     }
+    var alternatives: [Template] = []
+    for (offset, index) in compared.enumerated() {
+      guard let beyond = beyond(index, nulls, arguments[index]) else { continue }
+      alternatives.append(
+        Template("(") + (equal(compared[..<offset]) + [beyond]).joined(by: " AND ")
+          + Template(")"))
+    }
+    if rest == true {
+      let equal = equal(compared[...])
+      if equal.isEmpty { return Template("1 = 1") }
+      alternatives.append(Template("(") + equal.joined(by: " AND ") + Template(")"))
+    }
+    if alternatives.isEmpty { return Template("1 = 0") }
     var condition = Template("(") + alternatives.joined(by: " OR ") + Template(")")
     // A bound that an index on the first key can use; the alternatives say the rest.
-    if let first = keys.first, !nulls[0], !(first.descending && isNullable(first)) {
+    if let index = compared.first, !nulls[index],
+      !(keys[index].descending && isNullable(keys[index]))
+    {
       condition =
-        expression(first) + Template(first.descending ? " <= " : " >= ") + arguments[0]
-        + Template(" AND ") + condition
+        expression(keys[index]) + Template(keys[index].descending ? " <= " : " >= ")
+        + arguments[index] + Template(" AND ") + condition
     }
     return condition
   }

@@ -68,7 +68,7 @@ struct IndexPlan: Sendable, Hashable {
         add([field.name], unique: false, skipsNull: false, includesDeleted: true)
       } else if needed.contains(where: \.isOwner) {
         // A caller's own rows in the order of ids, the default order of lists.
-        add([field.name], unique: false, skipsNull: false)
+        add([field.name], unique: false, skipsNull: isReference && !field.isRequired)
       } else if !plans.contains(where: { $0.fields.first == field.name }) {
         add([field.name], unique: false, skipsNull: !field.isRequired)
       }

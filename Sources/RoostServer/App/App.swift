@@ -51,7 +51,7 @@ package final class App: Sendable {
         roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
       try await accounts.start()
       let records = try await RecordStore.open(
-        schema, on: database, ambient: ambient, people: accounts)
+        schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings))
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
@@ -84,6 +84,11 @@ package final class App: Sendable {
     let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
     configuration.minimumFreeBytes = megabytes * 1_048_576
     return configuration
+  }
+
+  private static func listWork(_ settings: Settings) -> WorkLimit? {
+    let milliseconds = settings.integer(SettingKeys.listMilliseconds)
+    return milliseconds == 0 ? nil : WorkLimit(milliseconds: milliseconds)
   }
 
   private static func accountsConfiguration(_ settings: Settings) -> AccountsConfiguration {

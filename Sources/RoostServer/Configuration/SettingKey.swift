@@ -87,6 +87,10 @@ package enum SettingKeys {
   package static let minimumFreeMegabytes = SettingKey(
     name: "database.minimumFreeMegabytes", kind: .integer(0...1_000_000), defaultText: "256",
     help: "free space below which writes are refused with 507", flag: nil)
+  package static let listMilliseconds = SettingKey(
+    name: "database.listMilliseconds", kind: .integer(0...60_000), defaultText: "75",
+    help: "processor time after which a list that no index serves is refused; 0 for no bound",
+    flag: nil)
   package static let authRateLimits = SettingKey(
     name: "auth.rateLimits", kind: .boolean, defaultText: "true",
     help: "limit how often accounts are made and passwords are tried", flag: nil)
@@ -98,6 +102,6 @@ package enum SettingKeys {
 
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
-    minimumFreeMegabytes, authRateLimits, accessTokenMinutes,
+    minimumFreeMegabytes, listMilliseconds, authRateLimits, accessTokenMinutes,
   ]
 }

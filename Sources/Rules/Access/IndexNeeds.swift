@@ -25,7 +25,8 @@ extension RuleBook {
           IndexNeed(
             collection: rules.collection, field: field, includesDeleted: false, isOwner: true))
       }
-      for path in rules.rules.compactMap(\.path) {
+      for rule in rules.rules {
+        guard let path = rule.path else { continue }
         var current = rules.collection
         for (position, step) in path.steps.enumerated() {
           switch step {
@@ -35,7 +36,7 @@ extension RuleBook {
                 collection: current, field: field,
                 includesDeleted: position > 0
                   && !path.testsLife(at: position, from: rules.collection, in: model),
-                isOwner: false))
+                isOwner: position == 0 && rule.operations.contains(.read)))
             current = target
           case .toMany(let collection, let field):
             needs.insert(

@@ -24,25 +24,29 @@ extension PredicateWriter {
       let user = raw(.field(path.user), collection, source) + Template(" = ") + .slot(.uid)
       return ([user] + tests).joined(by: " AND ")
     }
-    let inner = source.inner
     switch path.steps[position] {
-    case .toOne(let field, let target):
+    case .toOne(let field, _):
       let reference = raw(.field(field), collection, source)
-      if position + 1 < path.steps.count, case .toMany = path.steps[position + 1] {
-        // The rows behind name the referenced one themselves: it is not read.
-        let members = many(path, position + 1, having, start: start, source)
-        return ([membership(reference, members)] + tests).joined(by: " AND ")
-      }
-      let rest = step(
-        path, position + 1, having, start: start, at: target, inner.source)
-      let ids =
-        Template("SELECT \(inner.name).id FROM \(table(target)) AS \(inner.name) WHERE ")
-        + rest
+      let ids = referenced(path, position, having, start: start, source)
       return ([membership(reference, ids)] + tests).joined(by: " AND ")
     case .toMany:
       let members = many(path, position, having, start: start, source)
       return ([membership(raw(.id, collection, source), members)] + tests).joined(by: " AND ")
     }
+  }
+
+  /// Selects the rows, by their ids, through which the path goes on from a step to one.
+  func referenced(
+    _ path: RulePath, _ position: Int, _ having: Expression?, start: Int, _ source: Source
+  ) -> Template {
+    guard case .toOne(_, let target) = path.steps[position] else { return Template() }
+    if position + 1 < path.steps.count, case .toMany = path.steps[position + 1] {
+      // The rows behind name the referenced one themselves: it is not read.
+      return many(path, position + 1, having, start: start, source)
+    }
+    let inner = source.inner
+    return Template("SELECT \(inner.name).id FROM \(table(target)) AS \(inner.name) WHERE ")
+      + step(path, position + 1, having, start: start, at: target, inner.source)
   }
 
   /// Selects what the rows of a step to many refer to, for those through which the path goes on.

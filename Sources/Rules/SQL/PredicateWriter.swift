@@ -43,14 +43,17 @@ package struct PredicateWriter {
   ///
   /// Nil in rules, which read everything.
   package let readAccess: (@Sendable (_ collection: Int) -> Access)?
+  /// The rule of which it is known that it holds for the rows of the first table.
+  package let alternative: Alternative?
 
   package init(
     model: SchemaModel, dialect: Dialect = .sqlite,
-    readAccess: (@Sendable (_ collection: Int) -> Access)? = nil
+    readAccess: (@Sendable (_ collection: Int) -> Access)? = nil, alternative: Alternative? = nil
   ) {
     self.model = model
     self.dialect = dialect
     self.readAccess = readAccess
+    self.alternative = alternative
   }
 
   // MARK: Names
@@ -81,6 +84,13 @@ package struct PredicateWriter {
     case .always: return raw(column, collection, source)
     case .never: return Template("NULL")
     case .sometimes(let group):
+      if let alternative, source == .alias(0), alternative.plan === access.plan {
+        if alternative.shows(group) { return raw(column, collection, source) }
+        if alternative.apart == group {
+          return Template("CASE WHEN 1 = 0 THEN ") + raw(column, collection, source)
+            + Template(" END")
+        }
+      }
       // Rules read every column, or the test of a mask would ask for masks itself, without an end.
       let rules = PredicateWriter(model: model, dialect: dialect)
       return Template("CASE WHEN ") + rules.flag(group, access.plan, source) + Template(" THEN ")
@@ -117,19 +127,26 @@ package struct PredicateWriter {
       parts.append(
         alternatives.count == 1 ? alternatives[0] : bracketed(alternatives.joined(by: " OR ")))
     }
-    for denial in plan.denials {
-      guard let when = denial.when else { return Template(falsity) }
-      let test = expression(when, plan.owner.collection, source, isPositive: true)
-      parts.append(bracketed(test) + Template(" IS NOT TRUE"))
-    }
+    parts += denied(plan, source)
     return parts.isEmpty ? Template(truth) : parts.joined(by: " AND ")
   }
 
+  /// That no denial is TRUE of the row.
+  func denied(_ plan: AccessPlan, _ source: Source) -> [Template] {
+    plan.denials.map { denial in
+      guard let when = denial.when else { return Template(falsity) }
+      let test = expression(when, plan.owner.collection, source, isPositive: true)
+      return bracketed(test) + Template(" IS NOT TRUE")
+    }
+  }
+
   /// What a rule asks of a row that is there.
-  private func tests(_ rule: Rule, _ plan: AccessPlan, _ source: Source) -> [Template] {
+  func tests(
+    _ rule: Rule, _ plan: AccessPlan, _ source: Source, path known: Template? = nil
+  ) -> [Template] {
     var tests: [Template] = []
     if let path = rule.path {
-      tests.append(self.path(path, rule.having, plan.owner.collection, source))
+      tests.append(known ?? self.path(path, rule.having, plan.owner.collection, source))
     }
     if let when = rule.when {
       tests.append(
@@ -182,7 +199,7 @@ package struct PredicateWriter {
     return bracketed(tests.joined(by: " AND ")) + Template(" IS TRUE")
   }
 
-  private func bracketed(_ template: Template) -> Template {
+  func bracketed(_ template: Template) -> Template {
     Template("(") + template + Template(")")
   }
 

@@ -91,8 +91,10 @@ final class Connection: @unchecked Sendable {
     sqlite3_total_changes64(handle) == before ? 0 : Int(sqlite3_changes64(handle))
   }
 
-  private func checkBound() throws(ReadStopped) {
-    if let readGuard, readGuard.isSpent { throw ReadStopped() }
+  private func checkBound() throws {
+    guard let readGuard else { return }
+    if readGuard.isSpent { throw ReadStopped() }
+    if readGuard.isWorkSpent { throw WorkSpent() }
   }
 
   private func run(
@@ -160,7 +162,10 @@ final class Connection: @unchecked Sendable {
 
   /// The error to throw for `code`, which is noted when it can have ended the transaction.
   private func error(_ code: Int32, _ sql: String) -> any Error {
-    if code == SQLITE_INTERRUPT, let readGuard, readGuard.isSpent { return ReadStopped() }
+    if code == SQLITE_INTERRUPT, let readGuard {
+      if readGuard.isSpent { return ReadStopped() }
+      if readGuard.isWorkSpent { return WorkSpent() }
+    }
     let failure = lastFailure(code, sql)
     if failure.primaryCode != SQLITE_CONSTRAINT, failure.primaryCode != SQLITE_ERROR,
       self.failure == nil || failure.isSyncFailure

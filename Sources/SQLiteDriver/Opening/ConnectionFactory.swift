@@ -18,8 +18,9 @@ struct ConnectionFactory: Sendable {
   /// runs a checkpoint, so no other connection does either.
   func writer() throws(DatabaseOpenError) -> Connection {
     let connection = Connection(
-      try open(SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: true)
-    )
+      try open(
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: true),
+      readGuard: readGuard)
     try set(
       connection,
       [
@@ -44,11 +45,10 @@ struct ConnectionFactory: Sendable {
 
   /// A connection that can only read, under a bound.
   func reader() throws(DatabaseOpenError) -> Connection {
-    let interval = max(1, min(1000, configuration.inlineSteps))
     let connection = Connection(
       try open(
         SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: false),
-      readGuard: ReadGuard(interval: interval, time: time))
+      readGuard: readGuard)
     roost_sqlite_option(connection.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try set(
       connection,
@@ -58,6 +58,12 @@ struct ConnectionFactory: Sendable {
         "PRAGMA cache_size=\(-configuration.readerCacheKiB)",
       ])
     return connection
+  }
+
+  private var readGuard: ReadGuard {
+    ReadGuard(
+      interval: max(1, min(1000, configuration.inlineSteps)), time: time,
+      threadNanoseconds: configuration.machine.threadNanoseconds)
   }
 
   /// The system layer of a connection: SQLite's own, and for writes the one that gathers them.

@@ -19,6 +19,8 @@ final class SQLiteReader: Reader {
     try connection.query(sql, row)
   }
 
+  func limit(_ work: WorkLimit?) { connection.readGuard?.limit(work) }
+
   private static let closed = RoostError.misuse(
     "A reader was used after its read had ended.")
 }

@@ -33,6 +33,8 @@ final class SQLiteTransaction: Transaction, @unchecked Sendable {
     return try connection.execute(sql)
   }
 
+  func limit(_ work: WorkLimit?) { connection.readGuard?.limit(work) }
+
   func attach(_ effect: any Effect) { effects.append(effect) }
 
   private func checkOpen() throws {
