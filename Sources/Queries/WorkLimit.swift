@@ -14,4 +14,14 @@ package struct WorkLimit: Sendable, Hashable {
 }
 
 /// The queries of a reader took more than the limit that its body set.
-package struct WorkSpent: Error, Sendable {}
+package struct WorkSpent: Error, Sendable {
+  package init() {}
+}
+
+/// A statement that is longer or deeper than the engine takes.
+package struct StatementTooLarge: Error, Sendable {
+  /// The engine's error, for the log only.
+  package let cause: any Error
+
+  package init(cause: any Error) { self.cause = cause }
+}

@@ -28,6 +28,22 @@ NAMED = {
     "keeper": list(FIELDS), "nobody": ["name", "mood"], "anonymous": list(FIELDS)}
 PEOPLE = {"owner": {"claims": ["ash", "alpha"]}, "plain": {}, "keeper": {"roles": ["keeper"]},
           "anonymous": {"anonymous": True}, "admin": {"roles": ["admin"]}}
+# Seconds that an answer may take, unless it says which index is missing.
+SLOW = 0.1
+
+
+def is_stopped(answer):
+    """Whether a list was ended because of its work, with the parameters that make it."""
+    return answer.status == 422 and set(answer.issues.values()) <= {"no_index", "too_much_work"}
+
+
+def processor(pid):
+    """Seconds of a processor that a process has taken."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
 
 
 def shelter():
@@ -143,6 +159,7 @@ class FilterTests(unittest.TestCase):
 
     def test_no_request_is_a_fault(self):
         cursors, statuses, times = self.cursors(), {}, []
+        slow, stopped = [], 0
         for number in range(REQUESTS):
             caller = self.caller()
             query = self.filters.query(NAMED[caller.name], cursors)
@@ -152,7 +169,18 @@ class FilterTests(unittest.TestCase):
                 answer = caller.client.get("/v1/animals?" + query)
             except AssertionError as fault:
                 raise AssertionError(f"{shown}: {fault}") from None
-            times.append((time.perf_counter() - start, query[:500], answer.status))
+            seconds = time.perf_counter() - start
+            # What else the machine did meanwhile is no fault of the filter: everything lies in memory,
+            # so that alone it takes what it takes of a processor.
+            if IS_SOAK and seconds > SLOW and not is_stopped(answer):
+                start = processor(self.house.server.process.pid)
+                answer = caller.client.get("/v1/animals?" + query)
+                seconds = processor(self.house.server.process.pid) - start
+            times.append((seconds, query[:500], answer.status))
+            if is_stopped(answer):
+                stopped += 1
+            elif seconds > SLOW:
+                slow.append(f"{seconds * 1000:.0f} ms {shown[:500]}")
             self.assertIn(answer.status, (200, 400, 414, 422), f"{shown}: {answer}")
             statuses[answer.status] = statuses.get(answer.status, 0) + 1
             if answer.status == 422:
@@ -166,8 +194,11 @@ class FilterTests(unittest.TestCase):
             times.sort(reverse=True)
             print("".join(f"{seconds * 1000:.1f} ms {status} {urllib.parse.unquote_plus(query)}\n"
                           for seconds, query, status in times[:20]))
-            print(f"over 100 ms: {sum(t > 0.1 for t, _, _ in times)}; median "
+            print(f"stopped with a reason: {stopped}; median "
                   f"{times[len(times) // 2][0] * 1000:.2f} ms")
+            self.assertEqual(slow, [], f"{len(slow)} took over {SLOW * 1000:.0f} ms")
+        else:
+            self.assertEqual(stopped, 0, "a small table needs no index")
 
     def test_what_nobody_shows_cannot_be_named(self):
         """Hidden and unknown fields, also by paths and in orders: refused by all ways."""
@@ -180,4 +211,5 @@ class FilterTests(unittest.TestCase):
                 answer = owner.client.get(path)
                 self.assertEqual((answer.status, answer.issues),
                                  (422, {f"?{parameter}": "hidden_field"}), answer)
-                self.assertEqual(keeper.client.get(path).status, 200)
+                shown = keeper.client.get(path)
+                self.assertTrue(shown.status == 200 or IS_SOAK and is_stopped(shown), shown)

@@ -40,7 +40,8 @@ final class RecordsHouse: Sendable {
   }
 
   init(
-    _ schema: String, folder: String = RecordsHouse.folder(), time: TestTime = TestTime()
+    _ schema: String, folder: String = RecordsHouse.folder(), time: TestTime = TestTime(),
+    listWork: WorkLimit? = RecordStore.defaultListWork
   ) async throws {
     self.folder = folder
     self.time = time
@@ -56,7 +57,8 @@ final class RecordsHouse: Sendable {
     do {
       try await Migrator.run(RecordsMigrations.all, on: database)
       records = try await RecordStore.open(
-        try SchemaModel.load(source: schema), on: database, ambient: ambient, people: people)
+        try SchemaModel.load(source: schema), on: database, ambient: ambient, people: people,
+        listWork: listWork)
     } catch {
       await database.close()
       throw error

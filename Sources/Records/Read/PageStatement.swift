@@ -120,24 +120,41 @@ struct PageStatement {
     for index in order.leading.indices {
       columns += Template(", p.\(SortOrder.name(index))")
     }
-    return columns + Template(" FROM (")
-      + parts(arguments, sizes, narrowing).joined(by: " UNION ")
+    // Named before they are used, since SQLite's parser takes only so many brackets in each other.
+    var tables = Template("WITH ")
+    var union: [Template] = []
+    for (index, part) in parts(arguments, sizes, narrowing).enumerated() {
+      guard let limited = part.limited else {
+        union.append(part.rows)
+        continue
+      }
+      tables += Template("a\(SQL.constant(Int64(index))) AS (") + limited + Template("), ")
+      union.append(Template("SELECT * FROM a\(SQL.constant(Int64(index)))"))
+    }
+    return tables + Template("p AS (") + union.joined(by: " UNION ")
       + Template(" ORDER BY \(order.namedClause(nil)) LIMIT ") + .argument(arguments.limit)
+      + Template(") ") + columns
       + Template(
         """
-        ) AS p CROSS JOIN \(collection.table) AS \(source.name) WHERE \(source.name).id = p.id \
+         FROM p CROSS JOIN \(collection.table) AS \(source.name) WHERE \(source.name).id = p.id \
         ORDER BY \(order.namedClause("p"))
         """)
   }
 
-  /// Selects the ids and sort keys of each alternative, once for each of its ranges.
+  /// The ids and sort keys of an alternative, or of one of its ranges.
+  private struct Part {
+    let rows: Template
+    /// The first of them in the order of the list, where they have a limit of their own.
+    let limited: Template?
+  }
+
   private func parts(
     _ arguments: Arguments, _ sizes: [Int],
     _ narrowing: (PredicateWriter.Alternative?) -> [Template]
-  ) -> [Template] {
+  ) -> [Part] {
     let writer = collection.writer
     let source = collection.source
-    var parts: [Template] = []
+    var parts: [Part] = []
     var next = arguments.ranges
     for (rule, size) in zip(rules, sizes) {
       let alternative = PredicateWriter.Alternative(access.plan, rule, apart: order.apart)
@@ -160,11 +177,11 @@ struct PageStatement {
         }
         let rows =
           select + writer.predicate(alternative, source.source, path: path, narrowing: conditions)
+        let limited =
+          rows + Template(" ORDER BY ") + order.clause + Template(" LIMIT ")
+          + .argument(arguments.limit)
         parts.append(
-          isMerged(rule, isRange: hop != nil)
-            ? rows
-            : Template("SELECT * FROM (") + rows + Template(" ORDER BY ") + order.clause
-              + Template(" LIMIT ") + .argument(arguments.limit) + Template(") AS a"))
+          Part(rows: rows, limited: isMerged(rule, isRange: hop != nil) ? nil : limited))
       }
     }
     return parts

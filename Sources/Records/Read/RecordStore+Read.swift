@@ -136,6 +136,15 @@ extension RecordStore {
           return try await RecordStore.page(statement, query, viewer, &part, in: reader)
         } catch is WorkSpent {
           throw UnservedList(statement: statement, query: query, part: part).error
+        } catch let error as StatementTooLarge {
+          throw RoostError(
+            .invalid, "The list is too large for the database: take a simpler filter or order.",
+            issues: [
+              FieldIssue(
+                pointer: query.filter == nil ? "?sort" : "?filter", code: "limit",
+                message: "It makes too large a statement together with the rules of "
+                  + "\(collection.name).")
+            ], cause: error.cause)
         }
       }
     )

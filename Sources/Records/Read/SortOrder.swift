@@ -74,7 +74,8 @@ struct SortOrder {
   /// `, expression AS k<n>` for each leading key.
   var namedColumns: Template {
     leading.enumerated().reduce(into: Template()) { columns, key in
-      columns += Template(", ") + expression(key.element)
+      columns +=
+        Template(", ") + expression(key.element)
         + Template(" AS \(SortOrder.name(key.offset))")
     }
   }

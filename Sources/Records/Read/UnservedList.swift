@@ -24,12 +24,12 @@ struct UnservedList {
     switch part {
     case .expansion:
       return .invalid(
-        "?expand", "too_many",
+        "?expand", "too_much_work",
         "expand was stopped because it reads too many records: lower limit, or ask for the relation "
           + "by itself.")
     case .count:
       return .invalid(
-        "?count", "too_many",
+        "?count", "too_much_work",
         "The count was stopped because it looks at too many records: leave it out, take "
           + "count=estimated, or narrow the list by a filter on a field with an index.")
     case .rows: return .invalid(issues)
@@ -42,7 +42,8 @@ struct UnservedList {
     var issues: [FieldIssue] = []
     if query.filter != nil {
       let fields = filtered.isEmpty ? "what it tests" : filtered.joined(separator: ", ")
-      issues.append(issue("?filter", "The filter looks at too many records: no index finds \(fields)."))
+      issues.append(
+        issue("?filter", "The filter looks at too many records: no index finds \(fields)."))
     }
     if !sorted.isEmpty {
       issues.append(
@@ -90,7 +91,8 @@ struct UnservedList {
     let directives = missing.map { fields in
       "@index(fields: [" + fields.map { "\"\($0)\"" }.joined(separator: ", ") + "])"
     }
-    return "Add \(directives.joined(separator: " and ")) to the type \(collection.model.typeName), or "
+    return
+      "Add \(directives.joined(separator: " and ")) to the type \(collection.model.typeName), or "
       + "narrow the list by == on a field with an index."
   }
 
@@ -110,7 +112,8 @@ struct UnservedList {
     let fields = asked.filter(isIndexable)
     guard !fields.isEmpty else { return [] }
     let starts =
-      statement.rules.isEmpty ? [[]] : statement.rules.prefix(2).map { start($0).filter(isIndexable) }
+      statement.rules.isEmpty
+      ? [[]] : statement.rules.prefix(2).map { start($0).filter(isIndexable) }
     var indexes: [[String]] = []
     for start in starts {
       var names: [String] = []

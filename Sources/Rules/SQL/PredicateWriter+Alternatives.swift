@@ -64,8 +64,10 @@ extension PredicateWriter {
 }
 
 extension AccessPlan {
-  /// Rules of which each visible row holds at least one: a rule whose rows another one shows as well
-  /// is left out. Empty where a rule holds for every row.
+  /// Rules of which each visible row holds at least one: a rule whose rows another one shows as
+  /// well is left out.
+  ///
+  /// Empty where a rule holds for every row.
   ///
   /// With `group` a rule that shows its members is left out only for one that shows them too.
   package func alternatives(apart group: Int?) -> [Rule] {

@@ -20,6 +20,12 @@ package struct SQLiteFailure: Error, Sendable, CustomStringConvertible {
       || code == SQLITE_IOERR | 5 << 8  // SQLITE_IOERR_DIR_FSYNC
   }
 
+  /// Whether a statement passed a limit of SQLite's, which has no code of its own.
+  private var isTooLarge: Bool {
+    message == "parser stack overflow" || message.hasPrefix("Expression tree is too large")
+      || message.hasPrefix("too many ") || message.hasPrefix("at most ")
+  }
+
   /// Whether the disk has no room; the index in shared memory reports it in a code of its own.
   var isFull: Bool {
     primaryCode == SQLITE_FULL || code == SQLITE_IOERR | 19 << 8  // SQLITE_IOERR_SHMSIZE
@@ -38,6 +44,8 @@ package struct SQLiteFailure: Error, Sendable, CustomStringConvertible {
     case SQLITE_TOOBIG:
       return RoostError(
         .payloadTooLarge, "A value is larger than the database can hold.", cause: self)
+    case SQLITE_ERROR where isTooLarge:
+      return StatementTooLarge(cause: self)
     default:
       return RoostError(.internalError, "The database reported an error.", cause: self)
     }
