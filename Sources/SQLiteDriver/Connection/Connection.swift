@@ -4,8 +4,8 @@ import RoostCore
 
 /// A connection of SQLite with its prepared statements; used by one thread at a time.
 ///
-/// Exclusivity is unchecked here and in what it owns, since the checks take a fiftieth of a write: no
-/// access to a property spans a call that could reach it again.
+/// Exclusivity is unchecked here, in its row and in its arena, since the checks take a fiftieth of a
+/// write: no access to a property spans a call that could reach it again.
 final class Connection: @unchecked Sendable {
   // Sendable: its owner (writer, reader thread or pool) gives it to one thread at a time, under a
   // lock.

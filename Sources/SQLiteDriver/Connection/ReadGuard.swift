@@ -8,10 +8,10 @@ final class ReadGuard {
   /// Steps between two looks; small against the budget, large against the cost of a look.
   let interval: Int
   private let time: any TimeSource
-  @exclusivity(unchecked) private var stepsLeft = Int.max
-  @exclusivity(unchecked) private var deadline = UInt64.max
+  private var stepsLeft = Int.max
+  private var deadline = UInt64.max
   /// The bound is spent; every further query of the read throws.
-  @exclusivity(unchecked) private(set) var isSpent = false
+  private(set) var isSpent = false
 
   init(interval: Int, time: any TimeSource) {
     self.interval = interval
