@@ -10,9 +10,11 @@ package enum Base64 {
 
   /// The text of `bytes`, without padding.
   package static func encode(_ bytes: [UInt8], _ alphabet: Alphabet = .url) -> String {
-    var output: [UInt8] = []
-    append(bytes, to: &output, alphabet)
-    return String(decoding: output, as: UTF8.self)
+    let count = (bytes.count * 4 + 2) / 3
+    return String(unsafeUninitializedCapacity: count) { text in
+      write(bytes, to: UnsafeMutableBufferPointer(rebasing: text[..<count]), alphabet)
+      return count
+    }
   }
 
   /// Appends the text of `bytes` to `output`.

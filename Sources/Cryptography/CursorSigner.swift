@@ -13,7 +13,10 @@ package struct CursorSigner: Sendable {
 
   /// The text for `payload`, valid for the same `purpose` only.
   package func sign(_ payload: [UInt8], purpose: String) -> String {
-    Base64.encode(payload + code(for: payload, purpose))
+    var bytes = payload
+    bytes.reserveCapacity(payload.count + CursorSigner.codeBytes)
+    bytes += code(for: payload, purpose).prefix(CursorSigner.codeBytes)
+    return Base64.encode(bytes)
   }
 
   /// The payload of a text that `sign` made for this `purpose`; nil for anything else.
@@ -23,17 +26,18 @@ package struct CursorSigner: Sendable {
     else { return nil }
     let payload = Array(bytes.dropLast(CursorSigner.codeBytes))
     let given = Array(bytes.suffix(CursorSigner.codeBytes))
-    return ConstantTime.equal(given, code(for: payload, purpose)) ? payload : nil
+    let expected = Array(code(for: payload, purpose).prefix(CursorSigner.codeBytes))
+    return ConstantTime.equal(given, expected) ? payload : nil
   }
 
   private func code(for payload: [UInt8], _ purpose: String) -> [UInt8] {
-    var purpose = purpose
-    var run = key.begin()
+    var message: [UInt8] = []
+    message.reserveCapacity(4 + purpose.utf8.count + payload.count)
     // The length in front keeps "a" + "bc" apart from "ab" + "c".
     let length = UInt32(truncatingIfNeeded: purpose.utf8.count).bigEndian
-    withUnsafeBytes(of: length) { run.update($0) }
-    purpose.withUTF8 { run.update(UnsafeRawBufferPointer($0)) }
-    payload.withUnsafeBytes { run.update($0) }
-    return Array(key.code(run).prefix(CursorSigner.codeBytes))
+    withUnsafeBytes(of: length) { message.append(contentsOf: $0) }
+    message.append(contentsOf: purpose.utf8)
+    message.append(contentsOf: payload)
+    return key.code(for: message)
   }
 }

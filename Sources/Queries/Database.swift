@@ -13,7 +13,7 @@ package protocol Database: Sendable {
 
   /// Runs `body` in a transaction and returns when it is durable.
   ///
-  /// Writes that wait are committed together, each in a savepoint of its own: an error thrown by
+  /// Writes that wait are committed together, each as if in a savepoint of its own: an error thrown by
   /// `body` undoes that body only. `body` awaits nothing but `transaction` (a body that suspends on
   /// anything else is rolled back), has no other effects, and may run again. Throws what `body`
   /// throws; `RoostError` with `.storageFull` when the disk is full, `.overloaded` when too many

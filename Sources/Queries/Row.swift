@@ -16,6 +16,8 @@ package enum Cell {
 package protocol Row {
   /// The column as it is kept, in one look: for what is written straight on, such as lists.
   func cell(_ column: Int) -> Cell
+  /// Calls `body` with the first `count` columns as they are kept.
+  func withCells(_ count: Int, _ body: (UnsafeBufferPointer<Cell>) -> Void)
   func isNull(_ column: Int) -> Bool
   func int64(_ column: Int) -> Int64
   func double(_ column: Int) -> Double
@@ -29,6 +31,11 @@ package protocol Row {
 }
 
 extension Row {
+  package func withCells(_ count: Int, _ body: (UnsafeBufferPointer<Cell>) -> Void) {
+    let cells = (0..<count).map { cell($0) }
+    cells.withUnsafeBufferPointer(body)
+  }
+
   package func timestamp(_ column: Int) -> Timestamp { Timestamp(milliseconds: int64(column)) }
   package func bool(_ column: Int) -> Bool { int64(column) != 0 }
   package func optionalText(_ column: Int) -> String? { isNull(column) ? nil : text(column) }

@@ -83,14 +83,10 @@ extension CompiledCollection {
 
   /// Writes the row of `selectList` as a JSON object, straight from its columns.
   func write(_ row: any Row, to json: inout JSONWriter) {
-    json.beginObject()
-    members.writeSystem(
-      row.uuid(0) ?? .zero, row.int64(1), row.timestamp(2), row.timestamp(3), to: &json)
-    for index in storage.indices {
-      members.write(index, to: &json)
-      writeValue(index, row, to: &json)
+    rows.write(row, to: &json) { column, json in
+      let index = column - RecordColumns.firstField
+      fields[index].encode(value(index, in: row), into: &json)
     }
-    json.endObject()
   }
 
   /// Writes the value of field `index` straight from its column.

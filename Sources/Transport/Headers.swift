@@ -38,7 +38,13 @@ package struct Headers: Sendable {
 
   package static func equal(_ left: String, _ right: String) -> Bool {
     guard left.utf8.count == right.utf8.count else { return false }
-    return zip(left.utf8, right.utf8).allSatisfy { lower($0) == lower($1) }
+    var (left, right) = (left, right)
+    return left.withUTF8 { left in
+      right.withUTF8 { right in
+        for index in left.indices where lower(left[index]) != lower(right[index]) { return false }
+        return true
+      }
+    }
   }
 
   private static func lower(_ byte: UInt8) -> UInt8 {

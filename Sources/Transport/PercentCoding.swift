@@ -2,8 +2,17 @@
 package enum PercentCoding {
   /// The text of percent-encoded bytes; nil for a broken escape, NUL or what is not UTF-8.
   package static func decode(_ bytes: UnsafeBufferPointer<UInt8>, plusIsSpace: Bool) -> String? {
-    let isPlain = !bytes.contains { $0 == 0x25 || $0 == 0 || plusIsSpace && $0 == 0x2B }
-    if isPlain { return String(validating: bytes, as: UTF8.self) }
+    var isPlain = true
+    var bits: UInt8 = 0
+    for byte in bytes {
+      bits |= byte
+      if byte == 0x25 || byte == 0 || plusIsSpace && byte == 0x2B { isPlain = false }
+    }
+    if isPlain {
+      // Decoding repairs what is no UTF-8, but costs a fraction of the generic validation.
+      return bits < 0x80
+        ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
+    }
     var out: [UInt8] = []
     out.reserveCapacity(bytes.count)
     var index = 0

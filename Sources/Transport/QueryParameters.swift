@@ -45,12 +45,15 @@ package struct QueryParameters: Sendable {
 
   /// The value of a parameter that may come once; throws 400 where it is repeated.
   package func single(_ name: String) throws(RoostError) -> String? {
-    let values = values(name)
-    guard values.count < 2 else {
-      throw QueryParameters.fault(
-        "?\(name)", "repeated", "The query parameter \(name) may be given once only.")
+    var found: String?
+    for item in items where item.name == name {
+      guard found == nil else {
+        throw QueryParameters.fault(
+          "?\(name)", "repeated", "The query parameter \(name) may be given once only.")
+      }
+      found = item.value
     }
-    return values.first
+    return found
   }
 
   private static func read(

@@ -44,6 +44,31 @@ import Testing
     }
   }
 
+  /// What the third of four bodies does, and how often bodies run.
+  @Test(arguments: [("refuses", 4), ("conflicts", 4), ("changes, then refuses", 7)])
+  func `bodies run again only where one has failed after it changed something`(
+    third: String, runs: Int
+  ) async throws {
+    try await with { (database: SQLiteDatabase) async throws in
+      try await database.run("CREATE TABLE thing (id INTEGER PRIMARY KEY)")
+      let count = Shared(0)
+      let results = await database.together(
+        (0..<4).map { id in
+          { transaction in
+            count.change { $0 += 1 }
+            if id == 2, third == "refuses" { throw CancellationError() }
+            let value = id == 2 && third == "conflicts" ? 1 : id
+            try await transaction.execute("INSERT INTO thing (id) VALUES (\(value))")
+            if id == 2 { throw CancellationError() }
+          }
+        })
+      #expect(count.value == runs)
+      #expect(results.map { (try? $0.get()) != nil } == [true, true, false, true])
+      #expect(try await database.integers("SELECT id FROM thing ORDER BY id") == [0, 1, 3])
+      #expect(database.statistics.failedBatches == 0)
+    }
+  }
+
   @Test func `reads are counted where they run`() async throws {
     try await with({ $0.inlineSteps = 5000 }) { (database: SQLiteDatabase) async throws in
       _ = try await database.integers("SELECT 1")

@@ -16,7 +16,14 @@ struct ListCursors: Sendable {
     let conditions: String
 
     var purpose: String {
-      "list \(collection.name) \(caller.uid?.description ?? "everyone") \(conditions)"
+      var text = "list "
+      text.reserveCapacity(44 + collection.name.utf8.count + conditions.utf8.count)
+      text += collection.name
+      text += " "
+      text += caller.uid?.description ?? "everyone"
+      text += " "
+      text += conditions
+      return text
     }
   }
 

@@ -50,13 +50,16 @@ struct ListParameters {
     return (query, context)
   }
 
-  /// The conditions in an order of their own, each with its length, so that none can be taken for
-  /// another.
+  /// The conditions in an order of their own (that of their names), each with its length, so that
+  /// none can be taken for another.
   private func text(_ conditions: [String: String]) -> String {
     let place = parent.map { "\(collection.index) \($0.field) \($0.id)" } ?? ""
-    return conditions.sorted { $0.key < $1.key }.reduce(place) { text, item in
-      text + " \(item.key) \(item.value.utf8.count) \(item.value)"
+    var text = place
+    for name in ["filter", "search", "sort"] {
+      guard let value = conditions[name] else { continue }
+      text += " " + name + " " + String(value.utf8.count) + " " + value
     }
+    return text
   }
 
   static func unknown(_ name: String, among known: [String], of what: String) -> RoostError {

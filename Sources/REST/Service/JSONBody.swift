@@ -5,14 +5,15 @@ import Transport
 enum JSONBody {
   /// The body as a JSON value; 415 for another media type, 400 for what is not JSON.
   static func read(_ request: Request) throws -> JSON {
-    if let type = request.header("content-type"), !isJSON(type) {
+    let type = request.header("content-type")
+    if let type, !isJSON(type) {
       throw RoostError(
         .unsupportedMediaType, "Send the body as Content-Type: application/json.")
     }
     guard !request.body.isEmpty else {
       throw RoostError(.malformed, "The request has no body: send a JSON object.")
     }
-    guard request.header("content-type") != nil else {
+    guard type != nil else {
       throw RoostError(
         .unsupportedMediaType, "Say what the body is: Content-Type: application/json.")
     }

@@ -2,7 +2,9 @@ package import Rules
 package import Schema
 
 /// The collections of a schema, compiled, with their numbers from the database.
-package struct Catalogue: Sendable {
+///
+/// A class, because every request passes it on and a struct of this size is dear to copy.
+package final class Catalogue: Sendable {
   package let model: SchemaModel
   package let collections: [CompiledCollection]
   /// In which streams the rows of the collections stand, and what they grant.

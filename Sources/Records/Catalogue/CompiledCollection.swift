@@ -23,6 +23,10 @@ package final class CompiledCollection: Sendable {
   let members: MemberStarts
   /// What each column holds, by index.
   let storage: [StoredKind]
+  /// The pointer to each field in a body: `/` and its name.
+  let pointers: [String]
+  /// Writes whole rows.
+  let rows: RowWriter
 
   private let indexByName: [String: Int]
 
@@ -46,7 +50,10 @@ package final class CompiledCollection: Sendable {
     self.inbound = inbound
     ownersFilledOnCreate = rules.ownersFilledOnCreate
     members = MemberStarts(names: model.fields.map(\.name))
-    storage = model.fields.map { StoredKind($0) }
+    let storage = model.fields.map { StoredKind($0) }
+    self.storage = storage
+    pointers = model.fields.map { "/" + $0.name }
+    rows = RowWriter(names: model.fields.map(\.name), storage: storage)
     var indexByName: [String: Int] = [:]
     for (index, field) in model.fields.enumerated() { indexByName[field.name] = index }
     self.indexByName = indexByName

@@ -35,8 +35,9 @@ struct MutationDecoder {
       if let index = collection.index(of: key) {
         given[index] = true
         let field = collection.fields[index]
-        guard isSettable(field, "/" + key) else { continue }
-        if let operation = set(field, value, "/" + key) {
+        let pointer = collection.pointers[index]
+        guard isSettable(field, pointer) else { continue }
+        if let operation = set(field, value, pointer) {
           changes.append(FieldChange(field: index, operation: operation))
         }
       } else if key == "id" {
@@ -64,8 +65,9 @@ struct MutationDecoder {
     for (key, value) in members {
       if let index = collection.index(of: key) {
         let field = collection.fields[index]
-        guard isSettable(field, "/" + key) else { continue }
-        if let operation = intent(field, value, "/" + key) ?? set(field, value, "/" + key) {
+        let pointer = collection.pointers[index]
+        guard isSettable(field, pointer) else { continue }
+        if let operation = intent(field, value, pointer) ?? set(field, value, pointer) {
           changes.append(FieldChange(field: index, operation: operation))
         }
       } else if key == "id" {

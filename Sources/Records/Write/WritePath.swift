@@ -336,12 +336,13 @@ struct WritePath: Sendable {
         if field.isRequired {
           issues.append(
             FieldIssue(
-              pointer: "/" + field.name, code: "required", message: "\(field.name) is required."))
+              pointer: mutation.collection.pointers[index], code: "required",
+              message: "\(field.name) is required."))
         }
         continue
       }
       issues += field.validate(
-        record.values[index], pointer: "/" + field.name, now: mutation.madeAt)
+        record.values[index], pointer: mutation.collection.pointers[index], now: mutation.madeAt)
       if let issue = StoredBounds.issue(record.values[index], field) { issues.append(issue) }
     }
     if issues.isEmpty { issues = Checks.issues(record, changed: changed, mutation.collection) }

@@ -93,7 +93,7 @@ package struct UUID: Hashable, Comparable, Sendable, CustomStringConvertible {
   }
 
   /// Writes the 36 bytes of `description`.
-  func format(into start: UnsafeMutablePointer<UInt8>) {
+  package func format(into start: UnsafeMutablePointer<UInt8>) {
     let out = UnsafeMutableRawPointer(start)
     UUID.formatBytes(high >> 32, 4, out)
     start[8] = UInt8(ascii: "-")

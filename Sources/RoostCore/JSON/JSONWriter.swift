@@ -186,6 +186,25 @@ package struct JSONWriter: ~Copyable {
     needsComma = false
   }
 
+  /// Writes the comma before a value whose bytes go into the room of `reserve`, if it needs one.
+  package mutating func beginValue() { separate() }
+
+  /// Room for at least `more` bytes behind the last one, for a writer that knows the form of what it
+  /// writes; `end(at:)` says how far it came.
+  package mutating func reserve(_ more: Int) -> UnsafeMutablePointer<UInt8> { room(more) }
+
+  /// Takes over what was written into the room of `reserve`; the next value follows without a comma
+  /// if `isOpen`.
+  package mutating func end(at end: UnsafeMutablePointer<UInt8>, isOpen: Bool) {
+    count = end - base
+    needsComma = !isOpen
+  }
+
+  /// Writes the 24 bytes of an instant's text without quotes into room of `reserve`.
+  package mutating func format(_ value: Timestamp, at place: UnsafeMutablePointer<UInt8>) {
+    timestamps.format(value, into: place)
+  }
+
   /// Writes bytes that are one valid JSON value already.
   package mutating func raw(_ value: UnsafeRawBufferPointer) {
     separate()
@@ -226,24 +245,7 @@ package struct JSONWriter: ~Copyable {
   }
 
   private mutating func appendInteger(_ value: Int64) {
-    if UInt64(bitPattern: value) < 10 { return append(48 + UInt8(truncatingIfNeeded: value)) }
-    var rest = value.magnitude
-    var digits = 1
-    while rest > 9 {
-      rest /= 10
-      digits += 1
-    }
-    let length = digits + (value < 0 ? 1 : 0)
-    let start = room(length)
-    rest = value.magnitude
-    var position = length
-    repeat {
-      position -= 1
-      start[position] = UInt8(truncatingIfNeeded: 48 + rest % 10)
-      rest /= 10
-    } while rest > 0
-    if value < 0 { start[0] = UInt8(ascii: "-") }
-    count += length
+    count += DecimalText.write(value, to: room(DecimalText.longest))
   }
 
   private mutating func appendQuoted(_ value: String) {

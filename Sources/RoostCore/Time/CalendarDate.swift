@@ -70,13 +70,22 @@ package struct CalendarDate: Hashable, Comparable, Sendable, CustomStringConvert
     CalendarDate.formatPair(UInt32(truncatingIfNeeded: day), buffer, 8)
   }
 
-  /// Writes a number below 100 as two digits.
+  /// Writes a number below 100 as two digits; a greater one as 99.
   @inline(__always) static func formatPair(
     _ value: UInt32, _ buffer: UnsafeMutablePointer<UInt8>, _ start: Int
   ) {
-    buffer[start] = UInt8(truncatingIfNeeded: 48 + value / 10)
-    buffer[start + 1] = UInt8(truncatingIfNeeded: 48 + value % 10)
+    let pairs = UnsafeRawPointer(twoDigits.utf8Start)
+    UnsafeMutableRawPointer(buffer).storeBytes(
+      of: pairs.loadUnaligned(fromByteOffset: Int(min(value, 99)) * 2, as: UInt16.self),
+      toByteOffset: start, as: UInt16.self)
   }
+
+  /// `000102…99`.
+  private static let twoDigits: StaticString = """
+    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546\
+    4748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293\
+    949596979899
+    """
 
   static func days(inMonth month: Int64, of year: Int64) -> Int64 {
     switch month {

@@ -75,10 +75,10 @@ package struct CalendarDuration: Hashable, Comparable, Sendable, CustomStringCon
   }
 
   /// No `description` has more bytes than this.
-  static let longestText = 48
+  package static let longestText = 48
 
   /// Writes the bytes of `description` and returns how many there are.
-  func format(into start: UnsafeMutablePointer<UInt8>) -> Int {
+  package func format(into start: UnsafeMutablePointer<UInt8>) -> Int {
     var text = DurationText(start: start)
     if milliseconds < 0 { text.append(UInt8(ascii: "-")) }
     text.append(UInt8(ascii: "P"))

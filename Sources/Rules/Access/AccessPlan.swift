@@ -29,6 +29,10 @@ package final class AccessPlan: Sendable {
   package let always: FieldSet
   /// The members that some visible rows show; together with `always` all that can be seen.
   package let groups: [MaskGroup]
+  /// Every row that is allowed shows every member.
+  package let showsEverything: Bool
+  /// Whether the test of a row needs other rows.
+  package let readsRelations: Bool
 
   init(_ owner: AccessRules, rules: [Rule], denials: [Denial], shape: Shape) {
     self.owner = owner
@@ -57,6 +61,14 @@ package final class AccessPlan: Sendable {
     self.groups = groups.map { group in
       MaskGroup(fields: group.fields, rules: group.rules.map { rules[$0] })
     }
+    let declaration = owner.declaration
+    showsEverything =
+      groups.isEmpty
+      && always.isSuperset(
+        of: FieldSet(count: declaration.fields.count + declaration.inverses.count))
+    readsRelations =
+      rules.contains(where: \.readsRelations)
+      || denials.contains { $0.when?.readsRelations == true }
   }
 
   /// The plan of the server itself.
@@ -86,18 +98,5 @@ package final class AccessPlan: Sendable {
       return .sometimes(group)
     }
     return .never
-  }
-
-  /// Whether the test of a row needs other rows.
-  package var readsRelations: Bool {
-    rules.contains(where: \.readsRelations) || denials.contains { $0.when?.readsRelations == true }
-  }
-
-  /// Every row that is allowed shows every member.
-  package var showsEverything: Bool {
-    let declaration = owner.declaration
-    return groups.isEmpty
-      && always.isSuperset(
-        of: FieldSet(count: declaration.fields.count + declaration.inverses.count))
   }
 }

@@ -26,6 +26,11 @@ package final class AccessRules: Sendable {
   private let rulesByOperation: [Operation: [Rule]]
   private let denialsByOperation: [Operation: [Denial]]
   private let plans = Mutex<[PlanKey: AccessPlan]>([:])
+  /// The plans of callers without roles, by operation and within it by kind of caller; empty where
+  /// a rule or a denial tests the caller further.
+  ///
+  /// Proof for nonisolated(unsafe): set at the end of `init` and never again.
+  nonisolated(unsafe) private var plainPlans: [AccessPlan] = []
 
   private struct PlanKey: Hashable {
     let rules: UInt64
@@ -50,6 +55,12 @@ package final class AccessRules: Sendable {
     denialsByOperation = deniedByOperation
     ownersFilledOnCreate = Set(
       rules.filter { $0.operations.contains(.create) }.compactMap(\.ownerFilledOnCreate))
+    guard !rules.contains(where: { $0.callerTest != nil }),
+      !denials.contains(where: { $0.callerTest != nil })
+    else { return }
+    plainPlans = Operation.allCases.flatMap { operation in
+      CallerFacts.Kind.examples.map { plan(operation, $0) }
+    }
   }
 
   /// Whether a create by this caller fills the field, when it is left out, with their account.
@@ -63,7 +74,20 @@ package final class AccessRules: Sendable {
 
   /// What `caller` may do by `operation`, as far as it can be said without a row.
   package func access(_ operation: Operation, _ caller: Caller) -> Access {
+    if caller.roles.isEmpty {
+      let facts = CallerFacts(caller, nil)
+      if !plainPlans.isEmpty {
+        let place = operation.place * CallerFacts.Kind.examples.count + facts.kind.rawValue
+        return Access(plan: plainPlans[place], facts: facts)
+      }
+      return Access(plan: plan(operation, facts), facts: facts)
+    }
     let facts = CallerFacts(caller, model.roles)
+    return Access(plan: plan(operation, facts), facts: facts)
+  }
+
+  /// The plan of the rules and denials that speak to a caller.
+  private func plan(_ operation: Operation, _ facts: CallerFacts) -> AccessPlan {
     var rules: UInt64 = 0
     for rule in rulesByOperation[operation] ?? [] where applies(rule, to: facts) {
       rules |= 1 << UInt64(rule.number)
@@ -82,7 +106,7 @@ package final class AccessRules: Sendable {
         denials |= 1 << UInt64(denial.number)
       }
     }
-    return Access(plan: plan(rules, denials), facts: facts)
+    return plan(rules, denials)
   }
 
   /// The server itself: seeds, imports and the work of followers.
@@ -175,6 +199,33 @@ package struct CallerFacts: Sendable {
       roles = caller.roles.reduce(into: Set<String>()) {
         $0.formUnion(tree?.closure[$1] ?? [$1])
       }
+    }
+  }
+
+  /// What rules without tests of the caller tell callers without roles apart by.
+  enum Kind: Int {
+    case nobody
+    case account
+    case anonymous
+
+    /// A caller of each kind, in the order of the kinds.
+    static let examples = [
+      Caller.everyone, Caller(uid: .zero), Caller(uid: .zero, isAnonymous: true),
+    ].map { CallerFacts($0, nil) }
+  }
+
+  var kind: Kind { uid == nil ? .nobody : isAnonymous ? .anonymous : .account }
+}
+
+extension Operation {
+  /// The operation's place among all.
+  fileprivate var place: Int {
+    switch self {
+    case .read: 0
+    case .create: 1
+    case .update: 2
+    case .delete: 3
+    case .admin: 4
     }
   }
 }

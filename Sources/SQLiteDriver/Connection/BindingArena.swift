@@ -9,8 +9,9 @@ import RoostCore
 /// those of a statement inside another one, are copied by SQLite instead.
 final class BindingArena {
   private static let largest = 65_536
-  private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
-  private var isTaken = false
+  @exclusivity(unchecked) private var memory =
+    UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
+  @exclusivity(unchecked) private var isTaken = false
 
   deinit { memory.deallocate() }
 

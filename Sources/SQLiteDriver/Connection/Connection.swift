@@ -3,6 +3,9 @@ import Queries
 import RoostCore
 
 /// A connection of SQLite with its prepared statements; used by one thread at a time.
+///
+/// Exclusivity is unchecked here, in its row and in its arena, since the checks take a fiftieth of a
+/// write: no access to a property spans a call that could reach it again.
 final class Connection: @unchecked Sendable {
   // Sendable: its owner (writer, reader thread or pool) gives it to one thread at a time, under a
   // lock.
@@ -10,9 +13,12 @@ final class Connection: @unchecked Sendable {
   let readGuard: ReadGuard?
   private let row = SQLiteRow()
   private let arena = BindingArena()
-  private var cache = StatementCache()
+  @exclusivity(unchecked) private var cache = StatementCache()
   /// The first error of SQLite since `forgetFailure` that can end a transaction.
-  private(set) var failure: SQLiteFailure?
+  @exclusivity(unchecked) private(set) var failure: SQLiteFailure?
+  /// Counts the statements that may have changed something: all that write, but for those that a
+  /// constraint refused, of which nothing remains (the conflict resolution is ABORT everywhere).
+  @exclusivity(unchecked) private(set) var modifications = 0
 
   /// Takes over an open handle.
   init(_ handle: OpaquePointer, readGuard: ReadGuard? = nil) {
@@ -117,8 +123,10 @@ final class Connection: @unchecked Sendable {
       arena.release(holdsMemory)
     }
     guard code == SQLITE_OK else { throw error(code, Connection.text(prepared)) }
+    let writes = readGuard == nil && sqlite3_stmt_readonly(prepared) == 0
     while true {
       let code = sqlite3_step(prepared)
+      if writes, code & 0xFF != SQLITE_CONSTRAINT { modifications += 1 }
       if code == SQLITE_ROW {
         if try !body(row) { return }
       } else if code == SQLITE_DONE {

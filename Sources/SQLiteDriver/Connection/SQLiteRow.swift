@@ -5,12 +5,37 @@ import RoostCore
 /// The current row of a statement that runs; one object a connection, pointed at one statement after
 /// the other.
 final class SQLiteRow: Row {
-  var handle: OpaquePointer?
+  @exclusivity(unchecked) var handle: OpaquePointer?
+  @exclusivity(unchecked) private var cells =
+    UnsafeMutableBufferPointer<Cell>.allocate(capacity: 32)
+
+  deinit { cells.deallocate() }
 
   func cell(_ column: Int) -> Cell {
+    SQLiteRow.cell(sqlite3_column_value(handle, Int32(truncatingIfNeeded: column)))
+  }
+
+  func withCells(_ count: Int, _ body: (UnsafeBufferPointer<Cell>) -> Void) {
+    if count > cells.count {
+      cells.deallocate()
+      cells = .allocate(capacity: count)
+    }
+    // A statement inside `body` would have rows of its own, and must not write over these.
+    let (cells, handle) = (cells, handle)
+    self.cells = UnsafeMutableBufferPointer(start: nil, count: 0)
+    for column in 0..<count {
+      cells.initializeElement(
+        at: column,
+        to: SQLiteRow.cell(sqlite3_column_value(handle, Int32(truncatingIfNeeded: column))))
+    }
+    body(UnsafeBufferPointer(rebasing: cells[..<count]))
+    self.cells.deallocate()
+    self.cells = cells
+  }
+
+  @inline(__always) private static func cell(_ value: OpaquePointer?) -> Cell {
     // Asking the value itself spares a search and a lock for each question; SQLite allows it where,
     // as here, a connection is used by one thread at a time (SQLITE_CONFIG_MULTITHREAD).
-    let value = sqlite3_column_value(handle, Int32(truncatingIfNeeded: column))
     switch sqlite3_value_type(value) {
     case SQLITE_INTEGER: return .int(sqlite3_value_int64(value))
     case SQLITE_FLOAT: return .double(sqlite3_value_double(value))

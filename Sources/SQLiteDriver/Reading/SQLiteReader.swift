@@ -5,7 +5,7 @@ import RoostCore
 final class SQLiteReader: Reader {
   let connection: Connection
   /// Cleared when the driver has given up on the body.
-  var isOpen = true
+  @exclusivity(unchecked) var isOpen = true
 
   init(_ connection: Connection) { self.connection = connection }
 

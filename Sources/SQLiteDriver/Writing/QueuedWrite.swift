@@ -11,7 +11,8 @@ class QueuedWrite: @unchecked Sendable {
 
   /// Starts the body on this thread, the one of `executor`.
   ///
-  /// The body has finished when this returns, unless it suspended: whenever it is resumed, that is a
+  /// What an earlier run of it came to is forgotten. The body has finished when this returns, unless
+  /// it suspended: whenever it is resumed, that is a
   /// job for this thread, which is busy here. (An await whose answer is there before the body gave
   /// its thread away does not suspend, is not noticed, and does no harm.)
   func start(_ transaction: SQLiteTransaction, on executor: any TaskExecutor) {}
@@ -41,6 +42,7 @@ final class TypedWrite<Result: Sendable>: QueuedWrite, @unchecked Sendable {
   }
 
   override func start(_ transaction: SQLiteTransaction, on executor: any TaskExecutor) {
+    outcome = nil
     Task.immediate(executorPreference: executor) {
       let outcome: Swift.Result<Result, any Error>
       do {

@@ -6,8 +6,8 @@ final class SQLiteTransaction: Transaction, @unchecked Sendable {
   // Sendable: touched on the writer's thread only; the task that a body runs in prefers that thread.
   private let connection: Connection
   /// Cleared when the body has ended or the driver has given up on it.
-  private(set) var isOpen = true
-  private(set) var effects: [any Effect] = []
+  @exclusivity(unchecked) private(set) var isOpen = true
+  @exclusivity(unchecked) private(set) var effects: [any Effect] = []
 
   init(_ connection: Connection) { self.connection = connection }
 

@@ -2,7 +2,8 @@ import CSQLite
 import Queries
 import RoostCore
 
-/// The writes of one transaction: runs their bodies, each in a savepoint, and answers their callers.
+/// The writes of one transaction: runs their bodies, each as if in a savepoint, and answers their
+/// callers.
 final class WriteBatch {
   private let writes: [QueuedWrite]
   private let connection: Connection
@@ -20,35 +21,62 @@ final class WriteBatch {
 
   /// Begins the transaction and runs the bodies; throws when the transaction as a whole is lost.
   ///
-  /// Afterwards none is open when the only body failed.
+  /// Afterwards none is open when the only body failed. A savepoint costs its statements and a copy
+  /// of every page that its body changes, and bodies seldom fail once they have changed something:
+  /// so they run without savepoints first, and if one has to be undone, all begin again with them.
   func runBodies(hasPreCommit: Bool) throws {
     _ = try connection.execute(Control.beginWrite)
+    if try runPlainly(hasPreCommit) { return }
+    _ = try connection.execute(Control.rollback)
     // The only body of a transaction needs no savepoint: undoing it undoes the transaction.
-    let savepoints = writes.count > 1
-    for (position, write) in writes.enumerated() {
-      if savepoints { _ = try connection.execute(Control.savepoint) }
-      let transaction = SQLiteTransaction(connection)
-      write.start(transaction, on: executor)
-      transaction.end()
-      // Some errors (a full disk among them) end the transaction under the body, which may have
-      // caught them.
-      guard connection.isInTransaction else { throw connection.lostTransaction }
-      var isGood = write.state == .succeeded
-      if write.state == .suspended {
-        refused[position] = .misuse("The body of a write awaits something else; it was undone.")
-      } else if isGood, !transaction.effects.isEmpty, !hasPreCommit {
-        refused[position] = .misuse("A write attached an effect, but nothing would apply it.")
-        isGood = false
-      }
-      if isGood {
-        if savepoints { _ = try connection.execute(Control.release) }
-        effects += transaction.effects
-      } else if savepoints {
+    if writes.count == 1 { return }
+    refused = [:]
+    effects = []
+    _ = try connection.execute(Control.beginWrite)
+    for position in writes.indices {
+      _ = try connection.execute(Control.savepoint)
+      if try !run(position, hasPreCommit) {
         _ = try connection.execute(Control.rollbackToSavepoint)
-        _ = try connection.execute(Control.release)
-      } else {
-        _ = try connection.execute(Control.rollback)
       }
+      _ = try connection.execute(Control.release)
+    }
+  }
+
+  /// Runs the bodies one after the other; false as soon as one has failed after it changed something,
+  /// or is the only one and has failed.
+  private func runPlainly(_ hasPreCommit: Bool) throws -> Bool {
+    for position in writes.indices {
+      let modifications = connection.modifications
+      if try !run(position, hasPreCommit),
+        writes.count == 1 || connection.modifications != modifications
+      {
+        return false
+      }
+    }
+    return true
+  }
+
+  /// Runs one body; false where it has to be undone.
+  private func run(_ position: Int, _ hasPreCommit: Bool) throws -> Bool {
+    let write = writes[position]
+    let transaction = SQLiteTransaction(connection)
+    write.start(transaction, on: executor)
+    transaction.end()
+    // Some errors (a full disk among them) end the transaction under the body, which may have
+    // caught them.
+    guard connection.isInTransaction else { throw connection.lostTransaction }
+    switch write.state {
+    case .failed: return false
+    case .suspended:
+      refused[position] = .misuse("The body of a write awaits something else; it was undone.")
+      return false
+    case .succeeded:
+      if !transaction.effects.isEmpty, !hasPreCommit {
+        refused[position] = .misuse("A write attached an effect, but nothing would apply it.")
+        return false
+      }
+      effects += transaction.effects
+      return true
     }
   }
 

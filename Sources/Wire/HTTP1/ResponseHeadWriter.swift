@@ -78,15 +78,31 @@ package enum ResponseHeadWriter {
   /// Appends a field, unless its name is no token, is one that the server writes by itself, or its
   /// value has a control character: what a handler passes on cannot split an answer.
   package static func write(field name: String, _ value: String, to out: inout ByteQueue) {
-    guard isAllowed(name), value.utf8.allSatisfy({ ByteClass.isFieldValue($0) }) else { return }
+    guard isAllowed(name), isValue(value) else { return }
     out.append(name)
     out.append(": ")
     out.append(value)
     out.append("\r\n")
   }
 
+  private static func isValue(_ value: String) -> Bool {
+    var value = value
+    return value.withUTF8 { bytes in
+      for byte in bytes where !ByteClass.isFieldValue(byte) { return false }
+      return true
+    }
+  }
+
+  private static func isToken(_ name: String) -> Bool {
+    var name = name
+    return name.withUTF8 { bytes in
+      for byte in bytes where !ByteClass.isToken(byte) { return false }
+      return true
+    }
+  }
+
   private static func isAllowed(_ name: String) -> Bool {
-    guard !name.isEmpty, name.utf8.allSatisfy({ ByteClass.isToken($0) }) else { return false }
+    guard !name.isEmpty, isToken(name) else { return false }
     switch name.utf8.count {
     case 4: return name.lowercased() != "date"
     case 7: return name.lowercased() != "trailer"
