@@ -31,6 +31,7 @@ extension CompiledCollection {
       Template("SELECT 1 FROM \(table) AS \(source.name) WHERE \(source.name).id = ")
         + .argument(0) + Template(" AND \(source.isLive) AND ")
         + writer.predicate(access.plan, source.source)
+        + Template(writer.dialect.forShare(of: source.name))
     }
   }
 
@@ -101,7 +102,7 @@ extension CompiledCollection {
       let rows = conditions(access, narrowing(query, reader))
       guard let limit else { return Template("SELECT count(*)") + rows }
       return Template("SELECT count(*) FROM (SELECT 1") + rows + Template(" LIMIT ")
-        + .slot(.value(.int(Int64(limit)))) + Template(")")
+        + .slot(.value(.int(Int64(limit)))) + Template(") AS counted")
     }
     guard query.filter == nil, query.search == nil, query.parent == nil, limit == nil else {
       return .text(template().bound(access.facts))
@@ -136,7 +137,8 @@ extension CompiledCollection {
       }
     }
     if let filter = query.filter {
-      let masked = PredicateWriter(model: rules.model, readAccess: { reader.access($0) })
+      let masked = PredicateWriter(
+        model: rules.model, dialect: writer.dialect, readAccess: { reader.access($0) })
       parts.append(masked.expression(filter, index, source.source, isPositive: true))
     }
     if let search = query.search {

@@ -44,7 +44,11 @@ struct SortOrder {
 
   var clause: Template {
     keys.map { key in
-      expression(key) + Template(key.descending ? " DESC" : " ASC")
+      expression(key)
+        + Template(
+          key.column == .id
+            ? key.descending ? " DESC" : " ASC"
+            : collection.writer.dialect.order(descending: key.descending))
     }.joined(by: ", ")
   }
 
