@@ -18,7 +18,7 @@ final class TestTime: TimeSource {
 /// Accounts that exist because a test says so.
 final class TestPeople: UserDirectory {
   let known = Mutex<Set<RoostCore.UUID>>([])
-  func userExists(_ id: RoostCore.UUID, in reader: any Reader) async throws -> Bool {
+  func userExists(_ id: RoostCore.UUID, in transaction: any Transaction) async throws -> Bool {
     known.withLock { $0.contains(id) }
   }
 }

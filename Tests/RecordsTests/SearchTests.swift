@@ -84,22 +84,14 @@ private func schema(
     await search.close()
   }
 
-  @Test func theStatementWithAPlaceholderFindsTheSame() async throws {
+  @Test func theConditionIsServedByTheIndex() async throws {
     let search = try await filled()
     let notes = search.house.collection("notes")
     let query = try SearchQuery("blue")
     try await search.house.records.awaitSearch(notes)
-    let statement = Statement(
-      "SELECT key FROM notes WHERE \(notes.searchPredicate) ORDER BY key")
-    let value = notes.searchExpression(query, fields: notes.searchableFields)
-    let keys = try await search.house.database.read(.statement) { reader in
-      var keys: [String] = []
-      try await reader.query(statement, [value]) { row in
-        keys.append(row.text(0))
-        return true
-      }
-      return keys
-    }
+    let condition = notes.searchCondition(query, fields: notes.searchableFields)
+    let keys = try await search.house.texts(
+      "SELECT key FROM notes WHERE \(condition) ORDER BY key")
     #expect(keys == ["a", "c"])
     let plan = try await search.house.database.read(.statement) { reader in
       try await reader.all(

@@ -43,7 +43,7 @@ private final class FillingDatabase: Database {
 private final class FailingPeople: UserDirectory {
   let fault = Mutex(ErrorCode.internalError)
 
-  func userExists(_ id: RoostCore.UUID, in reader: any Reader) async throws -> Bool {
+  func userExists(_ id: RoostCore.UUID, in transaction: any Transaction) async throws -> Bool {
     if id.low == 2 { throw RoostError(fault.withLock { $0 }, "The second is lost.") }
     return true
   }

@@ -154,7 +154,7 @@ extension CompiledCollection {
   private func searching(_ search: SearchQuery, _ access: Access) -> Template {
     let plan = access.plan
     func match(_ fields: [Int]) -> Template {
-      Template(searchPredicate, slots: [.value(searchExpression(search, fields: fields))])
+      searchTemplate(search, fields: fields)
     }
     let always = searchableFields.filter { plan.visibility($0) == .always }
     let groups = plan.groups.indices.filter { group in
@@ -190,7 +190,7 @@ extension CompiledCollection {
   ) -> Template {
     search.single.map { term in
       func match(_ fields: [Int]) -> Template {
-        Template(searchPredicate, slots: [.value(searchExpression(term, fields: fields))])
+        searchTemplate(term, fields: fields)
       }
       var places = always.isEmpty ? [] : [match(always)]
       for group in groups {
