@@ -2,7 +2,6 @@ import Queries
 import Records
 import RoostCore
 import Rules
-import SQLiteDriver
 import Testing
 
 private let schema = """

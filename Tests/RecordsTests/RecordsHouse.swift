@@ -3,9 +3,9 @@ import Queries
 import Records
 import RoostCore
 import Rules
-import SQLiteDriver
 import Schema
 import Synchronization
+import TestEngine
 
 /// A wall clock that tests move.
 final class TestTime: TimeSource {
@@ -26,7 +26,7 @@ final class TestPeople: UserDirectory {
 /// Records over a real database in a folder of its own, which goes with the test.
 final class RecordsHouse: Sendable {
   let folder: String
-  let database: SQLiteDatabase
+  let database: any Database
   let records: RecordStore
   let recorder: ChangeRecorder
   let time: TestTime
@@ -34,10 +34,7 @@ final class RecordsHouse: Sendable {
   let ann: Caller
   let bob: Caller
 
-  static func folder() -> String {
-    FileManager.default.temporaryDirectory
-      .appendingPathComponent("roost-records-\(Foundation.UUID().uuidString)").path
-  }
+  static func folder() -> String { TestEngine.folder("records") }
 
   init(
     _ schema: String, folder: String = RecordsHouse.folder(), time: TestTime = TestTime()
@@ -46,8 +43,7 @@ final class RecordsHouse: Sendable {
     self.time = time
     let ambient = Ambient(time: time, logger: Logger(level: .error))
     recorder = ChangeRecorder()
-    database = try SQLiteDatabase.open(
-      SQLiteConfiguration(folder: folder), ambient: ambient, preCommit: recorder)
+    database = try TestEngine.open(folder, ambient: ambient, preCommit: recorder)
     people = TestPeople()
     ann = Caller(uid: UUID(high: 0xA, low: 1))
     bob = Caller(uid: UUID(high: 0xB, low: 2), isAnonymous: true)
@@ -65,7 +61,7 @@ final class RecordsHouse: Sendable {
 
   func close(keepingFolder: Bool = false) async {
     await database.close()
-    if !keepingFolder { try? FileManager.default.removeItem(atPath: folder) }
+    if !keepingFolder { TestEngine.remove(folder) }
   }
 
   func collection(_ name: String) -> CompiledCollection {

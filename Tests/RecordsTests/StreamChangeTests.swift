@@ -1,7 +1,6 @@
 import Queries
 import Records
 import RoostCore
-import SQLiteDriver
 import Testing
 
 /// What becomes of the stream index and the log when the schema changes between two starts.

@@ -2,7 +2,6 @@ import Queries
 import Records
 import RoostCore
 import RoostServer
-import SQLiteDriver
 import Synchronization
 import Testing
 

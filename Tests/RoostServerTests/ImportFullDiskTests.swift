@@ -12,6 +12,7 @@ import Testing
 
 /// A database whose disk is full after some writes.
 private final class FillingDatabase: Database {
+  var dialect: Dialect { base.dialect }
   let base: SQLiteDatabase
   private let room = Mutex<Int?>(nil)
 

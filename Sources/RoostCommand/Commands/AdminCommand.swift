@@ -19,7 +19,7 @@ struct AdminCommand: Command {
     Option("--from", "WHO", "an e-mail address or the id of an account"),
     Option("--list", nil, "list roles and who holds them; the server must be stopped"),
     Option("--json", nil, "print JSON"),
-  ]
+  ] + ServerSession.databaseOptions
   let discussion = """
     Without --grant, --withdraw or --list it prints a link, which makes one account an administrator:
     once, within 30 minutes, while the server runs. A new link ends the one before. Administrators

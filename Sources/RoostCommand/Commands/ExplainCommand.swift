@@ -17,7 +17,7 @@ struct ExplainCommand: Command {
     Option("--app", "DIR", "the app folder (the present one)"),
     Option("--data", "DATA", "the folder of the database (DIR/.roost)"),
     Option("--json", nil, "print JSON"),
-  ]
+  ] + ServerSession.databaseOptions
   let discussion = """
     Without an ID it explains the collection: which rules speak to the caller, the statement that
     lists its records, and whether an index serves it. With one it says what the API answers for that

@@ -11,6 +11,12 @@ struct ServerSession {
     Option("--data", "DATA", "the folder of the database"),
     Option("--log-level", "LEVEL", "debug, info, notice, warning or error"),
     Option("--log-format", "FORMAT", "json or text"),
+  ] + databaseOptions
+
+  /// The options that say where the data are.
+  static let databaseOptions = [
+    Option("--database", "ADDRESS", "a PostgreSQL server to use: postgresql://user@host/name"),
+    Option("--database-schema", "NAME", "the schema of its tables (roost)"),
   ]
 
   let folder: AppFolder
