@@ -100,7 +100,7 @@ package struct AppDatabase: Sendable {
   var metrics: [Metric] {
     switch engine {
     case .sqlite(let database): AppDatabase.metrics(database.statistics)
-    case .postgres(let database): AppDatabase.metrics(database.statistics)
+    case .postgres: []
     }
   }
 
