@@ -40,7 +40,7 @@ extension ConformanceCase {
     ) { engine in
       let recorder = Recorder()
       try await engine.with(ConformanceOptions(preCommit: recorder)) { database in
-        try await database.run("CREATE TABLE note (position INTEGER PRIMARY KEY, number BIGINT)")
+        try await database.run("CREATE TABLE note (number BIGINT)")
         _ = await database.together(
           (0..<6).map { number in
             { transaction in

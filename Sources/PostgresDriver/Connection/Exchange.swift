@@ -1,0 +1,21 @@
+import RoostCore
+
+/// One command that was sent and whose answer is awaited.
+class Exchange {
+  enum Kind { case prepare, describe, run, sync }
+
+  let kind: Kind
+  /// The text of the statement, for errors.
+  let sql: String
+  var result: PostgresResult?
+  var failure: PostgresFailure?
+  private(set) var isDone = false
+
+  init(_ kind: Kind, sql: String = "") {
+    self.kind = kind
+    self.sql = sql
+  }
+
+  /// The answer is complete, or will not come (`failure`).
+  func finish() { isDone = true }
+}
