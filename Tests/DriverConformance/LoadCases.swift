@@ -25,7 +25,9 @@ extension ConformanceCase {
           try await database.integers("SELECT id FROM thing ORDER BY id") == Array(0..<6400))
       }
     },
-    ConformanceCase("when too many writes wait, further ones are refused at once") { engine in
+    ConformanceCase(
+      "when too many writes wait, further ones are refused at once", needsOneWriter: true
+    ) { engine in
       var limits = Limits()
       limits.queuedWrites = 4
       try await engine.with(ConformanceOptions(limits: limits)) { database in

@@ -16,7 +16,7 @@ extension Connection {
     let entry = entry(for: call)
     if entry.types == nil {
       let exchange = Exchange(.describe, sql: entry.text)
-      try sendPrepare(entry, exchange)
+      _ = try sendPrepare(entry, exchange)
       try finish(&bound)
       learn(entry, call, from: exchange)
       if let failure = exchange.failure { throw failure }

@@ -65,13 +65,18 @@ final class Connection: @unchecked Sendable {
     return entry
   }
 
-  /// Asks the server to prepare the statement; gives the exchange whose result has the types.
-  func sendPrepare(_ entry: PreparedStatement, _ exchange: Exchange) throws(PostgresFailure) {
+  /// Asks the server to prepare the statement; the result of `exchange` will have the types.
+  ///
+  /// Gives the exchange of the preparation itself.
+  func sendPrepare(
+    _ entry: PreparedStatement, _ exchange: Exchange
+  ) throws(PostgresFailure) -> Exchange {
     try check(PQsendPrepare(handle, entry.name, entry.text, 0, nil) == 1, entry.text)
-    push(Exchange(.prepare, sql: entry.text))
+    let preparation = Exchange(.prepare, sql: entry.text)
+    push(preparation)
     try check(PQsendDescribePrepared(handle, entry.name) == 1, entry.text)
     push(exchange)
-    try sendSync()
+    return preparation
   }
 
   /// Takes the types from the answer to `sendPrepare`.
@@ -168,6 +173,7 @@ final class Connection: @unchecked Sendable {
       if groupFailure == nil { groupFailure = failure }
       if PQstatus(handle) == CONNECTION_BAD { _ = lose(failure) }
     case PGRES_PIPELINE_ABORTED:
+      exchange.isSkipped = true
       exchange.failure = groupFailure ?? PostgresFailure(connection: "a command was skipped")
     default:
       exchange.result = result

@@ -90,7 +90,7 @@ final class ConnectionFactory: Sendable {
     let statement =
       switch purpose {
       case .write: configuration.writeMilliseconds
-      case .shared: configuration.sharedMilliseconds
+      case .shared: min(configuration.sharedMilliseconds, configuration.readMilliseconds)
       // The driver itself stops these, for exports never.
       case .long: 0
       }
