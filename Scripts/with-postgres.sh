@@ -65,7 +65,7 @@ fi
 as_owner tee -a "$data/postgresql.conf" >/dev/null <<SETTINGS
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$folder'
-max_connections = 400
+max_connections = 1500
 shared_buffers = 128MB
 fsync = ${ROOST_TEST_POSTGRES_FSYNC:-on}
 full_page_writes = ${ROOST_TEST_POSTGRES_FSYNC:-on}

@@ -92,15 +92,13 @@ private func schema(
     let keys = try await search.house.texts(
       "SELECT key FROM notes WHERE \(condition) ORDER BY key")
     #expect(keys == ["a", "c"])
-    let plan = try await search.house.database.read(.statement) { reader in
-      try await reader.all(
-        """
-        EXPLAIN QUERY PLAN SELECT key FROM notes
-        WHERE \(notes.searchCondition(query, fields: notes.searchableFields)) LIMIT 5
-        """
-      ) { $0.text(3) }
-    }
-    #expect(plan.contains { $0.contains("VIRTUAL TABLE INDEX") }, "\(plan)")
+    let plan = try await search.house.plan(
+      """
+      SELECT key FROM notes
+      WHERE \(notes.searchCondition(query, fields: notes.searchableFields)) LIMIT 5
+      """)
+    let served = ["VIRTUAL TABLE INDEX", "Bitmap Index Scan on roost_search_1_words"]
+    #expect(plan.contains { line in served.contains { line.contains($0) } }, "\(plan)")
     #expect(!plan.contains { $0.contains("CORRELATED") }, "\(plan)")
     await search.close()
   }

@@ -3,6 +3,7 @@ import RoostCore
 
 /// The `Reader` of one read on a shared connection: its queries wait among those of others.
 final class SharedReader: ReadingEnd {
+  var dialect: Dialect { .postgres }
   let read: QueuedRead
   /// Of the monotonic clock, in nanoseconds.
   let deadline: UInt64
