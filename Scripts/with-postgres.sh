@@ -99,8 +99,8 @@ SQL
 unset PGPASSWORD
 
 # Without TLS by default, as on one machine; the tests of TLS say so themselves.
-export ROOST_TEST_POSTGRES="postgresql://roost:$password@127.0.0.1:$port/roost_test?sslmode=disable"
-export ROOST_TEST_POSTGRES_ADMIN="postgresql://roost_admin:$password@127.0.0.1:$port/roost_test?sslmode=disable"
+export ROOST_TEST_POSTGRES="postgresql://roost:$password@127.0.0.1:$port/roost_test?sslmode=disable&connect_timeout=60"
+export ROOST_TEST_POSTGRES_ADMIN="postgresql://roost_admin:$password@127.0.0.1:$port/roost_test?sslmode=disable&connect_timeout=60"
 export ROOST_TEST_POSTGRES_FOLDER=$folder
 if [ $tls = on ]; then
   cp "$data/server.crt" "$folder/ca.crt"

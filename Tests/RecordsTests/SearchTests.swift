@@ -58,12 +58,14 @@ private func schema(
     try await house.delete("notes", made["id"])
     #expect(try await search.found("red") == [])
     #expect(try await house.texts("SELECT count(*) FROM roost_search_1") == ["5"])
-    // The index is what its content says, word by word.
-    _ = try await house.database.write { transaction in
-      try await transaction.execute(
-        """
-        INSERT INTO roost_search_1_index (roost_search_1_index, rank) VALUES ('integrity-check', 1)
-        """)
+    // The index of FTS5 is what its content says, word by word; a vector is part of its row.
+    if house.database.dialect == .sqlite {
+      _ = try await house.database.write { transaction in
+        try await transaction.execute(
+          """
+          INSERT INTO roost_search_1_index (roost_search_1_index, rank) VALUES ('integrity-check', 1)
+          """)
+      }
     }
     await search.close()
   }
