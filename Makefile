@@ -16,9 +16,8 @@ export PATH := $(PATH):$(subst $(eval) ,:,$(wildcard $(SWIFT_PATHS)))
 SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
 FORMAT := --recursive --parallel --configuration .swift-format $(SWIFT_SOURCES)
 
-# A PostgreSQL of its own around a command. Not all tests at a time: each opens its connections.
-ON_POSTGRES := ROOST_TEST_ENGINE=postgres ROOST_TEST_POSTGRES_FSYNC=off \
-  SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 Scripts/with-postgres.sh
+# A PostgreSQL of its own around a command.
+ON_POSTGRES := ROOST_TEST_ENGINE=postgres ROOST_TEST_POSTGRES_FSYNC=off Scripts/with-postgres.sh
 # What runs on an engine, and what is driven through the server on PostgreSQL too (`make soak`: all).
 ENGINE_TESTS := ^(RulesTests|RecordsTests|AccountsTests|RESTTests|RoostServerTests|PostgresDriverTests)\.
 POSTGRES_MODULES := test_records test_lists test_relations test_filters test_masks test_batch \
