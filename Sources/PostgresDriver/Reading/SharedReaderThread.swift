@@ -169,6 +169,8 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
     }
     do {
       if connection.isIdle { try connection.sendDrops() }
+      // A group without a transaction around it is one to the server.
+      try connection.sendLocalSettings()
       for query in queries { send(query, connection) }
       try connection.sendSync()
     } catch {

@@ -8,8 +8,13 @@ final class BatchRunner {
   private let session: WriteSession
   private let executor: any TaskExecutor
   private let writers: Writers
+  /// The number of the thread.
+  private let index: Int
 
-  init(_ session: WriteSession, _ executor: any TaskExecutor, _ writers: Writers) {
+  init(
+    _ session: WriteSession, _ executor: any TaskExecutor, _ writers: Writers, _ index: Int
+  ) {
+    self.index = index
     self.session = session
     self.executor = executor
     self.writers = writers
@@ -26,7 +31,7 @@ final class BatchRunner {
     run(writes, preCommit, RetryPolicy())
     session.tidy()
     let connects = session.connects
-    writers.statistics.withLock { $0.count(connects: connects, of: executor) }
+    writers.statistics.withLock { $0.connects[index] = connects }
   }
 
   private enum Ending {

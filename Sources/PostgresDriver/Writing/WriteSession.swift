@@ -36,16 +36,20 @@ final class WriteSession {
   private var mark: Exchange?
   private(set) var connects = 0
 
-  private static let raise = Statement(
-    """
-    UPDATE roost_writer SET number = \(SQL.placeholder) WHERE id = \(SQL.placeholder)
-    """)
+  /// The table of the writers, with its schema: before a transaction begins no path may be set.
+  private let table: SQL
+  private let raise: Statement
 
   init(_ factory: ConnectionFactory, _ errors: ErrorTranslator) {
     self.factory = factory
     self.errors = errors
     time = factory.ambient.time
     id = factory.ambient.newID()
+    table = """
+      \(identifier: factory.configuration.schema).\(identifier: SchemaOpening.writerTable)
+      """
+    raise = Statement(
+      "UPDATE \(table) SET number = \(SQL.placeholder) WHERE id = \(SQL.placeholder)")
   }
 
   var isLost: Bool { connection?.isLost ?? true }
@@ -68,12 +72,12 @@ final class WriteSession {
       var bound = bound()
       let call = StatementCall.text(
         """
-        INSERT INTO roost_writer (id, number, started) VALUES (\(id), \(number), \(time.now()))
+        INSERT INTO \(table) (id, number, started) VALUES (\(id), \(number), \(time.now()))
         ON CONFLICT (id) DO NOTHING
         """)
       _ = try ConnectionFactory.plain { try connection.run(call, &bound) }
       // What a commit raises must be prepared before it.
-      let raised = StatementCall.fixed(WriteSession.raise, [.int(number), .uuid(id)])
+      let raised = StatementCall.fixed(raise, [.int(number), .uuid(id)])
       _ = try ConnectionFactory.plain { try connection.run(raised, &bound) }
       self.connection = connection
       connects += 1
@@ -87,7 +91,7 @@ final class WriteSession {
   func close() {
     if let connection, !connection.isLost, !connection.isInTransaction {
       var bound = bound(1000)
-      let call = StatementCall.text("DELETE FROM roost_writer WHERE id = \(id)")
+      let call = StatementCall.text("DELETE FROM \(table) WHERE id = \(id)")
       _ = try? connection.run(call, &bound)
     }
     connection?.close()
@@ -153,8 +157,9 @@ final class WriteSession {
       if control == .begin {
         // The row stays locked until this transaction has ended, so whoever reads it with a lock
         // learns how.
-        let exchange = Exchange(.run, sql: WriteSession.raise.text)
-        let call = StatementCall.fixed(WriteSession.raise, [.int(number), .uuid(id)])
+        try connection.sendLocalSettings()
+        let exchange = Exchange(.run, sql: raise.text)
+        let call = StatementCall.fixed(raise, [.int(number), .uuid(id)])
         try connection.send(connection.entry(for: call), call.values, exchange)
         mark = exchange
       }
@@ -226,7 +231,7 @@ final class WriteSession {
         if let connection {
           var bound = bound(factory.configuration.lockMilliseconds)
           let call = StatementCall.text(
-            "SELECT number FROM roost_writer WHERE id = \(id) FOR UPDATE")
+            "SELECT number FROM \(table) WHERE id = \(id) FOR UPDATE")
           let result = try connection.run(call, &bound)
           var found: Int64?
           result.forEach { row in
