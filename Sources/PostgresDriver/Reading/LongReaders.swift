@@ -44,7 +44,7 @@ final class LongReaders: Sendable {
 
   /// Queues a read; gives the error to answer with when it cannot be.
   func submit(_ read: QueuedRead) -> RoostError? {
-    monitor.changeForOne { state in
+    monitor.change { state in
       if state.isClosed { return .draining }
       if state.reads.count >= queueLimit {
         return RoostError(
