@@ -111,7 +111,11 @@ final class BatchRunner {
 
   private static func ending(_ failure: PostgresFailure, _ session: WriteSession) -> Ending {
     if failure.isConflict { return .again(.conflict, failure) }
-    if failure.isStaleStatement { return .again(.staleStatement, failure) }
+    if failure.isStaleStatement {
+      // A new connection has nothing stale, not even what each transaction begins with.
+      session.drop()
+      return .again(.staleStatement, failure)
+    }
     if session.isLost || failure.isConnectionLoss {
       session.drop()
       return .again(.lostConnection, failure)

@@ -72,13 +72,13 @@ final class WriteSession {
       var bound = bound()
       let call = StatementCall.text(
         """
-        INSERT INTO \(table) (id, number, started) VALUES (\(id), \(number), \(time.now()))
+        INSERT INTO \(table) (id, number, started) VALUES (\(id), 0, \(time.now()))
         ON CONFLICT (id) DO NOTHING
         """)
       _ = try ConnectionFactory.plain { try connection.run(call, &bound) }
-      // What a commit raises must be prepared before it.
-      let raised = StatementCall.fixed(raise, [.int(number), .uuid(id)])
-      _ = try ConnectionFactory.plain { try connection.run(raised, &bound) }
+      // What each transaction begins with must be prepared before it; it must not run here, where it
+      // would say of a lost transaction that it is there.
+      try connection.prepare(.fixed(raise, []), &bound)
       self.connection = connection
       connects += 1
       reconnection.succeeded()
@@ -222,6 +222,7 @@ final class WriteSession {
   /// Learns how the last transaction ended, which was lost at its commit.
   func outcome() -> CommitOutcome {
     let sent = number
+    guard mark?.result?.changedRows == 1 else { return .unknown }
     let deadline =
       time.monotonicNanoseconds() + UInt64(factory.configuration.writeMilliseconds) * 1_000_000
     repeat {
