@@ -64,9 +64,10 @@ private final class StillTime: TimeSource {
       steps == [.again(afterMilliseconds: 0), .again(afterMilliseconds: 0), .giveUp])
   }
 
-  @Test(arguments: [
-    (5, 5, .committed), (5, 4, .undone), (5, 0, .undone), (5, 6, .unknown), (5, nil, .unknown),
-  ] as [(Int64, Int64?, CommitOutcome)])
+  @Test(
+    arguments: [
+      (5, 5, .committed), (5, 4, .undone), (5, 0, .undone), (5, 6, .unknown), (5, nil, .unknown),
+    ] as [(Int64, Int64?, CommitOutcome)])
   func `the number in the writer's row tells how a commit ended`(
     sent: Int64, found: Int64?, expected: CommitOutcome
   ) {

@@ -20,7 +20,10 @@ struct SessionSettings {
       // What it compiles is rarely worth its time in short queries.
       ("jit", "off"),
       ("standard_conforming_strings", "on"),
-      ("idle_in_transaction_session_timeout", String(max(0, configuration.idleMilliseconds(purpose)))),
+      (
+        "idle_in_transaction_session_timeout",
+        String(max(0, configuration.idleMilliseconds(purpose)))
+      ),
     ]
     if purpose != .write { values.append(("default_transaction_read_only", "on")) }
     self.values = values
