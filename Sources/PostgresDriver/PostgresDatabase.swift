@@ -66,6 +66,8 @@ package final class PostgresDatabase: Database {
   /// Sets the step before the commit, once.
   package func setPreCommit(_ preCommit: any PreCommit) { writers.setPreCommit(preCommit) }
 
+  package var statistics: PostgresStatistics { PostgresStatistics(writers, shared, long) }
+
   // MARK: Reading
 
   package func read<Result: Sendable>(

@@ -45,7 +45,9 @@ extension ConformanceCase {
         #expect(try await database.integers("SELECT id FROM thing ORDER BY id") == [0, 1, 2, 3])
       }
     },
-    ConformanceCase("a write whose caller was cancelled while it waited does not run") { engine in
+    ConformanceCase(
+      "a write whose caller was cancelled while it waited does not run", needsOneWriter: true
+    ) { engine in
       try await engine.with { database in
         try await database.run("CREATE TABLE thing (id BIGINT)")
         let gate = Gate()

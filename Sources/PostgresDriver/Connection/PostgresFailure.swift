@@ -45,7 +45,8 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
     }
     let state = field("C") ?? ""
     self.state = state
-    let message = field("M") ?? PQresultErrorMessage(result.handle).map { String(cString: $0) } ?? ""
+    let message =
+      field("M") ?? PQresultErrorMessage(result.handle).map { String(cString: $0) } ?? ""
     // Class 22 (data exceptions) quotes the value.
     self.message =
       state.hasPrefix("22")

@@ -24,6 +24,8 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   var outgoing: [SharedQuery] = []
   private var active: [ObjectIdentifier: SharedReader] = [:]
   private var restarts: [SharedReader] = []
+  /// Whether libpq has sent all that it was given.
+  private var isFlushed = true
   private var preparing: [ObjectIdentifier: SharedPreparation] = [:]
 
   init(_ pool: SharedReaders, _ index: Int, _ factory: ConnectionFactory) throws(ThreadError) {
@@ -58,7 +60,6 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   func run() {
     owner.store(UInt(pthread_self()), ordering: .relaxed)
     while true {
-      wakeUp.clear()
       jobs += foreign.withLock { jobs in
         defer { jobs = [] }
         return jobs
@@ -102,10 +103,11 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
     var descriptors = [pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0)]
     let connection = place.connection
     if let connection {
-      let events = Int16(POLLIN) | (connection.flush() ? 0 : Int16(POLLOUT))
+      let events = Int16(POLLIN) | (isFlushed ? 0 : Int16(POLLOUT))
       descriptors.append(pollfd(fd: connection.socket, events: events, revents: 0))
     }
     guard poll(&descriptors, nfds_t(descriptors.count), milliseconds) > 0 else { return }
+    if descriptors[0].revents != 0 { wakeUp.clear() }
     if descriptors.count > 1, descriptors[1].revents != 0 { connection?.consume() }
   }
 
@@ -169,6 +171,8 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
     }
     do {
       if connection.isIdle { try connection.sendDrops() }
+      // A group without a transaction around it is one to the server.
+      try connection.sendLocalSettings()
       for query in queries { send(query, connection) }
       try connection.sendSync()
     } catch {
@@ -214,6 +218,8 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
 
   private func receive() {
     guard let connection = place.connection else { return }
+    // Sending may read too, so what it read is looked at afterwards.
+    isFlushed = connection.flush()
     connection.receive()
     if connection.isLost { place.drop() }
   }

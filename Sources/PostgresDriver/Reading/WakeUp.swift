@@ -31,9 +31,11 @@ final class WakeUp: Sendable {
     _ = write(sender, &byte, 1)
   }
 
-  /// Empties the descriptor, before the thread looks for what it was woken for.
+  /// Empties the descriptor, which is readable, before the thread looks for what it was woken for.
+  ///
+  /// In this order: whoever sets it in between writes nothing, but what it was set for is there; and a
+  /// byte that is written late only wakes the thread once more.
   func clear() {
-    guard isSet.load(ordering: .acquiring) else { return }
     var bytes: (UInt64, UInt64) = (0, 0)
     _ = withUnsafeMutableBytes(of: &bytes) { read(descriptor, $0.baseAddress, $0.count) }
     isSet.store(false, ordering: .releasing)
