@@ -125,7 +125,8 @@ private let schema = """
       runner.start()
     }
     _ = try await together(100) { _ in try await house.create("bands", ["name": "a"]) }
-    for _ in 0..<3000 where try await house.texts("SELECT live FROM roost_collection_count") != ["100"] {
+    for _ in 0..<3000
+    where try await house.texts("SELECT live FROM roost_collection_count") != ["100"] {
       for runner in runners { runner.wake() }
       try await Task.sleep(nanoseconds: 20_000_000)
     }

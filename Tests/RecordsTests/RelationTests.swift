@@ -174,7 +174,8 @@ private let schema = """
       try house.records.systemCreate(middles, ["owner": owner, "top": top["id"] ?? .null])
     }
     _ = try await house.records.importBatch(mutations)
-    let ids = try await house.texts("SELECT \(house.hex("id")) FROM middles ORDER BY id DESC LIMIT 1")
+    let ids = try await house.texts(
+      "SELECT \(house.hex("id")) FROM middles ORDER BY id DESC LIMIT 1")
     let last = try await house.list(
       "middles", ListQuery(limit: 1, sort: [SortKey(column: .id, descending: true)]))
     #expect(ids.count == 1)

@@ -110,7 +110,8 @@ private func schema(_ title: String = "title: String @search", _ more: String = 
     #expect(!isDone)
     #expect(try await search.house.texts("SELECT done FROM roost_search") == ["250"])
     // A change of what was brought in, and of what was not.
-    let ids = try await search.house.texts("SELECT \(search.house.hex("id")) FROM notes ORDER BY id")
+    let ids = try await search.house.texts(
+      "SELECT \(search.house.hex("id")) FROM notes ORDER BY id")
     #expect(ids.count == 600)
     for (place, key) in [(0, "first"), (599, "last")] {
       let hex = ids[place]

@@ -381,7 +381,8 @@ struct Agreement {
       "SELECT \(table.name).id FROM \(writer.table(index)) AS \(table.name) WHERE ")
     statement += Template(table.isLive)
     statement += Template(" AND (")
-    statement += PredicateWriter(model: book.model, dialect: database.dialect).predicate(access.plan, .alias(0))
+    statement += PredicateWriter(model: book.model, dialect: database.dialect).predicate(
+      access.plan, .alias(0))
     statement += Template(") AND (")
     statement += writer.expression(filter, index, .alias(0), isPositive: true)
     statement += Template(")")

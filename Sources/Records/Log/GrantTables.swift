@@ -118,6 +118,6 @@ extension RecordsMigrations {
         """,
         "CREATE INDEX roost_scope_edge_child ON roost_scope_edge (child)",
       ]
-}
+    }
   }
 }

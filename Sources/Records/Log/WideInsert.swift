@@ -23,7 +23,8 @@ struct WideInsert: Sendable {
     while !rest.isEmpty {
       let size = sizes.first { $0 <= rest.count } ?? 1
       guard let statement = statements[size] else { return }
-      try await transaction.execute(statement, size == 1 ? rest[rest.startIndex] : Array(rest.prefix(size).joined()))
+      try await transaction.execute(
+        statement, size == 1 ? rest[rest.startIndex] : Array(rest.prefix(size).joined()))
       rest = rest.dropFirst(size)
     }
   }

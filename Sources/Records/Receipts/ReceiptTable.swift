@@ -17,7 +17,7 @@ package enum ReceiptTable {
         """,
         "CREATE INDEX roost_receipt_created_at ON roost_receipt (created_at)",
       ]
-}
+    }
   }
 
   /// The receipt of a key, else one of its parts.

@@ -63,6 +63,6 @@ extension RecordsMigrations {
         )\(d.numbered)
         """
       ]
-}
+    }
   }
 }

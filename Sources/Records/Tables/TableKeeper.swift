@@ -271,7 +271,9 @@ package struct TableKeeper: Sendable {
         "SELECT name, definition FROM roost_index WHERE collection = \(number)"
       ) { ($0.text(0), $0.text(1)) }
       let stored = Dictionary(rows) { first, _ in first }
-      let plans = IndexPlan.all(index, of: book).map { (name: $0.name(on: collection, dialect), plan: $0) }
+      let plans = IndexPlan.all(index, of: book).map {
+        (name: $0.name(on: collection, dialect), plan: $0)
+      }
       for (name, definition) in stored.sorted(by: { $0.key < $1.key }) {
         guard !plans.contains(where: { $0 == name && $1.definition == definition }) else {
           continue

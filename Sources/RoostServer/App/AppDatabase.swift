@@ -51,7 +51,8 @@ package struct AppDatabase: Sendable {
   package static func place(_ data: String, _ settings: Settings) -> String? {
     let address = settings.text(SettingKeys.database)
     if !address.isEmpty {
-      return "\(DatabaseAddress(address).shown), schema \(settings.text(SettingKeys.databaseSchema))"
+      return
+        "\(DatabaseAddress(address).shown), schema \(settings.text(SettingKeys.databaseSchema))"
     }
     return FileBytes.exists(data + "/roost.sqlite") ? data : nil
   }
@@ -100,7 +101,7 @@ package struct AppDatabase: Sendable {
   var metrics: [Metric] {
     switch engine {
     case .sqlite(let database): AppDatabase.metrics(database.statistics)
-    case .postgres: []
+    case .postgres(let database): AppDatabase.metrics(database.statistics)
     }
   }
 
@@ -123,6 +124,32 @@ package struct AppDatabase: Sendable {
         Metric(
           "roost_db_free_bytes", .gauge, "Free bytes of the file system, when last looked at.",
           Double(figures.freeBytes ?? 0)),
+      ]
+  }
+
+  private static func metrics(_ figures: PostgresStatistics) -> [Metric] {
+    common(
+      batches: figures.batches, writes: figures.writes, failed: figures.failedBatches,
+      commitMicroseconds: figures.commitMicroseconds, queuedWrites: figures.queuedWrites,
+      queuedReads: figures.queuedReads)
+      + [
+        Metric(
+          "roost_db_reads_total", .counter, "Reads by where they ran.",
+          samples: [
+            ([("where", "shared")], Double(figures.sharedReads)),
+            ([("where", "own")], Double(figures.longReads)),
+          ]),
+        Metric(
+          "roost_db_retries_total", .counter,
+          "Transactions run again after a deadlock or a serialisation failure.",
+          Double(figures.retries)),
+        Metric(
+          "roost_db_unknown_outcomes_total", .counter,
+          "Commits whose outcome had to be looked up after a lost connection.",
+          Double(figures.unknownOutcomes)),
+        Metric(
+          "roost_db_reconnects_total", .counter, "Connections made in the place of lost ones.",
+          Double(figures.reconnects)),
       ]
   }
 

@@ -1,10 +1,11 @@
 import CSQLite
-@testable import Queries
 import RoostCore
 import Rules
 import SQLiteDriver
 import Schema
 import TestEngine
+
+@testable import Queries
 
 /// The rows of a world in tables of the engine that is tested.
 protocol RowDatabase: AnyObject {
@@ -142,7 +143,8 @@ private final class SQLiteRows: RowDatabase {
       case SQLITE_ROW:
         rows.append((0..<sqlite3_column_count(statement)).map { column($0, statement) })
       case SQLITE_DONE: return rows
-      default: throw RowFailure(description: "\(String(cString: sqlite3_errmsg(connection))): \(text)")
+      default:
+        throw RowFailure(description: "\(String(cString: sqlite3_errmsg(connection))): \(text)")
       }
     }
   }
