@@ -19,7 +19,8 @@ FORMAT := --recursive --parallel --configuration .swift-format $(SWIFT_SOURCES)
 # A PostgreSQL of its own around a command.
 ON_POSTGRES := ROOST_TEST_ENGINE=postgres ROOST_TEST_POSTGRES_FSYNC=off Scripts/with-postgres.sh
 # What runs on an engine, and what is driven through the server on PostgreSQL too (`make soak`: all).
-ENGINE_TESTS := ^(RulesTests|RecordsTests|AccountsTests|RESTTests|RoostServerTests|PostgresDriverTests)\.
+ENGINE_TESTS := RulesTests RecordsTests AccountsTests RESTTests RoostServerTests \
+  PostgresDriverTests
 POSTGRES_MODULES := test_records test_lists test_relations test_filters test_masks test_batch \
   test_idempotency test_explain test_import test_roles test_sessions test_matrix
 
@@ -43,8 +44,10 @@ test-swift: packages-test toolchain
 	@mkdir -p .build/test-logs
 	@swift build --build-tests
 	@swift test --skip-build 2>&1 | tee .build/test-logs/swift.log
-	@$(ON_POSTGRES) swift test --skip-build --filter '$(ENGINE_TESTS)' 2>&1 \
-	  | tee .build/test-logs/swift-postgres.log
+	@# One after the other: each test has a database, and each database its connections.
+	@for tests in $(ENGINE_TESTS); do \
+	  $(ON_POSTGRES) swift test --skip-build --filter "^$$tests\\." || exit 1; \
+	done 2>&1 | tee .build/test-logs/swift-postgres.log
 
 test-python: packages-test toolchain
 	@mkdir -p .build/test-logs
