@@ -51,7 +51,7 @@ extension AccountStore {
     }
     return try await open(credentials.account, from: client) { _, transaction in
       // Deleted, or its password changed, while the password was being checked.
-      let current = try await UserStore.find(id: credentials.account.id, in: transaction)
+      let current = try await UserStore.hold(id: credentials.account.id, in: transaction)
       guard current?.passwordHash == oldHash else { throw AccountStore.badCredentials }
       if let newHash = check.newHash {
         try await UserStore.rehash(

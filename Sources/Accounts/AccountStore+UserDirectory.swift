@@ -3,7 +3,7 @@ import Records
 package import RoostCore
 
 extension AccountStore: UserDirectory {
-  package func userExists(_ id: UUID, in reader: any Reader) async throws -> Bool {
-    try await exists(id, in: reader)
+  package func userExists(_ id: UUID, in transaction: any Transaction) async throws -> Bool {
+    try await UserStore.keep(id, in: transaction)
   }
 }

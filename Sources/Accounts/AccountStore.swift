@@ -54,6 +54,7 @@ package final class AccountStore: Sendable {
     let access = KeyStore.Draft(random: ambient.random)
     let cursor = KeyStore.Draft(random: ambient.random)
     let sessions = try await database.write { transaction in
+      try await GrantStore.hold(in: transaction)
       let keys = try await KeyStore.all(in: transaction)
       if !keys.contains(where: { $0.purpose == .access && $0.retiredAt == nil }) {
         try await KeyStore.insert(access, .access, now: now, in: transaction)

@@ -2,6 +2,9 @@
 ///
 /// The engines conform to it in their own targets and pass one conformance suite.
 package protocol Database: Sendable {
+  /// How the engine spells what engines spell differently.
+  var dialect: Dialect { get }
+
   /// Runs `body` over committed data.
   ///
   /// With `.snapshot` all its queries see one moment; with `.statement` each sees its own. `body`
@@ -34,6 +37,9 @@ package enum ReadConsistency: Sendable {
 
 /// Queries inside `Database.read` and, with writes, inside `Database.write`.
 package protocol Reader {
+  /// How the engine spells what engines spell differently.
+  var dialect: Dialect { get }
+
   /// Runs a query and calls `row` for each row of its result; `row` returns false to stop early.
   func query(_ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool)
     async throws

@@ -49,7 +49,7 @@ extension CompiledCollection {
     }
   }
 
-  /// The whole row of `selectForWrite`.
+  /// The whole row of `selectRow`.
   func record(_ row: any Row) -> Record? {
     guard let id = row.uuid(0) else { return nil }
     let count = fields.count

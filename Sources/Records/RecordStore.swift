@@ -117,7 +117,7 @@ package final class RecordStore: Sendable {
         do {
           // A create fails before its first statement or at its only insert, so that nothing of it
           // needs to be undone and no savepoint is spent on it.
-          _ = try await path.create(create.draft, in: transaction)
+          _ = try await path.create(create.draft, leavingTransaction: true, in: transaction)
           results.append(nil)
         } catch let error as RoostError where RecordStore.isOfOneCreate(error) {
           results.append(error)

@@ -4,6 +4,8 @@ import Synchronization
 
 /// A database in one SQLite file: one thread writes, many connections read.
 package final class SQLiteDatabase: Database {
+  package var dialect: Dialect { .sqlite }
+
   private let configuration: SQLiteConfiguration
   private let factory: ConnectionFactory
   private let writer: Writer

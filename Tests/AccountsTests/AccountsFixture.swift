@@ -2,8 +2,8 @@ import Cryptography
 import Glibc
 import Queries
 import RoostCore
-import SQLiteDriver
 import Synchronization
+import TestEngine
 
 @testable import Accounts
 
@@ -91,15 +91,14 @@ struct AccountsFixture: Sendable {
     }
     fixture.accounts.stop()
     await fixture.database.close()
-    remove(fixture.folder)
+    TestEngine.remove(fixture.folder)
     try result.get()
   }
 
   private init(_ configuration: AccountsConfiguration) async throws {
-    var template = Array("/tmp/roost-accounts-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw POSIXFailure(number: errno) }
-    folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    database = try SQLiteDatabase.open(SQLiteConfiguration(folder: folder))
+    folder = TestEngine.folder("accounts")
+    database = try TestEngine.open(folder)
+    _ = mkdir(folder, 0o700)
     try await Migrator.run([AccountTables.migration(1), AccountTables.roles(2)], on: database)
     self.configuration = configuration
     accounts = AccountStore(
@@ -107,21 +106,6 @@ struct AccountsFixture: Sendable {
       ambient: Ambient(time: time, random: random, logger: Logger(level: .error)),
       configuration: configuration, roles: AccountsFixture.roles)
     try await accounts.start()
-  }
-
-  private struct POSIXFailure: Error { let number: Int32 }
-
-  private static func remove(_ folder: String) {
-    for name in ["", "-wal", "-shm"] { unlink(folder + "/roost.sqlite" + name) }
-    guard let directory = opendir(folder) else { return }
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != ".", name != ".." { unlink(folder + "/" + name) }
-    }
-    closedir(directory)
-    rmdir(folder)
   }
 
   /// Other accounts over the same database, as after a restart.

@@ -36,11 +36,12 @@ extension ConformanceCase {
   /// What bodies leave for the step before the commit.
   static let effects: [ConformanceCase] = [
     ConformanceCase(
-      "effects reach the step before the commit once, in order, without those of bodies that failed"
+      "effects reach the step before the commit once, in order, without those of bodies that failed",
+      needsOneWriter: true
     ) { engine in
       let recorder = Recorder()
       try await engine.with(ConformanceOptions(preCommit: recorder)) { database in
-        try await database.run("CREATE TABLE note (position INTEGER PRIMARY KEY, number BIGINT)")
+        try await database.run("CREATE TABLE note (number BIGINT)")
         _ = await database.together(
           (0..<6).map { number in
             { transaction in
@@ -69,7 +70,9 @@ extension ConformanceCase {
         }
       }
     },
-    ConformanceCase("an error of the step before the commit fails the whole batch") { engine in
+    ConformanceCase(
+      "an error of the step before the commit fails the whole batch", needsOneWriter: true
+    ) { engine in
       let recorder = Recorder()
       try await engine.with(ConformanceOptions(preCommit: recorder)) { database in
         try await database.run("CREATE TABLE note (number BIGINT)")

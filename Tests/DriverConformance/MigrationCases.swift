@@ -26,7 +26,7 @@ extension ConformanceCase {
     ConformanceCase("a migration that fails leaves nothing of itself") { engine in
       try await engine.with { database in
         let broken = Migration(
-          2, "broken", [second.statements[0], "INSERT INTO nowhere VALUES (1)"])
+          2, "broken", [second.statements(.sqlite)[0], "INSERT INTO nowhere VALUES (1)"])
         await #expect(throws: (any Error).self) {
           try await Migrator.run([first, broken], on: database)
         }

@@ -4,7 +4,7 @@ import Foundation
 import Queries
 import REST
 import RoostCore
-import SQLiteDriver
+import TestEngine
 import Testing
 import Transport
 
@@ -15,11 +15,10 @@ private struct AdminServer {
   private let router: Router
 
   static func run(_ body: (AdminServer) async throws -> Void) async throws {
-    let folder =
-      FileManager.default.temporaryDirectory.path + "/roost-admin-\(getpid())-"
-      + String(UInt64.random(in: 0 ... .max), radix: 36)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let database = try SQLiteDatabase.open(SQLiteConfiguration(folder: folder))
+    let folder = TestEngine.folder("admin")
+    defer { TestEngine.remove(folder) }
+    let database = try TestEngine.open(folder)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try await Migrator.run(
       [AccountTables.migration(1), AccountTables.roles(2)], on: database)
     var configuration = AccountsConfiguration()

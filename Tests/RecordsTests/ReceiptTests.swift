@@ -1,7 +1,6 @@
 import Queries
 import Records
 import RoostCore
-import SQLiteDriver
 import Testing
 
 private let schema = """

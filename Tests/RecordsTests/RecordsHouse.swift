@@ -3,9 +3,9 @@ import Queries
 import Records
 import RoostCore
 import Rules
-import SQLiteDriver
 import Schema
 import Synchronization
+import TestEngine
 
 /// A wall clock that tests move.
 final class TestTime: TimeSource {
@@ -18,7 +18,7 @@ final class TestTime: TimeSource {
 /// Accounts that exist because a test says so.
 final class TestPeople: UserDirectory {
   let known = Mutex<Set<RoostCore.UUID>>([])
-  func userExists(_ id: RoostCore.UUID, in reader: any Reader) async throws -> Bool {
+  func userExists(_ id: RoostCore.UUID, in transaction: any Transaction) async throws -> Bool {
     known.withLock { $0.contains(id) }
   }
 }
@@ -26,7 +26,7 @@ final class TestPeople: UserDirectory {
 /// Records over a real database in a folder of its own, which goes with the test.
 final class RecordsHouse: Sendable {
   let folder: String
-  let database: SQLiteDatabase
+  let database: any Database
   let records: RecordStore
   let recorder: ChangeRecorder
   let time: TestTime
@@ -34,10 +34,7 @@ final class RecordsHouse: Sendable {
   let ann: Caller
   let bob: Caller
 
-  static func folder() -> String {
-    FileManager.default.temporaryDirectory
-      .appendingPathComponent("roost-records-\(Foundation.UUID().uuidString)").path
-  }
+  static func folder() -> String { TestEngine.folder("records") }
 
   init(
     _ schema: String, folder: String = RecordsHouse.folder(), time: TestTime = TestTime(),
@@ -47,8 +44,7 @@ final class RecordsHouse: Sendable {
     self.time = time
     let ambient = Ambient(time: time, logger: Logger(level: .error))
     recorder = ChangeRecorder()
-    database = try SQLiteDatabase.open(
-      SQLiteConfiguration(folder: folder), ambient: ambient, preCommit: recorder)
+    database = try TestEngine.open(folder, ambient: ambient, preCommit: recorder)
     people = TestPeople()
     ann = Caller(uid: UUID(high: 0xA, low: 1))
     bob = Caller(uid: UUID(high: 0xB, low: 2), isAnonymous: true)
@@ -67,7 +63,7 @@ final class RecordsHouse: Sendable {
 
   func close(keepingFolder: Bool = false) async {
     await database.close()
-    if !keepingFolder { try? FileManager.default.removeItem(atPath: folder) }
+    if !keepingFolder { TestEngine.remove(folder) }
   }
 
   func collection(_ name: String) -> CompiledCollection {
@@ -128,6 +124,26 @@ final class RecordsHouse: Sendable {
   /// The first column of each row, as text.
   func texts(_ sql: SQL) async throws -> [String] {
     try await database.read(.statement) { reader in try await reader.all(sql) { $0.text(0) } }
+  }
+
+  /// The number of changes in the log, over all its parts.
+  func logged() async throws -> [String] {
+    try await texts("SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head")
+  }
+
+  /// An id as text, in an expression of SQL.
+  func hex(_ id: SQL) -> SQL {
+    database.dialect == .sqlite
+      ? "hex(\(id))" : "upper(replace(CAST(\(id) AS text), '-', ''))"
+  }
+
+  /// How the engine would run a query on tables that are not small.
+  func plan(_ query: SQL) async throws -> [String] {
+    let dialect = database.dialect
+    return try await database.read(.snapshot) { reader in
+      if let prepare = dialect.prepareExplain { try await reader.query(prepare) { _ in true } }
+      return try await reader.all(dialect.explain(query)) { $0.text(dialect.planColumn) }
+    }
   }
 
   static func uuid(_ json: JSON?) -> RoostCore.UUID {

@@ -1,7 +1,6 @@
 import Queries
 import Records
 import RoostCore
-import SQLiteDriver
 
 /// Records with the indexer running over them.
 struct SearchHouse {

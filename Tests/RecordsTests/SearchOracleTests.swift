@@ -1,7 +1,6 @@
 import Queries
 import Records
 import RoostCore
-import SQLiteDriver
 import Testing
 
 /// Random records and queries against a search that looks at every record.

@@ -2,7 +2,6 @@ import Queries
 import Records
 import RoostCore
 import RoostServer
-import SQLiteDriver
 import Synchronization
 import Testing
 
@@ -72,7 +71,7 @@ struct AppLifeTests {
       let house = try await ImportHouse(Self.schema)
       app = house.app
       records = house.app.records
-      database = house.app.database
+      database = house.app.database as AnyObject
       let tags = try #require(house.app.records.catalogue.collection(named: "tags"))
       _ = try await house.app.records.create(tags, ["text": "a"], by: .system)
       #expect(app != nil && records != nil && database != nil)

@@ -1,7 +1,6 @@
 import Queries
 import RoostCore
 import RoostServer
-import SQLiteDriver
 import Synchronization
 import Testing
 import Transport

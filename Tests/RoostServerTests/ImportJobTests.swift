@@ -3,7 +3,6 @@ import Queries
 import Records
 import RoostCore
 import RoostServer
-import SQLiteDriver
 import Synchronization
 import Testing
 

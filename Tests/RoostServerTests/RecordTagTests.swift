@@ -4,8 +4,8 @@ import Queries
 import REST
 import Records
 import RoostCore
-import SQLiteDriver
 import Schema
+import TestEngine
 import Testing
 import Transport
 
@@ -18,8 +18,7 @@ import Transport
     headers: [(String, String)] = [], body: JSON? = nil
   ) async throws -> Response {
     let ambient = Ambient(logger: Logger(level: .error))
-    let database = try SQLiteDatabase.open(
-      SQLiteConfiguration(folder: folder), ambient: ambient, preCommit: ChangeRecorder())
+    let database = try TestEngine.open(folder, ambient: ambient, preCommit: ChangeRecorder())
     let result: Result<Response, any Error>
     do {
       try await Migrator.run(

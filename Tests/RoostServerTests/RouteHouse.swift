@@ -4,26 +4,24 @@ import Queries
 import REST
 import Records
 import RoostCore
-import SQLiteDriver
 import Schema
+import TestEngine
 import Testing
 import Transport
 
 /// The routes of records and of batches behind a router, over a database of their own.
 struct RouteHouse: Sendable {
-  let database: SQLiteDatabase
+  let database: any Database
   let records: RecordStore
   let router: Router
   /// The access token of an account.
   let token: String
 
   static func run(_ schema: String, _ body: (RouteHouse) async throws -> Void) async throws {
-    let folder =
-      FileManager.default.temporaryDirectory.path + "/roost-routes-\(Foundation.UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let folder = TestEngine.folder("routes")
+    defer { TestEngine.remove(folder) }
     let ambient = Ambient(logger: Logger(level: .error))
-    let database = try SQLiteDatabase.open(
-      SQLiteConfiguration(folder: folder), ambient: ambient, preCommit: ChangeRecorder())
+    let database = try TestEngine.open(folder, ambient: ambient, preCommit: ChangeRecorder())
     let result: Result<Void, any Error>
     do {
       try await Migrator.run(

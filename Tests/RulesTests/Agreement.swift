@@ -20,14 +20,13 @@ struct Agreement {
   let scopes: ScopeOutput
   /// The scopes of each rule by itself, for the fault that does not join masks.
   let scopesByRule: [[ScopeOutput]]
-  let database: RowDatabase
+  let database: any RowDatabase
   var random: Randomness
   /// A collection, a caller and a live row, compared over all outputs.
   var cases = 0
   var shown = 0
   var streamed = 0
   var filters = 0
-  var postgresRuns = 0
   /// Forms of scopes, by what their texts hold.
   static let forms = [
     "several atoms": "&", "path": "#", "path that begins with a list": "#i", "having": "[",
@@ -37,7 +36,7 @@ struct Agreement {
   /// How many rows were seen through each form of scope.
   var forms: [String: Int] = [:]
 
-  init(seed: UInt64, fault: Fault? = nil) throws {
+  init(seed: UInt64, fault: Fault? = nil) async throws {
     self.seed = seed
     self.fault = fault
     var maker = SchemaMaker(random: Randomness(seed: seed))
@@ -53,7 +52,7 @@ struct Agreement {
       ScopeBook(try Agreement.book(fault?.scopes(plan) ?? plan)), world, fault)
     scopesByRule =
       fault == .scopesKeepTheMaskOfOneRule ? try Agreement.scopesByRule(plan, world) : []
-    database = try RowDatabase(world)
+    database = try await RowDatabases.make(world)
   }
 
   static func book(_ plan: SchemaPlan) throws -> RuleBook {
@@ -77,14 +76,25 @@ struct Agreement {
     }
   }
 
-  mutating func run() throws {
+  /// Compares everything, and gives the database back.
+  mutating func run() async throws {
+    do {
+      try await compareAll()
+    } catch {
+      await database.close()
+      throw error
+    }
+    await database.close()
+  }
+
+  private mutating func compareAll() async throws {
     for index in world.plan.collections.indices {
       for (number, caller) in world.callers.enumerated() {
-        try compareReads(index, caller, callers[number])
-        try compareWrites(index, caller, callers[number])
+        try await compareReads(index, caller, callers[number])
+        try await compareWrites(index, caller, callers[number])
       }
     }
-    for _ in 0..<4 { try compareFilter() }
+    for _ in 0..<4 { try await compareFilter() }
   }
 
   func live(_ index: Int) -> [RowImage] { world.rows[index].filter { !$0.isDeleted } }
@@ -113,15 +123,15 @@ struct Agreement {
 
   private mutating func compareReads(
     _ index: Int, _ caller: Caller, _ asked: OracleCaller
-  ) throws {
+  ) async throws {
     let rows = live(index)
     var expected: [UUID: Set<String>] = [:]
     for row in rows { expected[row.id] = oracle.members(row, asked) }
     cases += rows.count
     shown += expected.count
     try compareMemory(rows, caller, asked, expected)
-    try compareSelects(index, rows, caller, asked, expected)
-    try compareBound(rows, .read, caller, asked)
+    try await compareSelects(index, rows, caller, asked, expected)
+    try await compareBound(rows, .read, caller, asked)
     try compareScopes(index, rows, caller, asked)
   }
 
@@ -155,9 +165,9 @@ struct Agreement {
   private mutating func compareSelects(
     _ index: Int, _ rows: [RowImage], _ caller: Caller, _ asked: OracleCaller,
     _ expected: [UUID: Set<String>]
-  ) throws {
+  ) async throws {
     let access = sql.collections[index].access(.read, caller)
-    let writer = PredicateWriter(model: sql.model)
+    let writer = PredicateWriter(model: sql.model, dialect: database.dialect)
     let fields = world.plan.collections[index].fields
     var select = Template("SELECT \(PredicateWriter.Table(number: 0).name).id")
     for field in fields.indices {
@@ -171,7 +181,8 @@ struct Agreement {
         " FROM \(writer.table(index)) AS \(PredicateWriter.Table(number: 0).name) WHERE "
           + PredicateWriter.Table(number: 0).isLive) + Template(" AND (")
     let statement = select + from + writer.predicate(access.plan, .alias(0)) + Template(")")
-    let found = try execute(statement, access)
+    let found = try await execute(
+      statement, access, columns: 1 + fields.count + access.plan.groups.count)
     var seen: Set<UUID> = []
     for result in found {
       guard case .uuid(let id) = result[0], let row = world.row(index, id),
@@ -205,51 +216,31 @@ struct Agreement {
       writer.raw(.version, index, .alias(0)) + Template(" >= ") + .slot(.value(.int(2)))
     let narrowed =
       plain + from + writer.predicate(access.plan, .alias(0), narrowing: narrowing) + Template(")")
-    let narrow = Set(try execute(narrowed, access).map { $0[0] })
+    let narrow = Set(try await execute(narrowed, access).map { $0[0] })
     let kept = Set(
       rows.filter { expected[$0.id] != nil && $0.version >= 2 }.map { Value.uuid($0.id) })
     guard narrow == kept else {
       throw fail("narrowed rows", nil, asked, "\(narrow)", "\(kept)", narrowed.sql.text)
     }
-    let other = PredicateWriter(model: sql.model, dialect: .postgres)
-    let postgres = plain + from + other.predicate(access.plan, .alias(0)) + Template(")")
-    if let ids = try executePostgres(postgres, access) {
-      guard ids == seen else {
-        throw fail(
-          "the rows by PostgreSQL", nil, asked, "\(ids.sorted())", "\(seen.sorted())",
-          postgres.sql.text)
-      }
-      postgresRuns += 1
-    }
   }
 
-  private func execute(_ template: Template, _ access: Access) throws -> [[Value]] {
+  private func execute(
+    _ template: Template, _ access: Access, columns: Int = 1
+  ) async throws -> [[Value]] {
     let text = fault?.text(template.sql.text) ?? template.sql.text
-    return try database.run(text, template.bound(access.facts).bindings)
-  }
-
-  /// nil where SQLite cannot stand in.
-  private func executePostgres(_ template: Template, _ access: Access) throws -> Set<UUID>? {
-    let text = template.sql.text
-    guard text.count(where: { $0 == "?" }) == template.slots.count else {
-      throw Disagreement(description: "seed \(seed): \(template.slots.count) slots for \(text)")
-    }
-    guard let runnable = PostgresText.forSQLite(fault?.postgresText(text) ?? text) else {
-      return nil
-    }
-    let rows = try database.run(runnable, template.bound(access.facts).bindings)
-    return Set(rows.compactMap { if case .uuid(let id) = $0[0] { id } else { nil } })
+    return try await database.run(
+      text, template.bound(access.facts).bindings, columns: columns)
   }
 
   // MARK: Rows in memory, asked by SQL
 
   private func compareBound(
     _ rows: [RowImage], _ operation: Schema.Operation, _ caller: Caller, _ asked: OracleCaller
-  ) throws {
+  ) async throws {
     guard let index = rows.first?.collection else { return }
     let access = sql.collections[index].access(operation, caller)
     let plan = access.plan
-    let writer = PredicateWriter(model: sql.model)
+    let writer = PredicateWriter(model: sql.model, dialect: database.dialect)
     var select = Template("SELECT ") + writer.predicate(plan, .bound)
     for rule in plan.rules { select += Template(", ") + writer.holds(rule, plan, .bound) }
     for rule in plan.rules {
@@ -260,7 +251,9 @@ struct Agreement {
     let related = WorldRows(world: world, fault: fault)
     for row in rows {
       let text = fault?.text(select.sql.text) ?? select.sql.text
-      let result = try database.run(text, select.bound(access.facts, row).bindings)[0]
+      let result = try await database.run(
+        text, select.bound(access.facts, row).bindings,
+        columns: 1 + 2 * plan.rules.count + plan.denials.count)[0]
       let numbers = plan.rules.map(\.number)
       let count = numbers.count
       func chosen(_ offset: Int) -> [Int] {
@@ -300,10 +293,10 @@ struct Agreement {
 
   private mutating func compareWrites(
     _ index: Int, _ caller: Caller, _ asked: OracleCaller
-  ) throws {
+  ) async throws {
     let operation = random.pick([Schema.Operation.create, .update, .delete])
-    try compareBound(world.candidates[index], operation, caller, asked)
-    try compareBound(live(index), operation, caller, asked)
+    try await compareBound(world.candidates[index], operation, caller, asked)
+    try await compareBound(live(index), operation, caller, asked)
   }
 
   // MARK: Scopes
@@ -355,7 +348,7 @@ struct Agreement {
 
   // MARK: Filters
 
-  private mutating func compareFilter() throws {
+  private mutating func compareFilter() async throws {
     let index = random.below(world.plan.collections.count)
     let number = random.below(callers.count)
     let caller = world.callers[number]
@@ -380,18 +373,20 @@ struct Agreement {
       book.collections[collection].access(.read, caller)
     }
     if fault == .filtersReadHiddenColumns { readAccess = nil }
-    let writer = PredicateWriter(model: book.model, readAccess: readAccess)
+    let writer = PredicateWriter(
+      model: book.model, dialect: database.dialect, readAccess: readAccess)
     let access = book.collections[index].access(.read, caller)
     let table = PredicateWriter.Table(number: 0)
     var statement = Template(
       "SELECT \(table.name).id FROM \(writer.table(index)) AS \(table.name) WHERE ")
     statement += Template(table.isLive)
     statement += Template(" AND (")
-    statement += PredicateWriter(model: book.model).predicate(access.plan, .alias(0))
+    statement += PredicateWriter(model: book.model, dialect: database.dialect).predicate(
+      access.plan, .alias(0))
     statement += Template(") AND (")
     statement += writer.expression(filter, index, .alias(0), isPositive: true)
     statement += Template(")")
-    let found = try execute(statement, access).compactMap { row -> UUID? in
+    let found = try await execute(statement, access).compactMap { row -> UUID? in
       if case .uuid(let id) = row[0] { id } else { nil }
     }
     filters += 1

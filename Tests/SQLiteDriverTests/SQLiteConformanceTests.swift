@@ -24,6 +24,7 @@ import Testing
 
 /// A database together with the folder that goes with it.
 private struct FolderDatabase: Database {
+  var dialect: Dialect { database.dialect }
   let folder: TemporaryFolder
   let database: SQLiteDatabase
 

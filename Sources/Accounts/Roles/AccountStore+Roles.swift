@@ -158,7 +158,9 @@ extension AccountStore {
     _ body: @escaping @Sendable (any Transaction) async throws -> Bool
   ) async throws {
     let change = try await database.write { transaction in
-      try await body(transaction) ? try await GrantStore.change(of: id, in: transaction) : nil
+      try await GrantStore.hold(in: transaction)
+      return try await body(transaction)
+        ? try await GrantStore.change(of: id, in: transaction) : nil
     }
     // Nothing changed here: perhaps because another process did it, which is then looked up.
     guard let change else { return try await refreshGrants() }

@@ -74,6 +74,15 @@ enum GrantStore {
       """)
   }
 
+  private static let heldVersion = DialectStatement {
+    "SELECT version FROM roost_grant_version\($0.forUpdate)"
+  }
+
+  /// Waits until nobody else changes grants, or starts, and keeps it so until the commit.
+  static func hold(in transaction: any Transaction) async throws {
+    try await transaction.query(heldVersion[transaction.dialect], []) { _ in false }
+  }
+
   private static let versionQuery = Statement("SELECT version FROM roost_grant_version")
 
   static func version(in reader: any Reader) async throws -> Int64 {

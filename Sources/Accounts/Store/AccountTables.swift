@@ -7,98 +7,113 @@ package import Queries
 package enum AccountTables {
   /// The step that makes the tables, as number `number` of the history.
   package static func migration(_ number: Int) -> Migration {
-    Migration(number, "accounts", [users, usersByEmail, sessions, sessionsByUser, keys])
+    Migration(number, "accounts") { d in
+      [users(d), usersByEmail, sessions(d), sessionsByUser, keys(d)]
+    }
   }
 
   /// The step that makes the tables of roles and claims, as number `number` of the history.
   package static func roles(_ number: Int) -> Migration {
-    Migration(
-      number, "roles",
+    Migration(number, "roles") { d in
       [
-        roleGrants, claims, grantVersion, "INSERT INTO roost_grant_version VALUES (1, 0)",
-        adminClaims,
+        roleGrants(d), claims(d), grantVersion(d), "INSERT INTO roost_grant_version VALUES (1, 0)",
+        adminClaims(d),
       ]
-    )
+    }
   }
 
-  private static let users: SQL = """
-    CREATE TABLE roost_user (
-      id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-      email TEXT,
-      password_hash TEXT,
-      anonymous INTEGER NOT NULL CHECK (anonymous IN (0, 1)),
-      created_at INTEGER NOT NULL,
-      updated_at INTEGER NOT NULL,
-      deleted_at INTEGER
-    ) STRICT, WITHOUT ROWID
+  private static func users(_ d: Dialect) -> SQL {
     """
+    CREATE TABLE roost_user (
+      id \(d.id) NOT NULL PRIMARY KEY\(d.sixteenBytes("id")),
+      email \(d.text),
+      password_hash \(d.text),
+      anonymous \(d.integer) NOT NULL CHECK (anonymous IN (0, 1)),
+      created_at \(d.integer) NOT NULL,
+      updated_at \(d.integer) NOT NULL,
+      deleted_at \(d.integer)
+    )\(d.keyed)
+    """
+  }
 
   private static let usersByEmail: SQL = """
     CREATE UNIQUE INDEX roost_user_email ON roost_user (email)
       WHERE email IS NOT NULL AND deleted_at IS NULL
     """
 
-  private static let sessions: SQL = """
-    CREATE TABLE roost_session (
-      id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
-      user_id BLOB NOT NULL,
-      refresh_hash BLOB NOT NULL CHECK (length(refresh_hash) = 32),
-      previous_hash BLOB,
-      created_at INTEGER NOT NULL,
-      used_at INTEGER NOT NULL,
-      revoked_at INTEGER,
-      address TEXT NOT NULL,
-      user_agent TEXT
-    ) STRICT, WITHOUT ROWID
+  private static func sessions(_ d: Dialect) -> SQL {
     """
+    CREATE TABLE roost_session (
+      id \(d.id) NOT NULL PRIMARY KEY\(d.sixteenBytes("id")),
+      user_id \(d.id) NOT NULL,
+      refresh_hash \(d.blob) NOT NULL CHECK (length(refresh_hash) = 32),
+      previous_hash \(d.blob),
+      created_at \(d.integer) NOT NULL,
+      used_at \(d.integer) NOT NULL,
+      revoked_at \(d.integer),
+      address \(d.text) NOT NULL,
+      user_agent \(d.text)
+    )\(d.keyed)
+    """
+  }
 
   private static let sessionsByUser: SQL =
     "CREATE INDEX roost_session_user ON roost_session (user_id, used_at)"
 
-  private static let keys: SQL = """
+  private static func keys(_ d: Dialect) -> SQL {
+    """
     CREATE TABLE roost_key (
-      id TEXT NOT NULL PRIMARY KEY,
-      purpose TEXT NOT NULL CHECK (purpose IN ('access', 'cursor')),
-      secret BLOB NOT NULL CHECK (length(secret) = 32),
-      created_at INTEGER NOT NULL,
-      retired_at INTEGER
-    ) STRICT, WITHOUT ROWID
+      id \(d.text) NOT NULL PRIMARY KEY,
+      purpose \(d.text) NOT NULL CHECK (purpose IN ('access', 'cursor')),
+      secret \(d.blob) NOT NULL CHECK (length(secret) = 32),
+      created_at \(d.integer) NOT NULL,
+      retired_at \(d.integer)
+    )\(d.keyed)
     """
+  }
 
-  private static let roleGrants: SQL = """
+  private static func roleGrants(_ d: Dialect) -> SQL {
+    """
     CREATE TABLE roost_role_grant (
-      user_id BLOB NOT NULL,
-      role TEXT NOT NULL,
-      granted_by BLOB,
-      granted_at INTEGER NOT NULL,
+      user_id \(d.id) NOT NULL,
+      role \(d.text) NOT NULL,
+      granted_by \(d.id),
+      granted_at \(d.integer) NOT NULL,
       PRIMARY KEY (user_id, role)
-    ) STRICT, WITHOUT ROWID
+    )\(d.keyed)
     """
+  }
 
-  private static let claims: SQL = """
-    CREATE TABLE roost_claim (
-      user_id BLOB NOT NULL,
-      claim TEXT NOT NULL,
-      granted_by BLOB,
-      granted_at INTEGER NOT NULL,
-      PRIMARY KEY (user_id, claim)
-    ) STRICT, WITHOUT ROWID
+  private static func claims(_ d: Dialect) -> SQL {
     """
+    CREATE TABLE roost_claim (
+      user_id \(d.id) NOT NULL,
+      claim \(d.text) NOT NULL,
+      granted_by \(d.id),
+      granted_at \(d.integer) NOT NULL,
+      PRIMARY KEY (user_id, claim)
+    )\(d.keyed)
+    """
+  }
 
   /// One row: counted up with every change of the two, for who keeps them in memory.
-  private static let grantVersion: SQL = """
-    CREATE TABLE roost_grant_version (
-      id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
-      version INTEGER NOT NULL
-    ) STRICT
+  private static func grantVersion(_ d: Dialect) -> SQL {
     """
+    CREATE TABLE roost_grant_version (
+      id \(d.integer) NOT NULL PRIMARY KEY CHECK (id = 1),
+      version \(d.integer) NOT NULL
+    )\(d.numbered)
+    """
+  }
 
   /// The one-time claims that made administrators, so that none works twice.
-  private static let adminClaims: SQL = """
-    CREATE TABLE roost_admin_claim (
-      digest BLOB NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
-      user_id BLOB NOT NULL,
-      used_at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID
+  private static func adminClaims(_ d: Dialect) -> SQL {
     """
+    CREATE TABLE roost_admin_claim (
+      digest \(d.blob) NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
+      user_id \(d.id) NOT NULL,
+      used_at \(d.integer) NOT NULL
+    )\(d.keyed)
+    """
+  }
 }

@@ -12,6 +12,12 @@ enum UserStore {
   private static let byID = Statement(
     "SELECT id, email, anonymous, password_hash FROM roost_user WHERE id = ? AND deleted_at IS NULL"
   )
+  private static let heldByID = DialectStatement { dialect in
+    """
+    SELECT id, email, anonymous, password_hash FROM roost_user
+    WHERE id = \(SQL.placeholder) AND deleted_at IS NULL\(dialect.forUpdate)
+    """
+  }
   private static let byEmail = Statement(
     """
     SELECT id, email, anonymous, password_hash FROM roost_user
@@ -19,6 +25,13 @@ enum UserStore {
     """)
   private static let presence = Statement(
     "SELECT 1 FROM roost_user WHERE id = ? AND deleted_at IS NULL")
+  private static let keptPresence = DialectStatement { dialect in
+    """
+    SELECT 1 FROM roost_user
+    WHERE id = \(SQL.placeholder) AND deleted_at IS NULL\(dialect.forShare)
+    """
+  }
+  private static let anyID = Statement("SELECT 1 FROM roost_user WHERE id = ?")
   private static let insertion = Statement(
     """
     INSERT INTO roost_user (id, email, password_hash, anonymous, created_at, updated_at)
@@ -27,7 +40,7 @@ enum UserStore {
   private static let importing = Statement(
     """
     INSERT INTO roost_user (id, email, anonymous, created_at, updated_at)
-    VALUES (?, ?, 0, ?, ?) ON CONFLICT (id) DO NOTHING
+    VALUES (?, ?, 0, ?, ?) ON CONFLICT DO NOTHING
     """)
 
   private static let deletion = Statement(
@@ -35,6 +48,17 @@ enum UserStore {
 
   static func find(id: UUID, in reader: any Reader) async throws -> Credentials? {
     try await reader.first(byID, [.uuid(id)], credentials)
+  }
+
+  /// The account, held until the commit against others who would change it.
+  static func hold(id: UUID, in transaction: any Transaction) async throws -> Credentials? {
+    try await transaction.first(heldByID[transaction.dialect], [.uuid(id)], credentials)
+  }
+
+  /// Whether a live account has that id, which it keeps until the commit.
+  static func keep(_ id: UUID, in transaction: any Transaction) async throws -> Bool {
+    try await transaction.first(keptPresence[transaction.dialect], [.uuid(id)]) { _ in true }
+      ?? false
   }
 
   static func find(email: EmailAddress, in reader: any Reader) async throws -> Credentials? {
@@ -63,7 +87,12 @@ enum UserStore {
     let values: [Value] = [
       .uuid(id), .optional(email?.text), .timestamp(now), .timestamp(now),
     ]
-    return try await refusingDuplicates { try await transaction.execute(importing, values) } == 1
+    if try await transaction.execute(importing, values) == 1 { return true }
+    // The id is taken, or the address by another one.
+    guard try await transaction.first(anyID, [.uuid(id)], { _ in true }) == true else {
+      throw duplicate
+    }
+    return false
   }
 
   /// Gives an anonymous account an e-mail address and a password; whether it was one.
@@ -126,6 +155,10 @@ enum UserStore {
     return Credentials(account: account, passwordHash: row.optionalText(3))
   }
 
+  private static var duplicate: RoostError {
+    RoostError(.conflict, "This e-mail address cannot be used: sign in, or use another one.")
+  }
+
   @discardableResult
   private static func refusingDuplicates<Result>(
     _ body: () async throws -> Result
@@ -133,8 +166,7 @@ enum UserStore {
     do {
       return try await body()
     } catch let violation as ConstraintViolation where violation.kind == .unique {
-      throw RoostError(
-        .conflict, "This e-mail address cannot be used: sign in, or use another one.")
+      throw duplicate
     }
   }
 }

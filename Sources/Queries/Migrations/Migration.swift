@@ -4,9 +4,16 @@ package struct Migration: Sendable {
   package let number: Int
   package let name: String
   /// Run in order, in one transaction.
-  package let statements: [SQL]
+  package let statements: @Sendable (Dialect) -> [SQL]
 
   package init(_ number: Int, _ name: String, _ statements: [SQL]) {
+    self.init(number, name) { _ in statements }
+  }
+
+  /// A step whose statements are spelled in the engine's dialect.
+  package init(
+    _ number: Int, _ name: String, _ statements: @escaping @Sendable (Dialect) -> [SQL]
+  ) {
     self.number = number
     self.name = name
     self.statements = statements

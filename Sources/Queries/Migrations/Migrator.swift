@@ -24,7 +24,12 @@ package enum Migrator {
     let pending = try await database.write { try await missing(migrations, in: $0) }
     for migration in pending {
       let now = time.now()
-      try await database.write { try await apply(migration, in: $0, now: now) }
+      try await database.write { transaction in
+        // Another process that starts at the same time may have taken the step meanwhile.
+        let missing = try await missing(migrations, in: transaction)
+        guard missing.contains(where: { $0.number == migration.number }) else { return }
+        try await apply(migration, in: transaction, now: now)
+      }
     }
     return pending.map(\.number)
   }
@@ -47,6 +52,9 @@ package enum Migrator {
     precondition(
       migrations.enumerated().allSatisfy { $0.offset + 1 == $0.element.number },
       "migrations are numbered from 1 without gaps")
+    if let lock = transaction.dialect.lockOfTables {
+      try await transaction.query(lock) { _ in false }
+    }
     try await transaction.execute(Migrator.table)
     let applied = try await applied(transaction)
     try check(applied, against: migrations)
@@ -56,7 +64,9 @@ package enum Migrator {
   private static func apply(
     _ migration: Migration, in transaction: any Transaction, now: Timestamp
   ) async throws {
-    for statement in migration.statements { try await transaction.execute(statement) }
+    for statement in migration.statements(transaction.dialect) {
+      try await transaction.execute(statement)
+    }
     try await transaction.execute(
       """
       INSERT INTO roost_migration (number, name, applied_at)

@@ -1,3 +1,4 @@
+import Queries
 package import Rules
 package import Schema
 
@@ -13,7 +14,7 @@ package final class Catalogue: Sendable {
   private let byType: [String: Int]
   private let byNumber: [Int64: Int]
 
-  init(book: RuleBook, numbers: StoredNumbers) {
+  init(book: RuleBook, numbers: StoredNumbers, dialect: Dialect) {
     let model = book.model
     self.model = model
     scopes = ScopeBook(book)
@@ -38,7 +39,7 @@ package final class Catalogue: Sendable {
         CompiledCollection(
           rules: book.collections[index], number: numbers.collection(collection.name),
           fieldNumbers: collection.fields.map { numbers.field(collection.name, $0.name) },
-          inbound: inbound[index]))
+          inbound: inbound[index], dialect: dialect))
     }
     collections = compiled
     self.byType = byType

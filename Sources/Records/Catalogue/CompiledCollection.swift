@@ -34,17 +34,22 @@ package final class CompiledCollection: Sendable {
   /// The select list among live rows of the table `t0`, whose time of deletion nobody needs to read.
   let liveList: SQL
   let insert: Statement
+  /// `insert` that inserts nothing where a unique value is taken, and leaves the transaction well.
+  let insertIfFree: Statement
+  let selectRow: Statement
+  /// `selectRow` with a lock, for what is about to be changed.
   let selectForWrite: Statement
   let statements: StatementShapes
 
   init(
-    rules: AccessRules, number: Int64, fieldNumbers: [UInt32], inbound: [InboundRelation]
+    rules: AccessRules, number: Int64, fieldNumbers: [UInt32], inbound: [InboundRelation],
+    dialect: Dialect
   ) {
     let model = rules.declaration
     self.model = model
     self.rules = rules
     index = rules.collection
-    writer = PredicateWriter(model: rules.model)
+    writer = PredicateWriter(model: rules.model, dialect: dialect)
     self.number = number
     self.fieldNumbers = fieldNumbers
     self.inbound = inbound
@@ -70,8 +75,14 @@ package final class CompiledCollection: Sendable {
     let values = all.map { _ in SQL.placeholder }
     insert = Statement(
       "INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", ")))")
-    selectForWrite = Statement(
-      "SELECT \(all.joined(by: ", ")) FROM \(table) WHERE id = \(SQL.placeholder)")
+    insertIfFree = Statement(
+      """
+      INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", "))) \
+      ON CONFLICT DO NOTHING
+      """)
+    let row: SQL = "SELECT \(all.joined(by: ", ")) FROM \(table) WHERE id = \(SQL.placeholder)"
+    selectRow = Statement(row)
+    selectForWrite = Statement("\(row)\(dialect.forUpdate)")
     statements = StatementShapes()
     allMembers = FieldSet(count: model.fields.count + model.inverses.count)
   }

@@ -53,13 +53,13 @@ private struct Explainer {
   /// Whether no table is read from end to end; a page of rows that are all allowed is read in the order
   /// of the primary key and ends with its limit.
   private func usesIndex(_ plan: [String]) -> Bool {
-    let scans = plan.contains { $0.hasPrefix("SCAN t") }
-    return !scans || reading.isUnconditional && !plan.contains { $0.contains("TEMP B-TREE") }
+    let dialect = collection.writer.dialect
+    return !dialect.scans(plan) || reading.isUnconditional && !dialect.sorts(plan)
   }
 
   private func row(in reader: any Reader) async throws -> Row? {
     guard let id, operation != .create else { return nil }
-    let found = try await reader.first(collection.selectForWrite, [.uuid(id)]) {
+    let found = try await reader.first(collection.selectRow, [.uuid(id)]) {
       collection.record($0)
     }
     guard let record = found ?? nil, record.deletedAt == nil else { return nil }
@@ -214,7 +214,10 @@ private struct Explainer {
       sql = collection.pageTemplate(query, viewer, page, ranges).bound(
         reading.facts, nil, [.int(51)] + ranges.arguments)
     }
-    let plan = try await reader.all("EXPLAIN QUERY PLAN \(sql)") { $0.text(3) }
+    if let prepare = reader.dialect.prepareExplain { try await reader.query(prepare) { _ in true } }
+    let plan = try await reader.all(reader.dialect.explain(sql)) {
+      $0.text(reader.dialect.planColumn)
+    }
     return (sql.text, plan)
   }
 }

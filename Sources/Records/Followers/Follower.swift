@@ -18,8 +18,8 @@ package protocol Follower: Sendable {
 
   /// Called before the follower is run, with a function that has it look at the log at once.
   func begin(hurry: @escaping @Sendable () -> Void)
-  /// Called when everything up to `position` has been taken into account.
-  func reached(_ position: Int64)
+  /// Called when everything up to `place` has been taken into account.
+  func reached(_ place: LogPlace)
   /// Does a piece of what is to be done beside the log, in a transaction as `apply`; returns true
   /// when nothing is left, and is not called again then.
   func catchUp(in transaction: any Transaction) async throws -> Bool
@@ -28,6 +28,6 @@ package protocol Follower: Sendable {
 extension Follower {
   package var collections: [Int64]? { nil }
   package func begin(hurry: @escaping @Sendable () -> Void) {}
-  package func reached(_ position: Int64) {}
+  package func reached(_ place: LogPlace) {}
   package func catchUp(in transaction: any Transaction) async throws -> Bool { true }
 }

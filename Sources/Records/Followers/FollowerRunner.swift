@@ -9,13 +9,14 @@ package final class FollowerRunner: Sendable {
   private static let unwritten: Int64 = 10_000
   /// Wakes are collected for so long: under load the follower takes many commits at once, and leaves
   /// the writer to those who wait for it.
+  private static let busyMilliseconds: UInt64 = 50
   private static let pauseMilliseconds: UInt64 = 100
 
   private struct State {
     var isWoken = true
     var waiter: CheckedContinuation<Void, Never>?
     var isStopped = false
-    var position: Int64 = 0
+    var place = LogPlace.start
     /// The position is ahead of the durable place.
     var isUnwritten = false
     /// The pause in progress, and whether it, or the next one, is to be cut short.
@@ -37,8 +38,10 @@ package final class FollowerRunner: Sendable {
 
   package var name: String { follower.name }
 
-  /// The position up to which the follower has taken the log into account.
-  package var position: Int64 { state.withLock { $0.position } }
+  /// How many changes the follower has taken into account, over all parts of the log.
+  package var position: Int64 { place.total }
+
+  private var place: LogPlace { state.withLock { $0.place } }
 
   package func start() {
     follower.begin { [weak self] in self?.hurry() }
@@ -78,7 +81,11 @@ package final class FollowerRunner: Sendable {
         failures = 0
         if !isCaughtUp {
           isCaughtUp = try await records.database.write { transaction in
-            try await follower.catchUp(in: transaction)
+            // Another process at work for this follower does it.
+            guard try await FollowerPlace.take(follower.name, in: transaction) != nil else {
+              return false
+            }
+            return try await follower.catchUp(in: transaction)
           }
           if !isCaughtUp {
             wake()
@@ -137,81 +144,118 @@ package final class FollowerRunner: Sendable {
   /// Takes the next entries; false when there is nothing left to do.
   private func step() async throws -> Bool {
     let follower = follower
-    let seen = position
+    let seen = place
     // A look outside a transaction, so that a follower with nothing to do does not occupy the writer.
-    let (place, head, isNew) = try await records.database.read(.snapshot) { reader in
-      let place = try await FollowerPlace.read(follower.name, in: reader)
-      let head = try await LogEntry.head(in: reader)
-      let next = try await LogEntry.read(
-        for: follower, after: max(place, seen), limit: 1, in: reader)
-      return (place, head, !next.isEmpty)
+    let (stored, head, isNew) = try await records.database.read(.snapshot) { reader in
+      let stored = try await FollowerPlace.read(follower.name, in: reader)
+      let head = try await LogPlace.head(in: reader)
+      var start = stored
+      start.advance(to: seen)
+      let next = try await LogEntry.read(for: follower, after: start, limit: 1, in: reader)
+      return (stored, head, !next.isEmpty)
     }
-    guard isNew || head - place > FollowerRunner.unwritten else {
+    guard isNew || head.total - stored.total > FollowerRunner.unwritten else {
       // Nothing for this one: its place is written down when there is time.
       state.withLock { state in
-        state.position = max(head, state.position)
-        state.isUnwritten = state.position > place
+        state.place.advance(to: head)
+        state.isUnwritten = !stored.covers(state.place)
       }
-      follower.reached(position)
+      follower.reached(place)
       return false
     }
-    let (position, isDone) = try await records.database.write { transaction -> (Int64, Bool) in
-      let place = try await FollowerPlace.read(follower.name, in: transaction)
-      let entries = try await LogEntry.read(
-        for: follower, after: place, limit: FollowerRunner.entriesAtOnce, in: transaction)
-      let finished =
-        entries.isEmpty ? 0 : try await follower.apply(entries, in: transaction)
-      var reached = place
-      if finished > 0 { reached = entries[min(finished, entries.count) - 1].position }
-      let isDone = finished == entries.count && entries.count < FollowerRunner.entriesAtOnce
-      // Everything up to the head was looked at, in this very transaction.
-      if isDone { reached = try await LogEntry.head(in: transaction) }
-      if reached > place {
-        try await FollowerPlace.write(follower.name, reached, in: transaction)
-      }
-      return (reached, isDone)
+    let done = try await records.database.write { transaction in
+      try await FollowerRunner.advance(follower, in: transaction)
+    }
+    guard let (reached, isDone) = done else {
+      // Another process is at it: what it does is looked at after a moment.
+      try await Task.sleep(nanoseconds: FollowerRunner.busyMilliseconds * 1_000_000)
+      return true
     }
     state.withLock { state in
-      state.position = position
+      state.place.advance(to: reached)
       state.isUnwritten = false
     }
-    follower.reached(position)
+    follower.reached(place)
     return !isDone
   }
 
-  /// Makes the place durable up to which nothing concerned the follower, once no change has come for
-  /// a moment. (What it takes into account is committed with its place; see `step`.)
+  /// Does a piece of the follower's work; nil when another process is doing it.
+  private static func advance(
+    _ follower: any Follower, in transaction: any Transaction
+  ) async throws -> (LogPlace, isDone: Bool)? {
+    guard let place = try await FollowerPlace.take(follower.name, in: transaction) else {
+      return nil
+    }
+    // The head comes first: what is committed after it may not be among the entries.
+    let head = try await LogPlace.head(in: transaction)
+    let entries = try await LogEntry.read(
+      for: follower, after: place, limit: entriesAtOnce, in: transaction)
+    let finished = entries.isEmpty ? 0 : try await follower.apply(entries, in: transaction)
+    var reached = place
+    for entry in entries.prefix(finished) { reached.advance(entry.partition, to: entry.position) }
+    let isDone = finished == entries.count && entries.count < entriesAtOnce
+    // Everything up to the head was looked at, in this very transaction.
+    if isDone { reached.advance(to: head) }
+    try await FollowerPlace.write(follower.name, reached, from: place, in: transaction)
+    return (reached, isDone)
+  }
+
   private func writePlaceDown() async throws {
     let isDue = state.withLock { $0.isUnwritten && !$0.isWoken && !$0.isStopped }
     guard isDue else { return }
-    let position = position
+    let place = place
     let name = name
     try await records.database.write { transaction in
-      guard try await FollowerPlace.read(name, in: transaction) < position else { return }
-      try await FollowerPlace.write(name, position, in: transaction)
+      guard let stored = try await FollowerPlace.take(name, in: transaction) else { return }
+      try await FollowerPlace.write(name, place, from: stored, in: transaction)
     }
-    state.withLock { $0.isUnwritten = $0.position > position }
+    state.withLock { $0.isUnwritten = !place.covers($0.place) }
   }
 }
 
 /// The durable place of a follower in the log.
 enum FollowerPlace {
-  static func read(_ name: String, in reader: any Reader) async throws -> Int64 {
-    try await reader.first(select, [.text(name), .int(LogPartition.only)]) { $0.int64(0) } ?? 0
+  static func read(_ name: String, in reader: any Reader) async throws -> LogPlace {
+    try await LogPlace.read(
+      "SELECT partition, position FROM roost_follower WHERE name = \(name)", in: reader)
   }
 
+  /// The place, held until the commit; nil when another process holds it.
+  static func take(_ name: String, in transaction: any Transaction) async throws -> LogPlace? {
+    let dialect = transaction.dialect
+    guard dialect.hasOtherWriters else { return try await read(name, in: transaction) }
+    for isMade in [false, true] {
+      if isMade {
+        let rows = LogPartition.all(dialect).map { partition -> SQL in
+          "(\(name), \(SQL.constant(partition)), 0)"
+        }.joined(by: ", ")
+        try await transaction.execute(
+          """
+          INSERT INTO roost_follower (name, partition, position) VALUES \(rows) \
+          ON CONFLICT DO NOTHING
+          """)
+      }
+      let place = try await LogPlace.read(
+        """
+        SELECT partition, position FROM roost_follower WHERE name = \(name) \
+        ORDER BY partition\(dialect.forUpdateOfFree)
+        """, in: transaction)
+      if place.positions.count == dialect.partitions { return place }
+    }
+    return nil
+  }
+
+  /// Writes down what of `place` lies beyond `stored`.
   static func write(
-    _ name: String, _ position: Int64, in transaction: any Transaction
+    _ name: String, _ place: LogPlace, from stored: LogPlace, in transaction: any Transaction
   ) async throws {
-    try await transaction.execute(
-      upsert, [.text(name), .int(LogPartition.only), .int(position)])
+    for partition in LogPartition.all(transaction.dialect)
+    where place[partition] > stored[partition] {
+      try await transaction.execute(
+        upsert, [.text(name), .int(partition), .int(place[partition])])
+    }
   }
 
-  private static let select = Statement(
-    """
-    SELECT position FROM roost_follower \
-    WHERE name = \(SQL.placeholder) AND partition = \(SQL.placeholder)
-    """)
   private static let upsert = Statement(
     """
     INSERT INTO roost_follower (name, partition, position) \

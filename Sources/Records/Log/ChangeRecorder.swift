@@ -22,9 +22,22 @@ package final class ChangeRecorder: PreCommit {
   }
 
   private struct MaskKey: Hashable {
-    let collection: Int64
+    let collection: CompiledCollection
     /// The numbers of the fields.
     let members: FieldSet
+
+    static func == (left: MaskKey, right: MaskKey) -> Bool {
+      left.collection.number == right.collection.number && left.members == right.members
+    }
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(collection.number)
+      hasher.combine(members)
+    }
+  }
+
+  private struct RowKey: Hashable {
+    let collection: Int64
+    let id: UUID
   }
 
   private struct Entry {
@@ -37,12 +50,18 @@ package final class ChangeRecorder: PreCommit {
   private struct State {
     /// Numbers of streams that are committed; bounded, as there is one stream a person.
     var streams: [StreamKey: Int64] = [:]
-    /// Numbers given in the batch that is about to commit.
-    var pending: [StreamKey: Int64] = [:]
     /// The same for masks, of which there are few.
     var masks: [MaskKey: Int64] = [:]
-    var pendingMasks: [MaskKey: Int64] = [:]
     var onCommit: [@Sendable () -> Void] = []
+  }
+
+  /// Numbers that one batch uses.
+  ///
+  /// A number that it found was committed before, and everybody may use it; one that it made is its
+  /// own until the commit, and is found by the next batch that needs it.
+  private struct Numbers {
+    var streams: [StreamKey: Int64] = [:]
+    var masks: [MaskKey: Int64] = [:]
   }
 
   private static let cachedStreams = 50_000
@@ -58,10 +77,6 @@ package final class ChangeRecorder: PreCommit {
   }
 
   package func apply(_ effects: [any Effect], in transaction: any Transaction) async throws {
-    state.withLock { state in
-      state.pending.removeAll(keepingCapacity: true)
-      state.pendingMasks.removeAll(keepingCapacity: true)
-    }
     let changes = effects.compactMap { $0 as? RowChange }
     guard !changes.isEmpty else { return }
     try await appendToLog(changes, in: transaction)
@@ -73,76 +88,90 @@ package final class ChangeRecorder: PreCommit {
 
   package func committed(_ effects: [any Effect]) {
     guard effects.contains(where: { $0 is RowChange }) else { return }
-    let wakes = state.withLock { state in
-      if state.streams.count > ChangeRecorder.cachedStreams { state.streams.removeAll() }
-      state.streams.merge(state.pending) { $1 }
-      state.pending.removeAll(keepingCapacity: true)
-      if !state.pendingMasks.isEmpty {
-        state.masks.merge(state.pendingMasks) { $1 }
-        state.pendingMasks.removeAll(keepingCapacity: true)
-      }
-      return state.onCommit
-    }
+    let wakes = state.withLock { $0.onCommit }
     for wake in wakes { wake() }
   }
 
+  // MARK: The log
+
+  /// Appends the changes, each to the part of its row; the parts' heads are held in their order.
   private func appendToLog(_ changes: [RowChange], in transaction: any Transaction) async throws {
-    let last = try await LogStatements.number(
-      LogStatements.advance, [.int(Int64(changes.count)), .int(LogPartition.only)],
-      in: transaction)
-    guard let last else {
-      throw RoostError(.internalError, "The log has lost its head.")
+    let dialect = transaction.dialect
+    var counts: [Int64: Int64] = [:]
+    for change in changes { counts[LogPartition.of(change.id, dialect), default: 0] += 1 }
+    var next: [Int64: Int64] = [:]
+    for (partition, count) in counts.sorted(by: { $0.key < $1.key }) {
+      let last = try await LogStatements.number(
+        LogStatements.advance, [.int(count), .int(partition)], in: transaction)
+      guard let last else {
+        throw RoostError(.internalError, "The log has lost its head.")
+      }
+      next[partition] = last - count
     }
-    var position = last - Int64(changes.count)
+    var rows: [[Value]] = []
+    rows.reserveCapacity(changes.count)
     for change in changes {
-      position += 1
+      let partition = LogPartition.of(change.id, dialect)
+      let position = (next[partition] ?? 0) + 1
+      next[partition] = position
       let mutation: Value =
         change.mutation.map { .text(String(decoding: $0, as: UTF8.self)) } ?? .null
-      try await transaction.execute(
-        LogStatements.insert,
-        [
-          .int(LogPartition.only), .int(position), .timestamp(change.at),
-          .int(change.collection.number), .uuid(change.id), .int(change.kind.rawValue),
-          .int(change.version), .optional(change.actor), mutation,
-        ])
+      rows.append([
+        .int(partition), .int(position), .timestamp(change.at), .int(change.collection.number),
+        .uuid(change.id), .int(change.kind.rawValue), .int(change.version),
+        .optional(change.actor), mutation,
+      ])
     }
+    try await LogStatements.insert.run(rows, in: transaction)
   }
 
+  // MARK: The streams
+
   private func moveInStreams(_ changes: [RowChange], in transaction: any Transaction) async throws {
+    let numbers = try await numbers(for: changes, in: transaction)
     var entries: [Entry] = []
     for change in changes {
       let tier = change.collection.model.sync.tier.rawValue
       for entry in change.moves.puts {
-        let stream = try await number(StreamKey(scope: entry.scope, tier: tier), in: transaction)
+        guard let stream = numbers.streams[StreamKey(scope: entry.scope, tier: tier)] else {
+          continue
+        }
         var mask = MaskTable.whole
         if let members = change.collection.numbers(of: entry.mask) {
-          mask = try await number(of: members, change.collection, in: transaction)
+          let key = MaskKey(collection: change.collection, members: members)
+          mask = numbers.masks[key] ?? MaskTable.whole
         }
         entries.append(Entry(stream: stream, change: change, kind: .put, mask: mask))
       }
       for scope in change.moves.leaves {
-        let stream = try await number(StreamKey(scope: scope, tier: tier), in: transaction)
+        guard let stream = numbers.streams[StreamKey(scope: scope, tier: tier)] else { continue }
         let kind: EntryKind = change.kind == .delete ? .delete : .leave
         entries.append(Entry(stream: stream, change: change, kind: kind, mask: MaskTable.whole))
       }
     }
-    if entries.count == 1 { return try await write(entries[...], in: transaction) }
     // Stable by stream: within one, the order of the changes stays.
     let sorted = entries.enumerated().sorted {
       ($0.element.stream, $0.offset) < ($1.element.stream, $1.offset)
     }.map(\.element)
+    var rows: [[Value]] = []
+    rows.reserveCapacity(sorted.count)
     var index = 0
     while index < sorted.count {
       var end = index
       while end < sorted.count, sorted[end].stream == sorted[index].stream { end += 1 }
-      try await write(sorted[index..<end], in: transaction)
+      rows += try await sequenced(sorted[index..<end], in: transaction)
       index = end
     }
+    try await LogStatements.putScopeRow.run(rows, in: transaction)
   }
 
-  /// Writes the entries of one stream with the next sequences.
-  private func write(_ entries: ArraySlice<Entry>, in transaction: any Transaction) async throws {
-    guard let stream = entries.first?.stream else { return }
+  /// Takes the next sequences of one stream for its entries, and gives their rows.
+  ///
+  /// Of two entries of one row the later one replaces the earlier.
+  private func sequenced(
+    _ entries: ArraySlice<Entry>, in transaction: any Transaction
+  ) async throws -> [[Value]] {
+    guard let stream = entries.first?.stream else { return [] }
     let count = Int64(entries.count)
     let removal =
       entries.lastIndex { $0.kind != .put }
@@ -153,40 +182,85 @@ package final class ChangeRecorder: PreCommit {
     guard let last else {
       throw RoostError(.internalError, "A stream has lost its head.")
     }
-    var sequence = last - count
-    for entry in entries {
-      sequence += 1
+    var sequence = last
+    var rows: [[Value]] = []
+    var seen: Set<RowKey> = []
+    for entry in entries.reversed() {
+      defer { sequence -= 1 }
       let change = entry.change
-      try await transaction.execute(
-        LogStatements.putScopeRow,
-        [
-          .int(stream), .int(change.collection.number), .uuid(change.id), .int(sequence),
-          .int(change.version), .int(entry.mask), .int(entry.kind.rawValue),
-        ])
+      if count > 1 {
+        let key = RowKey(collection: change.collection.number, id: change.id)
+        guard seen.insert(key).inserted else { continue }
+      }
+      rows.append([
+        .int(stream), .int(change.collection.number), .uuid(change.id), .int(sequence),
+        .int(change.version), .int(entry.mask), .int(entry.kind.rawValue),
+      ])
+    }
+    return rows.reversed()
+  }
+
+  // MARK: Numbers
+
+  /// The numbers of all streams and masks that the changes speak of.
+  ///
+  /// What has none is made in the order of its text, so that two batches which make the same ones
+  /// wait for each other one way.
+  private func numbers(
+    for changes: [RowChange], in transaction: any Transaction
+  ) async throws -> Numbers {
+    var streams: Set<StreamKey> = []
+    var masks: Set<MaskKey> = []
+    for change in changes {
+      let tier = change.collection.model.sync.tier.rawValue
+      for entry in change.moves.puts {
+        streams.insert(StreamKey(scope: entry.scope, tier: tier))
+        if let members = change.collection.numbers(of: entry.mask) {
+          masks.insert(MaskKey(collection: change.collection, members: members))
+        }
+      }
+      for scope in change.moves.leaves { streams.insert(StreamKey(scope: scope, tier: tier)) }
+    }
+    var numbers = Numbers()
+    var newStreams: [(key: StreamKey, text: String)] = []
+    var newMasks: [MaskKey] = []
+    state.withLock { state in
+      for key in streams {
+        if let known = state.streams[key] {
+          numbers.streams[key] = known
+        } else {
+          newStreams.append((key, key.scope.text))
+        }
+      }
+      for key in masks {
+        if let known = state.masks[key] { numbers.masks[key] = known } else { newMasks.append(key) }
+      }
+    }
+    newMasks.sort {
+      ($0.collection.number, MaskTable.text($0.members))
+        < ($1.collection.number, MaskTable.text($1.members))
+    }
+    for key in newMasks {
+      let (number, isMade) = try await MaskTable.number(
+        key.members, of: key.collection, in: transaction)
+      numbers.masks[key] = number
+      if !isMade { state.withLock { $0.masks[key] = number } }
+    }
+    newStreams.sort { ($0.text, $0.key.tier) < ($1.text, $1.key.tier) }
+    for (key, text) in newStreams {
+      let (number, isMade) = try await LogStatements.stream(text, key.tier, in: transaction)
+      numbers.streams[key] = number
+      if !isMade { remember(number, for: key) }
+    }
+    return numbers
+  }
+
+  private func remember(_ number: Int64, for key: StreamKey) {
+    state.withLock { state in
+      if state.streams.count > ChangeRecorder.cachedStreams { state.streams.removeAll() }
+      state.streams[key] = number
     }
   }
-
-  private func number(_ key: StreamKey, in transaction: any Transaction) async throws -> Int64 {
-    if let known = state.withLock({ $0.streams[key] ?? $0.pending[key] }) { return known }
-    let made = try await LogStatements.stream(key.scope, key.tier, in: transaction)
-    state.withLock { $0.pending[key] = made }
-    return made
-  }
-
-  private func number(
-    of members: FieldSet, _ collection: CompiledCollection, in transaction: any Transaction
-  ) async throws -> Int64 {
-    let key = MaskKey(collection: collection.number, members: members)
-    if let known = state.withLock({ $0.masks[key] ?? $0.pendingMasks[key] }) { return known }
-    let made = try await MaskTable.number(members, of: collection, in: transaction)
-    state.withLock { $0.pendingMasks[key] = made }
-    return made
-  }
-}
-
-/// The partitions of the log: one where there is one writer.
-enum LogPartition {
-  static let only: Int64 = 0
 }
 
 /// The statements of the log and of the stream index.
@@ -205,14 +279,16 @@ enum LogStatements {
 
   /// The number of the stream of a scope in a tier, made if it is new.
   static func stream(
-    _ scope: ScopeConjunction, _ tier: String, in transaction: any Transaction
-  ) async throws -> Int64 {
-    let values: [Value] = [.text(scope.text), .text(tier)]
-    if let known = try await number(findStream, values, in: transaction) { return known }
-    guard let made = try await number(makeStream, values, in: transaction) else {
+    _ scope: String, _ tier: String, in transaction: any Transaction
+  ) async throws -> (number: Int64, isMade: Bool) {
+    let values: [Value] = [.text(scope), .text(tier)]
+    if let known = try await number(findStream, values, in: transaction) { return (known, false) }
+    if let made = try await number(makeStream, values, in: transaction) { return (made, true) }
+    // Another writer made it between the two, and has committed.
+    guard let known = try await number(findStream, values, in: transaction) else {
       throw RoostError(.internalError, "A stream could not be made.")
     }
-    return made
+    return (known, false)
   }
 
   static let advance = Statement(
@@ -220,27 +296,21 @@ enum LogStatements {
     UPDATE roost_log_head SET position = position + \(SQL.placeholder) \
     WHERE partition = \(SQL.placeholder) RETURNING position
     """)
-  static let insert = Statement(
+  static let insert = WideInsert(
     """
     INSERT INTO roost_log \
-    (partition, position, at, collection, id, kind, version, actor, mutation) VALUES (\
-    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \
-    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \
-    \(SQL.placeholder))
-    """)
-  /// The removal sequence moves only where the batch removes something.
+    (partition, position, at, collection, id, kind, version, actor, mutation) VALUES 
+    """, columns: 9)
   static let advanceStream = Statement(
     """
     UPDATE roost_scope_head SET seq = seq + \(SQL.placeholder), removal_seq = \
-    CASE WHEN \(SQL.placeholder) > 0 THEN seq + \(SQL.placeholder) ELSE removal_seq END \
+    CASE WHEN CAST(\(SQL.placeholder) AS BIGINT) > 0 THEN seq + \(SQL.placeholder) ELSE removal_seq END \
     WHERE stream = \(SQL.placeholder) RETURNING seq
     """)
-  static let putScopeRow = Statement(
+  static let putScopeRow = WideInsert(
+    "INSERT INTO roost_scope_row (stream, coll, id, seq, rv, mask, kind) VALUES ", columns: 7,
     """
-    INSERT INTO roost_scope_row (stream, coll, id, seq, rv, mask, kind) VALUES (\
-    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \
-    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder)) \
-    ON CONFLICT (stream, coll, id) DO UPDATE SET \
+     ON CONFLICT (stream, coll, id) DO UPDATE SET \
     seq = excluded.seq, rv = excluded.rv, mask = excluded.mask, kind = excluded.kind
     """)
   static let findStream = Statement(
@@ -251,6 +321,7 @@ enum LogStatements {
   static let makeStream = Statement(
     """
     INSERT INTO roost_scope_head (scope, tier, seq, removal_seq, gc_floor) \
-    VALUES (\(SQL.placeholder), \(SQL.placeholder), 0, 0, 0) RETURNING stream
+    VALUES (\(SQL.placeholder), \(SQL.placeholder), 0, 0, 0) \
+    ON CONFLICT (scope, tier) DO NOTHING RETURNING stream
     """)
 }

@@ -95,29 +95,29 @@ extension ScopeContribution {
 extension RecordsMigrations {
   /// The step that makes the tables of masks, grants and edges, as number `number` of the history.
   package static func grants(_ number: Int) -> Migration {
-    Migration(
-      number, "masks, grants and edges",
+    Migration(number, "masks, grants and edges") { d in
       [
         """
         CREATE TABLE roost_mask (
-          number INTEGER PRIMARY KEY, collection INTEGER NOT NULL, members TEXT NOT NULL,
+          number \(d.numberedKey), collection \(d.integer) NOT NULL, members \(d.text) NOT NULL,
           UNIQUE (collection, members)
-        ) STRICT
+        )\(d.numbered)
         """,
         """
         CREATE TABLE roost_grant (
-          "user" BLOB NOT NULL, scope TEXT NOT NULL, by_coll INTEGER NOT NULL,
-          by_id BLOB NOT NULL, PRIMARY KEY ("user", scope, by_coll, by_id)
-        ) STRICT, WITHOUT ROWID
+          "user" \(d.id) NOT NULL, scope \(d.text) NOT NULL, by_coll \(d.integer) NOT NULL,
+          by_id \(d.id) NOT NULL, PRIMARY KEY ("user", scope, by_coll, by_id)
+        )\(d.keyed)
         """,
         "CREATE INDEX roost_grant_scope ON roost_grant (scope)",
         """
         CREATE TABLE roost_scope_edge (
-          parent TEXT NOT NULL, child TEXT NOT NULL, by_coll INTEGER NOT NULL,
-          by_id BLOB NOT NULL, PRIMARY KEY (parent, child, by_coll, by_id)
-        ) STRICT, WITHOUT ROWID
+          parent \(d.text) NOT NULL, child \(d.text) NOT NULL, by_coll \(d.integer) NOT NULL,
+          by_id \(d.id) NOT NULL, PRIMARY KEY (parent, child, by_coll, by_id)
+        )\(d.keyed)
         """,
         "CREATE INDEX roost_scope_edge_child ON roost_scope_edge (child)",
-      ])
+      ]
+    }
   }
 }

@@ -30,13 +30,20 @@ package enum MaskTable {
   /// The number of the mask with the fields of these numbers, made if it is new.
   static func number(
     _ members: FieldSet, of collection: CompiledCollection, in transaction: any Transaction
-  ) async throws -> Int64 {
+  ) async throws -> (number: Int64, isMade: Bool) {
     let values: [Value] = [.int(collection.number), .text(text(members))]
-    if let known = try await LogStatements.number(find, values, in: transaction) { return known }
-    guard let made = try await LogStatements.number(make, values, in: transaction) else {
+    func found() async throws -> Int64? {
+      try await LogStatements.number(find, values, in: transaction)
+    }
+    if let known = try await found() { return (known, false) }
+    if let made = try await LogStatements.number(make, values, in: transaction) {
+      return (made, true)
+    }
+    // Another writer made it between the two, and has committed.
+    guard let known = try await found() else {
       throw RoostError(.internalError, "A mask could not be made.")
     }
-    return made
+    return (known, false)
   }
 
   /// Field numbers as they are stored.
@@ -52,7 +59,8 @@ package enum MaskTable {
   private static let make = Statement(
     """
     INSERT INTO roost_mask (collection, members) \
-    VALUES (\(SQL.placeholder), \(SQL.placeholder)) RETURNING number
+    VALUES (\(SQL.placeholder), \(SQL.placeholder)) \
+    ON CONFLICT (collection, members) DO NOTHING RETURNING number
     """)
 }
 

@@ -10,14 +10,20 @@ extension RecordStore {
   /// Removes the entries of the log that all of `followers` have taken into account and that are
   /// older than `logKeptMilliseconds`, in small transactions.
   package func trimLog(followers: [String]) async throws {
-    let end = try await trimEnd(behind: followers)
+    for partition in LogPartition.all(database.dialect) {
+      try await trimLog(partition, followers)
+    }
+  }
+
+  private func trimLog(_ partition: Int64, _ followers: [String]) async throws {
+    let end = try await trimEnd(of: partition, behind: followers)
     var removed = end > 0 ? 1 : 0
     while removed > 0 {
       removed = try await database.write { transaction in
         try await transaction.execute(
           """
-          DELETE FROM roost_log WHERE partition = \(LogPartition.only) AND position IN (
-            SELECT position FROM roost_log WHERE partition = \(LogPartition.only)
+          DELETE FROM roost_log WHERE partition = \(partition) AND position IN (
+            SELECT position FROM roost_log WHERE partition = \(partition)
             AND position <= \(end) ORDER BY position LIMIT \(RecordStore.entriesAtOnce)
           )
           """)
@@ -30,13 +36,13 @@ extension RecordStore {
   /// The log is in the order of its commits and so of its times, but for clocks that were set. An
   /// entry whose time lies in the future was stamped by a clock that was ahead: it stops nothing, and
   /// goes when an entry after it has become old.
-  private func trimEnd(behind followers: [String]) async throws -> Int64 {
+  private func trimEnd(of partition: Int64, behind followers: [String]) async throws -> Int64 {
     let now = ambient.time.now()
     let before = now.adding(milliseconds: -RecordStore.logKeptMilliseconds)
     let slowest = try await database.read(.statement) { reader in
       var slowest = Int64.max
       for name in followers {
-        slowest = min(slowest, try await FollowerPlace.read(name, in: reader))
+        slowest = min(slowest, try await FollowerPlace.read(name, in: reader)[partition])
       }
       return slowest
     }
@@ -47,7 +53,7 @@ extension RecordStore {
       let entries = try await database.read(.statement) { reader in
         try await reader.all(
           """
-          SELECT position, at FROM roost_log WHERE partition = \(LogPartition.only) \
+          SELECT position, at FROM roost_log WHERE partition = \(partition) \
           AND position > \(start) AND position <= \(slowest) \
           ORDER BY position LIMIT \(RecordStore.entriesAtOnce)
           """

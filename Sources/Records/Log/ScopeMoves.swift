@@ -61,7 +61,7 @@ extension Catalogue {
       if missing.isEmpty { return }
       for key in missing {
         let collection = collections[key.collection]
-        let found = try await reader.first(collection.selectForWrite, [.uuid(key.id)]) {
+        let found = try await reader.first(collection.selectRow, [.uuid(key.id)]) {
           collection.image($0)
         }
         if let found { resolved.insert(found) } else { resolved.insertMissing(key) }

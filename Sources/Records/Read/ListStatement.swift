@@ -31,6 +31,7 @@ extension CompiledCollection {
       Template("SELECT 1 FROM \(table) AS \(source.name) WHERE \(source.name).id = ")
         + .argument(0) + Template(" AND \(source.isLive) AND ")
         + writer.predicate(access.plan, source.source)
+        + Template(writer.dialect.forShare(of: source.name))
     }
   }
 
@@ -113,7 +114,7 @@ extension CompiledCollection {
       let rows = conditions(access, narrowing(query, reader))
       guard let limit else { return Template("SELECT count(*)") + rows }
       return Template("SELECT count(*) FROM (SELECT 1") + rows + Template(" LIMIT ")
-        + .slot(.value(.int(Int64(limit)))) + Template(")")
+        + .slot(.value(.int(Int64(limit)))) + Template(") AS counted")
     }
     guard query.filter == nil, query.search == nil, query.parent == nil, limit == nil else {
       return .text(template().bound(access.facts))
@@ -163,7 +164,7 @@ extension CompiledCollection {
   private func searching(_ search: SearchQuery, _ access: Access) -> Template {
     let plan = access.plan
     func match(_ fields: [Int]) -> Template {
-      Template(searchPredicate, slots: [.value(searchExpression(search, fields: fields))])
+      searchTemplate(search, fields: fields)
     }
     let always = searchableFields.filter { plan.visibility($0) == .always }
     let groups = plan.groups.indices.filter { group in
@@ -199,7 +200,7 @@ extension CompiledCollection {
   ) -> Template {
     search.single.map { term in
       func match(_ fields: [Int]) -> Template {
-        Template(searchPredicate, slots: [.value(searchExpression(term, fields: fields))])
+        searchTemplate(term, fields: fields)
       }
       var places = always.isEmpty ? [] : [match(always)]
       for group in groups {

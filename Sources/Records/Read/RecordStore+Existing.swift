@@ -33,7 +33,7 @@ extension RecordStore {
         var found: [ExistingRecord] = []
         for (mutation, given) in portion {
           let collection = mutation.collection
-          let state = try await reader.first(collection.selectForWrite, [.uuid(mutation.id)]) {
+          let state = try await reader.first(collection.selectRow, [.uuid(mutation.id)]) {
             collection.compare($0, with: mutation, given: given)
           }
           found.append(state ?? .none)
@@ -46,7 +46,7 @@ extension RecordStore {
 }
 
 extension CompiledCollection {
-  /// Compares a row of `selectForWrite` with a create.
+  /// Compares a row of `selectRow` with a create.
   fileprivate func compare(
     _ row: any Row, with mutation: Mutation, given: [Int]
   ) -> ExistingRecord {

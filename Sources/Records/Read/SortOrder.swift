@@ -98,7 +98,10 @@ struct SortOrder {
     }.joined(by: ", ")
   }
 
-  private func direction(_ key: SortKey) -> SQL { key.descending ? " DESC" : " ASC" }
+  private func direction(_ key: SortKey) -> SQL {
+    guard key.column != .id else { return key.descending ? " DESC" : " ASC" }
+    return collection.writer.dialect.order(descending: key.descending)
+  }
 
   /// The rows behind a place; the values of the leading keys and then the id are the arguments from
   /// `first` on.

@@ -5,19 +5,19 @@ import RoostCore
 package enum ReceiptTable {
   /// The step that makes the table, as number `number` of the history.
   package static func migration(_ number: Int) -> Migration {
-    Migration(
-      number, "receipts",
+    Migration(number, "receipts") { d in
       [
         """
         CREATE TABLE roost_receipt (
-          principal TEXT NOT NULL, key TEXT NOT NULL, route TEXT NOT NULL,
-          fingerprint BLOB NOT NULL, created_at INTEGER NOT NULL, status INTEGER NOT NULL,
-          headers TEXT NOT NULL, body BLOB NOT NULL,
+          principal \(d.text) NOT NULL, key \(d.text) NOT NULL, route \(d.text) NOT NULL,
+          fingerprint \(d.blob) NOT NULL, created_at \(d.integer) NOT NULL, status \(d.integer) NOT NULL,
+          headers \(d.text) NOT NULL, body \(d.blob) NOT NULL,
           UNIQUE (principal, key)
-        ) STRICT
+        )\(d.numbered)
         """,
         "CREATE INDEX roost_receipt_created_at ON roost_receipt (created_at)",
-      ])
+      ]
+    }
   }
 
   /// The receipt of a key, else one of its parts.

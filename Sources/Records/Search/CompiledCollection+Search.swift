@@ -1,4 +1,5 @@
 package import Queries
+import Rules
 import Schema
 
 extension CompiledCollection {
@@ -11,12 +12,17 @@ extension CompiledCollection {
   /// must be found in them, each in any of them; what other fields hold makes no difference. The
   /// condition is served by the index and refers to the row by `id` alone.
   package func searchCondition(_ query: SearchQuery, fields: [Int]) -> SQL {
-    let index = SQL.identifier(SearchTable.indexName(number))
-    let content = SQL.identifier(SearchTable.contentName(number))
-    return """
-      id IN (SELECT m.id FROM \(index) f JOIN \(content) m ON m.\(identifier: "row") = f.rowid \
-      WHERE \(index) MATCH \(searchExpression(query, fields: fields))) AND \(isIndexed)
-      """
+    let template = searchTemplate(query, fields: fields)
+    return template.sql.binding(
+      template.slots.map { if case .value(let value) = $0 { value } else { .null } })
+  }
+
+  /// The condition as part of a statement; its slots are values.
+  func searchTemplate(_ query: SearchQuery, fields: [Int]) -> Template {
+    let searchable = fields.filter {
+      self.fields.indices.contains($0) && self.fields[$0].isSearchable
+    }
+    return SearchTable.match(query, searchable, of: self) + Template(" AND \(isIndexed)")
   }
 
   /// The row was not changed since its words were indexed.
@@ -24,36 +30,12 @@ extension CompiledCollection {
   /// Else its old words could be found under the rules of today, which may show what they hid then.
   private var isIndexed: SQL {
     let number = SQL.constant(number)
+    // By the key, part for part.
     return """
-      id NOT IN (SELECT l.id FROM roost_log l WHERE l.partition = 0 AND l.position > \
-      coalesce((SELECT p.position FROM roost_follower p \
-      WHERE p.name = 'search' AND p.partition = 0), 0) AND l.collection = \(number))
+      id NOT IN (SELECT l.id FROM roost_log_head h \
+      LEFT JOIN roost_follower p ON p.name = 'search' AND p.partition = h.partition \
+      JOIN roost_log l ON l.partition = h.partition AND l.position > coalesce(p.position, 0) \
+      WHERE l.collection = \(number))
       """
-  }
-
-  /// The condition with a placeholder, for a statement that is kept; its value is
-  /// `searchExpression`.
-  package var searchPredicate: SQL {
-    let index = SQL.identifier(SearchTable.indexName(number))
-    let content = SQL.identifier(SearchTable.contentName(number))
-    return """
-      id IN (SELECT m.id FROM \(index) f JOIN \(content) m ON m.\(identifier: "row") = f.rowid \
-      WHERE \(index) MATCH \(SQL.placeholder)) AND \(isIndexed)
-      """
-  }
-
-  /// The value of the placeholder in `searchPredicate`: an expression of FTS5.
-  ///
-  /// Nothing that a person typed is part of it but letters, marks and digits in quotes. Without
-  /// fields, nothing is found.
-  package func searchExpression(_ query: SearchQuery, fields: [Int]) -> Value {
-    let columns = fields.filter { self.fields.indices.contains($0) && self.fields[$0].isSearchable }
-      .map { SearchTable.column(self, $0) }
-    guard !columns.isEmpty else { return .text("\"\"") }
-    let terms = query.terms.map { term in
-      "\"" + term.tokens.joined(separator: " ") + "\"" + (term.isPrefix ? " *" : "")
-    }
-    let all = terms.joined(separator: " AND ")
-    return .text("{\(columns.joined(separator: " "))} : (\(all))")
   }
 }

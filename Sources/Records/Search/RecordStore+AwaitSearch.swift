@@ -17,12 +17,12 @@ extension RecordStore {
     _ collection: CompiledCollection, patience: UInt64 = searchPatienceMilliseconds
   ) async throws {
     let first = try await searchState(collection)
-    if !first.isBuilding, search.position >= first.head { return }
+    if !first.isBuilding, search.covers(first.head) { return }
     let clock = ContinuousClock()
     let end = clock.now.advanced(by: .milliseconds(Int64(clamping: patience)))
     var isBuilding = first.isBuilding
     while true {
-      if !isBuilding, search.position >= first.head { return }
+      if !isBuilding, search.covers(first.head) { return }
       let left = clock.now.duration(to: end) / .milliseconds(1)
       guard left >= 1 else { break }
       if isBuilding {
@@ -46,18 +46,23 @@ extension RecordStore {
 
   private func searchState(
     _ collection: CompiledCollection
-  ) async throws -> (head: Int64, isBuilding: Bool) {
+  ) async throws -> (head: LogPlace, isBuilding: Bool) {
     let number = collection.number
     return try await database.read(.statement) { reader in
-      try await reader.first(RecordStore.selectSearchState, [.int(number)]) { row in
-        (head: row.int64(0), isBuilding: row.bool(1))
-      } ?? (head: 0, isBuilding: false)
+      var head = LogPlace.start
+      var isBuilding = false
+      try await reader.query(RecordStore.selectSearchState, [.int(number)]) { row in
+        head.advance(row.int64(0), to: row.int64(1))
+        isBuilding = row.bool(2)
+        return true
+      }
+      return (head, isBuilding)
     }
   }
 
   private static let selectSearchState = Statement(
     """
-    SELECT max(position), \
+    SELECT partition, position, \
     (SELECT building FROM roost_search WHERE collection = \(SQL.placeholder)) FROM roost_log_head
     """)
 }

@@ -38,7 +38,7 @@ package struct SearchIndexer: Follower {
     records.search.begin(hurry: hurry)
   }
 
-  package func reached(_ position: Int64) { records.search.reached(position) }
+  package func reached(_ place: LogPlace) { records.search.reached(place) }
 
   // MARK: Following the log
 

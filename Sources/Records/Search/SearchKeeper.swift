@@ -34,7 +34,7 @@ struct SearchKeeper {
       """
       INSERT INTO roost_follower (name, partition, position) \
       SELECT \(SearchIndexer.followerName), partition, position FROM roost_log_head \
-      WHERE partition = \(LogPartition.only) ON CONFLICT (name, partition) DO NOTHING
+      WHERE true ON CONFLICT (name, partition) DO NOTHING
       """)
   }
 
@@ -54,15 +54,15 @@ extension RecordsMigrations {
   /// - `building`: 1 while records are brought in; `after` is the last one that was, `done` their
   ///   number.
   package static func search(_ number: Int) -> Migration {
-    Migration(
-      number, "search",
+    Migration(number, "search") { d in
       [
         """
         CREATE TABLE roost_search (
-          collection INTEGER PRIMARY KEY, signature TEXT NOT NULL, building INTEGER NOT NULL,
-          after BLOB, done INTEGER NOT NULL
-        ) STRICT
+          collection \(d.integer) PRIMARY KEY, signature \(d.text) NOT NULL, building \(d.integer) NOT NULL,
+          after \(d.id), done \(d.integer) NOT NULL
+        )\(d.numbered)
         """
-      ])
+      ]
+    }
   }
 }

@@ -3,12 +3,13 @@ import Synchronization
 /// How far the search tables are, for those who search right after a write.
 final class SearchProgress: Sendable {
   private struct Waiter {
-    let position: Int64
+    let place: LogPlace
     let continuation: CheckedContinuation<Void, Never>
   }
 
   private struct State {
-    var position: Int64 = -1
+    /// Nil until the follower has looked for the first time.
+    var place: LogPlace?
     var waiters: [Int: Waiter] = [:]
     var nextWaiter = 0
     var hurry: (@Sendable () -> Void)?
@@ -17,16 +18,18 @@ final class SearchProgress: Sendable {
   private let state = Mutex(State())
 
   /// The position of the log up to which the tables are in step; -1 before the indexer has begun.
-  var position: Int64 { state.withLock { $0.position } }
+  func covers(_ place: LogPlace) -> Bool { state.withLock { $0.place?.covers(place) == true } }
 
   /// Takes the function that has the indexer look at the log at once.
   func begin(hurry: @escaping @Sendable () -> Void) { state.withLock { $0.hurry = hurry } }
 
   /// Says how far the tables are.
-  func reached(_ position: Int64) {
+  func reached(_ place: LogPlace) {
     let ready = state.withLock { state -> [Waiter] in
-      state.position = max(state.position, position)
-      let ready = state.waiters.filter { $0.value.position <= state.position }
+      var reached = state.place ?? .start
+      reached.advance(to: place)
+      state.place = reached
+      let ready = state.waiters.filter { reached.covers($0.value.place) }
       for key in ready.keys { state.waiters[key] = nil }
       return Array(ready.values)
     }
@@ -34,13 +37,13 @@ final class SearchProgress: Sendable {
   }
 
   /// Waits until `reached` is called with `position` or a later one, but `milliseconds` at most.
-  func wait(for position: Int64, milliseconds: UInt64) async {
+  func wait(for place: LogPlace, milliseconds: UInt64) async {
     state.withLock { $0.hurry }?()
     await withCheckedContinuation { continuation in
       let waiter = state.withLock { state -> Int? in
-        if state.position >= position { return nil }
+        if state.place?.covers(place) == true { return nil }
         state.nextWaiter += 1
-        state.waiters[state.nextWaiter] = Waiter(position: position, continuation: continuation)
+        state.waiters[state.nextWaiter] = Waiter(place: place, continuation: continuation)
         return state.nextWaiter
       }
       guard let waiter else { return continuation.resume() }

@@ -1,69 +1,35 @@
 import Queries
 import RoostCore
+import Rules
 import Schema
 
-/// The tables in which the words of one collection are found, and their statements.
-///
-/// - `roost_search_N` (N is the collection's number): a row for each live record that has a word, with
-///   its id, a number, and the tokens of each searchable field. A column is named by the field's
-///   stable number, so that no name of a schema meets one that FTS5 reserves.
-/// - `roost_search_N_index`: the FTS5 index over these columns. Its content is the table before, so
-///   that the text is kept once, and old words can be taken out of the index exactly. It splits at
-///   spaces only and folds nothing but ASCII capitals, of which there are none: `TextFolding` has
-///   done all of it. No column sizes: there are no ranks.
+/// The words of one collection: reads them out of rows, and keeps them in the engine's store.
 struct SearchTable: Sendable {
-  /// The indexes of the searchable fields, and their columns.
+  /// The indexes of the searchable fields.
   let fields: [Int]
-  private let columns: [SQL]
-  private let content: SQL
-  private let index: SQL
-  private let contentName: String
-
+  private let store: any SearchStore
   private let selectRow: Statement
-  private let selectStored: Statement
-  private let insertContent: Statement
-  private let updateContent: Statement
-  private let deleteContent: Statement
-  private let insertIndex: Statement
-  private let deleteIndex: Statement
 
   init(_ collection: CompiledCollection) {
     fields = collection.searchableFields
-    columns = fields.map { .identifier(SearchTable.column(collection, $0)) }
-    contentName = SearchTable.contentName(collection.number)
-    let content = SQL.identifier(contentName)
-    let index = SQL.identifier(SearchTable.indexName(collection.number))
-    self.content = content
-    self.index = index
-    let list = columns.joined(by: ", ")
-    let values = columns.map { _ in SQL.placeholder }.joined(by: ", ")
-    let row = SQL.identifier("row")
+    store = SearchTable.store(collection)
     let stored = fields.map { SQL.identifier(collection.fields[$0].name) }
     selectRow = Statement(
       """
       SELECT \(stored.joined(by: ", ")) FROM \(collection.table) \
       WHERE id = \(SQL.placeholder) AND \(identifier: "deletedAt") IS NULL
       """)
-    selectStored = Statement(
-      "SELECT \(row), \(list) FROM \(content) WHERE id = \(SQL.placeholder)")
-    insertContent = Statement(
-      """
-      INSERT INTO \(content) (id, \(list)) VALUES (\(SQL.placeholder), \(values)) RETURNING \(row)
-      """)
-    let sets = columns.map { "\($0) = \(SQL.placeholder)" as SQL }.joined(by: ", ")
-    updateContent = Statement("UPDATE \(content) SET \(sets) WHERE \(row) = \(SQL.placeholder)")
-    deleteContent = Statement("DELETE FROM \(content) WHERE \(row) = \(SQL.placeholder)")
-    insertIndex = Statement(
-      "INSERT INTO \(index) (rowid, \(list)) VALUES (\(SQL.placeholder), \(values))")
-    // The command takes the words out that the columns name, which must be those that are in.
-    deleteIndex = Statement(
-      """
-      INSERT INTO \(index) (\(index), rowid, \(list)) \
-      VALUES ('delete', \(SQL.placeholder), \(values))
-      """)
   }
 
-  static func contentName(_ number: Int64) -> String { "roost_search_\(number)" }
+  private static func store(_ collection: CompiledCollection) -> any SearchStore {
+    switch collection.writer.dialect {
+    case .sqlite: FullTextStore(collection)
+    case .postgres: WordVectorStore(collection)
+    }
+  }
+
+  /// The name of the table of a collection's words; what goes with it begins with the same.
+  static func name(_ number: Int64) -> String { "roost_search_\(number)" }
   static func indexName(_ number: Int64) -> String { "roost_search_\(number)_index" }
   static func column(_ collection: CompiledCollection, _ field: Int) -> String {
     "f\(collection.fieldNumbers[field])"
@@ -72,22 +38,26 @@ struct SearchTable: Sendable {
   // MARK: Making
 
   func create(in transaction: any Transaction) async throws {
-    let texts = columns.map { "\($0) TEXT NOT NULL" as SQL }.joined(by: ", ")
-    try await transaction.execute(
-      """
-      CREATE TABLE \(content) (\
-      \(identifier: "row") INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, \(texts)) STRICT
-      """)
-    try await transaction.execute(
-      """
-      CREATE VIRTUAL TABLE \(index) USING fts5(\(columns.joined(by: ", ")), \
-      content=\(content), content_rowid='row', columnsize=0, tokenize="ascii tokenchars '|'")
-      """)
+    try await store.create(in: transaction)
   }
 
   static func drop(_ number: Int64, in transaction: any Transaction) async throws {
-    try await transaction.execute("DROP TABLE IF EXISTS \(identifier: indexName(number))")
-    try await transaction.execute("DROP TABLE IF EXISTS \(identifier: contentName(number))")
+    if transaction.dialect == .sqlite {
+      try await transaction.execute("DROP TABLE IF EXISTS \(identifier: indexName(number))")
+    }
+    try await transaction.execute("DROP TABLE IF EXISTS \(identifier: name(number))")
+  }
+
+  // MARK: Reading
+
+  /// The condition of `searchCondition`, without whether the row is in step with its words.
+  static func match(
+    _ query: SearchQuery, _ fields: [Int], of collection: CompiledCollection
+  ) -> Template {
+    switch collection.writer.dialect {
+    case .sqlite: FullTextStore.match(query, fields, of: collection)
+    case .postgres: WordVectorStore.match(query, fields, of: collection)
+    }
   }
 
   // MARK: Writing
@@ -122,30 +92,18 @@ struct SearchTable: Sendable {
     _ id: UUID, with tokens: [String], in transaction: any Transaction
   ) async throws -> Int {
     let bytes = tokens.reduce(0) { $0 + $1.utf8.count }
-    let old = try await transaction.first(selectStored, [.uuid(id)]) { row in
-      (row: row.int64(0), tokens: (1...fields.count).map { row.text($0) })
-    }
-    let values = tokens.map { Value.text($0) }
-    if bytes == 0 {
-      guard let old else { return 0 }
-      try await transaction.execute(
-        deleteIndex, [.int(old.row)] + old.tokens.map { .text($0) })
-      try await transaction.execute(deleteContent, [.int(old.row)])
-    } else if let old {
-      // Byte by byte: `==` would take canonically equivalent texts as equal.
-      let isSame = zip(old.tokens, tokens).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
-      if isSame { return bytes }
-      try await transaction.execute(
-        deleteIndex, [.int(old.row)] + old.tokens.map { .text($0) })
-      try await transaction.execute(updateContent, values + [.int(old.row)])
-      try await transaction.execute(insertIndex, [.int(old.row)] + values)
-    } else {
-      let made = try await transaction.first(insertContent, [.uuid(id)] + values) { $0.int64(0) }
-      guard let made else {
-        throw RoostError(.internalError, "An entry of the search index could not be made.")
-      }
-      try await transaction.execute(insertIndex, [.int(made)] + values)
-    }
+    try await store.replace(id, with: bytes == 0 ? [] : tokens, in: transaction)
     return bytes
   }
+}
+
+/// Where an engine keeps the words of a collection.
+protocol SearchStore: Sendable {
+  func create(in transaction: any Transaction) async throws
+  /// Makes `tokens`, one text a field, what is found of a record; none: nothing.
+  func replace(_ id: UUID, with tokens: [String], in transaction: any Transaction) async throws
+  /// The condition on `id` that `query` is found in `fields`, which are searchable.
+  static func match(
+    _ query: SearchQuery, _ fields: [Int], of collection: CompiledCollection
+  ) -> Template
 }

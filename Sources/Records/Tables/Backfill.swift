@@ -34,19 +34,22 @@ struct Backfill {
       WHERE \(deletedAt) IS NULL
       """)
     guard count > 0 else { return 0 }
+    let dialect = transaction.dialect
+    let lock: SQL = "SELECT position FROM roost_log_head ORDER BY partition\(dialect.forUpdate)"
+    try await transaction.query(lock) { _ in true }
     try await transaction.execute(
       """
       INSERT INTO roost_log \
       (partition, position, at, collection, id, kind, version, actor, mutation) \
-      SELECT h.partition, h.position + row_number() OVER (ORDER BY r.id), r.\(updatedAt), \
+      SELECT h.partition, h.position + row_number() OVER (PARTITION BY h.partition ORDER BY r.id), r.\(updatedAt), \
       \(number), r.id, \(Mutation.Kind.update.rawValue), r.version, NULL, \(mutation) \
-      FROM \(table) r JOIN roost_log_head h ON h.partition = \(LogPartition.only) \
+      FROM \(table) r JOIN roost_log_head h ON h.partition = \(dialect.partition(of: "r.id")) \
       WHERE r.\(deletedAt) IS NULL
       """)
     try await transaction.execute(
       """
-      UPDATE roost_log_head SET position = position + \(count) \
-      WHERE partition = \(LogPartition.only)
+      UPDATE roost_log_head SET position = position + (SELECT count(*) FROM \(table) r \
+      WHERE r.\(deletedAt) IS NULL AND \(dialect.partition(of: "r.id")) = roost_log_head.partition)
       """)
     return count
   }

@@ -15,9 +15,9 @@ struct IndexPlan: Sendable, Hashable {
   /// The index's name, which no other plan of any collection has.
   ///
   /// `$` stands in no name of a schema, so that the parts can be told apart again.
-  func name(on collection: Collection) -> String {
+  func name(on collection: Collection, _ dialect: Dialect) -> String {
     let kind = (isUnique ? "ux" : "ix") + (skipsNull ? "n" : "") + (includesDeleted ? "d" : "")
-    return ([kind, collection.name] + fields).joined(separator: "$")
+    return dialect.name(([kind, collection.name] + fields).joined(separator: "$"))
   }
 
   /// What the index is, as text, to see whether it changed.
@@ -27,8 +27,12 @@ struct IndexPlan: Sendable, Hashable {
   }
 
   /// All indexes among live rows.
-  func create(on collection: Collection) -> SQL {
-    let columns = fields.map { SQL.identifier($0) }.joined(by: ", ")
+  func create(on collection: Collection, _ dialect: Dialect) -> SQL {
+    var parts = fields.map { field -> SQL in
+      field == "id" ? .identifier(field) : "\(identifier: field)\(dialect.indexOrder)"
+    }
+    if !isUnique, !fields.contains("id"), dialect.indexesNeedKey { parts.append("id") }
+    let columns = parts.joined(by: ", ")
     let kind: SQL = isUnique ? "UNIQUE INDEX" : "INDEX"
     var conditions: [SQL] = []
     if !includesDeleted { conditions.append("\(identifier: "deletedAt") IS NULL") }
@@ -37,7 +41,7 @@ struct IndexPlan: Sendable, Hashable {
     }
     let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(by: " AND "))"
     return """
-      CREATE \(kind) \(identifier: name(on: collection)) \
+      CREATE \(kind) \(identifier: name(on: collection, dialect)) \
       ON \(identifier: collection.name) (\(columns))\(filter)
       """
   }

@@ -12,87 +12,87 @@ package enum RecordsMigrations {
   /// The step that makes the table of what decides in which streams the rows of each collection
   /// stand, as number `number` of the history.
   package static func streamRules(_ number: Int) -> Migration {
-    Migration(
-      number, "stream rules",
+    Migration(number, "stream rules") { d in
       [
         """
         CREATE TABLE roost_stream_rules (
-          collection INTEGER PRIMARY KEY, signature TEXT NOT NULL
-        ) STRICT
+          collection \(d.integer) PRIMARY KEY, signature \(d.text) NOT NULL
+        )\(d.numbered)
         """
-      ])
+      ]
+    }
   }
 
   /// The steps that the history begins with.
   package static let first: [Migration] = [
-    Migration(
-      1, "catalogue",
+    Migration(1, "catalogue") { d in
       [
         """
         CREATE TABLE roost_collection (
-          number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, type_name TEXT NOT NULL
-        ) STRICT
+          number \(d.numberedKey), name \(d.text) NOT NULL UNIQUE, type_name \(d.text) NOT NULL
+        )\(d.numbered)
         """,
         """
         CREATE TABLE roost_field (
-          collection INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,
-          type TEXT NOT NULL, required INTEGER NOT NULL,
+          collection \(d.integer) NOT NULL, number \(d.integer) NOT NULL, name \(d.text) NOT NULL,
+          type \(d.text) NOT NULL, required \(d.integer) NOT NULL,
           PRIMARY KEY (collection, number), UNIQUE (collection, name)
-        ) STRICT, WITHOUT ROWID
+        )\(d.keyed)
         """,
         """
         CREATE TABLE roost_index (
-          name TEXT PRIMARY KEY, collection INTEGER NOT NULL, definition TEXT NOT NULL
-        ) STRICT, WITHOUT ROWID
+          name \(d.text) PRIMARY KEY, collection \(d.integer) NOT NULL, definition \(d.text) NOT NULL
+        )\(d.keyed)
         """,
-      ]),
-    Migration(
-      2, "log and stream index",
+      ]
+    },
+    Migration(2, "log and stream index") { d in
       [
         """
         CREATE TABLE roost_log (
-          partition INTEGER NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL,
-          collection INTEGER NOT NULL, id BLOB NOT NULL, kind INTEGER NOT NULL,
-          version INTEGER NOT NULL, actor BLOB, mutation TEXT,
+          partition \(d.integer) NOT NULL, position \(d.integer) NOT NULL, at \(d.integer) NOT NULL,
+          collection \(d.integer) NOT NULL, id \(d.id) NOT NULL, kind \(d.integer) NOT NULL,
+          version \(d.integer) NOT NULL, actor \(d.id), mutation \(d.text),
           PRIMARY KEY (partition, position)
-        ) STRICT, WITHOUT ROWID
+        )\(d.keyed)
         """,
         """
         CREATE TABLE roost_log_head (
-          partition INTEGER PRIMARY KEY, position INTEGER NOT NULL
-        ) STRICT
+          partition \(d.integer) PRIMARY KEY, position \(d.integer) NOT NULL
+        )\(d.numbered)
         """,
-        "INSERT INTO roost_log_head (partition, position) VALUES (0, 0)",
+        "INSERT INTO roost_log_head (partition, position) VALUES \(LogPartition.heads(d))",
         """
         CREATE TABLE roost_scope_head (
-          stream INTEGER PRIMARY KEY, scope TEXT NOT NULL, tier TEXT NOT NULL,
-          seq INTEGER NOT NULL, removal_seq INTEGER NOT NULL, gc_floor INTEGER NOT NULL,
+          stream \(d.numberedKey), scope \(d.text) NOT NULL, tier \(d.text) NOT NULL,
+          seq \(d.integer) NOT NULL, removal_seq \(d.integer) NOT NULL, gc_floor \(d.integer) NOT NULL,
           UNIQUE (scope, tier)
-        ) STRICT
+        )\(d.numbered)
         """,
         """
         CREATE TABLE roost_scope_row (
-          stream INTEGER NOT NULL, coll INTEGER NOT NULL, id BLOB NOT NULL, seq INTEGER NOT NULL,
-          rv INTEGER NOT NULL, mask INTEGER NOT NULL, kind INTEGER NOT NULL,
+          stream \(d.integer) NOT NULL, coll \(d.integer) NOT NULL, id \(d.id) NOT NULL, seq \(d.integer) NOT NULL,
+          rv \(d.integer) NOT NULL, mask \(d.integer) NOT NULL, kind \(d.integer) NOT NULL,
           PRIMARY KEY (stream, coll, id)
-        ) STRICT, WITHOUT ROWID
+        )\(d.keyed)
         """,
         "CREATE UNIQUE INDEX roost_scope_row_seq ON roost_scope_row (stream, seq)",
-      ]),
-    Migration(
-      3, "followers",
+      ]
+    },
+    Migration(3, "followers") { d in
       [
         """
         CREATE TABLE roost_follower (
-          name TEXT NOT NULL, partition INTEGER NOT NULL, position INTEGER NOT NULL,
+          name \(d.text) NOT NULL, partition \(d.integer) NOT NULL, position \(d.integer) NOT NULL,
           PRIMARY KEY (name, partition)
-        ) STRICT, WITHOUT ROWID
+        )\(d.keyed)
         """,
         """
         CREATE TABLE roost_collection_count (
-          collection INTEGER PRIMARY KEY, live INTEGER NOT NULL
-        ) STRICT
+          collection \(d.integer) PRIMARY KEY, live \(d.integer) NOT NULL
+        )\(d.numbered)
         """,
-      ]),
+      ]
+    },
   ]
 }

@@ -31,7 +31,7 @@ struct StreamRebuild {
   }
 
   func run(in transaction: any Transaction) async throws {
-    try await transaction.execute(StreamRebuild.makeTable)
+    try await transaction.execute(StreamRebuild.makeTable(transaction.dialect))
     try await transaction.execute(StreamRebuild.emptyTable)
     try await GrantTables.clear(collection, in: transaction)
     try await readRows(in: transaction)
@@ -45,6 +45,11 @@ struct StreamRebuild {
       (SELECT 1 FROM roost_scope_move m WHERE m.stream = r.stream AND m.id = r.id)
       """)
     try await forgetWhatStays(in: transaction)
+    let lock: SQL = """
+      SELECT seq FROM roost_scope_head WHERE stream IN (SELECT stream FROM roost_scope_move) \
+      ORDER BY stream\(transaction.dialect.forUpdate)
+      """
+    try await transaction.query(lock) { _ in true }
     try await move(in: transaction)
     try await transaction.execute(StreamRebuild.emptyTable)
   }
@@ -103,7 +108,8 @@ struct StreamRebuild {
   ) async throws -> Int64 {
     if let known = numbers.streams[scope] { return known }
     let number = try await LogStatements.stream(
-      scope, collection.model.sync.tier.rawValue, in: transaction)
+      scope.text, collection.model.sync.tier.rawValue, in: transaction
+    ).number
     numbers.streams[scope] = number
     return number
   }
@@ -113,7 +119,7 @@ struct StreamRebuild {
   ) async throws -> Int64 {
     guard let members = collection.numbers(of: mask) else { return MaskTable.whole }
     if let known = numbers.masks[members] { return known }
-    let number = try await MaskTable.number(members, of: collection, in: transaction)
+    let number = try await MaskTable.number(members, of: collection, in: transaction).number
     numbers.masks[members] = number
     return number
   }
@@ -155,12 +161,14 @@ struct StreamRebuild {
       """)
   }
 
-  private static let makeTable: SQL = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS roost_scope_move (
-      stream INTEGER NOT NULL, id BLOB NOT NULL, kind INTEGER NOT NULL, mask INTEGER NOT NULL,
-      moves INTEGER NOT NULL, PRIMARY KEY (stream, id)
-    ) STRICT, WITHOUT ROWID
+  private static func makeTable(_ d: Dialect) -> SQL {
     """
+    CREATE TEMPORARY TABLE IF NOT EXISTS roost_scope_move (
+      stream \(d.integer) NOT NULL, id \(d.id) NOT NULL, kind \(d.integer) NOT NULL,
+      mask \(d.integer) NOT NULL, moves \(d.integer) NOT NULL, PRIMARY KEY (stream, id)
+    )\(d.passing)
+    """
+  }
   private static let emptyTable: SQL = "DELETE FROM roost_scope_move"
   private static let want = Statement(
     """

@@ -56,8 +56,11 @@ package struct TableKeeper: Sendable {
       self.now = now
     }
 
+    private var dialect: Dialect { transaction.dialect }
+
     mutating func run(_ book: RuleBook) async throws -> Catalogue {
       let model = book.model
+      if let lock = dialect.lockOfTables { try await transaction.query(lock) { _ in false } }
       try await loadCollections()
       for name in numbers.collections.keys.sorted() where model.collection(named: name) == nil {
         refused.append(
@@ -80,7 +83,7 @@ package struct TableKeeper: Sendable {
       }
       for index in model.collections.indices { try await keepIndexes(index, book) }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
-      let catalogue = Catalogue(book: book, numbers: numbers)
+      let catalogue = Catalogue(book: book, numbers: numbers, dialect: dialect)
       for collection in catalogue.collections {
         try await keepStreams(collection, of: catalogue, changed: changed)
         try await SearchKeeper(
@@ -146,19 +149,19 @@ package struct TableKeeper: Sendable {
       }
       numbers.set(collection: collection.name, number)
       var columns: [SQL] = [
-        "id BLOB NOT NULL PRIMARY KEY", "version INTEGER NOT NULL",
-        "\(identifier: "createdAt") INTEGER NOT NULL",
-        "\(identifier: "updatedAt") INTEGER NOT NULL",
-        "\(identifier: "deletedAt") INTEGER",
+        "id \(dialect.id) NOT NULL \(dialect.primaryKey(of: collection.name))",
+        "version \(dialect.integer) NOT NULL",
+        "\(identifier: "createdAt") \(dialect.integer) NOT NULL",
+        "\(identifier: "updatedAt") \(dialect.integer) NOT NULL",
+        "\(identifier: "deletedAt") \(dialect.integer)",
       ]
       for field in collection.fields {
-        columns.append("\(identifier: field.name) \(Work.columnType(field))")
+        columns.append("\(identifier: field.name) \(columnType(field))")
       }
-      columns.append("\(identifier: RecordColumns.clocks) BLOB NOT NULL")
+      columns.append("\(identifier: RecordColumns.clocks) \(dialect.blob) NOT NULL")
       try await transaction.execute(
         """
-        CREATE TABLE \(identifier: collection.name) (\(columns.joined(by: ", "))) \
-        STRICT, WITHOUT ROWID
+        CREATE TABLE \(identifier: collection.name) (\(columns.joined(by: ", ")))\(dialect.keyed)
         """)
       for (index, field) in collection.fields.enumerated() {
         try await record(field, UInt32(index + 1), of: collection)
@@ -243,7 +246,7 @@ package struct TableKeeper: Sendable {
     ) async throws {
       if field.isRequired, field.defaultValue == nil {
         let rows = try await transaction.first(
-          "SELECT count(*) FROM (SELECT 1 FROM \(identifier: collection.name) LIMIT 1)"
+          "SELECT count(*) FROM (SELECT 1 FROM \(identifier: collection.name) LIMIT 1) AS any_row"
         ) { $0.int64(0) }
         if rows != 0 {
           refused.append(
@@ -255,7 +258,7 @@ package struct TableKeeper: Sendable {
       try await transaction.execute(
         """
         ALTER TABLE \(identifier: collection.name) \
-        ADD COLUMN \(identifier: field.name) \(Work.columnType(field))
+        ADD COLUMN \(identifier: field.name) \(columnType(field))
         """)
       if field.defaultValue != nil { defaulted[collection.name, default: []].append(field) }
       try await record(field, number, of: collection)
@@ -268,7 +271,9 @@ package struct TableKeeper: Sendable {
         "SELECT name, definition FROM roost_index WHERE collection = \(number)"
       ) { ($0.text(0), $0.text(1)) }
       let stored = Dictionary(rows) { first, _ in first }
-      let plans = IndexPlan.all(index, of: book).map { (name: $0.name(on: collection), plan: $0) }
+      let plans = IndexPlan.all(index, of: book).map {
+        (name: $0.name(on: collection, dialect), plan: $0)
+      }
       for (name, definition) in stored.sorted(by: { $0.key < $1.key }) {
         guard !plans.contains(where: { $0 == name && $1.definition == definition }) else {
           continue
@@ -278,12 +283,13 @@ package struct TableKeeper: Sendable {
       }
       for (name, plan) in plans where stored[name] != plan.definition {
         do {
-          try await transaction.execute(plan.create(on: collection))
+          try await transaction.execute(plan.create(on: collection, dialect))
         } catch let violation as ConstraintViolation where violation.kind == .unique {
           refused.append(
             "\(collection.typeName) cannot have a unique index on "
               + "(\(plan.fields.joined(separator: ", "))): there are records with equal values")
-          return
+          // After a refusal an engine may take no more of this transaction.
+          throw SchemaChangeError(reasons: refused)
         }
         try await transaction.execute(
           """
@@ -293,12 +299,12 @@ package struct TableKeeper: Sendable {
       }
     }
 
-    private static func columnType(_ field: Field) -> SQL {
+    private func columnType(_ field: Field) -> SQL {
       switch StoredKind(field) {
-      case .bool, .int, .timestamp, .duration, .int64: "INTEGER"
-      case .double: "REAL"
-      case .text, .json, .formattedList: "TEXT"
-      case .uuid: "BLOB"
+      case .bool, .int, .timestamp, .duration, .int64: dialect.integer
+      case .double: dialect.real
+      case .text, .json, .formattedList: dialect.text
+      case .uuid: dialect.id
       }
     }
   }

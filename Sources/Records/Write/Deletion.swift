@@ -145,7 +145,8 @@ struct Deletion {
       """
       SELECT \(collection.selectList), \(identifier: RecordColumns.clocks) \
       FROM \(collection.table) WHERE \(identifier: name) = \(id) \
-      AND \(identifier: "deletedAt") IS NULL \(beyond) ORDER BY id LIMIT \(limit)
+      AND \(identifier: "deletedAt") IS NULL \(beyond) ORDER BY id LIMIT \(limit)\
+      \(transaction.dialect.forUpdate)
       """
     ) { collection.record($0) }.compactMap { $0 }
   }

@@ -5,8 +5,8 @@ import Schema
 
 /// Answers which accounts exist; Accounts stands behind it.
 package protocol UserDirectory: Sendable {
-  /// Whether a live account has that id.
-  func userExists(_ id: UUID, in reader: any Reader) async throws -> Bool
+  /// Whether a live account has that id; it keeps living until the commit.
+  func userExists(_ id: UUID, in transaction: any Transaction) async throws -> Bool
 }
 
 extension WritePath {

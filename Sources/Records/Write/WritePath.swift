@@ -100,7 +100,9 @@ struct WritePath: Sendable {
     try authority.checkMask(judgement.rules, mutation)
   }
 
-  func create(_ draft: Draft, in transaction: any Transaction) async throws -> WriteOutcome {
+  func create(
+    _ draft: Draft, leavingTransaction: Bool = false, in transaction: any Transaction
+  ) async throws -> WriteOutcome {
     let mutation = draft.mutation
     let authority = Authority(mutation)
     let changed = mutation.changes.map(\.field)
@@ -119,11 +121,7 @@ struct WritePath: Sendable {
     if !isReferenceFirst {
       try await checkReferences(draft.record, changed: changed, mutation, transaction)
     }
-    do {
-      try await transaction.execute(mutation.collection.insert, draft.row)
-    } catch let violation as ConstraintViolation {
-      throw Conflict.error(violation, mutation.collection)
-    }
+    try await insert(draft, leavingTransaction: leavingTransaction, in: transaction)
     if catalogue.scopes.resolvesReferences(of: mutation.collection.index) {
       var change = draft.change
       var resolved = ResolvedRows()
@@ -143,6 +141,22 @@ struct WritePath: Sendable {
   }
 
   /// The values of a row in the order of its columns.
+  private func insert(
+    _ draft: Draft, leavingTransaction: Bool, in transaction: any Transaction
+  ) async throws {
+    let collection = draft.mutation.collection
+    if leavingTransaction {
+      let count = try await transaction.execute(collection.insertIfFree, draft.row)
+      if count == 0 { throw Conflict.taken(collection) }
+      return
+    }
+    do {
+      try await transaction.execute(collection.insert, draft.row)
+    } catch let violation as ConstraintViolation {
+      throw Conflict.error(violation, collection)
+    }
+  }
+
   private static func row(_ record: Record) -> [Value] {
     var row: [Value] = []
     row.reserveCapacity(record.values.count + 6)

@@ -9,10 +9,11 @@ struct DoctorCommand: Command {
   let name = "doctor"
   let summary = "check an app folder, its settings and its data"
   let operands = "DIR"
-  let options = [
-    Option("--data", "DATA", "look at this data folder too"),
-    Option("--json", nil, "print the findings as JSON"),
-  ]
+  let options =
+    [
+      Option("--data", "DATA", "look at this data folder too"),
+      Option("--json", nil, "print the findings as JSON"),
+    ] + ServerSession.databaseOptions
   let discussion = """
     Prints what the schema asks for that this version does not act on yet, and advice. With --data it
     rehearses a start on the data, and changes nothing; no server may be using it. Exits 0 where
@@ -31,7 +32,7 @@ struct DoctorCommand: Command {
     }
     let folder = AppFolder(arguments.operands[0])
     let schema = try folder.schema()
-    let settings = try folder.settings(environment: Surroundings.environment, flags: [:])
+    let settings = try ServerSession.settings(folder, arguments)
     let remarks = try RuleBook(schema).remarks
     let notices = schema.notices + remarks.sorted { $0.location < $1.location }
     let findings = notices.map {
@@ -43,7 +44,9 @@ struct DoctorCommand: Command {
       ("roost", Version.current),
       ("collections", schema.collections.map(\.name).joined(separator: ", ")),
     ]
-    if let data = arguments["--data"] { facts += try await look(at: data, schema, settings) }
+    if let data = arguments["--data"] ?? DoctorCommand.served(folder, settings) {
+      facts += try await look(at: data, schema, settings)
+    }
     if arguments.has("--json") {
       Console.print(DoctorCommand.json(findings, facts))
     } else {
@@ -58,14 +61,20 @@ struct DoctorCommand: Command {
   }
 
   /// Looks at the data folder and rehearses a start on it, which changes nothing.
+  ///
+  /// The data folder that goes with a database on a server.
+  private static func served(_ folder: AppFolder, _ settings: Settings) -> String? {
+    settings.text(SettingKeys.database).isEmpty ? nil : folder.path + "/.roost"
+  }
+
   private func look(
     at data: String, _ schema: SchemaModel, _ settings: Settings
   ) async throws -> [(String, String)] {
-    guard FileBytes.exists(data + "/roost.sqlite") else {
+    guard let place = AppDatabase.place(data, settings) else {
       return [("data", "\(data) holds no database yet; the first start makes it")]
     }
     let quiet = Ambient(logger: Logger(level: .error, format: .text))
-    return [("data", data)]
+    return [("data", place)]
       + (try await App.examine(schema, data: data, settings: settings, ambient: quiet))
   }
 

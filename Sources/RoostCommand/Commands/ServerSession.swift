@@ -5,12 +5,19 @@ import Schema
 
 /// The life of a server that a command starts: open, load, serve until a signal, drain, close.
 struct ServerSession {
-  static let options = [
-    Option("--port", "P", "the port to listen on (8080); 0 takes a free one"),
-    Option("--host", "ADDRESS", "the address to listen on (127.0.0.1)"),
-    Option("--data", "DATA", "the folder of the database"),
-    Option("--log-level", "LEVEL", "debug, info, notice, warning or error"),
-    Option("--log-format", "FORMAT", "json or text"),
+  static let options =
+    [
+      Option("--port", "P", "the port to listen on (8080); 0 takes a free one"),
+      Option("--host", "ADDRESS", "the address to listen on (127.0.0.1)"),
+      Option("--data", "DATA", "the folder of the database"),
+      Option("--log-level", "LEVEL", "debug, info, notice, warning or error"),
+      Option("--log-format", "FORMAT", "json or text"),
+    ] + databaseOptions
+
+  /// The options that say where the data are.
+  static let databaseOptions = [
+    Option("--database", "ADDRESS", "a PostgreSQL server to use: postgresql://user@host/name"),
+    Option("--database-schema", "NAME", "the schema of its tables (roost)"),
   ]
 
   let folder: AppFolder

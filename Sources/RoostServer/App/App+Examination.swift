@@ -2,7 +2,6 @@ import Queries
 import Records
 package import RoostCore
 import Rules
-import SQLiteDriver
 package import Schema
 
 extension App {
@@ -14,10 +13,11 @@ extension App {
   package static func examine(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
   ) async throws -> [(String, String)] {
-    let database = try SQLiteDatabase.open(
-      databaseConfiguration(data, settings), ambient: ambient, preCommit: ChangeRecorder())
+    let engine = try AppDatabase.open(
+      data, settings, ambient: ambient, preCommit: ChangeRecorder())
+    let database = engine.database
     do {
-      try await check(database)
+      try await engine.check()
       let rehearsal = try await rehearse(schema, on: database, now: ambient.time.now())
       await database.close()
       return [("integrity", "ok")] + rehearsal.facts
@@ -27,25 +27,13 @@ extension App {
     }
   }
 
-  private static func check(_ database: SQLiteDatabase) async throws {
-    let check = try await database.readUnbounded { reader in
-      try await reader.first("PRAGMA quick_check(1)") { $0.text(0) } ?? ""
-    }
-    guard check == "ok" else {
-      throw RoostError(
-        .internalError,
-        "The database is damaged (\(check)): stop the server, keep a copy of the data folder, "
-          + "and restore a backup.")
-    }
-  }
-
   /// A rehearsed start; thrown at its end, so that its transaction is undone.
   private struct Rehearsal: Error {
     var facts: [(String, String)]
   }
 
   private static func rehearse(
-    _ schema: SchemaModel, on database: SQLiteDatabase, now: Timestamp
+    _ schema: SchemaModel, on database: any Database, now: Timestamp
   ) async throws -> Rehearsal {
     let keeper = TableKeeper(book: try RuleBook(schema), now: now)
     do {
@@ -67,7 +55,9 @@ extension App {
 
   /// How much the database holds.
   private static func sizes(in reader: any Reader) async throws -> [(String, String)] {
-    let position = try await reader.first("SELECT max(position) FROM roost_log_head") {
+    let position = try await reader.first(
+      "SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head"
+    ) {
       $0.int64(0)
     }
     let counts = try await reader.all(

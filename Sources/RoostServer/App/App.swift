@@ -1,9 +1,8 @@
 package import Accounts
-import Queries
+package import Queries
 import REST
 package import Records
 package import RoostCore
-package import SQLiteDriver
 package import Schema
 
 /// One app with everything that it is made of: its schema, its database, its people, its records.
@@ -11,7 +10,8 @@ package import Schema
 /// There are no globals: two apps can live in one process.
 package final class App: Sendable {
   package let settings: Settings
-  package let database: SQLiteDatabase
+  let engine: AppDatabase
+  package var database: any Database { engine.database }
   package let accounts: AccountStore
   package let records: RecordStore
   package let ambient: Ambient
@@ -19,18 +19,20 @@ package final class App: Sendable {
   package let adminClaim: AdminClaimFile
   let followers: [FollowerRunner]
   private let housekeeping: Housekeeping
+  private let watch: LogWatch
 
   private init(
-    settings: Settings, database: SQLiteDatabase, accounts: AccountStore, records: RecordStore,
+    settings: Settings, engine: AppDatabase, accounts: AccountStore, records: RecordStore,
     followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile
   ) {
     self.settings = settings
-    self.database = database
+    self.engine = engine
     self.accounts = accounts
     self.records = records
     self.followers = followers
     self.ambient = ambient
     self.adminClaim = adminClaim
+    watch = LogWatch(engine.database) { for follower in followers { follower.wake() } }
     housekeeping = Housekeeping(accounts: accounts, records: records, logger: ambient.logger)
   }
 
@@ -42,8 +44,8 @@ package final class App: Sendable {
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
   ) async throws -> App {
     let recorder = ChangeRecorder()
-    let database = try SQLiteDatabase.open(
-      databaseConfiguration(data, settings), ambient: ambient, preCommit: recorder)
+    let engine = try AppDatabase.open(data, settings, ambient: ambient, preCommit: recorder)
+    let database = engine.database
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
       let accounts = AccountStore(
@@ -61,9 +63,10 @@ package final class App: Sendable {
         follower.start()
       }
       let app = App(
-        settings: settings, database: database, accounts: accounts, records: records,
+        settings: settings, engine: engine, accounts: accounts, records: records,
         followers: followers, ambient: ambient, adminClaim: AdminClaimFile(folder: data))
       app.housekeeping.start()
+      app.watch.start()
       return app
     } catch {
       await database.close()
@@ -74,16 +77,10 @@ package final class App: Sendable {
   /// Stops the followers, finishes what is queued and closes the database.
   package func close() async {
     await housekeeping.stop()
+    await watch.stop()
     for follower in followers { await follower.stop() }
     accounts.stop()
     await database.close()
-  }
-
-  static func databaseConfiguration(_ data: String, _ settings: Settings) -> SQLiteConfiguration {
-    var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
-    let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
-    configuration.minimumFreeBytes = megabytes * 1_048_576
-    return configuration
   }
 
   private static func listWork(_ settings: Settings) -> WorkLimit? {

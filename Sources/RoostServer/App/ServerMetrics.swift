@@ -1,12 +1,11 @@
 import HTTPServer
 import REST
 import Records
-import SQLiteDriver
 
 /// The figures of `/metrics`, gathered from the components.
 enum ServerMetrics {
   static func all(_ app: App, _ source: StatisticsSource) -> [Metric] {
-    (source.statistics.map(http) ?? []) + database(app.database.statistics)
+    (source.statistics.map(http) ?? []) + app.engine.metrics
       + followers(app) + process()
   }
 
@@ -43,38 +42,6 @@ enum ServerMetrics {
       Metric(
         "roost_http_timeouts_total", .counter, "Connections closed for being slow or idle.",
         Double(figures.timeouts)),
-    ]
-  }
-
-  private static func database(_ figures: DatabaseStatistics) -> [Metric] {
-    [
-      Metric("roost_db_commits_total", .counter, "Batches committed.", Double(figures.batches)),
-      Metric("roost_db_writes_total", .counter, "Writes committed.", Double(figures.writes)),
-      Metric(
-        "roost_db_failed_batches_total", .counter, "Batches that could not be committed.",
-        Double(figures.failedBatches)),
-      Metric(
-        "roost_db_commit_seconds_total", .counter, "Time spent in commits.",
-        Double(figures.commitMicroseconds) / 1_000_000),
-      Metric(
-        "roost_db_queued_writes", .gauge, "Writes that wait for the writer.",
-        Double(figures.queuedWrites)),
-      Metric(
-        "roost_db_queued_reads", .gauge, "Reads that wait for a reader.",
-        Double(figures.queuedReads)),
-      Metric(
-        "roost_db_reads_total", .counter, "Reads by where they ran.",
-        samples: [
-          ([("where", "inline")], Double(figures.inlineReads)),
-          ([("where", "offloaded")], Double(figures.offloadedReads)),
-        ]),
-      Metric(
-        "roost_db_wal_bytes", .gauge, "Bytes of the write-ahead log.", Double(figures.logBytes)),
-      Metric(
-        "roost_db_checkpoints_total", .counter, "Checkpoints made.", Double(figures.checkpoints)),
-      Metric(
-        "roost_db_free_bytes", .gauge, "Free bytes of the file system, when last looked at.",
-        Double(figures.freeBytes ?? 0)),
     ]
   }
 

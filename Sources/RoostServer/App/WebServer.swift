@@ -3,7 +3,6 @@ import HTTPServer
 import REST
 import Records
 import RoostCore
-import SQLiteDriver
 import Schema
 import Synchronization
 import Transport

@@ -8,6 +8,8 @@ package struct SettingKey: Sendable {
     case choice([String])
     case integer(ClosedRange<Int>)
     case boolean
+    /// Where a database server is; may not hold a password but in the environment.
+    case address
   }
 
   /// The key in `roost.yaml`, such as `server.port`.
@@ -20,6 +22,7 @@ package struct SettingKey: Sendable {
 
   /// The name in the environment, such as `ROOST_SERVER_PORT`.
   package var environment: String {
+    if case .address = kind { return "ROOST_DATABASE" }
     var text = "ROOST_"
     for character in name {
       if character == "." {
@@ -39,6 +42,7 @@ package struct SettingKey: Sendable {
     case .choice(let choices): "one of " + choices.joined(separator: ", ")
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
+    case .address: "an address such as postgresql://user@host:5432/name"
     }
   }
 
@@ -49,6 +53,8 @@ package struct SettingKey: Sendable {
     case .choice(let choices): choices.contains(text)
     case .integer(let range): Int(text).map { range.contains($0) } ?? false
     case .boolean: text == "true" || text == "false"
+    case .address:
+      text.isEmpty || text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")
     }
   }
 }
@@ -84,6 +90,14 @@ package enum SettingKeys {
   package static let logFormat = SettingKey(
     name: "log.format", kind: .choice(["json", "text"]), defaultText: "json",
     help: "how log lines are written", flag: "--log-format")
+  package static let database = SettingKey(
+    name: "database.address", kind: .address, defaultText: "",
+    help:
+      "a PostgreSQL server to keep the data in; without it they are in a file of the data folder",
+    flag: "--database")
+  package static let databaseSchema = SettingKey(
+    name: "database.schema", kind: .text, defaultText: "roost",
+    help: "the schema of PostgreSQL that holds the tables", flag: "--database-schema")
   package static let minimumFreeMegabytes = SettingKey(
     name: "database.minimumFreeMegabytes", kind: .integer(0...1_000_000), defaultText: "256",
     help: "free space below which writes are refused with 507", flag: nil)
@@ -102,6 +116,7 @@ package enum SettingKeys {
 
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
-    minimumFreeMegabytes, listMilliseconds, authRateLimits, accessTokenMinutes,
+    database, databaseSchema, minimumFreeMegabytes, listMilliseconds, authRateLimits,
+    accessTokenMinutes,
   ]
 }

@@ -30,18 +30,41 @@ package struct Settings: Sendable {
       guard let text = environment[key.environment] else { continue }
       guard key.accepts(text) else {
         throw Failure(
-          description: "\(key.environment)=\(text): \(key.name) takes \(key.expected)")
+          description:
+            "\(key.environment)\(Settings.shown(text, key, "=")): \(key.name) takes \(key.expected)"
+        )
       }
       values[key.name] = text
     }
     for key in SettingKeys.all {
       guard let text = flags[key.name] else { continue }
       guard key.accepts(text) else {
-        throw Failure(description: "\(key.flag ?? key.name) \(text): takes \(key.expected)")
+        let flag = key.flag ?? key.name
+        throw Failure(
+          description: "\(flag)\(Settings.shown(text, key, " ")): takes \(key.expected)")
       }
+      try Settings.refusePassword(
+        text, key, key.flag ?? key.name,
+        "others on this machine can read it in the list of processes")
       values[key.name] = text
     }
     self.values = values
+  }
+
+  /// The text of a refused value, unless it may hold a password.
+  private static func shown(_ text: String, _ key: SettingKey, _ separator: String) -> String {
+    if case .address = key.kind { "" } else { separator + text }
+  }
+
+  private static func refusePassword(
+    _ text: String, _ key: SettingKey, _ place: String, _ reason: String
+  ) throws(Failure) {
+    guard case .address = key.kind, DatabaseAddress(text).hasPassword else { return }
+    throw Failure(
+      description: """
+        \(place): leave the password out of the address, since \(reason). Give it in PGPASSWORD or \
+        \(key.environment), in ~/.pgpass, or in a file named by passfile=FILE in the address.
+        """)
   }
 
   package func text(_ key: SettingKey) -> String { values[key.name] ?? key.defaultText }
@@ -79,6 +102,12 @@ package struct Settings: Sendable {
       guard known.contains(group.key) else {
         throw failure(path, group.keyPlace, unknown(group.key, known))
       }
+      if group.key == "database", case .scalar = group.value {
+        // The address alone, which is what most people set.
+        let member = YAMLMember(key: "address", keyPlace: group.keyPlace, value: group.value)
+        values.append(try value(path, group.key, member))
+        continue
+      }
       guard case .mapping(let members, _) = group.value else {
         throw failure(path, group.value.place, "\(group.key) holds settings, one a line")
       }
@@ -101,6 +130,8 @@ package struct Settings: Sendable {
     guard case .scalar(let scalar) = member.value, key.accepts(scalar.text) else {
       throw failure(path, member.value.place, "\(name) takes \(key.expected)")
     }
+    try refusePassword(
+      scalar.text, key, "\(path):\(member.value.place.line)", "the file is kept with the app")
     return (name, scalar.text)
   }
 

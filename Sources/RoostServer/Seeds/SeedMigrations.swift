@@ -4,14 +4,14 @@ package import Queries
 package enum SeedMigrations {
   /// The step that makes the table, as number `number` of the history.
   package static func migration(_ number: Int) -> Migration {
-    Migration(
-      number, "seeds",
+    Migration(number, "seeds") { d in
       [
         """
         CREATE TABLE roost_seed (
-          file TEXT NOT NULL PRIMARY KEY, digest BLOB NOT NULL
-        ) STRICT, WITHOUT ROWID
+          file \(d.text) NOT NULL PRIMARY KEY, digest \(d.blob) NOT NULL
+        )\(d.keyed)
         """
-      ])
+      ]
+    }
   }
 }

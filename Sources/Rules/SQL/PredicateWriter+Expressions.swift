@@ -20,8 +20,8 @@ extension PredicateWriter {
       if isPositive, let test = referenced(expression, collection, source) {
         return test
       }
-      // In the form of a comparison SQLite finds an index.
-      return dialect == .sqlite ? operand(value) + Template(" = 1") : operand(value)
+      // In the form of a comparison SQLite finds an index, and PostgreSQL takes a number.
+      return operand(value) + Template(" = 1")
     case .compare(let comparison, let left, let right):
       if isPositive, let test = referenced(expression, collection, source) {
         return test
@@ -32,13 +32,15 @@ extension PredicateWriter {
       if isPositive, let test = referenced(expression, collection, source) {
         return test
       }
-      let list = values.map { Template.slot(.value(Value($0))) }.joined(by: ", ")
+      let list = values.map { typed(.value(Value($0)), collection) }.joined(by: ", ")
       return operand(value) + Template(" IN (") + list + Template(")")
     case .contains(let list, let element):
       return contains(operand(list), element)
     case .inClaims(let value): return isWord(operand(value), .claims, isPositive)
     case .inRoles(let value): return isWord(operand(value), .roles, isPositive)
-    case .hasRole(let role): return .slot(.hasRole(role))
+    case .hasRole(let role):
+      let holds = typed(.hasRole(role), collection)
+      return dialect == .sqlite ? holds : holds + Template(" = 1")
     case .and(let parts): return joined(parts, " AND ", collection, source, isPositive)
     case .or(let parts): return joined(parts, " OR ", collection, source, isPositive)
     case .not(let inner):
@@ -83,8 +85,8 @@ extension PredicateWriter {
     switch dialect {
     case .sqlite: Template(" IN (SELECT value FROM json_each(") + .slot(slot) + Template("))")
     case .postgres:
-      Template(" = ANY (ARRAY(SELECT jsonb_array_elements_text(") + .slot(slot)
-        + Template("::jsonb)))")
+      Template(" = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(") + typed(slot, 0)
+        + Template(" AS jsonb))))")
     }
   }
 
@@ -92,9 +94,9 @@ extension PredicateWriter {
     // In the form in which lists hold it.
     let item: Template
     if case .uuid(let id) = element {
-      item = .slot(.value(.text(id.description)))
+      item = typed(.value(.text(id.description)), 0)
     } else {
-      item = .slot(.value(Value(element)))
+      item = typed(.value(Value(element)), 0)
     }
     switch dialect {
     case .sqlite:
@@ -103,7 +105,9 @@ extension PredicateWriter {
         + Template(" IN (SELECT value FROM json_each(") + list
         + Template(") WHERE value IS NOT NULL) END")
     case .postgres:
-      return list + Template("::jsonb @> jsonb_build_array(") + item + Template(")")
+      let isTruth = if case .bool = element { true } else { false }
+      return Template("CAST(") + list + Template(" AS jsonb) @> jsonb_build_array(") + item
+        + Template(isTruth ? " = 1)" : ")")
     }
   }
 
@@ -111,9 +115,9 @@ extension PredicateWriter {
     _ operand: Operand, _ collection: Int, _ source: Source
   ) -> Template {
     switch operand {
-    case .value(let value): return .slot(.value(Value(value)))
-    case .uid: return .slot(.uid)
-    case .anonymous: return .slot(.isAnonymous)
+    case .value(let value): return typed(.value(Value(value)), collection)
+    case .uid: return typed(.uid, collection)
+    case .anonymous: return typed(.isAnonymous, collection)
     case .column(let column): return self.column(column, collection, source)
     case .path(let path):
       return scalar(path, 0, collection, source)

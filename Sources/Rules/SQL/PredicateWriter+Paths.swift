@@ -21,7 +21,8 @@ extension PredicateWriter {
       tests.append(Template(Table(number: number).isLive))
     }
     if position == path.steps.count {
-      let user = raw(.field(path.user), collection, source) + Template(" = ") + .slot(.uid)
+      let user =
+        raw(.field(path.user), collection, source) + Template(" = ") + typed(.uid, collection)
       return ([user] + tests).joined(by: " AND ")
     }
     switch path.steps[position] {

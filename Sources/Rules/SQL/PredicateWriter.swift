@@ -63,7 +63,7 @@ package struct PredicateWriter {
   /// A column as the row has it.
   package func raw(_ column: RowColumn, _ collection: Int, _ source: Source) -> Template {
     switch source {
-    case .bound: return .slot(.column(column))
+    case .bound: return typed(.column(column), collection)
     case .alias(let number):
       let name = column.name(in: model.collections[collection])
       return Template("\(Table(number: number).name).\(identifier: name)")
@@ -82,7 +82,7 @@ package struct PredicateWriter {
     guard case .field(let index) = column else { return raw(column, collection, source) }
     switch access.plan.visibility(index) {
     case .always: return raw(column, collection, source)
-    case .never: return Template("NULL")
+    case .never: return nothing(column, collection)
     case .sometimes(let group):
       if let alternative, source == .alias(0), alternative.plan === access.plan {
         if alternative.shows(group) { return raw(column, collection, source) }
@@ -201,6 +201,58 @@ package struct PredicateWriter {
 
   func bracketed(_ template: Template) -> Template {
     Template("(") + template + Template(")")
+  }
+
+  // MARK: Values
+
+  /// A slot whose type the dialect can tell, whatever stands beside it; `collection` is where the
+  /// columns of a bound row are.
+  func typed(_ slot: Slot, _ collection: Int) -> Template {
+    guard let kind = kind(of: slot, collection) else { return .slot(slot) }
+    return Template(dialect.typed(kind), slots: [slot])
+  }
+
+  private func kind(of slot: Slot, _ collection: Int) -> CellType? {
+    switch slot {
+    case .uid: return .id
+    case .isAnonymous, .hasRole: return .integer
+    case .claims, .roles: return .text
+    case .value(let value):
+      switch value {
+      case .null: return nil
+      case .int: return .integer
+      case .double: return .real
+      case .text: return .text
+      case .blob: return .blob
+      case .uuid: return .id
+      }
+    case .column(let column): return kind(of: column, collection)
+    case .argument: return nil
+    }
+  }
+
+  private func kind(of column: RowColumn, _ collection: Int) -> CellType {
+    guard case .field(let index) = column else { return column == .id ? .id : .integer }
+    let field = model.collections[collection].fields[index]
+    if field.isList { return .text }
+    switch field.type {
+    case .boolean, .int, .int64, .money, .dateTime, .duration: return .integer
+    case .float: return .real
+    case .reference, .user: return .id
+    case .string, .id, .email, .url, .date, .enumeration, .json, .geoPoint, .file: return .text
+    }
+  }
+
+  /// NULL, of the column's type.
+  private func nothing(_ column: RowColumn, _ collection: Int) -> Template {
+    guard dialect == .postgres else { return Template("NULL") }
+    switch kind(of: column, collection) {
+    case .integer: return Template("CAST(NULL AS bigint)")
+    case .real: return Template("CAST(NULL AS double precision)")
+    case .text: return Template("CAST(NULL AS text)")
+    case .id: return Template("CAST(NULL AS uuid)")
+    case .blob: return Template("CAST(NULL AS bytea)")
+    }
   }
 
   private var truth: SQL { dialect == .sqlite ? "1" : "TRUE" }

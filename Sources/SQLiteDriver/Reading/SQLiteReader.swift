@@ -3,6 +3,7 @@ import RoostCore
 
 /// The `Reader` that a read's body gets.
 final class SQLiteReader: Reader {
+  var dialect: Dialect { .sqlite }
   let connection: Connection
   /// Cleared when the driver has given up on the body.
   @exclusivity(unchecked) var isOpen = true

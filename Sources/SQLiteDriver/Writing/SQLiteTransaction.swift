@@ -3,6 +3,7 @@ import RoostCore
 
 /// The `Transaction` that one body of a batch gets, or the batch's step before the commit.
 final class SQLiteTransaction: Transaction, @unchecked Sendable {
+  var dialect: Dialect { .sqlite }
   // Sendable: touched on the writer's thread only; the task that a body runs in prefers that thread.
   private let connection: Connection
   /// Cleared when the body has ended or the driver has given up on it.

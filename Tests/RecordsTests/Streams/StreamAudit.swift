@@ -1,7 +1,6 @@
 import Queries
 import RoostCore
 import Rules
-import SQLiteDriver
 import Schema
 import Testing
 

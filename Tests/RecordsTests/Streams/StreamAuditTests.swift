@@ -2,7 +2,6 @@ import Foundation
 import Queries
 import RoostCore
 import Rules
-import SQLiteDriver
 import Schema
 import Synchronization
 import Testing

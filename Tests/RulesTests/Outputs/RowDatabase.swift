@@ -1,16 +1,102 @@
 import CSQLite
-import Queries
 import RoostCore
 import Rules
 import SQLiteDriver
 import Schema
+import TestEngine
 
-/// The rows of a world in tables of SQLite, in memory.
-final class RowDatabase {
-  struct Failure: Error, CustomStringConvertible {
-    let description: String
+@testable import Queries
+
+/// The rows of a world in tables of the engine that is tested.
+protocol RowDatabase: AnyObject {
+  var dialect: Dialect { get }
+  /// The rows of a statement of so many columns; booleans are 0 and 1.
+  func run(_ text: String, _ values: [Value], columns: Int) async throws -> [[Value]]
+  func close() async
+}
+
+/// Why rows could not be asked.
+struct RowFailure: Error, CustomStringConvertible {
+  let description: String
+}
+
+enum RowDatabases {
+  static func make(_ world: World) async throws -> any RowDatabase {
+    switch TestEngine.current {
+    case .sqlite: try SQLiteRows(world)
+    case .postgres: try await PostgresRows(world)
+    }
   }
 
+  /// The columns of a collection's table.
+  static func columns(_ collection: CollectionPlan, _ dialect: Dialect) -> [SQL] {
+    [
+      "id \(dialect.id) PRIMARY KEY", "version \(dialect.integer)",
+      "\(identifier: "createdAt") \(dialect.integer)",
+      "\(identifier: "updatedAt") \(dialect.integer)",
+      "\(identifier: "deletedAt") \(dialect.integer)",
+    ] + collection.fields.map { "\(identifier: $0.name) \(type($0, dialect))" }
+  }
+
+  private static func type(_ field: FieldPlan, _ dialect: Dialect) -> SQL {
+    switch field.kind {
+    case .boolean, .int, .time: dialect.integer
+    case .float: dialect.real
+    case .kind, .text, .texts, .kinds: dialect.text
+    case .user, .reference: dialect.id
+    }
+  }
+
+  static func values(_ row: RowImage) -> [Value] {
+    [
+      .uuid(row.id), .int(row.version), .timestamp(row.createdAt), .timestamp(row.updatedAt),
+      row.isDeleted ? .int(1) : .null,
+    ] + row.values.map { Value($0) }
+  }
+}
+
+/// A world in a schema of PostgreSQL.
+private final class PostgresRows: RowDatabase {
+  let dialect = Dialect.postgres
+  private let folder = TestEngine.folder("rules")
+  private let database: any Database
+
+  init(_ world: World) async throws {
+    database = try TestEngine.open(folder)
+    try await database.write { transaction in
+      for (index, collection) in world.plan.collections.enumerated() {
+        let columns = RowDatabases.columns(collection, .postgres)
+        let table = SQL.identifier(collection.name)
+        try await transaction.execute("CREATE TABLE \(table) (\(columns.joined(by: ", ")))")
+        for row in world.rows[index] {
+          let values = RowDatabases.values(row).map { "\($0)" as SQL }
+          try await transaction.execute(
+            "INSERT INTO \(table) VALUES (\(values.joined(by: ", ")))")
+        }
+      }
+    }
+  }
+
+  func run(_ text: String, _ values: [Value], columns: Int) async throws -> [[Value]] {
+    let sql = SQL(text: text, bindings: values)
+    do {
+      return try await database.read(.statement) { reader in
+        try await reader.all(sql) { row in (0..<columns).map { row.value($0) } }
+      }
+    } catch {
+      throw RowFailure(description: "\(error): \(text)")
+    }
+  }
+
+  func close() async {
+    await database.close()
+    TestEngine.remove(folder)
+  }
+}
+
+/// A world in tables of SQLite, in memory.
+private final class SQLiteRows: RowDatabase {
+  let dialect = Dialect.sqlite
   private var connection: OpaquePointer?
   private var statements: [String: OpaquePointer] = [:]
 
@@ -18,26 +104,16 @@ final class RowDatabase {
     guard SQLiteLibrary.configured == SQLITE_OK,
       sqlite3_open(":memory:", &connection) == SQLITE_OK
     else {
-      throw Failure(description: "SQLite does not open")
+      throw RowFailure(description: "SQLite does not open")
     }
-    sqlite3_create_function(
-      connection, "roost_contains", 2, SQLITE_UTF8, nil, RowDatabase.contains, nil, nil)
     for (index, collection) in world.plan.collections.enumerated() {
-      let columns = collection.fields.map { "\"\($0.name)\" \(RowDatabase.type($0))" }
-      try run(
-        """
-        CREATE TABLE "\(collection.name)" ("id" BLOB PRIMARY KEY, "version" INTEGER, \
-        "createdAt" INTEGER, "updatedAt" INTEGER, "deletedAt" INTEGER, \
-        \(columns.joined(separator: ", "))) WITHOUT ROWID
-        """)
-      let places = [String](repeating: "?", count: 5 + columns.count).joined(separator: ", ")
+      let columns = RowDatabases.columns(collection, .sqlite)
+      try execute(
+        "CREATE TABLE \"\(collection.name)\" (\(columns.joined(by: ", ").text)) WITHOUT ROWID")
+      let places = [String](repeating: "?", count: columns.count).joined(separator: ", ")
       for row in world.rows[index] {
-        try run(
-          "INSERT INTO \"\(collection.name)\" VALUES (\(places))",
-          [
-            .uuid(row.id), .int(row.version), .timestamp(row.createdAt), .timestamp(row.updatedAt),
-            row.isDeleted ? .int(1) : .null,
-          ] + row.values.map { Value($0) })
+        try execute(
+          "INSERT INTO \"\(collection.name)\" VALUES (\(places))", RowDatabases.values(row))
       }
     }
   }
@@ -47,21 +123,18 @@ final class RowDatabase {
     sqlite3_close(connection)
   }
 
-  private static func type(_ field: FieldPlan) -> String {
-    switch field.kind {
-    case .boolean, .int, .time: "INTEGER"
-    case .float: "REAL"
-    case .kind, .text, .texts, .kinds: "TEXT"
-    case .user, .reference: "BLOB"
-    }
+  func close() async {}
+
+  func run(_ text: String, _ values: [Value], columns: Int) async throws -> [[Value]] {
+    try execute(text, values)
   }
 
   @discardableResult
-  func run(_ text: String, _ values: [Value] = []) throws -> [[Value]] {
+  private func execute(_ text: String, _ values: [Value] = []) throws -> [[Value]] {
     let statement = try prepared(text)
     defer { sqlite3_reset(statement) }
     guard sqlite3_bind_parameter_count(statement) == values.count else {
-      throw Failure(description: "\(values.count) values for \(text)")
+      throw RowFailure(description: "\(values.count) values for \(text)")
     }
     for (index, value) in values.enumerated() { bind(value, Int32(index + 1), statement) }
     var rows: [[Value]] = []
@@ -70,7 +143,8 @@ final class RowDatabase {
       case SQLITE_ROW:
         rows.append((0..<sqlite3_column_count(statement)).map { column($0, statement) })
       case SQLITE_DONE: return rows
-      default: throw Failure(description: "\(String(cString: sqlite3_errmsg(connection))): \(text)")
+      default:
+        throw RowFailure(description: "\(String(cString: sqlite3_errmsg(connection))): \(text)")
       }
     }
   }
@@ -80,7 +154,7 @@ final class RowDatabase {
     var statement: OpaquePointer?
     guard sqlite3_prepare_v2(connection, text, -1, &statement, nil) == SQLITE_OK, let statement
     else {
-      throw Failure(description: "\(String(cString: sqlite3_errmsg(connection))): \(text)")
+      throw RowFailure(description: "\(String(cString: sqlite3_errmsg(connection))): \(text)")
     }
     statements[text] = statement
     return statement
@@ -114,19 +188,4 @@ final class RowDatabase {
     default: return .null
     }
   }
-
-  /// `list @> [element]` of PostgreSQL for lists of text.
-  private static let contains:
-    @convention(c) (OpaquePointer?, Int32, UnsafeMutablePointer<OpaquePointer?>?) -> Void = {
-      context, _, arguments in
-      guard let list = arguments?[0].flatMap({ sqlite3_value_text($0) }),
-        let element = arguments?[1].flatMap({ sqlite3_value_text($0) }),
-        let items = try? JSON.parse(Array(String(cString: list).utf8), maxDepth: 4)
-      else { return sqlite3_result_null(context) }
-      let wanted = String(cString: element)
-      let found = items.array?.contains { item in
-        item.string.map { $0.utf8.elementsEqual(wanted.utf8) } ?? false
-      }
-      sqlite3_result_int(context, found == true ? 1 : 0)
-    }
 }

@@ -1,0 +1,54 @@
+import RoostCore
+
+/// How long the answer to a statement is waited for: to a deadline, at which the statement is
+/// cancelled, and a little longer for the answer to that.
+struct WaitBound {
+  enum Step: Equatable {
+    /// Look at the socket for so many milliseconds at most.
+    case wait(Int32)
+    /// Ask the server to stop the statement.
+    case cancel
+    /// The server does not even answer that.
+    case giveUp
+  }
+
+  /// Milliseconds between two looks at the cancellation of the caller.
+  private static let slice: Int64 = 100
+  /// Milliseconds after the deadline in which the answer must come.
+  private static let grace: Int64 = 5000
+
+  private let time: any TimeSource
+  /// Of the monotonic clock, in nanoseconds.
+  private var deadline: UInt64
+  private let cancellation: Cancellation?
+  private(set) var isCancelled = false
+
+  init(time: any TimeSource, milliseconds: Int?, cancellation: Cancellation? = nil) {
+    self.time = time
+    self.cancellation = cancellation
+    if let milliseconds {
+      deadline = time.monotonicNanoseconds() + UInt64(max(0, milliseconds)) * 1_000_000
+    } else {
+      deadline = .max
+    }
+  }
+
+  mutating func next() -> Step {
+    let now = time.monotonicNanoseconds()
+    if !isCancelled {
+      if cancellation?.isSet == true || now >= deadline {
+        isCancelled = true
+        deadline = now
+        return .cancel
+      }
+      guard deadline != .max else {
+        return .wait(cancellation == nil ? 1000 : Int32(WaitBound.slice))
+      }
+      let left = Int64(clamping: (deadline - now) / 1_000_000) + 1
+      return .wait(Int32(clamping: min(left, cancellation == nil ? 1000 : WaitBound.slice)))
+    }
+    let passed = Int64(clamping: (now - deadline) / 1_000_000)
+    return passed >= WaitBound.grace
+      ? .giveUp : .wait(Int32(clamping: min(WaitBound.grace - passed, 1000)))
+  }
+}

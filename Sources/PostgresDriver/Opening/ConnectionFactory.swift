@@ -1,0 +1,138 @@
+import CPostgres
+import Glibc
+import Queries
+import RoostCore
+
+/// Connects to the server and sets sessions up.
+final class ConnectionFactory: Sendable {
+  /// What a connection is for.
+  enum Purpose {
+    case write
+    /// Short reads of many callers.
+    case shared
+    /// One read at a time, of any length.
+    case long
+  }
+
+  let configuration: PostgresConfiguration
+  let ambient: Ambient
+  /// Set when statements have no names.
+  private let types: ParameterTypes?
+
+  init(_ configuration: PostgresConfiguration, _ ambient: Ambient) {
+    self.configuration = configuration
+    self.ambient = ambient
+    types = configuration.preparedStatements ? nil : ParameterTypes()
+  }
+
+  /// Connects; throws `PostgresFailure`.
+  func connect(_ purpose: Purpose) throws(PostgresFailure) -> Connection {
+    let handle = try open()
+    let settings = SessionSettings(configuration, purpose)
+    guard types == nil else {
+      return Connection(handle, types: types, localSettings: settings.statement(isLocal: true))
+    }
+    do {
+      try ConnectionFactory.command(handle, settings.statement(isLocal: false))
+    } catch {
+      PQfinish(handle)
+      throw error
+    }
+    return Connection(handle)
+  }
+
+  /// A handle without a session set up, in libpq's plain mode.
+  func open() throws(PostgresFailure) -> OpaquePointer {
+    let keywords = [
+      "dbname", "fallback_application_name", "client_encoding", "keepalives_idle",
+      "keepalives_interval", "keepalives_count",
+    ]
+    var values = [
+      configuration.address.reveal(), configuration.applicationName, "UTF8", "30", "10", "3",
+    ]
+    var names = keywords
+    if !ConnectionFactory.names("connect_timeout", configuration.address.reveal()) {
+      names.append("connect_timeout")
+      values.append(String(configuration.connectSeconds))
+    }
+    guard let handle = ConnectionFactory.start(names, values) else {
+      throw PostgresFailure(connection: "libpq has no memory")
+    }
+    guard PQstatus(handle) == CONNECTION_OK else {
+      let message = PQerrorMessage(handle).map { String(cString: $0) } ?? ""
+      PQfinish(handle)
+      throw PostgresFailure(connection: message)
+    }
+    return handle
+  }
+
+  private static func start(_ names: [String], _ values: [String]) -> OpaquePointer? {
+    var keywords: [UnsafePointer<CChar>?] = names.map { UnsafePointer(strdup($0)) }
+    var contents: [UnsafePointer<CChar>?] = values.map { UnsafePointer(strdup($0)) }
+    defer {
+      for pointer in keywords + contents { free(UnsafeMutablePointer(mutating: pointer)) }
+    }
+    keywords.append(nil)
+    contents.append(nil)
+    return PQconnectdbParams(keywords, contents, 1)
+  }
+
+  /// Whether the address names a keyword; false for one that libpq cannot read.
+  private static func names(_ keyword: String, _ address: String) -> Bool {
+    guard let options = PQconninfoParse(address, nil) else { return false }
+    defer { PQconninfoFree(options) }
+    var option = options
+    while let name = option.pointee.keyword {
+      if String(cString: name) == keyword { return option.pointee.val != nil }
+      option += 1
+    }
+    return false
+  }
+
+  static func quoted(_ name: String) -> String { SQL.identifier(name).text }
+
+  /// Runs `body`, which is given values that fit, so that its errors are the database's.
+  static func plain<Result>(_ body: () throws -> Result) throws(PostgresFailure) -> Result {
+    do {
+      return try body()
+    } catch let failure as PostgresFailure {
+      throw failure
+    } catch {
+      throw PostgresFailure(connection: "\(error)")
+    }
+  }
+
+  /// Runs statements in libpq's plain mode.
+  static func command(_ handle: OpaquePointer, _ text: String) throws(PostgresFailure) {
+    _ = try query(handle, text)
+  }
+
+  /// Runs statements in libpq's plain mode and gives the rows of the last, as texts.
+  static func query(
+    _ handle: OpaquePointer, _ text: String, _ values: [String] = []
+  ) throws(PostgresFailure) -> [[String]] {
+    let raw: OpaquePointer?
+    if values.isEmpty {
+      raw = PQexec(handle, text)
+    } else {
+      let pointers = values.map { strdup($0) }
+      defer { for pointer in pointers { free(pointer) } }
+      let parameters: [UnsafePointer<CChar>?] = pointers.map { $0.map { UnsafePointer($0) } }
+      raw = PQexecParams(
+        handle, text, Int32(clamping: values.count), nil, parameters, nil, nil, 0)
+    }
+    guard let raw else {
+      throw PostgresFailure(
+        connection: PQerrorMessage(handle).map { String(cString: $0) } ?? "", sql: text)
+    }
+    let result = PostgresResult(raw)
+    guard result.status == PGRES_COMMAND_OK || result.status == PGRES_TUPLES_OK else {
+      throw PostgresFailure(result, sql: text)
+    }
+    return (0..<PQntuples(raw)).map { row in
+      (0..<PQnfields(raw)).map { column in
+        PQgetvalue(raw, row, column).map { String(cString: $0) } ?? ""
+      }
+    }
+  }
+}

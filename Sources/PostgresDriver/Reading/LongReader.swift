@@ -1,0 +1,69 @@
+import Queries
+import RoostCore
+
+/// The `Reader` of a read that has a connection to itself; its thread waits for each answer.
+final class LongReader: ReadingEnd {
+  var dialect: Dialect { .postgres }
+  var isOpen = true
+  /// The first error that ends the read as a whole, whatever its body makes of it.
+  private(set) var failure: PostgresFailure?
+  private let connection: Connection
+  private let errors: ErrorTranslator
+  private var bound: WaitBound
+  private var begins: Bool
+  private let consistency: ReadConsistency
+
+  init(
+    _ connection: Connection, _ errors: ErrorTranslator, _ bound: WaitBound,
+    _ consistency: ReadConsistency
+  ) {
+    self.connection = connection
+    self.errors = errors
+    self.bound = bound
+    self.consistency = consistency
+    begins = consistency == .snapshot || connection.hasLocalSettings
+  }
+
+  func query(_ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool) throws {
+    try run(.fixed(statement, values)).forEach(row)
+  }
+
+  func query(_ sql: SQL, _ row: (any Row) throws -> Bool) throws {
+    try run(.text(sql)).forEach(row)
+  }
+
+  private func run(_ call: StatementCall) throws -> PostgresResult {
+    guard isOpen else { throw RoostError.misuse("A reader was used after its read had ended.") }
+    if let failure { throw failure.error }
+    let begins = begins
+    self.begins = false
+    do {
+      return try connection.run(
+        call,
+        after: { connection in
+          // One round trip with the first query, which is what takes the snapshot.
+          guard begins else { return }
+          try connection.send(
+            consistency == .snapshot
+              ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+              : "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", Exchange(.run, sql: "BEGIN"))
+          try connection.sendLocalSettings()
+        }, &bound)
+    } catch let error as PostgresFailure {
+      // Nothing can follow an error in a transaction; without one, these end the read all the same.
+      if connection.isInTransaction || error.isConnectionLoss || error.isStopped
+        || error.isStaleStatement || connection.isLost
+      {
+        failure = error
+      }
+      throw errors.error(for: error)
+    }
+  }
+
+  /// Ends what the read may have left open.
+  func finish() {
+    isOpen = false
+    guard connection.isInTransaction, !connection.isLost else { return }
+    _ = try? connection.run("ROLLBACK", &bound)
+  }
+}

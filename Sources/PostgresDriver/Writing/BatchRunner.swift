@@ -1,0 +1,138 @@
+import Glibc
+import Queries
+import RoostCore
+import Synchronization
+
+/// Runs batches on a writer's thread: again after conflicts, and to a known end after losses.
+final class BatchRunner {
+  private let session: WriteSession
+  private let executor: any TaskExecutor
+  private let writers: Writers
+  /// The number of the thread.
+  private let index: Int
+
+  init(
+    _ session: WriteSession, _ executor: any TaskExecutor, _ writers: Writers, _ index: Int
+  ) {
+    self.index = index
+    self.session = session
+    self.executor = executor
+    self.writers = writers
+  }
+
+  /// Runs `writes` in one transaction, or in several after conflicts, and answers their callers.
+  func run(_ queued: [QueuedWrite], _ preCommit: (any PreCommit)?) {
+    let writes = queued.filter { write in
+      guard write.cancellation.isSet else { return true }
+      write.resume(throwing: CancellationError())
+      return false
+    }
+    guard !writes.isEmpty else { return }
+    run(writes, preCommit, RetryPolicy())
+    session.tidy()
+    let connects = session.connects
+    writers.statistics.withLock { $0.connects[index] = connects }
+  }
+
+  private enum Ending {
+    case committed
+    case failed(any Error)
+    case again(RetryPolicy.Cause, PostgresFailure)
+    case unknown(PostgresFailure)
+  }
+
+  private func run(
+    _ writes: [QueuedWrite], _ preCommit: (any PreCommit)?, _ policy: RetryPolicy
+  ) {
+    var policy = policy
+    while true {
+      do {
+        try session.connect()
+      } catch {
+        return WriteBatch.fail(writes, error.error)
+      }
+      let batch = WriteBatch(writes, session, executor)
+      let ending = attempt(batch, preCommit)
+      switch ending {
+      case .committed:
+        writers.statistics.withLock { $0.count(writes.count) }
+        if let preCommit, !batch.effects.isEmpty { preCommit.committed(batch.effects) }
+        return batch.answer()
+      case .failed(let error):
+        session.rollback()
+        writers.statistics.withLock { $0.failedBatches += 1 }
+        return batch.fail(error)
+      case .unknown(let failure):
+        writers.statistics.withLock { $0.unknownOutcomes += 1 }
+        return batch.fail(BatchRunner.unknown(failure))
+      case .again(let cause, let failure):
+        session.rollback()
+        writers.statistics.withLock { $0.retries += 1 }
+        let step = policy.next(
+          after: cause, isAlone: writes.count == 1, jitter: Double.random(in: 0...1))
+        switch step {
+        case .again(let milliseconds): usleep(UInt32(clamping: milliseconds * 1000))
+        case .alone:
+          for write in writes { run([write], preCommit, policy) }
+          return
+        case .giveUp:
+          writers.statistics.withLock { $0.failedBatches += 1 }
+          return WriteBatch.fail(writes, failure.error)
+        }
+      }
+    }
+  }
+
+  private func attempt(_ batch: WriteBatch, _ preCommit: (any PreCommit)?) -> Ending {
+    do {
+      try batch.runBodies(hasPreCommit: preCommit != nil)
+      if let preCommit, !batch.effects.isEmpty { try batch.apply(preCommit) }
+    } catch let failure as PostgresFailure {
+      return BatchRunner.ending(failure, session)
+    } catch {
+      return .failed(error)
+    }
+    guard session.isBegun else { return .committed }
+    let start = BatchRunner.now()
+    do {
+      try session.commit()
+      let microseconds = Int((BatchRunner.now() &- start) / 1000)
+      writers.statistics.withLock { $0.countCommit(microseconds: microseconds) }
+      return .committed
+    } catch {
+      guard session.isLost else { return BatchRunner.ending(error, session) }
+      switch session.outcome() {
+      case .committed: return .committed
+      case .undone: return .again(.lostConnection, error)
+      case .unknown: return .unknown(error)
+      }
+    }
+  }
+
+  private static func ending(_ failure: PostgresFailure, _ session: WriteSession) -> Ending {
+    if failure.isConflict { return .again(.conflict, failure) }
+    if failure.isStaleStatement {
+      // A new connection has nothing stale, not even what each transaction begins with.
+      session.drop()
+      return .again(.staleStatement, failure)
+    }
+    if session.isLost || failure.isConnectionLoss {
+      session.drop()
+      return .again(.lostConnection, failure)
+    }
+    return .failed(session.errors.error(for: failure))
+  }
+
+  private static func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
+  private static func unknown(_ failure: PostgresFailure) -> RoostError {
+    RoostError(
+      .overloaded,
+      "The database was lost while the change was being saved; whether it was is unknown. Try "
+        + "again with the same id.", retryAfterSeconds: 1, cause: failure)
+  }
+}

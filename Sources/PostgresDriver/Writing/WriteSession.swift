@@ -1,0 +1,250 @@
+import CPostgres
+import Glibc
+import Queries
+import RoostCore
+
+/// The connection of one writer, and the transaction that is open on it; lives on that thread.
+final class WriteSession {
+  enum Control {
+    case begin, savepoint, release, rollbackToSavepoint
+
+    var text: StaticString {
+      switch self {
+      case .begin: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+      case .savepoint: "SAVEPOINT roost_body"
+      case .release: "RELEASE SAVEPOINT roost_body"
+      case .rollbackToSavepoint: "ROLLBACK TO SAVEPOINT roost_body"
+      }
+    }
+  }
+
+  let errors: ErrorTranslator
+  private let factory: ConnectionFactory
+  private let time: any TimeSource
+  private var reconnection = Reconnection()
+  private var connection: Connection?
+  /// Statements that nobody waits for; they go with the next one that somebody does.
+  private var deferred: [Control] = []
+  /// The first error that ends the transaction as a whole, whatever its body makes of it.
+  private(set) var failure: PostgresFailure?
+  /// Something of the transaction was sent.
+  private(set) var isBegun = false
+  /// The row of `roost_writer` that this writer raises.
+  private let id: UUID
+  /// The number of the transaction, larger with each.
+  private(set) var number: Int64 = 0
+  private var mark: Exchange?
+  private(set) var connects = 0
+
+  /// The table of the writers, with its schema: before a transaction begins no path may be set.
+  private let table: SQL
+  private let raise: Statement
+
+  init(_ factory: ConnectionFactory, _ errors: ErrorTranslator) {
+    self.factory = factory
+    self.errors = errors
+    time = factory.ambient.time
+    id = factory.ambient.newID()
+    table = """
+      \(identifier: factory.configuration.schema).\(identifier: SchemaOpening.writerTable)
+      """
+    raise = Statement(
+      "UPDATE \(table) SET number = \(SQL.placeholder) WHERE id = \(SQL.placeholder)")
+  }
+
+  var isLost: Bool { connection?.isLost ?? true }
+  private var isReady: Bool { connection?.isLost == false }
+
+  private func bound(_ milliseconds: Int? = nil) -> WaitBound {
+    WaitBound(
+      time: time, milliseconds: milliseconds ?? factory.configuration.writeMilliseconds + 1000)
+  }
+
+  // MARK: The connection
+
+  /// Connects if it has to; throws `PostgresFailure`, at once while the last failure is fresh.
+  func connect() throws(PostgresFailure) {
+    if isReady { return }
+    connection = nil
+    if let failure = reconnection.failure(at: time.monotonicNanoseconds()) { throw failure }
+    do {
+      let connection = try factory.connect(.write)
+      var bound = bound()
+      let call = StatementCall.text(
+        """
+        INSERT INTO \(table) (id, number, started) VALUES (\(id), 0, \(time.now()))
+        ON CONFLICT (id) DO NOTHING
+        """)
+      _ = try ConnectionFactory.plain { try connection.run(call, &bound) }
+      // What each transaction begins with must be prepared before it; it must not run here, where it
+      // would say of a lost transaction that it is there.
+      try connection.prepare(.fixed(raise, []), &bound)
+      self.connection = connection
+      connects += 1
+      reconnection.succeeded()
+    } catch {
+      reconnection.failed(error, at: time.monotonicNanoseconds())
+      throw error
+    }
+  }
+
+  func close() {
+    if let connection, !connection.isLost, !connection.isInTransaction {
+      var bound = bound(1000)
+      let call = StatementCall.text("DELETE FROM \(table) WHERE id = \(id)")
+      _ = try? connection.run(call, &bound)
+    }
+    connection?.close()
+    connection = nil
+  }
+
+  // MARK: Statements
+
+  /// Starts afresh; nothing is sent yet.
+  func begin() {
+    failure = nil
+    isBegun = false
+    number += 1
+    mark = nil
+    deferred = [.begin]
+  }
+
+  func queue(_ control: Control) {
+    // A body that ran nothing needs no savepoint.
+    if control == .release, deferred.last == .savepoint {
+      deferred.removeLast()
+    } else {
+      deferred.append(control)
+    }
+  }
+
+  /// Undoes the body that began with the last savepoint.
+  func undoBody() {
+    // Nothing of it was sent.
+    if deferred.last == .savepoint {
+      deferred.removeLast()
+    } else {
+      deferred += [.rollbackToSavepoint, .release]
+    }
+  }
+
+  func run(_ call: StatementCall) throws -> PostgresResult {
+    if let failure { throw failure }
+    guard let connection else { throw PostgresFailure(connection: "there is no connection") }
+    var bound = bound()
+    do {
+      return try connection.run(call, after: { try self.sendDeferred($0) }, &bound)
+    } catch let failure as PostgresFailure {
+      note(failure)
+      throw failure
+    }
+  }
+
+  func schemaChanged() { errors.forget() }
+
+  private func note(_ failure: PostgresFailure) {
+    let endsAll =
+      failure.isConflict || failure.isStaleStatement || failure.isConnectionLoss || isLost
+    if endsAll, self.failure == nil { self.failure = failure }
+  }
+
+  private func sendDeferred(_ connection: Connection) throws {
+    let controls = deferred
+    deferred = []
+    for control in controls {
+      isBegun = true
+      try connection.send(control.text, Exchange(.run, sql: "\(control.text)"))
+      if control == .begin {
+        // The row stays locked until this transaction has ended, so whoever reads it with a lock
+        // learns how.
+        try connection.sendLocalSettings()
+        let exchange = Exchange(.run, sql: raise.text)
+        let call = StatementCall.fixed(raise, [.int(number), .uuid(id)])
+        try connection.send(connection.entry(for: call), call.values, exchange)
+        mark = exchange
+      }
+    }
+  }
+
+  // MARK: The end of a transaction
+
+  /// Commits what was sent, if anything was.
+  ///
+  /// Throws `PostgresFailure`; when the connection was lost on the way, the outcome is unknown.
+  func commit() throws(PostgresFailure) {
+    guard isBegun, let connection else { return }
+    var bound = bound()
+    do throws(PostgresFailure) {
+      let answer = try ConnectionFactory.plain {
+        try self.sendDeferred(connection)
+        return try connection.run("COMMIT", &bound)
+      }
+      // COMMIT of a transaction that has failed is no error: it tells that it undid it.
+      guard answer.isCommit else {
+        throw PostgresFailure(connection: "the transaction was undone at its commit", sql: "COMMIT")
+      }
+    } catch {
+      note(error)
+      throw error
+    }
+    isBegun = false
+    let wasMarked = mark?.result?.changedRows == 1
+    mark = nil
+    // Without its row the writer could not learn how a commit ended.
+    if !wasMarked { drop() }
+  }
+
+  /// Undoes what was sent, if anything was.
+  func rollback() {
+    deferred = []
+    guard isBegun, let connection, !connection.isLost else { return }
+    isBegun = false
+    var bound = bound(5000)
+    do {
+      _ = try connection.run("ROLLBACK", &bound)
+    } catch {
+      drop()
+    }
+  }
+
+  /// Closes the connection; the next transaction gets another.
+  func drop() {
+    connection?.close()
+    connection = nil
+  }
+
+  /// Frees what the server keeps for statements that are not used any more.
+  func tidy() {
+    guard let connection, !connection.isLost, !connection.isInTransaction else { return }
+    do { try connection.sendDrops() } catch { drop() }
+  }
+
+  /// Learns how the last transaction ended, which was lost at its commit.
+  func outcome() -> CommitOutcome {
+    let sent = number
+    guard mark?.result?.changedRows == 1 else { return .unknown }
+    let deadline =
+      time.monotonicNanoseconds() + UInt64(factory.configuration.writeMilliseconds) * 1_000_000
+    repeat {
+      drop()
+      do {
+        try connect()
+        if let connection {
+          var bound = bound(factory.configuration.lockMilliseconds)
+          let call = StatementCall.text(
+            "SELECT number FROM \(table) WHERE id = \(id) FOR UPDATE")
+          let result = try connection.run(call, &bound)
+          var found: Int64?
+          result.forEach { row in
+            found = row.int64(0)
+            return false
+          }
+          return CommitOutcome(sent: sent, found: found)
+        }
+      } catch {
+        usleep(50_000)
+      }
+    } while time.monotonicNanoseconds() < deadline
+    return .unknown
+  }
+}

@@ -1,0 +1,52 @@
+import Queries
+import Records
+import RoostCore
+import Synchronization
+
+/// Tells followers of what other processes wrote to the log.
+///
+/// A hint: whoever is not told looks at the log when it is woken for another reason.
+final class LogWatch: Sendable {
+  private static let pauseNanoseconds: UInt64 = 50_000_000
+
+  private let database: any Database
+  private let wake: @Sendable () -> Void
+  private let task = Mutex<Task<Void, Never>?>(nil)
+
+  init(_ database: any Database, wake: @escaping @Sendable () -> Void) {
+    self.database = database
+    self.wake = wake
+  }
+
+  /// Watches where others may write.
+  func start() {
+    guard database.dialect.hasOtherWriters else { return }
+    task.withLock { $0 = Task { await self.run() } }
+  }
+
+  func stop() async {
+    let running = task.withLock { $0 }
+    running?.cancel()
+    await running?.value
+  }
+
+  private func run() async {
+    var known: Int64 = -1
+    while true {
+      do { try await Task.sleep(nanoseconds: LogWatch.pauseNanoseconds) } catch { return }
+      // A look that fails is repeated at once anyway; whatever is wrong is told by those who work.
+      guard let length = try? await LogWatch.length(database), length != known else { continue }
+      known = length
+      wake()
+    }
+  }
+
+  private static let select = Statement(
+    "SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head")
+
+  private static func length(_ database: any Database) async throws -> Int64 {
+    try await database.read(.statement) { reader in
+      try await reader.first(select, []) { $0.int64(0) } ?? 0
+    }
+  }
+}
