@@ -2,7 +2,6 @@ import DriverConformance
 import PostgresDriver
 import Queries
 import RoostCore
-import Synchronization
 import TestEngine
 import Testing
 

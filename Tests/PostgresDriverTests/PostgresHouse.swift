@@ -1,4 +1,3 @@
-import CPostgres
 import DriverConformance
 import Foundation
 import Queries
@@ -39,10 +38,8 @@ struct PostgresHouse: Sendable {
   @discardableResult
   static func asAdministrator(_ text: String, _ values: [String] = []) throws -> [[String]] {
     let address = PostgresConfiguration.testAdministrator ?? ""
-    let factory = ConnectionFactory(PostgresConfiguration(address: address), quiet)
-    let handle = try factory.open()
-    defer { PQfinish(handle) }
-    return try ConnectionFactory.query(handle, text, values)
+    return try ConnectionFactory(PostgresConfiguration(address: address), quiet)
+      .query(text, values)
   }
 
   /// Ends the connections of this database on the server; gives how many there were.

@@ -1,4 +1,3 @@
-import CPostgres
 import Queries
 import RoostCore
 import Synchronization
@@ -44,10 +43,7 @@ final class ErrorTranslator: Sendable {
 
   /// The columns of an index in order; an empty name stands for an expression.
   private func lookUp(_ index: String) throws(PostgresFailure) -> [String] {
-    let handle = try factory.open()
-    defer { PQfinish(handle) }
-    let rows = try ConnectionFactory.query(
-      handle,
+    let rows = try factory.query(
       """
       SELECT a.attname
       FROM pg_catalog.pg_index i

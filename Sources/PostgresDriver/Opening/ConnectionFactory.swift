@@ -91,6 +91,13 @@ final class ConnectionFactory: Sendable {
 
   static func quoted(_ name: String) -> String { SQL.identifier(name).text }
 
+  /// Runs one statement on a connection of its own and gives its rows, as texts.
+  func query(_ text: String, _ values: [String]) throws(PostgresFailure) -> [[String]] {
+    let handle = try open()
+    defer { PQfinish(handle) }
+    return try ConnectionFactory.query(handle, text, values)
+  }
+
   /// Runs `body`, which is given values that fit, so that its errors are the database's.
   static func plain<Result>(_ body: () throws -> Result) throws(PostgresFailure) -> Result {
     do {

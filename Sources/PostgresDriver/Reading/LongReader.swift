@@ -64,6 +64,12 @@ final class LongReader: ReadingEnd {
   func finish() {
     isOpen = false
     guard connection.isInTransaction, !connection.isLost else { return }
-    _ = try? connection.run("ROLLBACK", &bound)
+    // A cancellation may come so late that it meets this.
+    for _ in 0..<2 where connection.isInTransaction {
+      _ = try? connection.run("ROLLBACK", &bound)
+    }
+    if connection.isInTransaction {
+      connection.lose(PostgresFailure(connection: "a read could not be ended"))
+    }
   }
 }

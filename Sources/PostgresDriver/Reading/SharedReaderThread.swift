@@ -80,7 +80,9 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
       }
       send()
       receive()
-      if jobs.isEmpty, outgoing.isEmpty, restarts.isEmpty { sleep() }
+      // One that has just become idle must say so before it sleeps, or nobody would wake it.
+      let isUnchanged = isIdle == (place.connection?.isIdle ?? true)
+      if isUnchanged, jobs.isEmpty, outgoing.isEmpty, restarts.isEmpty { sleep() }
     }
   }
 
