@@ -123,6 +123,15 @@ package enum Dialect: Sendable, CaseIterable {
   }
   package var planColumn: Int { self == .sqlite ? 3 : 0 }
 
+  /// Has a table that numbers its rows go on at `number`; nil where the engine looks itself.
+  package func restart(_ table: String, _ column: String, at number: Int64) -> SQL? {
+    guard self == .postgres else { return nil }
+    return """
+      ALTER TABLE \(identifier: table) ALTER COLUMN \(identifier: column) \
+      RESTART WITH \(SQL.constant(number))
+      """
+  }
+
   // MARK: Names
 
   /// The longest name that the engine keeps whole, in bytes.

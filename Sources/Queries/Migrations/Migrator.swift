@@ -52,7 +52,9 @@ package enum Migrator {
     precondition(
       migrations.enumerated().allSatisfy { $0.offset + 1 == $0.element.number },
       "migrations are numbered from 1 without gaps")
-    if let lock = transaction.dialect.lockOfTables { try await transaction.query(lock) { _ in false } }
+    if let lock = transaction.dialect.lockOfTables {
+      try await transaction.query(lock) { _ in false }
+    }
     try await transaction.execute(Migrator.table)
     let applied = try await applied(transaction)
     try check(applied, against: migrations)
@@ -62,7 +64,9 @@ package enum Migrator {
   private static func apply(
     _ migration: Migration, in transaction: any Transaction, now: Timestamp
   ) async throws {
-    for statement in migration.statements(transaction.dialect) { try await transaction.execute(statement) }
+    for statement in migration.statements(transaction.dialect) {
+      try await transaction.execute(statement)
+    }
     try await transaction.execute(
       """
       INSERT INTO roost_migration (number, name, applied_at)

@@ -20,7 +20,7 @@ package enum RecordsMigrations {
         )\(d.numbered)
         """
       ]
-}
+    }
   }
 
   /// The steps that the history begins with.
@@ -45,7 +45,7 @@ package enum RecordsMigrations {
         )\(d.keyed)
         """,
       ]
-},
+    },
     Migration(2, "log and stream index") { d in
       [
         """
@@ -78,7 +78,7 @@ package enum RecordsMigrations {
         """,
         "CREATE UNIQUE INDEX roost_scope_row_seq ON roost_scope_row (stream, seq)",
       ]
-},
+    },
     Migration(3, "followers") { d in
       [
         """
@@ -93,6 +93,6 @@ package enum RecordsMigrations {
         )\(d.numbered)
         """,
       ]
-},
+    },
   ]
 }

@@ -9,17 +9,18 @@ struct AdminCommand: Command {
   let name = "admin"
   let summary = "make an administrator; grant, withdraw and list roles"
   let operands = "DIR"
-  let options = [
-    Option("--data", "DATA", "the folder of the database (DIR/.roost)"),
-    Option("--host", "ADDRESS", "the server's address, for the link"),
-    Option("--port", "P", "the server's port, for the link"),
-    Option("--grant", "ROLE", "give a role to --to; the server must be stopped"),
-    Option("--to", "WHO", "an e-mail address or the id of an account"),
-    Option("--withdraw", "ROLE", "take a role from --from; the server must be stopped"),
-    Option("--from", "WHO", "an e-mail address or the id of an account"),
-    Option("--list", nil, "list roles and who holds them; the server must be stopped"),
-    Option("--json", nil, "print JSON"),
-  ] + ServerSession.databaseOptions
+  let options =
+    [
+      Option("--data", "DATA", "the folder of the database (DIR/.roost)"),
+      Option("--host", "ADDRESS", "the server's address, for the link"),
+      Option("--port", "P", "the server's port, for the link"),
+      Option("--grant", "ROLE", "give a role to --to; the server must be stopped"),
+      Option("--to", "WHO", "an e-mail address or the id of an account"),
+      Option("--withdraw", "ROLE", "take a role from --from; the server must be stopped"),
+      Option("--from", "WHO", "an e-mail address or the id of an account"),
+      Option("--list", nil, "list roles and who holds them; the server must be stopped"),
+      Option("--json", nil, "print JSON"),
+    ] + ServerSession.databaseOptions
   let discussion = """
     Without --grant, --withdraw or --list it prints a link, which makes one account an administrator:
     once, within 30 minutes, while the server runs. A new link ends the one before. Administrators

@@ -9,10 +9,11 @@ struct DoctorCommand: Command {
   let name = "doctor"
   let summary = "check an app folder, its settings and its data"
   let operands = "DIR"
-  let options = [
-    Option("--data", "DATA", "look at this data folder too"),
-    Option("--json", nil, "print the findings as JSON"),
-  ] + ServerSession.databaseOptions
+  let options =
+    [
+      Option("--data", "DATA", "look at this data folder too"),
+      Option("--json", nil, "print the findings as JSON"),
+    ] + ServerSession.databaseOptions
   let discussion = """
     Prints what the schema asks for that this version does not act on yet, and advice. With --data it
     rehearses a start on the data, and changes nothing; no server may be using it. Exits 0 where
@@ -60,6 +61,7 @@ struct DoctorCommand: Command {
   }
 
   /// Looks at the data folder and rehearses a start on it, which changes nothing.
+  ///
   /// The data folder that goes with a database on a server.
   private static func served(_ folder: AppFolder, _ settings: Settings) -> String? {
     settings.text(SettingKeys.database).isEmpty ? nil : folder.path + "/.roost"

@@ -11,13 +11,14 @@ struct ExplainCommand: Command {
   let name = "explain"
   let summary = "say why somebody may do something, or may not"
   let operands = "COLLECTION [ID]"
-  let options = [
-    Option("--as", "WHO", "a token, an account's id or e-mail address, or nobody (the default)"),
-    Option("--op", "OPERATION", "READ (the default), CREATE, UPDATE or DELETE"),
-    Option("--app", "DIR", "the app folder (the present one)"),
-    Option("--data", "DATA", "the folder of the database (DIR/.roost)"),
-    Option("--json", nil, "print JSON"),
-  ] + ServerSession.databaseOptions
+  let options =
+    [
+      Option("--as", "WHO", "a token, an account's id or e-mail address, or nobody (the default)"),
+      Option("--op", "OPERATION", "READ (the default), CREATE, UPDATE or DELETE"),
+      Option("--app", "DIR", "the app folder (the present one)"),
+      Option("--data", "DATA", "the folder of the database (DIR/.roost)"),
+      Option("--json", nil, "print JSON"),
+    ] + ServerSession.databaseOptions
   let discussion = """
     Without an ID it explains the collection: which rules speak to the caller, the statement that
     lists its records, and whether an index serves it. With one it says what the API answers for that

@@ -7,15 +7,16 @@ struct ImportCommand: Command {
   let name = "import"
   let summary = "bring records in from JSON Lines, CSV or TSV"
   let operands = "DIR INPUT..."
-  let options = [
-    Option("--data", "DATA", "the folder of the database; no server may be running on it"),
-    Option("--mapping", "FILE", "what becomes what (YAML); see docs/guides/importing.md"),
-    Option("--collection", "NAME", "without a mapping: columns are named as the fields"),
-    Option("--refused", "FILE", "write refused lines there, to be mended and fed again"),
-    Option("--progress", nil, "show progress even where standard error is no terminal"),
-    Option("--no-progress", nil, "show no progress"),
-    Option("--json", nil, "print the result as JSON, a line for each input"),
-  ] + ServerSession.databaseOptions
+  let options =
+    [
+      Option("--data", "DATA", "the folder of the database; no server may be running on it"),
+      Option("--mapping", "FILE", "what becomes what (YAML); see docs/guides/importing.md"),
+      Option("--collection", "NAME", "without a mapping: columns are named as the fields"),
+      Option("--refused", "FILE", "write refused lines there, to be mended and fed again"),
+      Option("--progress", nil, "show progress even where standard error is no terminal"),
+      Option("--no-progress", nil, "show no progress"),
+      Option("--json", nil, "print the result as JSON, a line for each input"),
+    ] + ServerSession.databaseOptions
   let discussion = """
     Every line passes the same validation as a request would. What is refused is told with its line
     and the reason; the rest is stored. Exits 0 where nothing was refused, 3 where lines were, 1 on

@@ -5,13 +5,14 @@ import Schema
 
 /// The life of a server that a command starts: open, load, serve until a signal, drain, close.
 struct ServerSession {
-  static let options = [
-    Option("--port", "P", "the port to listen on (8080); 0 takes a free one"),
-    Option("--host", "ADDRESS", "the address to listen on (127.0.0.1)"),
-    Option("--data", "DATA", "the folder of the database"),
-    Option("--log-level", "LEVEL", "debug, info, notice, warning or error"),
-    Option("--log-format", "FORMAT", "json or text"),
-  ] + databaseOptions
+  static let options =
+    [
+      Option("--port", "P", "the port to listen on (8080); 0 takes a free one"),
+      Option("--host", "ADDRESS", "the address to listen on (127.0.0.1)"),
+      Option("--data", "DATA", "the folder of the database"),
+      Option("--log-level", "LEVEL", "debug, info, notice, warning or error"),
+      Option("--log-format", "FORMAT", "json or text"),
+    ] + databaseOptions
 
   /// The options that say where the data are.
   static let databaseOptions = [
@@ -29,12 +30,14 @@ struct ServerSession {
 
   /// The settings for a folder, with the flags of a command line over them.
   static func settings(
-    _ folder: AppFolder, _ arguments: Arguments, defaults: [String: String] = [:]
+    _ folder: AppFolder, _ arguments: Arguments, defaults: [String: String] = [:],
+    overriding: [String: String] = [:]
   ) throws -> Settings {
     var flags: [String: String] = defaults
     for key in SettingKeys.all {
       if let flag = key.flag, let text = arguments[flag] { flags[key.name] = text }
     }
+    flags.merge(overriding) { $1 }
     return try folder.settings(environment: Surroundings.environment, flags: flags)
   }
 

@@ -55,7 +55,9 @@ extension App {
 
   /// How much the database holds.
   private static func sizes(in reader: any Reader) async throws -> [(String, String)] {
-    let position = try await reader.first("SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head") {
+    let position = try await reader.first(
+      "SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head"
+    ) {
       $0.int64(0)
     }
     let counts = try await reader.all(

@@ -51,7 +51,8 @@ package struct AppDatabase: Sendable {
   package static func place(_ data: String, _ settings: Settings) -> String? {
     let address = settings.text(SettingKeys.database)
     if !address.isEmpty {
-      return "\(DatabaseAddress(address).shown), schema \(settings.text(SettingKeys.databaseSchema))"
+      return
+        "\(DatabaseAddress(address).shown), schema \(settings.text(SettingKeys.databaseSchema))"
     }
     return FileBytes.exists(data + "/roost.sqlite") ? data : nil
   }

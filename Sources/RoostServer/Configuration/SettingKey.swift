@@ -92,7 +92,8 @@ package enum SettingKeys {
     help: "how log lines are written", flag: "--log-format")
   package static let database = SettingKey(
     name: "database.address", kind: .address, defaultText: "",
-    help: "a PostgreSQL server to keep the data in; without it they are in a file of the data folder",
+    help:
+      "a PostgreSQL server to keep the data in; without it they are in a file of the data folder",
     flag: "--database")
   package static let databaseSchema = SettingKey(
     name: "database.schema", kind: .text, defaultText: "roost",

@@ -31,7 +31,8 @@ package struct Settings: Sendable {
       guard key.accepts(text) else {
         throw Failure(
           description:
-            "\(key.environment)\(Settings.shown(text, key, "=")): \(key.name) takes \(key.expected)")
+            "\(key.environment)\(Settings.shown(text, key, "=")): \(key.name) takes \(key.expected)"
+        )
       }
       values[key.name] = text
     }
@@ -43,7 +44,8 @@ package struct Settings: Sendable {
           description: "\(flag)\(Settings.shown(text, key, " ")): takes \(key.expected)")
       }
       try Settings.refusePassword(
-        text, key, key.flag ?? key.name, "others on this machine can read it in the list of processes")
+        text, key, key.flag ?? key.name,
+        "others on this machine can read it in the list of processes")
       values[key.name] = text
     }
     self.values = values

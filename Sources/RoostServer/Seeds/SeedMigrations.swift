@@ -12,6 +12,6 @@ package enum SeedMigrations {
         )\(d.keyed)
         """
       ]
-}
+    }
   }
 }
