@@ -6,6 +6,8 @@ import Synchronization
 /// A database in one schema of PostgreSQL: a few threads write, many callers share connections to
 /// read.
 package final class PostgresDatabase: Database {
+  package var dialect: Dialect { .postgres }
+
   private let factory: ConnectionFactory
   private let writers: Writers
   private let errors: ErrorTranslator

@@ -27,6 +27,7 @@ extension Trait where Self == ConditionTrait {
 
 /// A database together with the schema that goes with it.
 private struct SchemaDatabase: Database {
+  var dialect: Dialect { .postgres }
   let configuration: PostgresConfiguration
   let database: PostgresDatabase
 

@@ -3,6 +3,7 @@ import RoostCore
 
 /// The `Reader` of a read that has a connection to itself; its thread waits for each answer.
 final class LongReader: ReadingEnd {
+  var dialect: Dialect { .postgres }
   var isOpen = true
   /// The first error that ends the read as a whole, whatever its body makes of it.
   private(set) var failure: PostgresFailure?

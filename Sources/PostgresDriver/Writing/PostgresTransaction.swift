@@ -3,6 +3,7 @@ import RoostCore
 
 /// The `Transaction` that one body of a batch gets, or the batch's step before the commit.
 final class PostgresTransaction: Transaction, @unchecked Sendable {
+  var dialect: Dialect { .postgres }
   // Sendable: touched on the writer's thread only; the task that a body runs in prefers that thread.
   private let session: WriteSession
   /// Cleared when the body has ended or the driver has given up on it.
