@@ -4,8 +4,8 @@ import Queries
 import REST
 import Records
 import RoostCore
-import TestEngine
 import Schema
+import TestEngine
 import Testing
 import Transport
 

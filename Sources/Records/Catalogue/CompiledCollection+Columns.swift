@@ -1,4 +1,5 @@
 package import Queries
+import Schema
 
 extension CompiledCollection {
   /// The columns of the declared fields with what they hold, in the order of the declaration.

@@ -53,15 +53,17 @@ struct MoveCommand: Command {
 
   private func run(_ move: AppMove, _ data: String, _ arguments: Arguments) async throws -> Int32 {
     let display = display(arguments)
-    let serving: (@Sendable (Int) -> Void)? =
-      arguments.has("--no-serve")
-      ? nil : { port in Console.note("roost: reads are answered on port \(port)") }
-    Surroundings.raiseFileLimit()
-    let work = Task {
-      try await move.run(
-        onServing: serving, onProgress: { progress in display?.show(progress.text) })
+    var serving: (@Sendable (Int) -> Void)?
+    if !arguments.has("--no-serve") {
+      serving = { Console.note("roost: reads are answered on port \($0)") }
     }
-    let watch = Task {
+    let onServing = serving
+    Surroundings.raiseFileLimit()
+    let onProgress: @Sendable (MoveProgress) -> Void = { display?.show($0.text) }
+    let work = Task<MoveReport, any Error> {
+      try await move.run(onServing: onServing, onProgress: onProgress)
+    }
+    let watch = Task<Void, Never> {
       await Signals.waitForEnd()
       work.cancel()
     }

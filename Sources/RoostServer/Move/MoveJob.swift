@@ -40,7 +40,7 @@ package struct MoveJob: Sendable {
       try await MoveMark.set(.arriving, in: transaction)
     }
     for table in tables {
-      try await target.write { try await $0.execute("DELETE FROM \(table.identifier)") }
+      _ = try await target.write { try await $0.execute("DELETE FROM \(table.identifier)") }
     }
     let total = try await count()
     var copied: [TableDigest] = []

@@ -1,4 +1,4 @@
-import RoostCore
+package import RoostCore
 
 /// How far a move is.
 package struct MoveProgress: Sendable {
@@ -40,18 +40,12 @@ package struct MoveReport: Sendable {
   package var rows: Int { tables.reduce(0) { $0 + $1.rows } }
 
   package var json: JSON {
-    .object([
-      ("rows", .int(Int64(rows))), ("seconds", .double(seconds)),
-      (
-        "tables",
-        .array(
-          tables.map {
-            .object([
-              ("name", .string($0.name)), ("rows", .int(Int64($0.rows))),
-              ("sha256", .string($0.digest)),
-            ])
-          })
-      ),
-    ])
+    let tables = tables.map { table -> JSON in
+      [
+        "name": .string(table.name), "rows": .int(Int64(table.rows)),
+        "sha256": .string(table.digest),
+      ]
+    }
+    return ["rows": .int(Int64(rows)), "seconds": .double(seconds), "tables": .array(tables)]
   }
 }
