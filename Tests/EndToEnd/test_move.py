@@ -81,12 +81,12 @@ class MoveTests(unittest.TestCase):
         self.assertEqual((again.status, again.body, again.headers.get("etag")),
                          (200, one.body, one.headers.get("etag")))
         seen = [item["id"] for item in first["items"]]
-        after = first["next"]
+        after = first.json.get("next")
         while after:
             page = person.get(f"/v1/notes?sort=title&limit=100&after={after}")
             self.assertEqual(page.status, 200, page)
             seen += [item["id"] for item in page["items"]]
-            after = page.get("next")
+            after = page.json.get("next")
         self.assertEqual(len(seen), 300)
         self.assertEqual(len(set(seen)), 300)
         found = person.get("/v1/notes?search=apple&limit=200&count=exact")

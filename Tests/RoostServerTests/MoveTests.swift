@@ -160,7 +160,7 @@ private final class ChangedOnTheWay: Database {
     _ consistency: ReadConsistency, _ body: @escaping @Sendable (any Reader) async throws -> Result
   ) async throws -> Result {
     _ = try await database.write { transaction in
-      try await transaction.execute("UPDATE notes SET pages = 4711 WHERE pages = 3")
+      try await transaction.execute("UPDATE notes SET pages = 4711 WHERE pages = 2")
     }
     return try await database.read(consistency, body)
   }
