@@ -20,8 +20,8 @@ extension PredicateWriter {
       if isPositive, let test = referenced(expression, collection, source) {
         return test
       }
-      // In the form of a comparison SQLite finds an index.
-      return dialect == .sqlite ? operand(value) + Template(" = 1") : operand(value)
+      // Kept as 0 and 1; in the form of a comparison SQLite finds an index.
+      return operand(value) + Template(" = 1")
     case .compare(let comparison, let left, let right):
       if isPositive, let test = referenced(expression, collection, source) {
         return test
@@ -131,6 +131,18 @@ extension PredicateWriter {
     let step = path.steps[position]
     let reference = column(.field(step.field), collection, source)
     let inner = source.inner
+    if let policies {
+      let select =
+        Template("SELECT ") + scalar(path, position + 1, step.target, inner.source)
+        + Template(
+          """
+           FROM \(table(step.target)) AS \(inner.name) WHERE \(inner.name).id = $1 \
+          AND \(inner.isLive)
+          """)
+      let type = PolicyFunctions.type(of: path, in: model)
+      return Template(
+        policies.value(policies.text(select), type: type, of: policies.text(reference)))
+    }
     return Template("(SELECT ")
       + scalar(path, position + 1, step.target, inner.source)
       + Template(" FROM \(table(step.target)) AS \(inner.name) WHERE \(inner.name).id = ")
