@@ -1,4 +1,3 @@
-import Foundation
 import Queries
 import RoostCore
 import Rules
