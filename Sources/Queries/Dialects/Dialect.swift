@@ -97,6 +97,9 @@ package enum Dialect: Sendable, CaseIterable {
   /// travel together.
   package var rowsOfInsert: [Int] { self == .sqlite ? [1] : [32, 8, 1] }
 
+  /// Whether the engine can hold rows back from logins of its own.
+  package var hasRowSecurity: Bool { self == .postgres }
+
   // MARK: Values
 
   /// A placeholder whose type the engine cannot tell from what stands around it.

@@ -58,6 +58,7 @@ package final class App: Sendable {
       try await accounts.start()
       let records = try await RecordStore.open(
         schema, on: database, ambient: ambient, people: accounts)
+      try await PolicyKeeper(settings).run(schema, on: database)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
