@@ -16,6 +16,13 @@ export PATH := $(PATH):$(subst $(eval) ,:,$(wildcard $(SWIFT_PATHS)))
 SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
 FORMAT := --recursive --parallel --configuration .swift-format $(SWIFT_SOURCES)
 
+# A PostgreSQL of its own around a command.
+ON_POSTGRES := ROOST_TEST_ENGINE=postgres ROOST_TEST_POSTGRES_FSYNC=off Scripts/with-postgres.sh
+# What runs on an engine, and what is driven through the server on PostgreSQL too (`make soak`: all).
+ENGINE_TESTS := ^(RulesTests|RecordsTests|AccountsTests|RESTTests|RoostServerTests|PostgresDriverTests)\.
+POSTGRES_MODULES := test_records test_lists test_relations test_filters test_masks test_batch \
+  test_idempotency test_explain test_import test_roles test_sessions test_matrix
+
 .PHONY: help run build test test-swift test-python bench soak fuzz format lint
 .PHONY: packages packages-test packages-bench toolchain clean
 
@@ -36,12 +43,16 @@ test-swift: packages-test toolchain
 	@mkdir -p .build/test-logs
 	@swift build --build-tests
 	@swift test --skip-build 2>&1 | tee .build/test-logs/swift.log
+	@$(ON_POSTGRES) swift test --skip-build --filter '$(ENGINE_TESTS)' 2>&1 \
+	  | tee .build/test-logs/swift-postgres.log
 
 test-python: packages-test toolchain
 	@mkdir -p .build/test-logs
 	@swift build --product roost
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
 	  | tee .build/test-logs/python.log
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" $(ON_POSTGRES) \
+	  python3 Tests/EndToEnd/run.py $(POSTGRES_MODULES) 2>&1 | tee .build/test-logs/python-postgres.log
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/Soak/run.py --short 2>&1 \
 	  | tee .build/test-logs/soak.log
 
@@ -50,6 +61,8 @@ bench: build packages-bench ## Measures (see docs/benchmarks.md)
 
 soak: build packages-bench ## Runs the long tests: kills, full disks, hours of load
 	@ROOST_RULES_CASES="$${ROOST_RULES_CASES:-1000000}" swift test --filter RulesTests.AgreementTests
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" $(ON_POSTGRES) \
+	  python3 Tests/EndToEnd/run.py
 	@python3 Tests/Soak/run.py $(ARGS)
 
 fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"

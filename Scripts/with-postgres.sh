@@ -65,7 +65,7 @@ fi
 as_owner tee -a "$data/postgresql.conf" >/dev/null <<SETTINGS
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$folder'
-max_connections = 400
+max_connections = 1500
 shared_buffers = 128MB
 fsync = ${ROOST_TEST_POSTGRES_FSYNC:-on}
 full_page_writes = ${ROOST_TEST_POSTGRES_FSYNC:-on}
@@ -99,8 +99,8 @@ SQL
 unset PGPASSWORD
 
 # Without TLS by default, as on one machine; the tests of TLS say so themselves.
-export ROOST_TEST_POSTGRES="postgresql://roost:$password@127.0.0.1:$port/roost_test?sslmode=disable"
-export ROOST_TEST_POSTGRES_ADMIN="postgresql://roost_admin:$password@127.0.0.1:$port/roost_test?sslmode=disable"
+export ROOST_TEST_POSTGRES="postgresql://roost:$password@127.0.0.1:$port/roost_test?sslmode=disable&connect_timeout=60"
+export ROOST_TEST_POSTGRES_ADMIN="postgresql://roost_admin:$password@127.0.0.1:$port/roost_test?sslmode=disable&connect_timeout=60"
 export ROOST_TEST_POSTGRES_FOLDER=$folder
 if [ $tls = on ]; then
   cp "$data/server.crt" "$folder/ca.crt"

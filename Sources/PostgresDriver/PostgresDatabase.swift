@@ -11,7 +11,8 @@ package final class PostgresDatabase: Database {
   private let factory: ConnectionFactory
   private let writers: Writers
   private let errors: ErrorTranslator
-  private let threads: LongReaders
+  private let shared: SharedReaders
+  private let long: LongReaders
   private let unbounded = Mutex(0)
 
   /// Opens the database, whose schema is made when it is missing.
@@ -49,26 +50,34 @@ package final class PostgresDatabase: Database {
     self.factory = factory
     let configuration = factory.configuration
     errors = ErrorTranslator(factory)
-    threads = try LongReaders(
+    long = try LongReaders(
       factory, errors, count: max(1, configuration.longReaders),
       queueLimit: configuration.limits.queuedReads)
+    shared = try SharedReaders(factory, long)
     writers = try Writers(factory, errors, preCommit: preCommit)
   }
 
   deinit {
-    threads.requestClose()
+    shared.requestClose()
+    long.requestClose()
     writers.requestClose()
   }
 
   /// Sets the step before the commit, once.
   package func setPreCommit(_ preCommit: any PreCommit) { writers.setPreCommit(preCommit) }
 
+  package var statistics: PostgresStatistics { PostgresStatistics(writers, shared, long) }
+
   // MARK: Reading
 
   package func read<Result: Sendable>(
     _ consistency: ReadConsistency, _ body: @escaping @Sendable (any Reader) async throws -> Result
   ) async throws -> Result {
-    try await offload(threads, consistency, factory.configuration.readMilliseconds, body)
+    let milliseconds = factory.configuration.readMilliseconds
+    switch consistency {
+    case .statement: return try await queue(consistency, milliseconds, body, shared.submit)
+    case .snapshot: return try await queue(consistency, milliseconds, body, long.submit)
+    }
   }
 
   /// Runs `body` over one snapshot without a deadline, on a thread and a connection of its own.
@@ -91,19 +100,20 @@ package final class PostgresDatabase: Database {
     defer { unbounded.withLock { $0 -= 1 } }
     let own = try LongReaders(factory, errors, count: 1, queueLimit: 1)
     defer { own.requestClose() }
-    return try await offload(own, .snapshot, nil, body)
+    return try await queue(.snapshot, nil, body, own.submit)
   }
 
-  private func offload<Result: Sendable>(
-    _ threads: LongReaders, _ consistency: ReadConsistency, _ milliseconds: Int?,
-    _ body: @escaping @Sendable (any Reader) async throws -> Result
+  private func queue<Result: Sendable>(
+    _ consistency: ReadConsistency, _ milliseconds: Int?,
+    _ body: @escaping @Sendable (any Reader) async throws -> Result,
+    _ submit: (QueuedRead) -> RoostError?
   ) async throws -> Result {
     let cancellation = Cancellation()
     return try await withTaskCancellationHandler {
       try await withUnsafeThrowingContinuation { continuation in
         let read = TypedRead(
           consistency, milliseconds: milliseconds, body, cancellation, continuation)
-        if let error = threads.submit(read) { read.resume(throwing: error) }
+        if let error = submit(read) { read.resume(throwing: error) }
       }
     } onCancel: {
       cancellation.set()
@@ -127,7 +137,8 @@ package final class PostgresDatabase: Database {
   }
 
   package func close() async {
-    await threads.close()
+    await shared.close()
+    await long.close()
     await writers.close()
   }
 }

@@ -1,35 +1,55 @@
-/// What the writers count.
-struct WriteStatistics: Sendable {
-  var batches = 0
-  var writes = 0
-  var largestBatch = 0
-  var failedBatches = 0
-  var retries = 0
-  var unknownOutcomes = 0
+/// Figures of a database since it was opened, for the metrics.
+package struct PostgresStatistics: Sendable {
+  /// Transactions committed, and the writes in them.
+  package let batches: Int
+  package let writes: Int
+  package let largestBatch: Int
+  /// Transactions undone as a whole.
+  package let failedBatches: Int
   /// Batches by size: 1, 2–3, 4–7, … 32–63.
-  var batchSizes = [Int](repeating: 0, count: 10)
-  var commitMicroseconds = 0
-  var longestCommitMicroseconds = 0
-  /// Connections made so far, by thread.
-  private var connects: [ObjectIdentifier: Int] = [:]
+  package let batchSizes: [Int]
+  /// Transactions that ran again: after conflicts, lost connections and changes of the schema.
+  package let retries: Int
+  /// Commits of which nobody knows whether they are there.
+  package let unknownOutcomes: Int
+  /// Time in COMMIT, in all and the longest.
+  package let commitMicroseconds: Int
+  package let longestCommitMicroseconds: Int
+  /// Reads that began on shared connections, and the groups that they were taken in.
+  package let sharedReads: Int
+  package let groups: Int
+  /// Reads on connections of their own, and those of them that took too long on shared ones.
+  package let longReads: Int
+  package let handedOverReads: Int
+  package let queuedWrites: Int
+  package let queuedReads: Int
+  /// Connections made so far, and those of them in the place of lost ones.
+  package let connects: Int
+  package let reconnects: Int
 
-  mutating func count(_ size: Int) {
-    batches += 1
-    writes += size
-    largestBatch = max(largestBatch, size)
-    batchSizes[min(9, Int.bitWidth - 1 - size.leadingZeroBitCount)] += 1
+  init(_ writers: Writers, _ shared: SharedReaders, _ long: LongReaders) {
+    let written = writers.counters
+    let short = shared.counters
+    let other = long.monitor.withLock { state in
+      (total: state.total, queued: state.reads.count, connects: state.connects)
+    }
+    batches = written.batches
+    writes = written.writes
+    largestBatch = written.largestBatch
+    failedBatches = written.failedBatches
+    batchSizes = written.batchSizes
+    retries = written.retries
+    unknownOutcomes = written.unknownOutcomes
+    commitMicroseconds = written.commitMicroseconds
+    longestCommitMicroseconds = written.longestCommitMicroseconds
+    sharedReads = short.reads
+    groups = short.groups
+    longReads = other.total
+    handedOverReads = short.handedOver
+    queuedWrites = writers.queued
+    queuedReads = short.queued + other.queued
+    let all = written.connects + short.connects + other.connects
+    connects = all.reduce(0, +)
+    reconnects = all.reduce(0) { $0 + max(0, $1 - 1) }
   }
-
-  mutating func countCommit(microseconds: Int) {
-    commitMicroseconds += microseconds
-    longestCommitMicroseconds = max(longestCommitMicroseconds, microseconds)
-  }
-
-  mutating func count(connects: Int, of thread: AnyObject) {
-    self.connects[ObjectIdentifier(thread)] = connects
-  }
-
-  var allConnects: Int { connects.values.reduce(0, +) }
-  /// Connections made in the place of lost ones.
-  var reconnects: Int { connects.values.reduce(0) { $0 + max(0, $1 - 1) } }
 }

@@ -8,14 +8,17 @@ package struct ConformanceEngine: Sendable {
   package let open: @Sendable (ConformanceOptions) async throws -> any Database
   package let blobType: SQL
   package let uuidType: SQL
+  /// Whether the budget of a short read is counted in steps, not in time.
+  package let countsSteps: Bool
 
   package init(
-    blobType: SQL, uuidType: SQL,
+    blobType: SQL, uuidType: SQL, countsSteps: Bool = true,
     open: @escaping @Sendable (ConformanceOptions) async throws -> any Database
   ) {
     self.open = open
     self.blobType = blobType
     self.uuidType = uuidType
+    self.countsSteps = countsSteps
   }
 }
 
@@ -44,12 +47,16 @@ package struct ConformanceOptions: Sendable {
 /// One promise of `Database`, as a function over any engine.
 package struct ConformanceCase: Sendable, CustomTestStringConvertible {
   package let name: String
+  /// Whether it counts what waits, which needs an engine that writes one batch at a time.
+  package let needsOneWriter: Bool
   package let check: @Sendable (ConformanceEngine) async throws -> Void
 
   package init(
-    _ name: String, _ check: @escaping @Sendable (ConformanceEngine) async throws -> Void
+    _ name: String, needsOneWriter: Bool = false,
+    _ check: @escaping @Sendable (ConformanceEngine) async throws -> Void
   ) {
     self.name = name
+    self.needsOneWriter = needsOneWriter
     self.check = check
   }
 

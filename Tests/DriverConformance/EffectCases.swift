@@ -36,7 +36,8 @@ extension ConformanceCase {
   /// What bodies leave for the step before the commit.
   static let effects: [ConformanceCase] = [
     ConformanceCase(
-      "effects reach the step before the commit once, in order, without those of bodies that failed"
+      "effects reach the step before the commit once, in order, without those of bodies that failed",
+      needsOneWriter: true
     ) { engine in
       let recorder = Recorder()
       try await engine.with(ConformanceOptions(preCommit: recorder)) { database in
@@ -69,7 +70,9 @@ extension ConformanceCase {
         }
       }
     },
-    ConformanceCase("an error of the step before the commit fails the whole batch") { engine in
+    ConformanceCase(
+      "an error of the step before the commit fails the whole batch", needsOneWriter: true
+    ) { engine in
       let recorder = Recorder()
       try await engine.with(ConformanceOptions(preCommit: recorder)) { database in
         try await database.run("CREATE TABLE note (number BIGINT)")

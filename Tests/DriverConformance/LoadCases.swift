@@ -25,7 +25,9 @@ extension ConformanceCase {
           try await database.integers("SELECT id FROM thing ORDER BY id") == Array(0..<6400))
       }
     },
-    ConformanceCase("when too many writes wait, further ones are refused at once") { engine in
+    ConformanceCase(
+      "when too many writes wait, further ones are refused at once", needsOneWriter: true
+    ) { engine in
       var limits = Limits()
       limits.queuedWrites = 4
       try await engine.with(ConformanceOptions(limits: limits)) { database in
@@ -43,7 +45,9 @@ extension ConformanceCase {
         #expect(try await database.integers("SELECT id FROM thing ORDER BY id") == [0, 1, 2, 3])
       }
     },
-    ConformanceCase("a write whose caller was cancelled while it waited does not run") { engine in
+    ConformanceCase(
+      "a write whose caller was cancelled while it waited does not run", needsOneWriter: true
+    ) { engine in
       try await engine.with { database in
         try await database.run("CREATE TABLE thing (id BIGINT)")
         let gate = Gate()

@@ -158,7 +158,8 @@ extension ConformanceCase {
             return try await reader.first(count(to: 50_000)) { $0.int64(0) }
           }
           #expect(large == 50_000)
-          #expect(runs.value == 2)
+          // Where time is the budget, this may well be done within it.
+          #expect(engine.countsSteps ? runs.value == 2 : (1...2).contains(runs.value))
         }
       }
     },

@@ -1,5 +1,6 @@
 """The real binary as a process: started, waited for, stopped."""
 
+import hashlib
 import os
 import select
 import shutil
@@ -19,6 +20,32 @@ APPS = os.path.join(HERE, "apps")
 # Everybody here signs in from one address; test_sessions.py turns the limits on for itself.
 ENVIRONMENT = {"ROOST_AUTH_RATE_LIMITS": "false", "SWIFT_BACKTRACE": "enable=no"}
 
+# The engine that the servers run on; PostgreSQL's address comes from Scripts/with-postgres.sh.
+ENGINE = os.environ.get("ROOST_TEST_ENGINE", "sqlite")
+
+
+def database(data):
+    """The environment for a server whose data folder is `data`: a database schema of its own."""
+    if ENGINE != "postgres":
+        return {}
+    digest = hashlib.sha256(os.path.realpath(data).encode()).hexdigest()[:20]
+    return {"ROOST_DATABASE": os.environ["ROOST_TEST_POSTGRES"],
+            "ROOST_DATABASE_SCHEMA": "test_" + digest}
+
+
+def data_of(arguments, folder):
+    """The data folder that a command line means: --data, or .roost in the app folder."""
+    words = list(arguments)
+    for number, word in enumerate(words):
+        if word == "--data" and number + 1 < len(words):
+            return os.path.join(folder or ".", words[number + 1])
+    for name in ("--app",):
+        if name in words and words.index(name) + 1 < len(words):
+            return os.path.join(folder or ".", words[words.index(name) + 1], ".roost")
+    app = "." if not words[1:] or words[0] == "explain" else words[1]
+    return os.path.join(folder or ".", app, ".roost")
+
+
 # Generous, because a debug build may share two cores with a compiler.
 READY_SECONDS = 60
 STOP_SECONDS = 30
@@ -35,7 +62,9 @@ def roost(*arguments, seconds=20, environment=None, folder=None):
     """Runs a command of roost that ends by itself; gives the finished process, with texts."""
     return subprocess.run(
         [BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=seconds, env={**os.environ, **ENVIRONMENT, **(environment or {})}, cwd=folder)
+        timeout=seconds, cwd=folder,
+        env={**os.environ, **ENVIRONMENT, **database(data_of(arguments, folder)),
+             **(environment or {})})
 
 
 class Folder:
@@ -75,7 +104,8 @@ class Server:
         self.own = None if data else Folder()
         self.data = data or self.own.join("data")
         self.arguments = list(arguments)
-        self.environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
+        self.environment = {
+            **os.environ, **ENVIRONMENT, **database(self.data), **(environment or {})}
         self.command = command
         self.port = None
         self.process = None

@@ -27,6 +27,14 @@ enum HouseRules {
       .map { "\(target) imports \($0), which Package.swift does not declare for it" }
   }
 
+  /// Places that ask which engine it is, outside of those whose business it is.
+  static func engineNames(_ source: SwiftSource, path: String) -> [String] {
+    guard !Plan.knowEngines.contains(where: { path.hasPrefix($0) }) else { return [] }
+    let names = [".sqlite", ".postgres", "SQLiteDatabase", "PostgresDatabase"]
+    return names.filter { source.withoutComments.contains($0) }
+      .map { "\(path) names \($0): ask the dialect for what it spells" }
+  }
+
   /// A file longer than the house allows.
   static func tooLong(_ source: SwiftSource, path: String, limit: Int = 600) -> [String] {
     source.lineCount > limit ? ["\(path) has \(source.lineCount) lines; split it by noun"] : []

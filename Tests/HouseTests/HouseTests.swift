@@ -35,6 +35,12 @@ struct HouseTests {
     }
   }
 
+  @Test func onlyAFewPlacesAskWhichEngineItIs() {
+    for file in tree.sources {
+      #expect(HouseRules.engineNames(file.source, path: file.path) == [])
+    }
+  }
+
   @Test func noFileIsLongerThanSixHundredLines() {
     for file in tree.sources + tree.tests {
       #expect(HouseRules.tooLong(file.source, path: file.path) == [])

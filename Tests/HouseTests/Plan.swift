@@ -23,6 +23,14 @@ enum Plan {
     "RoostCommand": ["RoostServer"],
   ]
 
+  /// Where the engines may be told apart: the drivers, the dialect, the outputs of the compiler,
+  /// search, and the opening of an app's database.
+  static let knowEngines = [
+    "Sources/SQLiteDriver/", "Sources/PostgresDriver/", "Sources/Queries/Dialects/",
+    "Sources/Rules/SQL/", "Sources/Records/Search/SearchTable.swift",
+    "Sources/RoostServer/App/AppDatabase.swift",
+  ]
+
   /// Modules of the toolchain that sources may import.
   static let systemModules: Set<String> = ["Glibc", "Synchronization"]
   /// Modules of the toolchain that only tests may import.

@@ -28,6 +28,14 @@ struct PlantedFaultTests {
     "Roof": ["Second"],
   ]
 
+  @Test func anEngineIsNamedWhereThatIsTheBusinessOfTheFile() {
+    let source = SwiftSource("let isFile = dialect == .sqlite")
+    #expect(HouseRules.engineNames(source, path: "Sources/Records/RecordStore.swift").count == 1)
+    #expect(HouseRules.engineNames(source, path: "Sources/Queries/Dialects/Dialect.swift") == [])
+    let comment = SwiftSource("// as with .sqlite\nlet count = dialect.partitions")
+    #expect(HouseRules.engineNames(comment, path: "Sources/Records/RecordStore.swift") == [])
+  }
+
   @Test func manifestIsReadInAllItsForms() {
     let manifest = Manifest(Self.package)
     #expect(

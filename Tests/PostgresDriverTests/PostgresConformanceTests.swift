@@ -8,11 +8,25 @@ import Testing
 
 /// PostgreSQL under the suite that every engine keeps.
 @Suite(.needsPostgres) struct PostgresConformanceTests {
+  private static func engine(writers: Int, preparedStatements: Bool = true) -> ConformanceEngine {
+    ConformanceEngine(blobType: "BYTEA", uuidType: "UUID", countsSteps: false) { options in
+      try SchemaDatabase(options, writers, preparedStatements)
+    }
+  }
+
+  // The cases say what waits together, which with several writers nobody can.
   @Test(arguments: ConformanceCase.all) func keeps(_ promise: ConformanceCase) async throws {
-    try await promise.check(
-      ConformanceEngine(blobType: "BYTEA", uuidType: "UUID") { options in
-        try SchemaDatabase(options)
-      })
+    try await promise.check(PostgresConformanceTests.engine(writers: 1))
+  }
+
+  @Test(arguments: ConformanceCase.all.filter { !$0.needsOneWriter })
+  func `keeps with several writers`(_ promise: ConformanceCase) async throws {
+    try await promise.check(PostgresConformanceTests.engine(writers: 4))
+  }
+
+  @Test(arguments: ConformanceCase.all)
+  func `keeps without prepared statements`(_ promise: ConformanceCase) async throws {
+    try await promise.check(PostgresConformanceTests.engine(writers: 1, preparedStatements: false))
   }
 }
 
@@ -31,11 +45,11 @@ private struct SchemaDatabase: Database {
   let configuration: PostgresConfiguration
   let database: PostgresDatabase
 
-  init(_ options: ConformanceOptions) throws {
+  init(_ options: ConformanceOptions, _ writers: Int, _ preparedStatements: Bool) throws {
     var configuration = try PostgresConfiguration.test(TestEngine.folder("conformance"))
     configuration.limits = options.limits
-    // The cases say what waits together, which with several writers nobody can.
-    configuration.writers = 1
+    configuration.writers = writers
+    configuration.preparedStatements = preparedStatements
     if let threads = options.offloadReaders { configuration.sharedReaders = threads }
     if let milliseconds = options.readMilliseconds {
       configuration.readMilliseconds = milliseconds

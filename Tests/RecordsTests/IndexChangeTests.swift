@@ -5,7 +5,14 @@ import Testing
 
 @Suite struct IndexChangeTests {
   private func indexes(_ house: RecordsHouse) async throws -> [String] {
-    try await house.texts(
+    if house.database.dialect == .postgres {
+      return try await house.texts(
+        """
+        SELECT indexname || ':' || tablename FROM pg_indexes WHERE schemaname = current_schema()
+        AND tablename NOT LIKE 'roost_%' AND indexname NOT LIKE 'pk$%' ORDER BY indexname COLLATE "C"
+        """)
+    }
+    return try await house.texts(
       """
       SELECT name || ':' || tbl_name FROM sqlite_master
       WHERE type = 'index' AND sql IS NOT NULL AND tbl_name NOT LIKE 'roost_%' ORDER BY name

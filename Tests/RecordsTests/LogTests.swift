@@ -26,9 +26,14 @@ private let schema = """
       }
       try await group.waitForAll()
     }
-    let positions = try await house.texts("SELECT position FROM roost_log ORDER BY position")
-    #expect(positions == (1...60).map(String.init))
-    #expect(try await house.texts("SELECT position FROM roost_log_head") == ["60"])
+    let gaps = try await house.texts(
+      """
+      SELECT DISTINCT position - row_number() OVER (PARTITION BY partition ORDER BY position)
+      FROM roost_log
+      """)
+    #expect(gaps == ["0"])
+    #expect(try await house.texts("SELECT count(*) FROM roost_log") == ["60"])
+    #expect(try await house.logged() == ["60"])
     #expect(
       try await house.texts("SELECT count(*) FROM roost_log GROUP BY kind ORDER BY kind")
         == ["20", "20", "20"])
@@ -118,24 +123,30 @@ private let schema = """
     for _ in 0..<3 { try await house.create("notes", ["text": "a"]) }
     house.time.advance(RecordStore.logKeptMilliseconds + 1)
     try await house.create("notes", ["text": "b"])
-    func place(_ name: String, _ position: Int64) async throws {
+    // Behind the head of each part of the log by so many.
+    func place(_ name: String, _ behind: Int64) async throws {
       try await house.database.write { transaction in
         _ = try await transaction.execute(
           """
-          INSERT INTO roost_follower (name, partition, position) VALUES (\(name), 0, \(position))
+          INSERT INTO roost_follower (name, partition, position)
+          SELECT \(name), partition, position - \(behind) FROM roost_log_head WHERE position > 0
           ON CONFLICT (name, partition) DO UPDATE SET position = excluded.position
           """)
       }
     }
-    try await place("fast", 4)
-    try await place("slow", 2)
+    let behind = try await house.texts(
+      "SELECT count(*) FROM roost_log_head WHERE position > 0")
+    try await place("fast", 0)
+    try await place("slow", 1)
     try await house.records.trimLog(followers: ["fast", "slow"])
-    #expect(try await house.texts("SELECT position FROM roost_log") == ["3", "4"])
-    try await place("slow", 4)
+    // The last of each part is not yet behind the slow one, nor is what was just made old.
+    let left = try await house.texts("SELECT count(*) FROM roost_log")
+    #expect(left == behind)
+    try await place("slow", 0)
     try await house.records.trimLog(followers: ["fast", "slow"])
-    #expect(try await house.texts("SELECT position FROM roost_log") == ["4"])
+    #expect(try await house.texts("SELECT count(*) FROM roost_log") == ["1"])
     try await house.create("notes", ["text": "c"])
-    #expect(try await house.texts("SELECT max(position) FROM roost_log") == ["5"])
+    #expect(try await house.logged() == ["5"])
     await house.close()
   }
 
@@ -160,7 +171,8 @@ private let schema = """
     house.time.advance(RecordStore.logKeptMilliseconds + 1)
     try await house.create("notes", ["text": "b"])
     try await house.records.trimLog(followers: [])
-    #expect(try await house.texts("SELECT position FROM roost_log") == ["2502"])
+    #expect(try await left() == ["1"])
+    #expect(try await house.logged() == ["2502"])
     await house.close()
   }
 

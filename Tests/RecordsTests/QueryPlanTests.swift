@@ -3,6 +3,7 @@ import Records
 import RoostCore
 import Rules
 import Schema
+import TestEngine
 import Testing
 
 /// Every query of the reference app is served by an index.
@@ -53,7 +54,9 @@ import Testing
     return queries
   }
 
-  @Test func everyQueryOfBandstandUsesAnIndex() async throws {
+  // PostgreSQL plans by the number of rows, and reads the empty tables of this test from end to end.
+  @Test(.enabled(if: TestEngine.current == .sqlite))
+  func everyQueryOfBandstandUsesAnIndex() async throws {
     let house = try await RecordsHouse(try QueryPlanTests.bandstand())
     var explained = 0
     for collection in house.records.catalogue.collections {

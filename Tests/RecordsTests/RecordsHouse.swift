@@ -124,6 +124,26 @@ final class RecordsHouse: Sendable {
     try await database.read(.statement) { reader in try await reader.all(sql) { $0.text(0) } }
   }
 
+  /// The number of changes in the log, over all its parts.
+  func logged() async throws -> [String] {
+    try await texts("SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head")
+  }
+
+  /// An id as text, in an expression of SQL.
+  func hex(_ id: SQL) -> SQL {
+    database.dialect == .sqlite
+      ? "hex(\(id))" : "upper(replace(CAST(\(id) AS text), '-', ''))"
+  }
+
+  /// How the engine would run a query on tables that are not small.
+  func plan(_ query: SQL) async throws -> [String] {
+    let dialect = database.dialect
+    return try await database.read(.snapshot) { reader in
+      if let prepare = dialect.prepareExplain { try await reader.query(prepare) { _ in true } }
+      return try await reader.all(dialect.explain(query)) { $0.text(dialect.planColumn) }
+    }
+  }
+
   static func uuid(_ json: JSON?) -> RoostCore.UUID {
     json?.string.flatMap { UUID($0) } ?? .zero
   }

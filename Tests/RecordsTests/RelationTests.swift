@@ -174,7 +174,7 @@ private let schema = """
       try house.records.systemCreate(middles, ["owner": owner, "top": top["id"] ?? .null])
     }
     _ = try await house.records.importBatch(mutations)
-    let ids = try await house.texts("SELECT hex(id) FROM middles ORDER BY id DESC LIMIT 1")
+    let ids = try await house.texts("SELECT \(house.hex("id")) FROM middles ORDER BY id DESC LIMIT 1")
     let last = try await house.list(
       "middles", ListQuery(limit: 1, sort: [SortKey(column: .id, descending: true)]))
     #expect(ids.count == 1)
@@ -190,7 +190,7 @@ private let schema = """
     }
     #expect(try await house.texts(live) == ["1"])
     // The follower has gone on behind the delete.
-    let head = try await house.texts("SELECT position FROM roost_log_head")
+    let head = try await house.logged()
     for _ in 0..<6000 where head != ["\(runner.position)"] {
       try await Task.sleep(nanoseconds: 20_000_000)
     }

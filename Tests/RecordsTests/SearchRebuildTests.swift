@@ -110,12 +110,13 @@ private func schema(_ title: String = "title: String @search", _ more: String = 
     #expect(!isDone)
     #expect(try await search.house.texts("SELECT done FROM roost_search") == ["250"])
     // A change of what was brought in, and of what was not.
-    let ids = try await search.house.texts("SELECT hex(id) FROM notes ORDER BY id")
+    let ids = try await search.house.texts("SELECT \(search.house.hex("id")) FROM notes ORDER BY id")
     #expect(ids.count == 600)
     for (place, key) in [(0, "first"), (599, "last")] {
       let hex = ids[place]
+      let isIt: SQL = "\(search.house.hex("id")) = \(hex)"
       let id = try await search.house.database.read(.statement) { reader in
-        try await reader.first("SELECT id FROM notes WHERE hex(id) = \(hex)") { $0.uuid(0) }
+        try await reader.first("SELECT id FROM notes WHERE \(isIt)") { $0.uuid(0) }
       }
       try await search.house.update(
         "notes", .string(id.flatMap { $0 }?.description ?? ""),
@@ -162,9 +163,11 @@ private func schema(_ title: String = "title: String @search", _ more: String = 
     await search.close(keepingFolder: true)
 
     search = try await SearchHouse(schema("title: String", "tags: [String!]"), folder: folder)
-    #expect(
-      try await search.house.texts(
-        "SELECT name FROM sqlite_schema WHERE name LIKE 'roost_search_%'") == [])
+    let tables: SQL =
+      search.house.database.dialect == .sqlite
+      ? "SELECT name FROM sqlite_schema WHERE name LIKE 'roost_search_%'"
+      : "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'roost_search_%'"
+    #expect(try await search.house.texts(tables) == [])
     #expect(try await search.house.texts("SELECT count(*) FROM roost_search") == ["0"])
     await search.close()
   }

@@ -58,12 +58,14 @@ private func schema(
     try await house.delete("notes", made["id"])
     #expect(try await search.found("red") == [])
     #expect(try await house.texts("SELECT count(*) FROM roost_search_1") == ["5"])
-    // The index is what its content says, word by word.
-    _ = try await house.database.write { transaction in
-      try await transaction.execute(
-        """
-        INSERT INTO roost_search_1_index (roost_search_1_index, rank) VALUES ('integrity-check', 1)
-        """)
+    // The index of FTS5 is what its content says, word by word; a vector is part of its row.
+    if house.database.dialect == .sqlite {
+      _ = try await house.database.write { transaction in
+        try await transaction.execute(
+          """
+          INSERT INTO roost_search_1_index (roost_search_1_index, rank) VALUES ('integrity-check', 1)
+          """)
+      }
     }
     await search.close()
   }
@@ -92,15 +94,13 @@ private func schema(
     let keys = try await search.house.texts(
       "SELECT key FROM notes WHERE \(condition) ORDER BY key")
     #expect(keys == ["a", "c"])
-    let plan = try await search.house.database.read(.statement) { reader in
-      try await reader.all(
-        """
-        EXPLAIN QUERY PLAN SELECT key FROM notes
-        WHERE \(notes.searchCondition(query, fields: notes.searchableFields)) LIMIT 5
-        """
-      ) { $0.text(3) }
-    }
-    #expect(plan.contains { $0.contains("VIRTUAL TABLE INDEX") }, "\(plan)")
+    let plan = try await search.house.plan(
+      """
+      SELECT key FROM notes
+      WHERE \(notes.searchCondition(query, fields: notes.searchableFields)) LIMIT 5
+      """)
+    let served = ["VIRTUAL TABLE INDEX", "Bitmap Index Scan on roost_search_1_words"]
+    #expect(plan.contains { line in served.contains { line.contains($0) } }, "\(plan)")
     #expect(!plan.contains { $0.contains("CORRELATED") }, "\(plan)")
     await search.close()
   }

@@ -308,7 +308,7 @@ private let path = "/v1/notes/\(id)"
       try await house.database.write { transaction in
         try await transaction.execute("DELETE FROM notes WHERE title = 'c'")
         try await transaction.execute(
-          "UPDATE roost_receipt SET key = 'k 0', status = 201, body = x'7b7d' WHERE key = 'k'")
+          "UPDATE roost_receipt SET key = 'k 0', status = 201, body = \([0x7b, 0x7d] as [UInt8]) WHERE key = 'k'")
       }
       let other = await house.batch([create("x")], key: "k")
       #expect(other.status == 422 && other.faults == ["Idempotency-Key reused"])

@@ -5,6 +5,7 @@ import RoostCore
 import RoostServer
 import Schema
 import Synchronization
+import TestEngine
 
 /// An app over a real database in a folder of its own, which goes with the test.
 final class ImportHouse: Sendable {
@@ -16,11 +17,15 @@ final class ImportHouse: Sendable {
     app = try await App.open(
       try SchemaModel.load(source: schema), data: folder.path + "/data",
       settings: try Settings(
-        file: nil, environment: [:], flags: ["database.minimumFreeMegabytes": "0"]),
+        file: nil, environment: TestEngine.environment,
+        flags: TestEngine.flags(folder.path).merging(["database.minimumFreeMegabytes": "0"]) { $1 }),
       ambient: Ambient(time: time, logger: Logger(level: .error)))
   }
 
-  func close() async { await app.close() }
+  func close() async {
+    await app.close()
+    TestEngine.remove(folder.path)
+  }
 
   /// Imports `path` by the text of a mapping.
   func run(

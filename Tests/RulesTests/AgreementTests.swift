@@ -39,9 +39,10 @@ import Testing
     // Outputs that show nothing would agree as well.
     #expect(total.shown * 8 > total.cases)
     #expect(total.streamed * 10 > total.cases)
-    for (form, count) in forms where count * 2_000 < total.cases {
+    // Few cases meet the rare forms too seldom.
+    for (form, count) in forms where wanted >= 10_000 && count * 2_000 < total.cases {
       Issue.record("only \(count) rows were seen through scopes with \(form)")
     }
-    #expect(forms.count == Agreement.forms.count)
+    if wanted >= 10_000 { #expect(forms.count == Agreement.forms.count) }
   }
 }

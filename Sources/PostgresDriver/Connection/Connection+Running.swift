@@ -14,13 +14,7 @@ extension Connection {
     if let loss { throw loss }
     try deferred(self)
     let entry = entry(for: call)
-    if entry.types == nil {
-      let exchange = Exchange(.describe, sql: entry.text)
-      try sendPrepare(entry, exchange)
-      try finish(&bound)
-      learn(entry, call, from: exchange)
-      if let failure = exchange.failure { throw failure }
-    }
+    if entry.types == nil { try prepare(entry, call, &bound) }
     let exchange = Exchange(.run, sql: entry.text)
     do {
       try send(entry, call.values, exchange)
@@ -38,6 +32,22 @@ extension Connection {
       throw loss ?? PostgresFailure(connection: "a statement had no answer", sql: entry.text)
     }
     return result
+  }
+
+  /// Prepares a statement without running it.
+  func prepare(_ call: StatementCall, _ bound: inout WaitBound) throws(PostgresFailure) {
+    let entry = entry(for: call)
+    if entry.types == nil { try prepare(entry, call, &bound) }
+  }
+
+  private func prepare(
+    _ entry: PreparedStatement, _ call: StatementCall, _ bound: inout WaitBound
+  ) throws(PostgresFailure) {
+    let exchange = Exchange(.describe, sql: entry.text)
+    _ = try sendPrepare(entry, exchange)
+    try finish(&bound)
+    learn(entry, call, from: exchange)
+    if let failure = exchange.failure { throw failure }
   }
 
   /// Runs a statement without values.

@@ -13,6 +13,8 @@ final class Connection: @unchecked Sendable {
   private var cache: StatementCache
   private var arena = ParameterArena()
   private let types: ParameterTypes?
+  /// The statement that sets up each transaction, where a session lasts no longer.
+  private let localSettings: String?
   private var inFlight: [Exchange] = []
   private var firstInFlight = 0
   /// The first error since the last sync, which is also that of the commands that were skipped.
@@ -22,10 +24,12 @@ final class Connection: @unchecked Sendable {
 
   /// Takes over an open handle, whose session is set up.
   ///
-  /// With `types` statements have no names, and what is known about their placeholders is kept there.
-  init(_ handle: OpaquePointer, types: ParameterTypes? = nil) {
+  /// With `types` statements have no names, and what is known about their placeholders is kept
+  /// there; `localSettings` then sets up each transaction.
+  init(_ handle: OpaquePointer, types: ParameterTypes? = nil, localSettings: String? = nil) {
     self.handle = handle
     self.types = types
+    self.localSettings = localSettings
     cache = StatementCache(isNamed: types == nil)
     PQsetNoticeProcessor(handle, { _, _ in }, nil)
     if PQsetnonblocking(handle, 1) != 0 || PQenterPipelineMode(handle) != 1 {
@@ -65,13 +69,18 @@ final class Connection: @unchecked Sendable {
     return entry
   }
 
-  /// Asks the server to prepare the statement; gives the exchange whose result has the types.
-  func sendPrepare(_ entry: PreparedStatement, _ exchange: Exchange) throws(PostgresFailure) {
+  /// Asks the server to prepare the statement; the result of `exchange` will have the types.
+  ///
+  /// Gives the exchange of the preparation itself.
+  func sendPrepare(
+    _ entry: PreparedStatement, _ exchange: Exchange
+  ) throws(PostgresFailure) -> Exchange {
     try check(PQsendPrepare(handle, entry.name, entry.text, 0, nil) == 1, entry.text)
-    push(Exchange(.prepare, sql: entry.text))
+    let preparation = Exchange(.prepare, sql: entry.text)
+    push(preparation)
     try check(PQsendDescribePrepared(handle, entry.name) == 1, entry.text)
     push(exchange)
-    try sendSync()
+    return preparation
   }
 
   /// Takes the types from the answer to `sendPrepare`.
@@ -107,6 +116,15 @@ final class Connection: @unchecked Sendable {
   private func send(text: String, _ exchange: Exchange) throws(PostgresFailure) {
     try check(PQsendQueryParams(handle, text, 0, nil, nil, nil, nil, 1) == 1, text)
     push(exchange)
+  }
+
+  /// Whether each transaction is set up by itself, since the next may run in another session.
+  var hasLocalSettings: Bool { localSettings != nil }
+
+  /// Sets the transaction up that was just begun, or that the group is, where that has to be.
+  func sendLocalSettings() throws(PostgresFailure) {
+    guard let localSettings else { return }
+    try send(text: localSettings, Exchange(.run, sql: "set_config"))
   }
 
   /// Ends a group.
@@ -168,6 +186,7 @@ final class Connection: @unchecked Sendable {
       if groupFailure == nil { groupFailure = failure }
       if PQstatus(handle) == CONNECTION_BAD { _ = lose(failure) }
     case PGRES_PIPELINE_ABORTED:
+      exchange.isSkipped = true
       exchange.failure = groupFailure ?? PostgresFailure(connection: "a command was skipped")
     default:
       exchange.result = result

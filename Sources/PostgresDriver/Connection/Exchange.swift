@@ -9,6 +9,8 @@ class Exchange {
   let sql: String
   var result: PostgresResult?
   var failure: PostgresFailure?
+  /// The server did not look at it, since another command of its group had failed.
+  var isSkipped = false
   private(set) var isDone = false
 
   init(_ kind: Kind, sql: String = "") {

@@ -38,7 +38,8 @@ struct ParameterArena {
     // A value of no bytes needs an address too.
     if bytes.isEmpty { bytes.append(0) }
     guard bytes.count < Int(Int32.max) else {
-      throw RoostError(.payloadTooLarge, "The values are larger than the database can take at once.")
+      throw RoostError(
+        .payloadTooLarge, "The values are larger than the database can take at once.")
     }
   }
 

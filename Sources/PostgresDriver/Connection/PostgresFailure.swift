@@ -22,8 +22,17 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
 
   /// The failure of a connection: `message` is libpq's or the driver's own.
   init(connection message: String, sql: String = "") {
-    state = ""
-    self.message = PostgresFailure.line(message)
+    self.init(state: "", message: PostgresFailure.line(message), sql: sql)
+  }
+
+  /// The failure of a statement that the driver did not even send, since its time is over.
+  static func stopped(sql: String) -> PostgresFailure {
+    PostgresFailure(state: "57014", message: "the time of the read was over", sql: sql)
+  }
+
+  private init(state: String, message: String, sql: String) {
+    self.state = state
+    self.message = message
     self.sql = sql
     constraint = nil
     table = nil
@@ -36,7 +45,8 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
     }
     let state = field("C") ?? ""
     self.state = state
-    let message = field("M") ?? PQresultErrorMessage(result.handle).map { String(cString: $0) } ?? ""
+    let message =
+      field("M") ?? PQresultErrorMessage(result.handle).map { String(cString: $0) } ?? ""
     // Class 22 (data exceptions) quotes the value.
     self.message =
       state.hasPrefix("22")

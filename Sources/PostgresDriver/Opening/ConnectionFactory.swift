@@ -28,13 +28,17 @@ final class ConnectionFactory: Sendable {
   /// Connects; throws `PostgresFailure`.
   func connect(_ purpose: Purpose) throws(PostgresFailure) -> Connection {
     let handle = try open()
+    let settings = SessionSettings(configuration, purpose)
+    guard types == nil else {
+      return Connection(handle, types: types, localSettings: settings.statement(isLocal: true))
+    }
     do {
-      try ConnectionFactory.command(handle, settings(purpose))
+      try ConnectionFactory.command(handle, settings.statement(isLocal: false))
     } catch {
       PQfinish(handle)
       throw error
     }
-    return Connection(handle, types: types)
+    return Connection(handle)
   }
 
   /// A handle without a session set up, in libpq's plain mode.
@@ -85,34 +89,7 @@ final class ConnectionFactory: Sendable {
     return false
   }
 
-  /// The statements that set a session up.
-  private func settings(_ purpose: Purpose) -> String {
-    let statement =
-      switch purpose {
-      case .write: configuration.writeMilliseconds
-      case .shared: configuration.sharedMilliseconds
-      // The driver itself stops these, for exports never.
-      case .long: 0
-      }
-    var text = """
-      SET search_path TO \(ConnectionFactory.quoted(configuration.schema));
-      SET statement_timeout TO \(max(0, statement));
-      SET lock_timeout TO \(max(0, configuration.lockMilliseconds));
-      SET client_min_messages TO error;
-      SET jit TO off;
-      SET standard_conforming_strings TO on;
-      """
-    if purpose == .write {
-      text += """
-        SET idle_in_transaction_session_timeout TO \(max(0, configuration.idleTransactionMilliseconds));
-        SELECT set_config('synchronous_commit', 'on', false)
-          WHERE current_setting('synchronous_commit') = 'off';
-        """
-    } else {
-      text += "SET default_transaction_read_only TO on;"
-    }
-    return text
-  }
+  static func quoted(_ name: String) -> String { SQL.identifier(name).text }
 
   /// Runs `body`, which is given values that fit, so that its errors are the database's.
   static func plain<Result>(_ body: () throws -> Result) throws(PostgresFailure) -> Result {
@@ -124,8 +101,6 @@ final class ConnectionFactory: Sendable {
       throw PostgresFailure(connection: "\(error)")
     }
   }
-
-  static func quoted(_ name: String) -> String { SQL.identifier(name).text }
 
   /// Runs statements in libpq's plain mode.
   static func command(_ handle: OpaquePointer, _ text: String) throws(PostgresFailure) {

@@ -63,10 +63,11 @@ struct SchemaOpening {
         name another server.
         """)
     }
-    let row = try ConnectionFactory.query(
-      handle,
-      "SELECT pg_is_in_recovery(), current_setting('server_encoding'), current_setting('fsync')"
-    ).first ?? []
+    let row =
+      try ConnectionFactory.query(
+        handle,
+        "SELECT pg_is_in_recovery(), current_setting('server_encoding'), current_setting('fsync')"
+      ).first ?? []
     guard row.first == "f" else {
       throw DatabaseOpenError(
         .engine,
@@ -91,13 +92,14 @@ struct SchemaOpening {
 
   private func checkRole(_ handle: OpaquePointer) throws {
     guard !configuration.allowsPowerfulRole else { return }
-    let row = try ConnectionFactory.query(
-      handle,
-      """
-      SELECT rolsuper, rolbypassrls, rolcreaterole, rolname FROM pg_catalog.pg_roles
-      WHERE rolname = current_user
-      """
-    ).first ?? []
+    let row =
+      try ConnectionFactory.query(
+        handle,
+        """
+        SELECT rolsuper, rolbypassrls, rolcreaterole, rolname FROM pg_catalog.pg_roles
+        WHERE rolname = current_user
+        """
+      ).first ?? []
     let rights = zip(["SUPERUSER", "BYPASSRLS", "CREATEROLE"], row).filter { $0.1 == "t" }
     guard let right = rights.first?.0 else { return }
     throw DatabaseOpenError(

@@ -11,6 +11,7 @@ final class LongReader: ReadingEnd {
   private let errors: ErrorTranslator
   private var bound: WaitBound
   private var begins: Bool
+  private let consistency: ReadConsistency
 
   init(
     _ connection: Connection, _ errors: ErrorTranslator, _ bound: WaitBound,
@@ -19,7 +20,8 @@ final class LongReader: ReadingEnd {
     self.connection = connection
     self.errors = errors
     self.bound = bound
-    begins = consistency == .snapshot
+    self.consistency = consistency
+    begins = consistency == .snapshot || connection.hasLocalSettings
   }
 
   func query(_ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool) throws {
@@ -42,7 +44,10 @@ final class LongReader: ReadingEnd {
           // One round trip with the first query, which is what takes the snapshot.
           guard begins else { return }
           try connection.send(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", Exchange(.run, sql: "BEGIN"))
+            consistency == .snapshot
+              ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+              : "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", Exchange(.run, sql: "BEGIN"))
+          try connection.sendLocalSettings()
         }, &bound)
     } catch let error as PostgresFailure {
       // Nothing can follow an error in a transaction; without one, these end the read all the same.

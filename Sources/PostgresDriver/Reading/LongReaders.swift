@@ -11,7 +11,8 @@ final class LongReaders: Sendable {
     var running: Int
     var isClosed = false
     var total = 0
-    var connects = 0
+    /// Connections made so far, by thread.
+    var connects: [Int]
     /// Those who wait for the end of all threads.
     var closing: [UnsafeContinuation<Void, Never>] = []
   }
@@ -23,7 +24,10 @@ final class LongReaders: Sendable {
     _ factory: ConnectionFactory, _ errors: ErrorTranslator, count: Int, queueLimit: Int
   ) throws(DatabaseOpenError) {
     self.queueLimit = queueLimit
-    monitor = Monitor(State(jobs: Array(repeating: [], count: count), running: count))
+    monitor = Monitor(
+      State(
+        jobs: Array(repeating: [], count: count), running: count,
+        connects: Array(repeating: 0, count: count)))
     for index in 0..<count {
       let thread = LongReaderThread(factory, errors, monitor: monitor, index: index)
       do {
@@ -40,7 +44,7 @@ final class LongReaders: Sendable {
 
   /// Queues a read; gives the error to answer with when it cannot be.
   func submit(_ read: QueuedRead) -> RoostError? {
-    monitor.changeForOne { state in
+    monitor.change { state in
       if state.isClosed { return .draining }
       if state.reads.count >= queueLimit {
         return RoostError(
@@ -107,9 +111,8 @@ private final class LongReaderThread: TaskExecutor, Sendable {
       }
       switch work {
       case .read(let read):
-        let connects = place.connects
         self.read(read, place)
-        if place.connects != connects { monitor.withLock { $0.connects += 1 } }
+        monitor.withLock { $0.connects[index] = place.connects }
       case .jobs(let jobs): run(jobs)
       case .end, nil:
         place.drop()

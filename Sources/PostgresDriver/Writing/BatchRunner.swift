@@ -8,8 +8,13 @@ final class BatchRunner {
   private let session: WriteSession
   private let executor: any TaskExecutor
   private let writers: Writers
+  /// The number of the thread.
+  private let index: Int
 
-  init(_ session: WriteSession, _ executor: any TaskExecutor, _ writers: Writers) {
+  init(
+    _ session: WriteSession, _ executor: any TaskExecutor, _ writers: Writers, _ index: Int
+  ) {
+    self.index = index
     self.session = session
     self.executor = executor
     self.writers = writers
@@ -26,7 +31,7 @@ final class BatchRunner {
     run(writes, preCommit, RetryPolicy())
     session.tidy()
     let connects = session.connects
-    writers.statistics.withLock { $0.count(connects: connects, of: executor) }
+    writers.statistics.withLock { $0.connects[index] = connects }
   }
 
   private enum Ending {
@@ -106,7 +111,11 @@ final class BatchRunner {
 
   private static func ending(_ failure: PostgresFailure, _ session: WriteSession) -> Ending {
     if failure.isConflict { return .again(.conflict, failure) }
-    if failure.isStaleStatement { return .again(.staleStatement, failure) }
+    if failure.isStaleStatement {
+      // A new connection has nothing stale, not even what each transaction begins with.
+      session.drop()
+      return .again(.staleStatement, failure)
+    }
     if session.isLost || failure.isConnectionLoss {
       session.drop()
       return .again(.lostConnection, failure)

@@ -36,16 +36,20 @@ final class WriteSession {
   private var mark: Exchange?
   private(set) var connects = 0
 
-  private static let raise = Statement(
-    """
-    UPDATE roost_writer SET number = \(SQL.placeholder) WHERE id = \(SQL.placeholder)
-    """)
+  /// The table of the writers, with its schema: before a transaction begins no path may be set.
+  private let table: SQL
+  private let raise: Statement
 
   init(_ factory: ConnectionFactory, _ errors: ErrorTranslator) {
     self.factory = factory
     self.errors = errors
     time = factory.ambient.time
     id = factory.ambient.newID()
+    table = """
+      \(identifier: factory.configuration.schema).\(identifier: SchemaOpening.writerTable)
+      """
+    raise = Statement(
+      "UPDATE \(table) SET number = \(SQL.placeholder) WHERE id = \(SQL.placeholder)")
   }
 
   var isLost: Bool { connection?.isLost ?? true }
@@ -68,13 +72,13 @@ final class WriteSession {
       var bound = bound()
       let call = StatementCall.text(
         """
-        INSERT INTO roost_writer (id, number, started) VALUES (\(id), \(number), \(time.now()))
+        INSERT INTO \(table) (id, number, started) VALUES (\(id), 0, \(time.now()))
         ON CONFLICT (id) DO NOTHING
         """)
       _ = try ConnectionFactory.plain { try connection.run(call, &bound) }
-      // What a commit raises must be prepared before it.
-      let raised = StatementCall.fixed(WriteSession.raise, [.int(number), .uuid(id)])
-      _ = try ConnectionFactory.plain { try connection.run(raised, &bound) }
+      // What each transaction begins with must be prepared before it; it must not run here, where it
+      // would say of a lost transaction that it is there.
+      try connection.prepare(.fixed(raise, []), &bound)
       self.connection = connection
       connects += 1
       reconnection.succeeded()
@@ -87,7 +91,7 @@ final class WriteSession {
   func close() {
     if let connection, !connection.isLost, !connection.isInTransaction {
       var bound = bound(1000)
-      let call = StatementCall.text("DELETE FROM roost_writer WHERE id = \(id)")
+      let call = StatementCall.text("DELETE FROM \(table) WHERE id = \(id)")
       _ = try? connection.run(call, &bound)
     }
     connection?.close()
@@ -153,8 +157,9 @@ final class WriteSession {
       if control == .begin {
         // The row stays locked until this transaction has ended, so whoever reads it with a lock
         // learns how.
-        let exchange = Exchange(.run, sql: WriteSession.raise.text)
-        let call = StatementCall.fixed(WriteSession.raise, [.int(number), .uuid(id)])
+        try connection.sendLocalSettings()
+        let exchange = Exchange(.run, sql: raise.text)
+        let call = StatementCall.fixed(raise, [.int(number), .uuid(id)])
         try connection.send(connection.entry(for: call), call.values, exchange)
         mark = exchange
       }
@@ -217,6 +222,7 @@ final class WriteSession {
   /// Learns how the last transaction ended, which was lost at its commit.
   func outcome() -> CommitOutcome {
     let sent = number
+    guard mark?.result?.changedRows == 1 else { return .unknown }
     let deadline =
       time.monotonicNanoseconds() + UInt64(factory.configuration.writeMilliseconds) * 1_000_000
     repeat {
@@ -226,7 +232,7 @@ final class WriteSession {
         if let connection {
           var bound = bound(factory.configuration.lockMilliseconds)
           let call = StatementCall.text(
-            "SELECT number FROM roost_writer WHERE id = \(id) FOR UPDATE")
+            "SELECT number FROM \(table) WHERE id = \(id) FOR UPDATE")
           let result = try connection.run(call, &bound)
           var found: Int64?
           result.forEach { row in

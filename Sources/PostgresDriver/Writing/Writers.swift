@@ -21,7 +21,7 @@ final class Writers: Sendable {
   }
 
   let monitor: Monitor<State>
-  let statistics = Mutex(WriteStatistics())
+  let statistics: Mutex<WriteStatistics>
   private let queueLimit: Int
 
   init(
@@ -30,6 +30,7 @@ final class Writers: Sendable {
     let configuration = factory.configuration
     let count = max(1, configuration.writers)
     queueLimit = configuration.limits.queuedWrites
+    statistics = Mutex(WriteStatistics(threads: count))
     monitor = Monitor(
       State(jobs: Array(repeating: [], count: count), preCommit: preCommit, running: count))
     for index in 0..<count {
@@ -82,6 +83,7 @@ final class Writers: Sendable {
   /// Asks the threads to end once the queue is empty.
   func requestClose() { monitor.change { $0.isClosing = true } }
 
+  var counters: WriteStatistics { statistics.withLock { $0 } }
   var queued: Int { monitor.withLock { $0.writes.count } }
 }
 
@@ -109,7 +111,7 @@ final class WriterThread: TaskExecutor, Sendable {
   }
 
   func run(_ session: WriteSession) {
-    let runner = BatchRunner(session, self, writers)
+    let runner = BatchRunner(session, self, writers, index)
     while true {
       let work: Work? = writers.monitor.wait { takeWork(&$0) }
       switch work {

@@ -124,6 +124,32 @@ package enum Dialect: Sendable, CaseIterable {
   package func explain(_ query: SQL) -> SQL {
     self == .sqlite ? "EXPLAIN QUERY PLAN \(query)" : "EXPLAIN \(query)"
   }
+  /// Run before `explain`, in the same transaction: PostgreSQL reads small tables from end to end
+  /// whatever indexes they have, and would not tell how it reads large ones.
+  package var prepareExplain: SQL? {
+    self == .sqlite ? nil : "SELECT set_config('enable_seqscan', 'off', true)"
+  }
+
+  /// Whether a plan reads the table under the alias `t…` from end to end.
+  package func scans(_ plan: [String]) -> Bool {
+    switch self {
+    case .sqlite: return plan.contains { $0.hasPrefix("SCAN t") }
+    case .postgres:
+      // An index that is read without a condition is the table in another order.
+      return plan.indices.contains { line in
+        let text = plan[line]
+        if text.contains("Seq Scan on") { return true }
+        guard text.contains("Index Scan") || text.contains("Index Only Scan") else { return false }
+        return line + 1 == plan.count || !plan[line + 1].contains("Index Cond:")
+      }
+    }
+  }
+
+  /// Whether a plan sorts what it has read.
+  package func sorts(_ plan: [String]) -> Bool {
+    plan.contains { $0.contains(self == .sqlite ? "TEMP B-TREE" : "Sort Key:") }
+  }
+
   package var planColumn: Int { self == .sqlite ? 3 : 0 }
 
   /// Has a table that numbers its rows go on at `number`; nil where the engine looks itself.

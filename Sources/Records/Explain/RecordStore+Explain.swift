@@ -53,9 +53,8 @@ private struct Explainer {
   /// Whether no table is read from end to end; a page of rows that are all allowed is read in the order
   /// of the primary key and ends with its limit.
   private func usesIndex(_ plan: [String]) -> Bool {
-    let scans = plan.contains { $0.hasPrefix("SCAN t") || $0.contains("Seq Scan on") }
-    let sorts = plan.contains { $0.contains("TEMP B-TREE") || $0.contains("Sort Key:") }
-    return !scans || reading.isUnconditional && !sorts
+    let dialect = collection.writer.dialect
+    return !dialect.scans(plan) || reading.isUnconditional && !dialect.sorts(plan)
   }
 
   private func row(in reader: any Reader) async throws -> Row? {
@@ -213,6 +212,7 @@ private struct Explainer {
       sql = collection.pageTemplate(query, viewer, order).bound(
         reading.facts, nil, [.int(51)])
     }
+    if let prepare = reader.dialect.prepareExplain { try await reader.query(prepare) { _ in true } }
     let plan = try await reader.all(reader.dialect.explain(sql)) {
       $0.text(reader.dialect.planColumn)
     }

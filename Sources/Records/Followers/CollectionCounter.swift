@@ -30,6 +30,6 @@ package struct CollectionCounter: Follower {
     """
     INSERT INTO roost_collection_count (collection, live) \
     VALUES (\(SQL.placeholder), \(SQL.placeholder)) \
-    ON CONFLICT (collection) DO UPDATE SET live = live + excluded.live
+    ON CONFLICT (collection) DO UPDATE SET live = roost_collection_count.live + excluded.live
     """)
 }

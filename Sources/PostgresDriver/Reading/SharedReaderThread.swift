@@ -1,0 +1,234 @@
+import Glibc
+import Queries
+import RoostCore
+import Synchronization
+
+/// A thread for short reads: it takes what waits, runs the bodies as tasks of its own, and sends the
+/// queries of all of them down one connection together.
+///
+/// A body suspends at each query until its answer is there. The queries that are sent together form a
+/// group with one sync: the server answers them in one go, each with a snapshot of its own. When one
+/// fails the server skips the rest, which are sent again.
+final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
+  // Sendable: everything that changes is touched on the thread only, but for `foreign` and `owner`.
+  private let pool: SharedReaders
+  private let index: Int
+  private let factory: ConnectionFactory
+  private let place: ConnectionPlace
+  private let time: any TimeSource
+  private let wakeUp: WakeUp
+  private let foreign = Mutex<[UnownedJob]>([])
+  private let owner = Atomic<UInt>(0)
+  private var jobs: [UnownedJob] = []
+  /// Queries that bodies have asked and that are to be sent.
+  var outgoing: [SharedQuery] = []
+  private var active: [ObjectIdentifier: SharedReader] = [:]
+  private var restarts: [SharedReader] = []
+  /// Whether libpq has sent all that it was given.
+  private var isFlushed = true
+  private var preparing: [ObjectIdentifier: SharedPreparation] = [:]
+
+  init(_ pool: SharedReaders, _ index: Int, _ factory: ConnectionFactory) throws(ThreadError) {
+    self.pool = pool
+    self.index = index
+    self.factory = factory
+    place = ConnectionPlace(factory, .shared)
+    time = factory.ambient.time
+    wakeUp = try WakeUp()
+  }
+
+  /// Nanoseconds after the end of a read's time in which the server itself should stop its statement.
+  private static let grace: UInt64 = 5_000_000_000
+
+  /// Whether the time has not come yet.
+  func isBefore(_ deadline: UInt64) -> Bool { time.monotonicNanoseconds() < deadline }
+
+  /// Whether the caller runs on this thread.
+  var isCurrent: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+  func wake() { wakeUp.set() }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if isCurrent { return jobs.append(job) }
+    foreign.withLock { $0.append(job) }
+    wakeUp.set()
+  }
+
+  // MARK: The loop
+
+  func run() {
+    owner.store(UInt(pthread_self()), ordering: .relaxed)
+    while true {
+      jobs += foreign.withLock { jobs in
+        defer { jobs = [] }
+        return jobs
+      }
+      runJobs()
+      let isIdle = place.connection?.isIdle ?? true
+      let room = isIdle ? SharedReaders.groupLimit : SharedReaders.groupLimit - active.count
+      switch pool.take(index, room: room, isIdle: isIdle && outgoing.isEmpty && restarts.isEmpty) {
+      case .reads(let reads): for read in reads { start(read, runs: 1) }
+      case .none: break
+      case .end where active.isEmpty:
+        place.drop()
+        return pool.ended()
+      case .end: break
+      }
+      for reader in restarts.takeAll() {
+        start(reader.read, deadline: reader.deadline, runs: reader.runs + 1)
+      }
+      send()
+      receive()
+      if jobs.isEmpty, outgoing.isEmpty, restarts.isEmpty { sleep() }
+    }
+  }
+
+  private func runJobs() {
+    while !jobs.isEmpty {
+      for job in jobs.takeAll() { job.runSynchronously(on: asUnownedTaskExecutor()) }
+    }
+  }
+
+  private func sleep() {
+    let now = time.monotonicNanoseconds()
+    var next = UInt64.max
+    for reader in active.values {
+      let deadline = reader.deadline + (reader.isWaiting ? SharedReaderThread.grace : 0)
+      if deadline <= now { expire(reader) } else { next = min(next, deadline) }
+    }
+    guard jobs.isEmpty, restarts.isEmpty else { return }
+    let milliseconds =
+      next == .max ? -1 : Int32(clamping: min(60_000, Int((next - now) / 1_000_000) + 1))
+    var descriptors = [pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0)]
+    let connection = place.connection
+    if let connection {
+      let events = Int16(POLLIN) | (isFlushed ? 0 : Int16(POLLOUT))
+      descriptors.append(pollfd(fd: connection.socket, events: events, revents: 0))
+    }
+    guard poll(&descriptors, nfds_t(descriptors.count), milliseconds) > 0 else { return }
+    if descriptors[0].revents != 0 { wakeUp.clear() }
+    if descriptors.count > 1, descriptors[1].revents != 0 { connection?.consume() }
+  }
+
+  // MARK: Reads
+
+  private func start(_ read: QueuedRead, deadline: UInt64? = nil, runs: Int) {
+    guard !read.cancellation.isSet else { return read.resume(throwing: CancellationError()) }
+    let limit = UInt64(max(0, read.milliseconds ?? 0)) * 1_000_000
+    let reader = SharedReader(
+      read, deadline: deadline ?? time.monotonicNanoseconds() + limit, runs: runs, self)
+    active[ObjectIdentifier(reader)] = reader
+    read.onFinish = { [unowned self] in self.finished(reader) }
+    read.start(reader, on: self)
+  }
+
+  private func finished(_ reader: SharedReader) {
+    reader.isOpen = false
+    reader.read.onFinish = nil
+    active[ObjectIdentifier(reader)] = nil
+    guard let failure = reader.failure else { return reader.read.resume() }
+    if reader.read.cancellation.isSet {
+      reader.read.resume(throwing: CancellationError())
+    } else if failure.isStopped {
+      // Its budget here is spent, even if the body caught the error.
+      pool.handOver(reader.read)
+    } else if reader.runs < 2 {
+      restarts.append(reader)
+    } else {
+      reader.read.resume(throwing: failure.error)
+    }
+  }
+
+  /// Gives up on a read whose time is over.
+  private func expire(_ reader: SharedReader) {
+    reader.isOpen = false
+    reader.read.onFinish = nil
+    active[ObjectIdentifier(reader)] = nil
+    if reader.isWaiting {
+      // Its statement should have been stopped long ago: the server is not there any more.
+      let loss = PostgresFailure(connection: "the server did not answer in time")
+      place.connection?.lose(loss)
+      reader.read.resume(throwing: RoostError.unreachable(loss))
+    } else {
+      reader.read.resume(
+        throwing: RoostError.misuse("The body of a read awaits something else."))
+    }
+  }
+
+  // MARK: Queries
+
+  private func send() {
+    guard !outgoing.isEmpty else { return }
+    let queries = outgoing.takeAll()
+    let connection: Connection
+    do {
+      connection = try place.take()
+      pool.connected(index, place.connects)
+    } catch {
+      for query in queries { query.fail(error) }
+      return
+    }
+    do {
+      if connection.isIdle { try connection.sendDrops() }
+      // A group without a transaction around it is one to the server.
+      try connection.sendLocalSettings()
+      for query in queries { send(query, connection) }
+      try connection.sendSync()
+    } catch {
+      connection.lose(error)
+    }
+  }
+
+  private func send(_ query: SharedQuery, _ connection: Connection) {
+    let entry = connection.entry(for: query.call)
+    do {
+      if entry.types == nil {
+        if let preparation = preparing[ObjectIdentifier(entry)] {
+          preparation.queries.append(query)
+          return
+        }
+        let preparation = SharedPreparation(entry, query, self)
+        preparing[ObjectIdentifier(entry)] = preparation
+        preparation.parsing = try connection.sendPrepare(entry, preparation)
+      } else {
+        try connection.send(entry, query.call.values, SharedExchange(query, sql: entry.text, self))
+      }
+    } catch let failure as PostgresFailure {
+      preparing[ObjectIdentifier(entry)] = nil
+      query.fail(failure)
+    } catch {
+      query.continuation.resume(throwing: error)
+    }
+  }
+
+  func prepared(_ preparation: SharedPreparation) {
+    preparing[ObjectIdentifier(preparation.entry)] = nil
+    if let connection = place.connection {
+      connection.learn(preparation.entry, preparation.call, from: preparation)
+    }
+    if preparation.failure == nil || preparation.isUndecided {
+      outgoing += preparation.queries
+    } else if let failure = preparation.failure {
+      for query in preparation.queries { query.fail(failure) }
+    }
+  }
+
+  func forgetStatements() { place.connection?.forgetStatements() }
+
+  private func receive() {
+    guard let connection = place.connection else { return }
+    // Sending may read too, so what it read is looked at afterwards.
+    isFlushed = connection.flush()
+    connection.receive()
+    if connection.isLost { place.drop() }
+  }
+}
+
+extension Array {
+  /// The elements, which are taken out.
+  fileprivate mutating func takeAll() -> [Element] {
+    defer { self = [] }
+    return self
+  }
+}

@@ -1,0 +1,129 @@
+import Queries
+import RoostCore
+import Testing
+
+@testable import PostgresDriver
+
+/// A clock that the test moves.
+private final class StillTime: TimeSource {
+  let nanoseconds: UInt64
+  init(milliseconds: UInt64) { nanoseconds = milliseconds * 1_000_000 }
+  func now() -> Timestamp { Timestamp(milliseconds: 0) }
+  func monotonicNanoseconds() -> UInt64 { nanoseconds }
+}
+
+/// What the driver decides without a server: retries, outcomes, reconnections.
+@Suite struct DecisionTests {
+  @Test func `a conflict runs the whole again, then its bodies alone, five times in all`() {
+    var policy = RetryPolicy()
+    for _ in 0..<3 {
+      guard case .again = policy.next(after: .conflict, isAlone: false, jitter: 0.5) else {
+        Issue.record("the whole runs again")
+        return
+      }
+    }
+    #expect(policy.next(after: .conflict, isAlone: false, jitter: 0.5) == .alone)
+    for _ in 0..<2 {
+      guard case .again = policy.next(after: .conflict, isAlone: true, jitter: 0.5) else {
+        Issue.record("the body runs again")
+        return
+      }
+    }
+    #expect(policy.next(after: .conflict, isAlone: true, jitter: 0.5) == .giveUp)
+  }
+
+  @Test func `pauses grow and differ`() {
+    var short = RetryPolicy()
+    var long = RetryPolicy()
+    var last = 0
+    for _ in 0..<3 {
+      guard case .again(let least) = short.next(after: .conflict, isAlone: false, jitter: 0),
+        case .again(let most) = long.next(after: .conflict, isAlone: false, jitter: 1)
+      else {
+        Issue.record("runs again")
+        return
+      }
+      #expect(least < most)
+      #expect(most > last)
+      last = most
+    }
+    #expect(last <= 100)
+  }
+
+  @Test func `a stale statement runs again at once`() {
+    var policy = RetryPolicy()
+    #expect(
+      policy.next(after: .staleStatement, isAlone: false, jitter: 1)
+        == .again(afterMilliseconds: 0))
+  }
+
+  @Test func `the third lost connection ends it`() {
+    var policy = RetryPolicy()
+    let steps = (0..<3).map { _ in policy.next(after: .lostConnection, isAlone: true, jitter: 0) }
+    #expect(
+      steps == [.again(afterMilliseconds: 0), .again(afterMilliseconds: 0), .giveUp])
+  }
+
+  @Test(
+    arguments: [
+      (5, 5, .committed), (5, 4, .undone), (5, 0, .undone), (5, 6, .unknown), (5, nil, .unknown),
+    ] as [(Int64, Int64?, CommitOutcome)])
+  func `the number in the writer's row tells how a commit ended`(
+    sent: Int64, found: Int64?, expected: CommitOutcome
+  ) {
+    #expect(CommitOutcome(sent: sent, found: found) == expected)
+  }
+
+  @Test func `connecting is tried again after pauses that double to a bound`() {
+    var reconnection = Reconnection()
+    let failure = PostgresFailure(connection: "refused")
+    var now: UInt64 = 1_000
+    #expect(reconnection.failure(at: now) == nil)
+    reconnection.failed(failure, at: now)
+    #expect(reconnection.failure(at: now) == nil)
+    var pauses: [UInt64] = []
+    for _ in 0..<8 {
+      reconnection.failed(failure, at: now)
+      var pause: UInt64 = 0
+      while reconnection.failure(at: now + pause) != nil { pause += 10_000_000 }
+      pauses.append(pause / 1_000_000)
+      now += pause
+    }
+    #expect(pauses == [50, 100, 200, 400, 800, 1600, 2000, 2000])
+    reconnection.succeeded()
+    #expect(reconnection.failure(at: now) == nil)
+  }
+
+  @Test func `a statement is cancelled at its deadline and given up five seconds later`() {
+    var bound = WaitBound(time: StillTime(milliseconds: 100), milliseconds: 0)
+    #expect(bound.next() == .cancel)
+    #expect(bound.next() == .wait(1000))
+    var open = WaitBound(time: StillTime(milliseconds: 100), milliseconds: nil)
+    #expect(open.next() == .wait(1000))
+    var watched = WaitBound(
+      time: StillTime(milliseconds: 100), milliseconds: 5000, cancellation: Cancellation())
+    #expect(watched.next() == .wait(100))
+    let cancellation = Cancellation()
+    cancellation.set()
+    var cancelled = WaitBound(
+      time: StillTime(milliseconds: 100), milliseconds: 5000, cancellation: cancellation)
+    #expect(cancelled.next() == .cancel)
+  }
+
+  @Test(arguments: [
+    ("password authentication failed for user \"a\"", "PGPASSWORD"),
+    ("fe_sendauth: no password supplied", "PGPASSWORD"),
+    ("database \"a\" does not exist", "CREATE DATABASE"),
+    ("role \"a\" does not exist", "CREATE ROLE"),
+    ("no pg_hba.conf entry for host", "pg_hba.conf"),
+    ("sorry, too many clients already", "max_connections"),
+    ("server certificate for \"a\" does not match host name \"b\"", "sslmode"),
+    ("could not translate host name \"x\" to address", "host"),
+    ("the database system is starting up", "again"),
+    ("Connection refused", "cannot be reached"),
+  ])
+  func `what hinders the opening comes with what to do`(message: String, advice: String) {
+    let error = OpeningProblem.connecting(PostgresFailure(connection: message))
+    #expect(error.description.contains(advice))
+  }
+}
