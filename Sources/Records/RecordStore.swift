@@ -29,13 +29,15 @@ package final class RecordStore: Sendable {
   /// Makes or extends the tables of `model` and opens its collections.
   ///
   /// `database` has Records' migrations applied and a `ChangeRecorder` as its step before the commit.
+  /// `numbers` are those that new tables get, by the name of the collection, where they are given.
   /// Throws `SchemaError` for rules that do not compile, `SchemaChangeError` where the schema asks for
   /// more than an addition.
   package static func open(
     _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory,
-    listWork: WorkLimit? = RecordStore.defaultListWork
+    listWork: WorkLimit? = RecordStore.defaultListWork, numbers: [String: Int64] = [:]
   ) async throws -> RecordStore {
-    let keeper = TableKeeper(book: try RuleBook(model), now: ambient.time.now())
+    let keeper = TableKeeper(
+      book: try RuleBook(model), now: ambient.time.now(), assigned: numbers)
     let catalogue = try await database.write { try await keeper.run(in: $0) }
     return RecordStore(
       catalogue: catalogue, database: database, ambient: ambient, people: people,

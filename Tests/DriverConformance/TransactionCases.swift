@@ -9,6 +9,20 @@ private func insert(_ id: Int) -> SQL { "INSERT INTO thing (id) VALUES (\(id))" 
 extension ConformanceCase {
   /// What a write does, alone and among others.
   static let transactions: [ConformanceCase] = [
+    ConformanceCase("very many different statements in one write leave the next one well") {
+      engine in
+      try await engine.with { database in
+        try await database.run("CREATE TABLE thing (id BIGINT)")
+        try await database.write { transaction in
+          for number in 0..<700 {
+            try await transaction.execute(
+              "INSERT INTO thing (id) VALUES (\(SQL.constant(Int64(number))))")
+          }
+        }
+        try await database.run("INSERT INTO thing (id) VALUES (\(700))")
+        #expect(try await database.integers("SELECT count(*) FROM thing") == [701])
+      }
+    },
     ConformanceCase("a write is there when it returns, and gives its result") { engine in
       try await engine.with { database in
         try await database.run("CREATE TABLE thing (id BIGINT PRIMARY KEY)")

@@ -152,6 +152,11 @@ final class WriteSession {
     let controls = deferred
     deferred = []
     for control in controls {
+      if control == .begin {
+        // Others may have taken its room among what is prepared, or the schema may have changed.
+        var bound = bound()
+        try connection.prepare(.fixed(raise, []), &bound)
+      }
       isBegun = true
       try connection.send(control.text, Exchange(.run, sql: "\(control.text)"))
       if control == .begin {

@@ -97,6 +97,9 @@ package enum Dialect: Sendable, CaseIterable {
   /// travel together.
   package var rowsOfInsert: [Int] { self == .sqlite ? [1] : [32, 8, 1] }
 
+  /// Whether the engine can hold rows back from logins of its own.
+  package var hasRowSecurity: Bool { self == .postgres }
+
   // MARK: Values
 
   /// A placeholder whose type the engine cannot tell from what stands around it.
@@ -148,6 +151,15 @@ package enum Dialect: Sendable, CaseIterable {
   }
 
   package var planColumn: Int { self == .sqlite ? 3 : 0 }
+
+  /// Has a table that numbers its rows go on at `number`; nil where the engine looks itself.
+  package func restart(_ table: String, _ column: String, at number: Int64) -> SQL? {
+    guard self == .postgres else { return nil }
+    return """
+      ALTER TABLE \(identifier: table) ALTER COLUMN \(identifier: column) \
+      RESTART WITH \(SQL.constant(number))
+      """
+  }
 
   // MARK: Names
 

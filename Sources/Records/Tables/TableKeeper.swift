@@ -20,10 +20,13 @@ package struct TableKeeper: Sendable {
   let book: RuleBook
   /// When rows that get a new field's default are changed.
   let now: Timestamp
+  /// The numbers that new tables get, by the name of the collection, where they are given.
+  let assigned: [String: Int64]
 
-  package init(book: RuleBook, now: Timestamp) {
+  package init(book: RuleBook, now: Timestamp, assigned: [String: Int64] = [:]) {
     self.book = book
     self.now = now
+    self.assigned = assigned
   }
 
   /// What the database holds of one field.
@@ -37,13 +40,14 @@ package struct TableKeeper: Sendable {
   ///
   /// Throws `SchemaChangeError` where the schema asks for more than an addition.
   package func run(in transaction: any Transaction) async throws -> Catalogue {
-    var keeper = Work(transaction: transaction, now: now)
+    var keeper = Work(transaction: transaction, now: now, assigned: assigned)
     return try await keeper.run(book)
   }
 
   private struct Work {
     let transaction: any Transaction
     let now: Timestamp
+    let assigned: [String: Int64]
     private var numbers = StoredNumbers()
     private var refused: [String] = []
     /// The collections whose tables were there before.
@@ -51,9 +55,10 @@ package struct TableKeeper: Sendable {
     /// The new fields of each of those that have a default.
     private var defaulted: [String: [Field]] = [:]
 
-    init(transaction: any Transaction, now: Timestamp) {
+    init(transaction: any Transaction, now: Timestamp, assigned: [String: Int64]) {
       self.transaction = transaction
       self.now = now
+      self.assigned = assigned
     }
 
     private var dialect: Dialect { transaction.dialect }
@@ -138,10 +143,13 @@ package struct TableKeeper: Sendable {
     }
 
     private mutating func create(_ collection: Collection) async throws {
+      let given = assigned[collection.name]
+      let names: SQL = given == nil ? "" : "number, "
+      let values: SQL = given.map { "\($0), " } ?? ""
       let made = try await transaction.first(
         """
-        INSERT INTO roost_collection (name, type_name) \
-        VALUES (\(collection.name), \(collection.typeName)) RETURNING number
+        INSERT INTO roost_collection (\(names)name, type_name) \
+        VALUES (\(values)\(collection.name), \(collection.typeName)) RETURNING number
         """
       ) { $0.int64(0) }
       guard let number = made else {

@@ -30,12 +30,14 @@ struct ServerSession {
 
   /// The settings for a folder, with the flags of a command line over them.
   static func settings(
-    _ folder: AppFolder, _ arguments: Arguments, defaults: [String: String] = [:]
+    _ folder: AppFolder, _ arguments: Arguments, defaults: [String: String] = [:],
+    overriding: [String: String] = [:]
   ) throws -> Settings {
     var flags: [String: String] = defaults
     for key in SettingKeys.all {
       if let flag = key.flag, let text = arguments[flag] { flags[key.name] = text }
     }
+    flags.merge(overriding) { $1 }
     return try folder.settings(environment: Surroundings.environment, flags: flags)
   }
 

@@ -11,7 +11,7 @@ package import Schema
 package final class App: Sendable {
   package let settings: Settings
   let engine: AppDatabase
-  package var database: any Database { engine.database }
+  package let database: any Database
   package let accounts: AccountStore
   package let records: RecordStore
   package let ambient: Ambient
@@ -22,38 +22,43 @@ package final class App: Sendable {
   private let watch: LogWatch
 
   private init(
-    settings: Settings, engine: AppDatabase, accounts: AccountStore, records: RecordStore,
-    followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile
+    settings: Settings, engine: AppDatabase, database: any Database, accounts: AccountStore,
+    records: RecordStore, followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile
   ) {
     self.settings = settings
     self.engine = engine
+    self.database = database
     self.accounts = accounts
     self.records = records
     self.followers = followers
     self.ambient = ambient
     self.adminClaim = adminClaim
-    watch = LogWatch(engine.database) { for follower in followers { follower.wake() } }
+    watch = LogWatch(database) { for follower in followers { follower.wake() } }
     housekeeping = Housekeeping(accounts: accounts, records: records, logger: ambient.logger)
   }
 
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
   /// what reads the log.
   ///
-  /// Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
+  /// `over` puts something between the app and its database. Throws `DatabaseOpenError`,
+  /// `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
-    _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
+    _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
+    over: (any Database) -> any Database = { $0 }
   ) async throws -> App {
     let recorder = ChangeRecorder()
     let engine = try AppDatabase.open(data, settings, ambient: ambient, preCommit: recorder)
-    let database = engine.database
+    let database = over(engine.database)
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
+      try await MoveMark.check(database)
       let accounts = AccountStore(
         database: database, ambient: ambient, configuration: accountsConfiguration(settings),
         roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
       try await accounts.start()
       let records = try await RecordStore.open(
         schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings))
+      try await PolicyKeeper(settings).run(schema, on: database)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
@@ -63,8 +68,9 @@ package final class App: Sendable {
         follower.start()
       }
       let app = App(
-        settings: settings, engine: engine, accounts: accounts, records: records,
-        followers: followers, ambient: ambient, adminClaim: AdminClaimFile(folder: data))
+        settings: settings, engine: engine, database: database, accounts: accounts,
+        records: records, followers: followers, ambient: ambient,
+        adminClaim: AdminClaimFile(folder: data))
       app.housekeeping.start()
       app.watch.start()
       return app
@@ -88,7 +94,28 @@ package final class App: Sendable {
     return milliseconds == 0 ? nil : WorkLimit(milliseconds: milliseconds)
   }
 
-  private static func accountsConfiguration(_ settings: Settings) -> AccountsConfiguration {
+  /// Waits until the followers have done all that there is to do, and stops them and whatever else
+  /// writes by itself.
+  func settle() async throws {
+    await housekeeping.stop()
+    await watch.stop()
+    while try await !isCaughtUp() {
+      for follower in followers { follower.wake() }
+      try await Task.sleep(nanoseconds: 50_000_000)
+    }
+    for follower in followers { await follower.stop() }
+  }
+
+  private func isCaughtUp() async throws -> Bool {
+    let head = try await database.read(.statement) { reader in
+      try await reader.first("SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head") {
+        $0.int64(0)
+      } ?? 0
+    }
+    return followers.allSatisfy { $0.position >= head }
+  }
+
+  static func accountsConfiguration(_ settings: Settings) -> AccountsConfiguration {
     var configuration = AccountsConfiguration()
     configuration.accessTokenSeconds =
       Int64(settings.integer(SettingKeys.accessTokenMinutes)) * 60

@@ -98,6 +98,10 @@ package enum SettingKeys {
   package static let databaseSchema = SettingKey(
     name: "database.schema", kind: .text, defaultText: "roost",
     help: "the schema of PostgreSQL that holds the tables", flag: "--database-schema")
+  package static let databaseReaders = SettingKey(
+    name: "database.readers", kind: .text, defaultText: "",
+    help: "logins that may read beside Roost what the rules show to whom they name, with commas",
+    flag: nil)
   package static let minimumFreeMegabytes = SettingKey(
     name: "database.minimumFreeMegabytes", kind: .integer(0...1_000_000), defaultText: "256",
     help: "free space below which writes are refused with 507", flag: nil)
@@ -116,7 +120,7 @@ package enum SettingKeys {
 
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
-    database, databaseSchema, minimumFreeMegabytes, listMilliseconds, authRateLimits,
-    accessTokenMinutes,
+    database, databaseSchema, databaseReaders, minimumFreeMegabytes, listMilliseconds,
+    authRateLimits, accessTokenMinutes,
   ]
 }

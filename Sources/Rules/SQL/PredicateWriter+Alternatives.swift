@@ -45,7 +45,7 @@ extension PredicateWriter {
     _ alternative: Alternative, _ source: Source, path: Template? = nil, narrowing: [Template]
   ) -> Template {
     let plan = alternative.plan
-    var tests = tests(alternative.rule, plan, source, path: path)
+    var tests = tests(alternative.rule, plan.owner.collection, source, path: path)
     tests += narrowing.map(bracketed)
     if let group = alternative.apart {
       tests.append(bracketed(flag(group, plan, source)) + Template(" IS NOT TRUE"))

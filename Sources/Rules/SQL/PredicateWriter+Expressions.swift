@@ -135,6 +135,18 @@ extension PredicateWriter {
     let step = path.steps[position]
     let reference = column(.field(step.field), collection, source)
     let inner = source.inner
+    if let policies {
+      let select =
+        Template("SELECT ") + scalar(path, position + 1, step.target, inner.source)
+        + Template(
+          """
+           FROM \(table(step.target)) AS \(inner.name) WHERE \(inner.name).id = $1 \
+          AND \(inner.isLive)
+          """)
+      let type = PolicyFunctions.type(of: path, in: model)
+      return Template(
+        policies.value(policies.text(select), type: type, of: policies.text(reference)))
+    }
     return Template("(SELECT ")
       + scalar(path, position + 1, step.target, inner.source)
       + Template(" FROM \(table(step.target)) AS \(inner.name) WHERE \(inner.name).id = ")

@@ -14,12 +14,14 @@ package struct PredicateWriter {
     case alias(Int)
     /// A row in memory.
     case bound
+    /// The row that a policy is about.
+    case row
 
     /// A table inside of a subquery of this one: no name of a table around it is taken again.
     var inner: Table {
       switch self {
       case .alias(let number): Table(number: number + 1)
-      case .bound: Table(number: 1)
+      case .bound, .row: Table(number: 1)
       }
     }
   }
@@ -45,6 +47,8 @@ package struct PredicateWriter {
   package let readAccess: (@Sendable (_ collection: Int) -> Access)?
   /// The rule of which it is known that it holds for the rows of the first table.
   package let alternative: Alternative?
+  /// Where policies look into other tables; nil in statements, which do so themselves.
+  let policies: PolicyFunctions?
 
   package init(
     model: SchemaModel, dialect: Dialect = .sqlite,
@@ -54,16 +58,31 @@ package struct PredicateWriter {
     self.dialect = dialect
     self.readAccess = readAccess
     self.alternative = alternative
+    policies = nil
+  }
+
+  /// Writes for policies on the row, of PostgreSQL.
+  init(model: SchemaModel, policies: PolicyFunctions) {
+    self.model = model
+    dialect = .postgres
+    readAccess = nil
+    alternative = nil
+    self.policies = policies
   }
 
   // MARK: Names
 
-  package func table(_ collection: Int) -> SQL { .identifier(model.collections[collection].name) }
+  package func table(_ collection: Int) -> SQL {
+    let name = SQL.identifier(model.collections[collection].name)
+    guard let policies else { return name }
+    return "\(policies.tables).\(name)"
+  }
 
   /// A column as the row has it.
   package func raw(_ column: RowColumn, _ collection: Int, _ source: Source) -> Template {
     switch source {
     case .bound: return typed(.column(column), collection)
+    case .row: return Template(.identifier(column.name(in: model.collections[collection])))
     case .alias(let number):
       let name = column.name(in: model.collections[collection])
       return Template("\(Table(number: number).name).\(identifier: name)")
@@ -113,7 +132,7 @@ package struct PredicateWriter {
     // A rule for every row makes the others superfluous.
     let rules = plan.rules.contains { !$0.isAboutRow } ? [] : plan.rules
     for rule in rules {
-      var tests = tests(rule, plan, source)
+      var tests = tests(rule, plan.owner.collection, source)
       if rules.count > 1, case .alias(let number) = source {
         // SQLite uses an index among live rows for an alternative only if that says so itself.
         tests.append(Template(Table(number: number).isLive))
@@ -142,22 +161,26 @@ package struct PredicateWriter {
 
   /// What a rule asks of a row that is there.
   func tests(
-    _ rule: Rule, _ plan: AccessPlan, _ source: Source, path known: Template? = nil
+    _ rule: Rule, _ collection: Int, _ source: Source, path known: Template? = nil
   ) -> [Template] {
     var tests: [Template] = []
     if let path = rule.path {
-      tests.append(known ?? self.path(path, rule.having, plan.owner.collection, source))
+      tests.append(known ?? self.path(path, rule.having, collection, source))
     }
     if let when = rule.when {
-      tests.append(
-        bracketed(expression(when, plan.owner.collection, source, isPositive: true)))
+      tests.append(bracketed(expression(when, collection, source, isPositive: true)))
     }
     return tests
   }
 
   /// Whether one rule holds for a row that is there; never NULL.
   package func holds(_ rule: Rule, _ plan: AccessPlan, _ source: Source) -> Template {
-    certain(tests(rule, plan, source))
+    holds(rule, plan.owner.collection, source)
+  }
+
+  /// The same of a row of the collection at that place of the schema.
+  func holds(_ rule: Rule, _ collection: Int, _ source: Source) -> Template {
+    certain(tests(rule, collection, source))
   }
 
   /// Whether one rule holds for a row as it will be: its path and `check`, and in a create `when` too.
@@ -187,7 +210,7 @@ package struct PredicateWriter {
   /// Whether the members of a group are shown; never NULL.
   package func flag(_ group: Int, _ plan: AccessPlan, _ source: Source) -> Template {
     let alternatives = plan.groups[group].rules.map {
-      bracketed(tests($0, plan, source).joined(by: " AND "))
+      bracketed(tests($0, plan.owner.collection, source).joined(by: " AND "))
     }
     return certain([
       alternatives.count == 1 ? alternatives[0] : bracketed(alternatives.joined(by: " OR "))

@@ -1,5 +1,6 @@
 import Glibc
 package import RoostCore
+import Synchronization
 
 /// How far an import is.
 package struct ImportProgress: Sendable {
@@ -54,10 +55,15 @@ package struct ProgressDisplay {
 
   /// Shows `progress` when it is time for it.
   package mutating func show(_ progress: ImportProgress) {
+    show { isTerminal in ProgressDisplay.text(progress, withBar: isTerminal) }
+  }
+
+  /// Shows a line, which is made only when it is time for it, for a terminal or for none.
+  mutating func show(_ line: (Bool) -> String) {
     let now = time.monotonicNanoseconds()
     guard now >= next else { return }
     next = now &+ (isTerminal ? 100_000_000 : 5_000_000_000)
-    let text = ProgressDisplay.text(progress, withBar: isTerminal)
+    let text = line(isTerminal)
     sink.write(Array((isTerminal ? "\r\(text)\u{1B}[K" : text + "\n").utf8))
   }
 
@@ -80,4 +86,17 @@ package struct ProgressDisplay {
     if progress.refused > 0 { text += ", \(Count.text(progress.refused)) refused" }
     return text + ", \(Count.clock(progress.secondsLeft)) left"
   }
+}
+
+/// A line of progress that several tasks may change.
+package final class ProgressLine: Sendable {
+  private let display: Mutex<ProgressDisplay>
+
+  package init(isTerminal: Bool) { display = Mutex(ProgressDisplay(isTerminal: isTerminal)) }
+
+  package func show(_ text: @autoclosure () -> String) {
+    display.withLock { $0.show { _ in text() } }
+  }
+
+  package func clear() { display.withLock { $0.clear() } }
 }

@@ -1,0 +1,115 @@
+import Queries
+import Records
+import Schema
+
+/// A table as a move sees it: the columns, those of the key first.
+struct MovedTable: Sendable {
+  struct Column: Sendable {
+    let name: String
+    let kind: CellType
+
+    init(_ name: String, _ kind: CellType) {
+      self.name = name
+      self.kind = kind
+    }
+  }
+
+  let name: String
+  let columns: [Column]
+  /// How many of the columns are the key.
+  let keyCount: Int
+  /// The engine numbers the first column itself.
+  let isNumbered: Bool
+
+  init(_ name: String, key: [Column], _ others: [Column], isNumbered: Bool = false) {
+    self.name = name
+    columns = key + others
+    keyCount = key.count
+    self.isNumbered = isNumbered
+  }
+
+  var identifier: SQL { .identifier(name) }
+  var columnList: SQL { columns.map { SQL.identifier($0.name) }.joined(by: ", ") }
+  var keyList: SQL { columns.prefix(keyCount).map { SQL.identifier($0.name) }.joined(by: ", ") }
+
+  // MARK: Which there are
+
+  private static func int(_ name: String) -> Column { Column(name, .integer) }
+  private static func text(_ name: String) -> Column { Column(name, .text) }
+  private static func id(_ name: String) -> Column { Column(name, .id) }
+  private static func blob(_ name: String) -> Column { Column(name, .blob) }
+
+  /// Roost's own tables whose rows move.
+  static let system: [MovedTable] = [
+    MovedTable(
+      "roost_collection", key: [int("number")], [text("name"), text("type_name")], isNumbered: true),
+    MovedTable(
+      "roost_field", key: [int("collection"), int("number")],
+      [text("name"), text("type"), int("required")]),
+    MovedTable(
+      "roost_log", key: [int("partition"), int("position")],
+      [
+        int("at"), int("collection"), id("id"), int("kind"), int("version"), id("actor"),
+        text("mutation"),
+      ]),
+    MovedTable(
+      "roost_scope_head", key: [int("stream")],
+      [text("scope"), text("tier"), int("seq"), int("removal_seq"), int("gc_floor")],
+      isNumbered: true),
+    MovedTable(
+      "roost_scope_row", key: [int("stream"), int("coll"), id("id")],
+      [int("seq"), int("rv"), int("mask"), int("kind")]),
+    MovedTable("roost_stream_rules", key: [int("collection")], [text("signature")]),
+    MovedTable(
+      "roost_mask", key: [int("number")], [int("collection"), text("members")], isNumbered: true),
+    MovedTable("roost_grant", key: [id("user"), text("scope"), int("by_coll"), id("by_id")], []),
+    MovedTable(
+      "roost_scope_edge", key: [text("parent"), text("child"), int("by_coll"), id("by_id")], []),
+    MovedTable("roost_follower", key: [text("name"), int("partition")], [int("position")]),
+    MovedTable("roost_collection_count", key: [int("collection")], [int("live")]),
+    MovedTable(
+      "roost_user", key: [id("id")],
+      [
+        text("email"), text("password_hash"), int("anonymous"), int("created_at"),
+        int("updated_at"), int("deleted_at"),
+      ]),
+    MovedTable(
+      "roost_session", key: [id("id")],
+      [
+        id("user_id"), blob("refresh_hash"), blob("previous_hash"), int("created_at"),
+        int("used_at"), int("revoked_at"), text("address"), text("user_agent"),
+      ]),
+    MovedTable(
+      "roost_key", key: [text("id")],
+      [text("purpose"), blob("secret"), int("created_at"), int("retired_at")]),
+    MovedTable(
+      "roost_role_grant", key: [id("user_id"), text("role")], [id("granted_by"), int("granted_at")]),
+    MovedTable(
+      "roost_claim", key: [id("user_id"), text("claim")], [id("granted_by"), int("granted_at")]),
+    MovedTable("roost_grant_version", key: [int("id")], [int("version")]),
+    MovedTable("roost_admin_claim", key: [blob("digest")], [id("user_id"), int("used_at")]),
+    MovedTable("roost_seed", key: [text("file")], [blob("digest")]),
+    MovedTable(
+      "roost_receipt", key: [text("principal"), text("key")],
+      [
+        text("route"), blob("fingerprint"), int("created_at"), int("status"), text("headers"),
+        blob("body"),
+      ]),
+  ]
+
+  /// Roost's own tables that stay: what they say is of one engine, or is made anew from the rows.
+  ///
+  /// `roost_log_head` is written for the part of the log that moves; the tables of searches are filled
+  /// by their follower.
+  static let staying: Set<String> = [
+    "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
+  ]
+
+  /// The table of a collection.
+  static func of(_ collection: CompiledCollection) -> MovedTable {
+    MovedTable(
+      collection.name, key: [id("id")],
+      [int("version"), int("createdAt"), int("updatedAt"), int("deletedAt")]
+        + collection.columns.map { Column($0.name, $0.kind) } + [blob("_clocks")])
+  }
+}
