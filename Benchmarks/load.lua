@@ -2,6 +2,7 @@
 --   read    one performance of all, at random
 --   list    the newest twenty of a random account
 --   create  one performance with an id of its own (UUID version 7)
+--   batch   a hundred such creates of one account, atomic
 -- Row i belongs to account i modulo the number of accounts. `done` prints one line of JSON.
 
 local kind, rows, requests
@@ -24,16 +25,29 @@ local function list()
   return "GET /v1/performances?sort=-date&limit=20 HTTP/1.1\r\n" .. suffixes[random(#suffixes)]
 end
 
-local function create()
+local function performance()
   local time = os.time() * 1000 + random(0, 999)
-  local body = format('{"id":"%08x-%04x-7%03x-8%03x-%06x%06x",' ..
+  return format('{"id":"%08x-%04x-7%03x-8%03x-%06x%06x",' ..
     '"date":"20%02d-%02d-%02dT20:00:00.000Z","venue":"%s","duration":"PT%dM",' ..
     '"payment":%d,"audienceSize":%d,"notes":"Second set after the break"}',
     math.floor(time / 65536), time % 65536, random(0, 4095), random(0, 4095),
     random(0, 16777215), random(0, 16777215), random(10, 25), random(1, 12), random(1, 28),
     venues[random(#venues)], random(30, 180), random(0, 500000), random(0, 2000))
-  return "POST /v1/performances HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: "
+end
+
+local function post(path, body)
+  return "POST " .. path .. " HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: "
     .. #body .. "\r\n" .. suffixes[random(#suffixes)] .. body
+end
+
+local function create() return post("/v1/performances", performance()) end
+
+local function batch()
+  local operations = {}
+  for i = 1, 100 do
+    operations[i] = '{"method":"POST","path":"/v1/performances","body":' .. performance() .. "}"
+  end
+  return post("/v1/batch", '{"atomic":true,"operations":[' .. table.concat(operations, ",") .. "]}")
 end
 
 local threads = 0
@@ -50,7 +64,7 @@ function init(arguments)
     suffixes[i] = "Host: 127.0.0.1\r\nAuthorization: Bearer " .. token .. "\r\n\r\n"
   end
   venues = lines(arguments[4])
-  requests = ({ read = read, list = list, create = create })[kind]
+  requests = ({ read = read, list = list, create = create, batch = batch })[kind]
 end
 
 function request() return requests() end

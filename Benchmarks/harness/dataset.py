@@ -85,7 +85,7 @@ class Dataset:
         with open(path, "w") as file:
             file.write(MAPPING.format(collection="performances", fields="\n".join(fields)))
 
-    def import_into(self, data):
+    def import_into(self, data, settings=None):
         """Runs `roost import`; gives seconds, the process's CPU seconds and its busiest threads."""
         source = os.path.join(self.folder, "performances.jsonl")
         mapping = os.path.join(self.folder, "performances.yaml")
@@ -95,7 +95,8 @@ class Dataset:
         began = time.monotonic()
         process = subprocess.Popen(
             [BINARY, "import", APP, "--data", data, "--mapping", mapping, source],
-            env=dict(os.environ, **SETTINGS), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            env=dict(os.environ, **SETTINGS, **(settings or {})),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         threads = {}
         os.set_blocking(process.stderr.fileno(), False)
         said = b""

@@ -47,10 +47,14 @@ noise = []
 
 
 def _measured(command, pid):
-    before, machine, began = cpu_seconds(pid), machine_seconds(), time.monotonic()
+    """Runs a generator; gives what it printed and the CPU seconds of the process, or of several."""
+    def cpu():
+        return sum(map(cpu_seconds, pid if isinstance(pid, (list, tuple)) else [pid]))
+
+    before, machine, began = cpu(), machine_seconds(), time.monotonic()
     generators = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    after, used = cpu_seconds(pid), resource.getrusage(resource.RUSAGE_CHILDREN)
+    after, used = cpu(), resource.getrusage(resource.RUSAGE_CHILDREN)
     all_cores = (time.monotonic() - began) * os.cpu_count()
     own = after - before + used.ru_utime + used.ru_stime - generators.ru_utime - generators.ru_stime
     busy, stolen = (now - then for now, then in zip(machine_seconds(), machine))

@@ -4,6 +4,7 @@ A fault has `NAME`, `PROMISE`, `TEST` (what is done, with the number of tries) a
 `run(folder, tries)`, which gives a Result. `TRIES` is (whole, short).
 """
 
-from . import drain, full_disk, kills, power, sync_failure
+from . import (
+    drain, full_disk, kills, postgres_crashes, postgres_kills, power, sync_failure)
 
-ALL = [kills, power, sync_failure, full_disk, drain]
+ALL = [kills, power, sync_failure, full_disk, drain, postgres_kills, postgres_crashes]

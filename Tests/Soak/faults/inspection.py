@@ -1,4 +1,4 @@
-"""Looks into the database file itself: nothing lost, nothing doubled, everything in order."""
+"""Looks into the database itself: nothing lost, nothing doubled, everything in order."""
 
 import collections
 import glob
@@ -68,9 +68,12 @@ class Store:
     def columns(self, table):
         return {plain(row[1]): row[1] for row in self.query(f'PRAGMA table_info("{table}")')}
 
+    def tables(self):
+        return [row[0] for row in self.query("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
     def collection_table(self):
         """The table of the performances."""
-        for (name,) in self.query("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        for name in self.tables():
             if not name.startswith("roost_") and "audiencesize" in self.columns(name):
                 return name
         raise RuntimeError("no table has a column for audienceSize")
@@ -96,14 +99,44 @@ class Store:
         return {hexadecimal(row[0]) for row in self.query("SELECT id FROM roost_scope_row")}
 
 
+class ServerStore(Store):
+    """The schema of an app in PostgreSQL, read while the database goes on."""
+
+    def __init__(self, cluster, schema="roost"):
+        self.cluster, self.schema = cluster, schema
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def query(self, sql):
+        return self.cluster.query(sql, schema=self.schema)
+
+    def columns(self, table):
+        return {plain(row[0]): row[0] for row in self.query(
+            "SELECT column_name FROM information_schema.columns "
+            f"WHERE table_schema = '{self.schema}' AND table_name = '{table}'")}
+
+    def tables(self):
+        return [row[0] for row in self.query(
+            f"SELECT tablename FROM pg_tables WHERE schemaname = '{self.schema}'")]
+
+
 def check(data, folder, crew, result, when):
     """Compares the database with what the writers were promised."""
     with Store(data, folder) as store:
         verdict = store.query("PRAGMA integrity_check")
         if verdict != [("ok",)]:
             result.violate(f"{when}: integrity_check: {verdict[:3]}")
-        _compare(store, crew, result, when)
-        _sequences(store, result, when)
+        compare(store, crew, result, when)
+
+
+def compare(store, crew, result, when):
+    """Rows, log and streams of an opened database against what the writers were promised."""
+    _compare(store, crew, result, when)
+    _sequences(store, result, when)
 
 
 def _compare(store, crew, result, when):
