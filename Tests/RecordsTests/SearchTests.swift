@@ -89,7 +89,7 @@ private func schema(
     let search = try await filled()
     let notes = search.house.collection("notes")
     let query = try SearchQuery("blue")
-    try await search.house.records.awaitSearch(notes)
+    try await search.house.records.awaitSearch(notes, patience: 60_000)
     let condition = notes.searchCondition(query, fields: notes.searchableFields)
     let keys = try await search.house.texts(
       "SELECT key FROM notes WHERE \(condition) ORDER BY key")
