@@ -64,6 +64,10 @@ package enum Dialect: Sendable, CaseIterable {
   /// Whether an index holds the key of its table only where its definition says so.
   package var indexesNeedKey: Bool { self == .postgres }
 
+  /// Whether the parts of a UNION that come in its order are read side by side, and no further than
+  /// its limit.
+  package var mergesOrderedUnions: Bool { self == .sqlite }
+
   // MARK: Locks
 
   /// Whether other processes may write to the database while this one does.

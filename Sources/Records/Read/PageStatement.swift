@@ -189,11 +189,10 @@ struct PageStatement {
 
   /// Whether an alternative may be left without a limit of its own.
   ///
-  /// SQLite reads the parts of a UNION side by side when they come in its order, and no further than
-  /// its limit: with eleven parts half of the time that limits cost. Ids are the order of every index
-  /// behind its columns.
+  /// Where parts of a UNION are read side by side and no further than its limit, limits of their own
+  /// cost half as much again with eleven parts. Ids are the order of every index behind its columns.
   private func isMerged(_ rule: Rule, isRange: Bool) -> Bool {
-    collection.writer.dialect == .sqlite && order.keys.count == 1
+    collection.writer.dialect.mergesOrderedUnions && order.keys.count == 1
       && (isRange || rule.path?.steps.isEmpty != false)
   }
 }

@@ -123,7 +123,7 @@ final class Connection: @unchecked Sendable {
       arena.release(holdsMemory)
     }
     guard code == SQLITE_OK else { throw error(code, Connection.text(prepared)) }
-    let writes = readGuard == nil && sqlite3_stmt_readonly(prepared) == 0
+    let writes = sqlite3_stmt_readonly(prepared) == 0
     while true {
       let code = sqlite3_step(prepared)
       if writes, code & 0xFF != SQLITE_CONSTRAINT { modifications += 1 }
