@@ -21,6 +21,16 @@ private func count(to number: Int) -> SQL {
 extension ConformanceCase {
   /// What a read sees, and how long it may take.
   static let reads: [ConformanceCase] = [
+    ConformanceCase("reads that ask nothing leave the next ones well") { engine in
+      try await engine.with { database in
+        for _ in 0..<50 {
+          let answer = try await database.read(.statement) { _ in 7 }
+          #expect(answer == 7)
+        }
+        let one = try await database.integers("SELECT 1")
+        #expect(one == [1])
+      }
+    },
     ConformanceCase("the queries of a snapshot see one moment, those of a plain read do not") {
       engine in
       try await engine.with(ConformanceOptions(inlineSteps: 0)) { database in

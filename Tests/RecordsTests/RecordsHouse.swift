@@ -11,7 +11,8 @@ import TestEngine
 final class TestTime: TimeSource {
   private let milliseconds = Mutex<Int64>(1_760_000_000_000)
   func now() -> Timestamp { Timestamp(milliseconds: milliseconds.withLock { $0 }) }
-  func monotonicNanoseconds() -> UInt64 { UInt64(milliseconds.withLock { $0 }) * 1_000_000 }
+  /// The machine's: whatever a wall clock does, this one does not go back.
+  func monotonicNanoseconds() -> UInt64 { SystemTime().monotonicNanoseconds() }
   func advance(_ by: Int64) { milliseconds.withLock { $0 += by } }
 }
 

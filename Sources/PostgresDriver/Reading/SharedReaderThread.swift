@@ -67,22 +67,24 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
       runJobs()
       let isIdle = place.connection?.isIdle ?? true
       let room = isIdle ? SharedReaders.groupLimit : SharedReaders.groupLimit - active.count
+      var mayRest = false
       switch pool.take(index, room: room, isIdle: isIdle && outgoing.isEmpty && restarts.isEmpty) {
       case .reads(let reads): for read in reads { start(read, runs: 1) }
-      case .none: break
+      case .none: mayRest = true
       case .end where active.isEmpty:
         place.drop()
         return pool.ended()
-      case .end: break
+      case .end: mayRest = true
       }
       for reader in restarts.takeAll() {
         start(reader.read, deadline: reader.deadline, runs: reader.runs + 1)
       }
       send()
       receive()
-      // One that has just become idle must say so before it sleeps, or nobody would wake it.
+      // One that has just become idle, or whose reads asked nothing at all, must say so before it
+      // sleeps, or nobody would wake it.
       let isUnchanged = isIdle == (place.connection?.isIdle ?? true)
-      if isUnchanged, jobs.isEmpty, outgoing.isEmpty, restarts.isEmpty { sleep() }
+      if mayRest, isUnchanged, jobs.isEmpty, outgoing.isEmpty, restarts.isEmpty { sleep() }
     }
   }
 
