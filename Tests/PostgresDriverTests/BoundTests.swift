@@ -20,6 +20,28 @@ import Testing
     }
   }
 
+  @Test(arguments: [ReadConsistency.statement, .snapshot])
+  func `a body that limits its work is told when it is spent, and the next read has its own`(
+    consistency: ReadConsistency
+  ) async throws {
+    try await PostgresHouse.run({ $0.sharedMilliseconds = 20 }) { house in
+      let answer = try await house.database.read(consistency) { reader in
+        reader.limit(WorkLimit(milliseconds: 20))
+        do {
+          _ = try await reader.first("SELECT 1 FROM pg_sleep(20)") { $0.int64(0) }
+          return "answered"
+        } catch is WorkSpent {
+          return "spent"
+        }
+      }
+      #expect(answer == "spent")
+      let after = try await house.database.read(consistency) { reader in
+        try await reader.first("SELECT 7 FROM pg_sleep(0.3)") { $0.int64(0) }
+      }
+      #expect(after == 7)
+    }
+  }
+
   @Test func `reads that fail or take long leave the others of their group alone`() async throws {
     try await PostgresHouse.run({ $0.sharedMilliseconds = 50 }) { house in
       let database = house.database

@@ -3,6 +3,7 @@ import Records
 import RoostCore
 import Rules
 import Schema
+import TestEngine
 import Testing
 
 private let schema = """
@@ -104,7 +105,8 @@ private struct Gig {
     await house.close()
   }
 
-  @Test func whatALateralRuleShowsIsReadInRangesAndBoundedByThePage() async throws {
+  @Test(.enabled(if: TestEngine.current == .sqlite, "a plan in the words of SQLite"))
+  func whatALateralRuleShowsIsReadInRangesAndBoundedByThePage() async throws {
     let house = try await RecordsHouse(schema)
     var random = SplitMix(state: 7)
     _ = try await AlternativesTests.fill(house, 3, &random)
@@ -117,7 +119,8 @@ private struct Gig {
     await house.close()
   }
 
-  @Test func aListThatNoIndexServesNamesTheIndex() async throws {
+  @Test(.enabled(if: TestEngine.current == .sqlite, "its limit is in steps of SQLite"))
+  func aListThatNoIndexServesNamesTheIndex() async throws {
     let house = try await RecordsHouse(
       schema, listWork: WorkLimit(milliseconds: 0, freeSteps: 4000))
     var random = SplitMix(state: 9)

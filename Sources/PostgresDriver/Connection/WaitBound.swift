@@ -33,6 +33,14 @@ struct WaitBound {
     }
   }
 
+  /// The same bound, or the time that is left to `deadline` if that is less.
+  func tightened(to deadline: UInt64?) -> WaitBound {
+    guard let deadline, deadline < self.deadline, !isCancelled else { return self }
+    var bound = self
+    bound.deadline = deadline
+    return bound
+  }
+
   mutating func next() -> Step {
     let now = time.monotonicNanoseconds()
     if !isCancelled {

@@ -12,16 +12,30 @@ final class LongReader: ReadingEnd {
   private var bound: WaitBound
   private var begins: Bool
   private let consistency: ReadConsistency
+  private let time: any TimeSource
+  /// When the limit of the body's own is spent, of the monotonic clock in nanoseconds.
+  private var workEnd: UInt64?
+  /// The limit counts processor time, and the server tells no client what a statement took: on a
+  /// machine that others use too, a wall clock runs this much ahead of it.
+  private static let patience: UInt64 = 4
 
   init(
     _ connection: Connection, _ errors: ErrorTranslator, _ bound: WaitBound,
-    _ consistency: ReadConsistency
+    _ consistency: ReadConsistency, time: any TimeSource
   ) {
+    self.time = time
     self.connection = connection
     self.errors = errors
     self.bound = bound
     self.consistency = consistency
     begins = consistency == .snapshot || connection.hasLocalSettings
+  }
+
+  func limit(_ work: WorkLimit?) {
+    workEnd = work.map {
+      time.monotonicNanoseconds() + UInt64(max(1, $0.milliseconds)) * LongReader.patience
+        * 1_000_000
+    }
   }
 
   func query(_ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool) throws {
@@ -37,6 +51,7 @@ final class LongReader: ReadingEnd {
     if let failure { throw failure.error }
     let begins = begins
     self.begins = false
+    var bound = bound.tightened(to: workEnd)
     do {
       return try connection.run(
         call,
@@ -50,6 +65,7 @@ final class LongReader: ReadingEnd {
           try connection.sendLocalSettings()
         }, &bound)
     } catch let error as PostgresFailure {
+      if error.isStopped, let workEnd, time.monotonicNanoseconds() >= workEnd { throw WorkSpent() }
       // Nothing can follow an error in a transaction; without one, these end the read all the same.
       if connection.isInTransaction || error.isConnectionLoss || error.isStopped
         || error.isStaleStatement || connection.isLost

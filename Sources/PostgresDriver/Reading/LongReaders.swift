@@ -151,7 +151,8 @@ private final class LongReaderThread: TaskExecutor, Sendable {
       let bound = WaitBound(
         time: factory.ambient.time, milliseconds: read.milliseconds,
         cancellation: read.cancellation)
-      let reader = LongReader(connection, errors, bound, read.consistency)
+      let reader = LongReader(
+        connection, errors, bound, read.consistency, time: factory.ambient.time)
       read.start(reader, on: self)
       // A body should not suspend; while it does, its thread waits for it, as long as a read may
       // take.
