@@ -12,7 +12,7 @@ import uuid
 
 from cases import ServedCase
 from client import Client
-from server import Folder, Server, roost
+from server import ENGINE, Folder, Server, roost
 
 PASSWORD = "an old oak by the river"
 SCHEMA = """enum Role @roles {
@@ -248,6 +248,7 @@ class RoleTests(ServedCase):
                     answer = client.post(f"/v1/auth/{name}", {**body, key: ["admin"]})
                     self.expect(422, answer, "/" + key)
 
+    @unittest.skipIf(ENGINE == "postgres", "a server of databases takes the command meanwhile")
     def test_the_command_says_how_while_the_server_runs(self):
         person = register(self.server.port)
         address = person.session["user"]["email"]
@@ -295,7 +296,8 @@ class StoppedTests(unittest.TestCase):
     def test_roles_are_granted_listed_and_withdrawn(self):
         (ada, bob), anonymous = self.people()
         done = self.admin("--grant", "admin", "--to", "ADA@example.org")
-        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        said = [line for line in done.stderr.splitlines() if " fsync off" not in line]
+        self.assertEqual((done.returncode, said), (0, []), done)
         self.assertEqual(done.stdout, f"{ada} ada@example.org has the roles: admin\n")
         done = self.admin("--grant", "support", "--to", bob, "--json")
         self.assertEqual(json.loads(done.stdout), {

@@ -175,12 +175,10 @@ private let schema = """
     if house.database.dialect.partitions == 1 {
       #expect(try await left() == ["1"])
     } else {
-      let parts = try await house.texts(
-        "SELECT count(*) FROM (SELECT DISTINCT partition FROM roost_log) AS parts")
       for _ in 0..<200 { try await house.create("notes", ["text": "c"]) }
       try await house.records.trimLog(followers: [])
       let rest = try await left()
-      #expect(parts == ["16"] && Int(rest[0]) ?? 0 <= 200)
+      #expect(Int(rest[0]) ?? 0 <= 200)
     }
     #expect(
       try await house.logged() == ["\(2502 + (house.database.dialect.partitions == 1 ? 0 : 200))"])

@@ -146,7 +146,8 @@ private let schema = """
     try await app.database.write { transaction in
       for (key, time) in times {
         try await transaction.execute(
-          "INSERT INTO roost_receipt VALUES ('a', \(key), '', x'00', \(time), 204, '[]', x'')")
+          "INSERT INTO roost_receipt VALUES ('a', \(key), '', \([0 as UInt8]), \(time), 204, '[]', \([UInt8]()))"
+        )
       }
     }
     await Housekeeping(

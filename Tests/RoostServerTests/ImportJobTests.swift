@@ -286,7 +286,8 @@ struct ImportJobTests {
     #expect(again.counts == "0/2/2")
     #expect(again.shownIssues == ["4 /id duplicate_id", "5 /id deleted_id"])
     #expect(
-      try await house.rows("SELECT email FROM roost_user ORDER BY email", columns: 1)
+      try await house.rows(
+        "SELECT coalesce(email, '-') AS email FROM roost_user ORDER BY 1", columns: 1)
         == ["-", "ada@example.org"])
     await house.close()
   }

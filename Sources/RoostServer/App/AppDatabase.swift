@@ -39,9 +39,10 @@ package struct AppDatabase: Sendable {
           try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))
     }
     try makeFolder(data)
-    let configuration = PostgresConfiguration(
+    var configuration = PostgresConfiguration(
       address: address, schema: settings.text(SettingKeys.databaseSchema),
       limits: settings.limits)
+    configuration.preparedStatements = !settings.boolean(SettingKeys.databasePooled)
     return AppDatabase(
       engine: .postgres(
         try PostgresDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))

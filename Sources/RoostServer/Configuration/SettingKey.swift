@@ -98,6 +98,10 @@ package enum SettingKeys {
   package static let databaseSchema = SettingKey(
     name: "database.schema", kind: .text, defaultText: "roost",
     help: "the schema of PostgreSQL that holds the tables", flag: "--database-schema")
+  package static let databasePooled = SettingKey(
+    name: "database.pooled", kind: .boolean, defaultText: "false",
+    help: "a pooler that gives each transaction another connection stands before the server",
+    flag: nil)
   package static let databaseReaders = SettingKey(
     name: "database.readers", kind: .text, defaultText: "",
     help: "logins that may read beside Roost what the rules show to whom they name, with commas",
@@ -120,7 +124,7 @@ package enum SettingKeys {
 
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
-    database, databaseSchema, databaseReaders, minimumFreeMegabytes, listMilliseconds,
-    authRateLimits, accessTokenMinutes,
+    database, databaseSchema, databasePooled, databaseReaders, minimumFreeMegabytes,
+    listMilliseconds, authRateLimits, accessTokenMinutes,
   ]
 }
