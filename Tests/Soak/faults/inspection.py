@@ -193,6 +193,6 @@ def _sequences(store, result, when):
         result.violate(f"{when}: {beyond} stream entries lie beyond their stream's head")
     twice = store.query(
         "SELECT count(*) FROM (SELECT 1 FROM roost_scope_row GROUP BY stream, seq "
-        "HAVING count(*) > 1)")[0][0]
+        "HAVING count(*) > 1) AS twice")[0][0]
     if twice:
         result.violate(f"{when}: {twice} sequences of a stream are given twice")
