@@ -105,6 +105,36 @@ private struct Gig {
     await house.close()
   }
 
+  @Test func aRequiredFieldThatOneRuleHidesLosesNoRowBehindAHiddenOne() async throws {
+    let house = try await RecordsHouse(
+      """
+      type Gig @collection
+        @allow(ops: [ALL], owner: "owner")
+        @allow(ops: [READ], when: "shared == true", except: ["fee"])
+      { owner: User! @immutable, fee: Int!, shared: Boolean! }
+      """)
+    for fee in 1...2 {
+      try await house.create(
+        "gigs", ["fee": .int(Int64(fee)), "shared": false], by: house.ann)
+    }
+    for fee in 3...5 {
+      try await house.create("gigs", ["fee": .int(Int64(fee)), "shared": true], by: house.bob)
+    }
+    for order in ["fee", "-fee"] {
+      var query = ListQuery(limit: 2, sort: try house.sort(order, of: "gigs"))
+      var found: [RoostCore.UUID] = []
+      repeat {
+        let page = try await house.records.list(house.collection("gigs"), query, by: house.ann)
+        for item in try JSON.parse(page.items).array ?? [] {
+          found.append(RecordsHouse.uuid(item["id"]))
+        }
+        query.after = page.next
+      } while query.after != nil
+      #expect(found.count == 5 && Set(found).count == 5, "\(order): \(found)")
+    }
+    await house.close()
+  }
+
   @Test(.enabled(if: TestEngine.current == .sqlite, "a plan in the words of SQLite"))
   func whatALateralRuleShowsIsReadInRangesAndBoundedByThePage() async throws {
     let house = try await RecordsHouse(schema)

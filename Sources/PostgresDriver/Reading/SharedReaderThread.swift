@@ -173,14 +173,17 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
       for query in queries { query.fail(error) }
       return
     }
+    var waiting = queries[...]
     do {
       if connection.isIdle { try connection.sendDrops() }
       // A group without a transaction around it is one to the server.
       try connection.sendLocalSettings()
-      for query in queries { send(query, connection) }
+      while let query = waiting.popFirst() { send(query, connection) }
       try connection.sendSync()
     } catch {
       connection.lose(error)
+      // Of these the connection does not know.
+      for query in waiting { query.fail(error) }
     }
   }
 

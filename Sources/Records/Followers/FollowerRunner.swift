@@ -80,13 +80,15 @@ package final class FollowerRunner: Sendable {
         while !state.withLock({ $0.isStopped }), try await step() {}
         failures = 0
         if !isCaughtUp {
-          isCaughtUp = try await records.database.write { transaction in
+          let isDone: Bool? = try await records.database.write { transaction in
             // Another process at work for this follower does it.
             guard try await FollowerPlace.take(follower.name, in: transaction) != nil else {
-              return false
+              return nil
             }
             return try await follower.catchUp(in: transaction)
           }
+          isCaughtUp = isDone == true
+          if isDone == nil { await pause() }
           if !isCaughtUp {
             wake()
             continue
@@ -235,12 +237,20 @@ enum FollowerPlace {
           ON CONFLICT DO NOTHING
           """)
       }
-      let place = try await LogPlace.read(
+      var place = LogPlace.start
+      var free = 0
+      try await transaction.query(
         """
         SELECT partition, position FROM roost_follower WHERE name = \(name) \
         ORDER BY partition\(dialect.forUpdateOfFree)
-        """, in: transaction)
-      if place.positions.count == dialect.partitions { return place }
+        """
+      ) { row in
+        place.advance(row.int64(0), to: row.int64(1))
+        free += 1
+        return true
+      }
+      // Some of them is none: the others are where another process says.
+      if free == dialect.partitions { return place }
     }
     return nil
   }

@@ -122,8 +122,9 @@ struct SortOrder {
     }
     let arguments = keys.indices.map { Template.argument(first + $0) }
     let directions = Set(keys.map(\.descending))
+    // The place may be that of a row of another alternative, which hides a key that is never NULL here.
     if rest == nil, compared.count == keys.count, directions.count == 1,
-      !leading.contains(where: isNullable)
+      !leading.contains(where: isNullable), !nulls.contains(true)
     {
       let beyond: SQL = keys[0].descending ? "<" : ">"
       if keys.count == 1 { return expression(keys[0]) + Template(" \(beyond) ") + arguments[0] }

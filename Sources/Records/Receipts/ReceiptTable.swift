@@ -54,7 +54,7 @@ package enum ReceiptTable {
     """
     DELETE FROM roost_receipt WHERE (principal, key) IN (\
     SELECT principal, key FROM roost_receipt WHERE created_at <= \(SQL.placeholder) \
-    ORDER BY created_at LIMIT \(SQL.placeholder))
+    ORDER BY created_at LIMIT \(SQL.placeholder)) AND created_at <= \(SQL.placeholder)
     """)
 
   /// The JSON text of header fields: a list of names and values by turns.

@@ -61,8 +61,10 @@ extension RecordStore {
 
   /// Removes receipts that have expired, in small transactions.
   package func removeExpiredReceipts() async throws {
+    let before = expiry(at: ambient.time.now())
+    // Twice: one that was renewed between the look and the deletion stays.
     let values: [Value] = [
-      .timestamp(expiry(at: ambient.time.now())), .int(RecordStore.receiptsAtOnce),
+      .timestamp(before), .int(RecordStore.receiptsAtOnce), .timestamp(before),
     ]
     var removed = 0
     repeat {

@@ -72,9 +72,10 @@ struct PolicyKeeper {
   private static func check(_ login: String, in reader: any Reader) async throws {
     let found = try await reader.first(
       """
-      SELECT CAST(rolsuper OR rolbypassrls AS int), \
-      CAST(pg_has_role(rolname, current_user, 'USAGE') AS int) FROM pg_roles \
-      WHERE rolname = \(login)
+      SELECT CAST(EXISTS (SELECT 1 FROM pg_roles r WHERE (r.rolsuper OR r.rolbypassrls) \
+      AND pg_has_role(p.rolname, r.oid, 'MEMBER')) AS int), \
+      CAST(pg_has_role(p.rolname, current_user, 'MEMBER') AS int) FROM pg_roles p \
+      WHERE p.rolname = \(login)
       """
     ) { (passes: $0.int64(0) != 0, owns: $0.int64(1) != 0) }
     let fault: String? =

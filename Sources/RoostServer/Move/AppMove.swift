@@ -56,7 +56,6 @@ package struct AppMove: Sendable {
         await server?.drain()
         throw error
       }
-      try await app.engine.database.write { try await MoveMark.set(.left(place), in: $0) }
       await server?.drain()
       await app.close()
       return report
@@ -85,7 +84,9 @@ package struct AppMove: Sendable {
       let report = try await MoveJob(
         from: app.engine.database, to: target, records.catalogue, time: ambient.time,
         onProgress: onProgress
-      ).run()
+      ).run {
+        try await app.engine.database.write { try await MoveMark.set(.left(place), in: $0) }
+      }
       await target.close()
       return report
     } catch {

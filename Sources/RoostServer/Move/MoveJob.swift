@@ -34,7 +34,10 @@ package struct MoveJob: Sendable {
   ///
   /// Throws `MoveFault` where a table is not the same afterwards, and what the databases throw; the
   /// target is then marked as not complete, and the job can be run again.
-  package func run() async throws -> MoveReport {
+  ///
+  /// `leave` is done once both sides are the same and before the target may be opened, so that there is
+  /// no moment at which both may be.
+  package func run(leave: () async throws -> Void = {}) async throws -> MoveReport {
     let start = time.monotonicNanoseconds()
     try await target.write { transaction in
       try await MoveMark.set(.arriving, in: transaction)
@@ -61,6 +64,7 @@ package struct MoveJob: Sendable {
       }
       report.append(MoveReport.Table(name: table.name, rows: found.rows, digest: digest))
     }
+    try await leave()
     try await finish()
     return MoveReport(tables: report, seconds: seconds(since: start))
   }

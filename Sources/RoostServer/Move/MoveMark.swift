@@ -47,7 +47,8 @@ package enum MoveMark: Sendable, Equatable {
     case .arriving:
       throw DatabaseOpenError(
         .migrations,
-        "A move into this database has not come to its end: run the same roost move again.")
+        "A move into this database has not come to its end: run the same roost move again, after "
+          + "one with --cancel if it says that the app has left.")
     case .left(let place):
       throw DatabaseOpenError(
         .migrations,
