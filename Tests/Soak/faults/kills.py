@@ -38,16 +38,8 @@ def _generation(folder, cycles, chance, result):
     crew.settle(server)
     for cycle in range(cycles):
         when = f"kill {result.counts['kills'] + 1}"
-        crew.start(server)
-        if not crew.wait_for(8):
-            result.violate(f"{when}: the writers got nowhere: {crew.refusals()[:1]}")
+        if not kill_under_writers(server, crew, chance, result, when):
             break
-        time.sleep(chance.uniform(0, 0.6))
-        server.kill()
-        crew.join()
-        result.add("kills")
-        for status, body in crew.refusals()[:1]:
-            result.violate(f"{when}: a write was answered {status}: {body}")
         check(data, folder, crew, result, when)
         server = Server(data)
         server.start()
@@ -61,6 +53,21 @@ def _generation(folder, cycles, chance, result):
     if result.passed:
         check(data, folder, crew, result, "after the last restart")
     result.add("acknowledged", crew.acknowledged())
+
+
+def kill_under_writers(server, crew, chance, result, when):
+    """Kills the server while the crew writes; false when the writers got nowhere."""
+    crew.start(server)
+    if not crew.wait_for(8):
+        result.violate(f"{when}: the writers got nowhere: {crew.refusals()[:1]}")
+        return False
+    time.sleep(chance.uniform(0, 0.6))
+    server.kill()
+    crew.join()
+    result.add("kills")
+    for status, body in crew.refusals()[:1]:
+        result.violate(f"{when}: a write was answered {status}: {body}")
+    return True
 
 
 def _read_back(server, crew, chance, result, when):

@@ -2,12 +2,12 @@
 
 import os
 import random
-import time
 
 from harness.postgres import Cluster
 from harness.server import Server
 
 from .inspection import ServerStore, compare
+from .kills import kill_under_writers
 from .result import Result
 from .writers import Crew
 
@@ -29,16 +29,8 @@ def run(folder, tries):
         crew.settle(server)
         for number in range(tries):
             when = f"kill {number + 1}"
-            crew.start(server)
-            if not crew.wait_for(8):
-                result.violate(f"{when}: the writers got nowhere: {crew.refusals()[:1]}")
+            if not kill_under_writers(server, crew, chance, result, when):
                 break
-            time.sleep(chance.uniform(0, 0.6))
-            server.kill()
-            crew.join()
-            result.add("kills")
-            for status, body in crew.refusals()[:1]:
-                result.violate(f"{when}: a write was answered {status}: {body}")
             server = Server(data, settings=cluster.settings())
             server.start()
             result.add("unanswered and sent again", crew.resolve(server))
