@@ -98,9 +98,25 @@ package protocol Transaction: Reader {
   @discardableResult
   func execute(_ sql: SQL) async throws -> Int
 
+  /// Runs a statement whose count nobody needs; where a statement is a journey it travels with the
+  /// next one.
+  ///
+  /// Throws as `execute` does: a body whose statement was refused on a later journey is undone and
+  /// begins again, and then each statement is waited for.
+  func post(_ statement: Statement, _ values: [Value]) async throws
+  func post(_ sql: SQL) async throws
+
   /// Hands `effect` to the database's `PreCommit` step, which runs once before the commit of the
   /// whole batch. An effect of a body that fails is forgotten with it.
   func attach(_ effect: any Effect)
+}
+
+extension Transaction {
+  package func post(_ statement: Statement, _ values: [Value]) async throws {
+    try await execute(statement, values)
+  }
+
+  package func post(_ sql: SQL) async throws { try await execute(sql) }
 }
 
 /// Something that a write leaves for the sorted step just before the commit.

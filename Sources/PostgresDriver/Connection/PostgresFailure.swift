@@ -30,6 +30,11 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
     PostgresFailure(state: "57014", message: "the time of the read was over", sql: sql)
   }
 
+  /// The failure of a statement that was not sent, for its batch to begin again.
+  static func unsent(sql: String) -> PostgresFailure {
+    PostgresFailure(state: "25000", message: "the transaction has to begin again", sql: sql)
+  }
+
   private init(state: String, message: String, sql: String) {
     self.state = state
     self.message = message

@@ -20,6 +20,11 @@ final class PostgresResult: @unchecked Sendable {
     return Int(String(cString: text)) ?? 0
   }
 
+  /// Whether the statement only read.
+  var isSelection: Bool {
+    PQcmdStatus(handle).map { String(cString: $0).hasPrefix("SELECT") } ?? false
+  }
+
   /// Whether the statement changed the schema.
   var isDefinition: Bool {
     guard let tag = PQcmdStatus(handle) else { return false }

@@ -38,6 +38,8 @@ final class BatchRunner {
     case committed
     case failed(any Error)
     case again(RetryPolicy.Cause, PostgresFailure)
+    /// Begin again with savepoints.
+    case waiting
     case unknown(PostgresFailure)
   }
 
@@ -45,13 +47,14 @@ final class BatchRunner {
     _ writes: [QueuedWrite], _ preCommit: (any PreCommit)?, _ policy: RetryPolicy
   ) {
     var policy = policy
+    var mode = WriteSession.Mode.posting
     while true {
       do {
         try session.connect()
       } catch {
         return WriteBatch.fail(writes, error.error)
       }
-      let batch = WriteBatch(writes, session, executor)
+      let batch = WriteBatch(writes, session, executor, mode)
       let ending = attempt(batch, preCommit)
       switch ending {
       case .committed:
@@ -65,6 +68,10 @@ final class BatchRunner {
       case .unknown(let failure):
         writers.statistics.withLock { $0.unknownOutcomes += 1 }
         return batch.fail(BatchRunner.unknown(failure))
+      case .waiting:
+        session.rollback()
+        writers.statistics.withLock { $0.repeats += 1 }
+        mode = .waiting
       case .again(let cause, let failure):
         session.rollback()
         writers.statistics.withLock { $0.retries += 1 }
@@ -88,8 +95,10 @@ final class BatchRunner {
       try batch.runBodies(hasPreCommit: preCommit != nil)
       if let preCommit, !batch.effects.isEmpty { try batch.apply(preCommit) }
     } catch let failure as PostgresFailure {
+      if session.mustWait { return .waiting }
       return BatchRunner.ending(failure, session)
     } catch {
+      if session.mustWait { return .waiting }
       return .failed(error)
     }
     guard session.isBegun else { return .committed }
@@ -100,6 +109,7 @@ final class BatchRunner {
       writers.statistics.withLock { $0.countCommit(microseconds: microseconds) }
       return .committed
     } catch {
+      if session.mustWait { return .waiting }
       guard session.isLost else { return BatchRunner.ending(error, session) }
       switch session.outcome() {
       case .committed: return .committed

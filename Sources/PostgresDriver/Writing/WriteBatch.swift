@@ -1,17 +1,23 @@
 import Queries
 import RoostCore
 
-/// The writes of one transaction: runs their bodies, each in a savepoint, and answers their callers.
+/// The writes of one transaction: runs their bodies, each as if in a savepoint, and answers their
+/// callers.
 final class WriteBatch {
   private let writes: [QueuedWrite]
   private let session: WriteSession
   private let executor: any TaskExecutor
+  private let mode: WriteSession.Mode
   /// The errors of bodies that the driver gave up on, by position.
   private var refused: [Int: any Error] = [:]
   /// What the bodies that succeeded attached, in order.
   private(set) var effects: [any Effect] = []
 
-  init(_ writes: [QueuedWrite], _ session: WriteSession, _ executor: any TaskExecutor) {
+  init(
+    _ writes: [QueuedWrite], _ session: WriteSession, _ executor: any TaskExecutor,
+    _ mode: WriteSession.Mode
+  ) {
+    self.mode = mode
     self.writes = writes
     self.session = session
     self.executor = executor
@@ -19,14 +25,17 @@ final class WriteBatch {
 
   /// Begins the transaction and runs the bodies; throws when the transaction as a whole is lost.
   ///
-  /// Afterwards none is open when the only body failed.
+  /// Afterwards none is open when the only body failed. A savepoint is two more statements and a
+  /// transaction of its own for the server, and bodies seldom fail once they have changed something:
+  /// so they run without savepoints first, and if one has to be undone, all begin again with them.
   func runBodies(hasPreCommit: Bool) throws(PostgresFailure) {
-    session.begin()
+    session.begin(mode)
     // The only body of a transaction needs no savepoint: undoing it undoes the transaction.
-    let savepoints = writes.count > 1
+    let isAlone = writes.count == 1
+    let savepoints = mode == .waiting && !isAlone
     for (position, write) in writes.enumerated() {
       if savepoints { session.queue(.savepoint) }
-      let transaction = PostgresTransaction(session)
+      let transaction = PostgresTransaction(session, isAlone: isAlone)
       write.start(transaction, on: executor)
       transaction.end()
       // Some errors end the transaction under the body, which may have caught them.
@@ -49,8 +58,10 @@ final class WriteBatch {
         effects += transaction.effects
       } else if savepoints {
         session.undoBody()
-      } else {
+      } else if isAlone {
         session.rollback()
+      } else if transaction.isChanging {
+        throw session.needSavepoints()
       }
     }
   }
@@ -58,7 +69,7 @@ final class WriteBatch {
   /// Runs the step before the commit; throws `PostgresFailure` when the transaction is lost, and
   /// otherwise what the step throws.
   func apply(_ preCommit: any PreCommit) throws {
-    let transaction = PostgresTransaction(session)
+    let transaction = PostgresTransaction(session, isAlone: true)
     let step = PreCommitStep(preCommit, effects, transaction)
     step.start(on: executor)
     transaction.end()

@@ -18,13 +18,37 @@ final class WriteSession {
     }
   }
 
+  /// What becomes of statements that nobody waits for.
+  enum Mode {
+    /// They travel with the next one, and no body has a savepoint: what fails undoes the batch, which
+    /// begins again `waiting`.
+    case posting
+    /// Each is waited for, and each body of several has a savepoint.
+    case waiting
+  }
+
+  private enum Deferred {
+    case control(Control)
+    case call(StatementCall)
+
+    var isSavepoint: Bool {
+      if case .control(.savepoint) = self { true } else { false }
+    }
+  }
+
   let errors: ErrorTranslator
   private let factory: ConnectionFactory
   private let time: any TimeSource
   private var reconnection = Reconnection()
   private var connection: Connection?
   /// Statements that nobody waits for; they go with the next one that somebody does.
-  private var deferred: [Control] = []
+  private var deferred: [Deferred] = []
+  /// Those of them that were sent and may still have failed.
+  private var posted: [Exchange] = []
+  private(set) var mode = Mode.waiting
+  /// The batch has to begin again, `waiting`: it is not known to whom the failure belongs, or what
+  /// is to be undone cannot be.
+  private(set) var mustWait = false
   /// The first error that ends the transaction as a whole, whatever its body makes of it.
   private(set) var failure: PostgresFailure?
   /// Something of the transaction was sent.
@@ -101,43 +125,70 @@ final class WriteSession {
   // MARK: Statements
 
   /// Starts afresh; nothing is sent yet.
-  func begin() {
+  func begin(_ mode: Mode) {
+    self.mode = mode
+    mustWait = false
+    posted = []
     failure = nil
     isBegun = false
     number += 1
     mark = nil
-    deferred = [.begin]
+    deferred = [.control(.begin)]
   }
 
   func queue(_ control: Control) {
     // A body that ran nothing needs no savepoint.
-    if control == .release, deferred.last == .savepoint {
+    if control == .release, deferred.last?.isSavepoint == true {
       deferred.removeLast()
     } else {
-      deferred.append(control)
+      deferred.append(.control(control))
     }
+  }
+
+  /// Has `call` travel with the next statement.
+  func post(_ call: StatementCall) { deferred.append(.call(call)) }
+
+  /// Has the batch begin again, with savepoints.
+  func needSavepoints() -> PostgresFailure {
+    mustWait = true
+    let failure = PostgresFailure.unsent(sql: "")
+    if self.failure == nil { self.failure = failure }
+    return failure
   }
 
   /// Undoes the body that began with the last savepoint.
   func undoBody() {
     // Nothing of it was sent.
-    if deferred.last == .savepoint {
+    if deferred.last?.isSavepoint == true {
       deferred.removeLast()
     } else {
-      deferred += [.rollbackToSavepoint, .release]
+      deferred += [.control(.rollbackToSavepoint), .control(.release)]
     }
   }
 
-  func run(_ call: StatementCall) throws -> PostgresResult {
+  /// Runs a statement behind what was posted; `isAlone` where its failure concerns its body only.
+  func run(_ call: StatementCall, isAlone: Bool) throws -> PostgresResult {
     if let failure { throw failure }
     guard let connection else { throw PostgresFailure(connection: "there is no connection") }
     var bound = bound()
     do {
-      return try connection.run(call, after: { try self.sendDeferred($0) }, &bound)
+      let result = try connection.run(call, after: { try self.sendDeferred($0) }, &bound)
+      posted.removeAll(keepingCapacity: true)
+      return result
     } catch let failure as PostgresFailure {
+      let failure = refusal ?? failure
       note(failure)
+      if self.failure == nil, mode == .posting, refusal != nil || !isAlone {
+        mustWait = true
+        self.failure = failure
+      }
       throw failure
     }
+  }
+
+  /// Why something that was posted failed.
+  private var refusal: PostgresFailure? {
+    posted.first { $0.failure != nil && !$0.isSkipped }?.failure
   }
 
   func schemaChanged() { errors.forget() }
@@ -152,6 +203,10 @@ final class WriteSession {
     let controls = deferred
     deferred = []
     for control in controls {
+      guard case .control(let control) = control else {
+        if case .call(let call) = control { try send(call, connection) }
+        continue
+      }
       if control == .begin {
         // Others may have taken its room among what is prepared, or the schema may have changed.
         var bound = bound()
@@ -171,6 +226,22 @@ final class WriteSession {
     }
   }
 
+  /// Sends what was posted.
+  private func send(_ call: StatementCall, _ connection: Connection) throws {
+    isBegun = true
+    var bound = bound()
+    try connection.prepare(call, &bound)
+    let exchange = Exchange(.run, sql: call.text)
+    posted.append(exchange)
+    do {
+      try connection.send(connection.entry(for: call), call.values, exchange)
+    } catch is RoostError {
+      // Values that do not fit: their own body shall hear of it, not the one that is running now.
+      exchange.failure = .unsent(sql: call.text)
+      throw PostgresFailure.unsent(sql: call.text)
+    }
+  }
+
   // MARK: The end of a transaction
 
   /// Commits what was sent, if anything was.
@@ -184,12 +255,15 @@ final class WriteSession {
         try self.sendDeferred(connection)
         return try connection.run("COMMIT", &bound)
       }
+      posted = []
       // COMMIT of a transaction that has failed is no error: it tells that it undid it.
       guard answer.isCommit else {
         throw PostgresFailure(connection: "the transaction was undone at its commit", sql: "COMMIT")
       }
     } catch {
+      let error = refusal ?? error
       note(error)
+      if failure == nil, refusal != nil { mustWait = true }
       throw error
     }
     isBegun = false
@@ -202,6 +276,7 @@ final class WriteSession {
   /// Undoes what was sent, if anything was.
   func rollback() {
     deferred = []
+    posted = []
     guard isBegun, let connection, !connection.isLost else { return }
     isBegun = false
     var bound = bound(5000)

@@ -5,6 +5,8 @@ struct WriteStatistics: Sendable {
   var largestBatch = 0
   var failedBatches = 0
   var retries = 0
+  /// Batches that began again with savepoints.
+  var repeats = 0
   var unknownOutcomes = 0
   /// Batches by size: 1, 2–3, 4–7, … 32–63.
   var batchSizes = [Int](repeating: 0, count: 10)

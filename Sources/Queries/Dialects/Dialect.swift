@@ -97,9 +97,13 @@ package enum Dialect: Sendable, CaseIterable {
     }
   }
 
+  /// Whether each statement that is waited for is a journey to another process, so that it pays to
+  /// say more in fewer.
+  package var statementsAreJourneys: Bool { self == .postgres }
+
   /// How many rows one INSERT may take at once, most first: where a statement is a journey, rows
   /// travel together.
-  package var rowsOfInsert: [Int] { self == .sqlite ? [1] : [32, 8, 1] }
+  package var rowsOfInsert: [Int] { statementsAreJourneys ? [32, 16, 8, 4, 2, 1] : [1] }
 
   /// Whether the engine can hold rows back from logins of its own.
   package var hasRowSecurity: Bool { self == .postgres }

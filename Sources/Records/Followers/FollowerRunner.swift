@@ -261,7 +261,7 @@ enum FollowerPlace {
   ) async throws {
     for partition in LogPartition.all(transaction.dialect)
     where place[partition] > stored[partition] {
-      try await transaction.execute(
+      try await transaction.post(
         upsert, [.text(name), .int(partition), .int(place[partition])])
     }
   }

@@ -79,11 +79,15 @@ package final class ChangeRecorder: PreCommit {
   package func apply(_ effects: [any Effect], in transaction: any Transaction) async throws {
     let changes = effects.compactMap { $0 as? RowChange }
     guard !changes.isEmpty else { return }
-    try await appendToLog(changes, in: transaction)
     for change in changes where change.moves.changesGrants {
       try await GrantTables.apply(change, in: transaction)
     }
-    try await moveInStreams(changes, in: transaction)
+    let moves = try await streamMoves(of: changes, in: transaction)
+    let taken = try await Heads.take(
+      ChangeRecorder.parts(of: changes, transaction.dialect), moves.map(\.need), in: transaction)
+    try await appendToLog(changes, taken, in: transaction)
+    let rows = moves.flatMap { $0.rows(after: taken.streams[$0.need.stream] ?? 0) }
+    try await LogStatements.putScopeRow.run(rows, in: transaction)
   }
 
   package func committed(_ effects: [any Effect]) {
@@ -94,26 +98,27 @@ package final class ChangeRecorder: PreCommit {
 
   // MARK: The log
 
-  /// Appends the changes, each to the part of its row; the parts' heads are held in their order.
-  private func appendToLog(_ changes: [RowChange], in transaction: any Transaction) async throws {
-    let dialect = transaction.dialect
+  /// How many changes each part of the log gets, in the order of the parts.
+  private static func parts(
+    of changes: [RowChange], _ dialect: Dialect
+  ) -> [(number: Int64, count: Int64)] {
     var counts: [Int64: Int64] = [:]
     for change in changes { counts[LogPartition.of(change.id, dialect), default: 0] += 1 }
-    var next: [Int64: Int64] = [:]
-    for (partition, count) in counts.sorted(by: { $0.key < $1.key }) {
-      let last = try await LogStatements.number(
-        LogStatements.advance, [.int(count), .int(partition)], in: transaction)
-      guard let last else {
-        throw RoostError(.internalError, "The log has lost its head.")
-      }
-      next[partition] = last - count
-    }
+    return counts.sorted { $0.key < $1.key }.map { (number: $0.key, count: $0.value) }
+  }
+
+  /// Appends the changes, each to the part of its row.
+  private func appendToLog(
+    _ changes: [RowChange], _ taken: Heads.Taken, in transaction: any Transaction
+  ) async throws {
+    let dialect = transaction.dialect
+    var last = taken.parts
     var rows: [[Value]] = []
     rows.reserveCapacity(changes.count)
     for change in changes {
       let partition = LogPartition.of(change.id, dialect)
-      let position = (next[partition] ?? 0) + 1
-      next[partition] = position
+      let position = (last[partition] ?? 0) + 1
+      last[partition] = position
       let mutation: Value =
         change.mutation.map { .text(String(decoding: $0, as: UTF8.self)) } ?? .null
       rows.append([
@@ -127,7 +132,47 @@ package final class ChangeRecorder: PreCommit {
 
   // MARK: The streams
 
-  private func moveInStreams(_ changes: [RowChange], in transaction: any Transaction) async throws {
+  /// The entries that a batch adds to one stream.
+  private struct StreamMove {
+    let need: Heads.StreamNeed
+    let entries: ArraySlice<Entry>
+
+    init(_ entries: ArraySlice<Entry>) {
+      self.entries = entries
+      let removal =
+        entries.lastIndex { $0.kind != .put }
+        .map { Int64(entries.distance(from: entries.startIndex, to: $0) + 1) } ?? 0
+      need = Heads.StreamNeed(
+        stream: entries.first?.stream ?? 0, count: Int64(entries.count), removal: removal)
+    }
+
+    /// The rows of the stream index, with the sequences after `head`.
+    ///
+    /// Of two entries of one row the later one replaces the earlier.
+    func rows(after head: Int64) -> [[Value]] {
+      var sequence = head + need.count
+      var rows: [[Value]] = []
+      var seen: Set<RowKey> = []
+      for entry in entries.reversed() {
+        defer { sequence -= 1 }
+        let change = entry.change
+        if need.count > 1 {
+          let key = RowKey(collection: change.collection.number, id: change.id)
+          guard seen.insert(key).inserted else { continue }
+        }
+        rows.append([
+          .int(entry.stream), .int(change.collection.number), .uuid(change.id), .int(sequence),
+          .int(change.version), .int(entry.mask), .int(entry.kind.rawValue),
+        ])
+      }
+      return rows.reversed()
+    }
+  }
+
+  /// What the changes do to the streams, in the order of the streams' numbers.
+  private func streamMoves(
+    of changes: [RowChange], in transaction: any Transaction
+  ) async throws -> [StreamMove] {
     let numbers = try await numbers(for: changes, in: transaction)
     var entries: [Entry] = []
     for change in changes {
@@ -153,51 +198,15 @@ package final class ChangeRecorder: PreCommit {
     let sorted = entries.enumerated().sorted {
       ($0.element.stream, $0.offset) < ($1.element.stream, $1.offset)
     }.map(\.element)
-    var rows: [[Value]] = []
-    rows.reserveCapacity(sorted.count)
+    var moves: [StreamMove] = []
     var index = 0
     while index < sorted.count {
       var end = index
       while end < sorted.count, sorted[end].stream == sorted[index].stream { end += 1 }
-      rows += try await sequenced(sorted[index..<end], in: transaction)
+      moves.append(StreamMove(sorted[index..<end]))
       index = end
     }
-    try await LogStatements.putScopeRow.run(rows, in: transaction)
-  }
-
-  /// Takes the next sequences of one stream for its entries, and gives their rows.
-  ///
-  /// Of two entries of one row the later one replaces the earlier.
-  private func sequenced(
-    _ entries: ArraySlice<Entry>, in transaction: any Transaction
-  ) async throws -> [[Value]] {
-    guard let stream = entries.first?.stream else { return [] }
-    let count = Int64(entries.count)
-    let removal =
-      entries.lastIndex { $0.kind != .put }
-      .map { Int64(entries.distance(from: entries.startIndex, to: $0) + 1) } ?? 0
-    let last = try await LogStatements.number(
-      LogStatements.advanceStream, [.int(count), .int(removal), .int(removal), .int(stream)],
-      in: transaction)
-    guard let last else {
-      throw RoostError(.internalError, "A stream has lost its head.")
-    }
-    var sequence = last
-    var rows: [[Value]] = []
-    var seen: Set<RowKey> = []
-    for entry in entries.reversed() {
-      defer { sequence -= 1 }
-      let change = entry.change
-      if count > 1 {
-        let key = RowKey(collection: change.collection.number, id: change.id)
-        guard seen.insert(key).inserted else { continue }
-      }
-      rows.append([
-        .int(stream), .int(change.collection.number), .uuid(change.id), .int(sequence),
-        .int(change.version), .int(entry.mask), .int(entry.kind.rawValue),
-      ])
-    }
-    return rows.reversed()
+    return moves
   }
 
   // MARK: Numbers

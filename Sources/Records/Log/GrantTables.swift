@@ -10,11 +10,11 @@ enum GrantTables {
   /// Writes what a row gives and no longer gives.
   static func apply(_ change: RowChange, in transaction: any Transaction) async throws {
     for contribution in change.moves.taken {
-      try await transaction.execute(
+      try await transaction.post(
         contribution.isGrant ? takeGrant : takeEdge, values(contribution, of: change))
     }
     for contribution in change.moves.given {
-      try await transaction.execute(
+      try await transaction.post(
         contribution.isGrant ? giveGrant : giveEdge, values(contribution, of: change))
     }
   }
@@ -25,7 +25,7 @@ enum GrantTables {
     in transaction: any Transaction
   ) async throws {
     for contribution in contributions {
-      try await transaction.execute(
+      try await transaction.post(
         contribution.isGrant ? giveGrant : giveEdge,
         contribution.values + [.int(collection.number), .uuid(row.id)])
     }

@@ -23,7 +23,7 @@ struct WideInsert: Sendable {
     while !rest.isEmpty {
       let size = sizes.first { $0 <= rest.count } ?? 1
       guard let statement = statements[size] else { return }
-      try await transaction.execute(
+      try await transaction.post(
         statement, size == 1 ? rest[rest.startIndex] : Array(rest.prefix(size).joined()))
       rest = rest.dropFirst(size)
     }

@@ -151,7 +151,7 @@ struct WritePath: Sendable {
       return
     }
     do {
-      try await transaction.execute(collection.insert, draft.row)
+      try await transaction.post(collection.insert, draft.row)
     } catch let violation as ConstraintViolation {
       throw Conflict.error(violation, collection)
     }
@@ -277,7 +277,7 @@ struct WritePath: Sendable {
     sets.append("\(identifier: "updatedAt") = \(record.updatedAt)")
     sets.append("\(identifier: RecordColumns.clocks) = \(record.clocks.encoded)")
     do {
-      try await transaction.execute(
+      try await transaction.post(
         "UPDATE \(collection.table) SET \(sets.joined(by: ", ")) WHERE id = \(record.id)")
     } catch let violation as ConstraintViolation {
       throw Conflict.error(violation, collection)
