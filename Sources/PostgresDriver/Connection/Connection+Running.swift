@@ -63,6 +63,12 @@ extension Connection {
     return result
   }
 
+  /// Waits for all that was sent; throws only when the connection is lost.
+  func settle(_ bound: inout WaitBound) throws(PostgresFailure) {
+    try finish(&bound)
+    if let loss { throw loss }
+  }
+
   /// Ends the group that was sent and waits for all of it.
   private func finish(_ bound: inout WaitBound) throws(PostgresFailure) {
     let sync = try sendSync()

@@ -101,7 +101,7 @@ final class BatchRunner {
       if session.mustWait { return .waiting }
       return .failed(error)
     }
-    guard session.isBegun else { return .committed }
+    guard session.hasWork else { return .committed }
     let start = BatchRunner.now()
     do {
       try session.commit()

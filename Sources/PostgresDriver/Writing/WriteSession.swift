@@ -53,6 +53,13 @@ final class WriteSession {
   private(set) var failure: PostgresFailure?
   /// Something of the transaction was sent.
   private(set) var isBegun = false
+  /// Whether there is anything to commit, sent or not.
+  var hasWork: Bool {
+    isBegun
+      || deferred.contains { statement in
+        if case .call = statement { true } else { false }
+      }
+  }
   /// The row of `roost_writer` that this writer raises.
   private let id: UUID
   /// The number of the transaction, larger with each.
@@ -248,11 +255,16 @@ final class WriteSession {
   ///
   /// Throws `PostgresFailure`; when the connection was lost on the way, the outcome is unknown.
   func commit() throws(PostgresFailure) {
-    guard isBegun, let connection else { return }
+    guard hasWork, let connection else { return }
     var bound = bound()
     do throws(PostgresFailure) {
       let answer = try ConnectionFactory.plain {
         try self.sendDeferred(connection)
+        // A commit in flight with the mark could be carried out after the mark was looked up.
+        if self.mark?.isDone != true {
+          try connection.settle(&bound)
+          if let refusal = self.refusal { throw refusal }
+        }
         return try connection.run("COMMIT", &bound)
       }
       posted = []
