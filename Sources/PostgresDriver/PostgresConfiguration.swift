@@ -11,8 +11,11 @@ package struct PostgresConfiguration: Sendable {
   package var schema: String
   /// Bounds of the queues.
   package var limits: Limits
-  /// Threads that write, with a connection each.
-  package var writers = 4
+  /// Threads that write, with a connection each: while one batch commits the other runs its bodies.
+  ///
+  /// Batches that touch the same part of the log or the same stream commit one after the other, so
+  /// more writers mostly make smaller batches.
+  package var writers = 2
   /// Writes of one transaction, at most; PostgreSQL keeps 64 subtransactions at hand.
   package var batchWrites = 63
   /// Threads for short reads, which share a connection each among many reads.

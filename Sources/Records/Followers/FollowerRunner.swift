@@ -5,6 +5,8 @@ import Synchronization
 /// Runs one follower: wakes after commits, reads the log from the durable place, in order.
 package final class FollowerRunner: Sendable {
   private static let entriesAtOnce = 1000
+  /// Entries of one part that one transaction looks at for those that concern the follower.
+  private static let entriesLookedAt: Int64 = 10_000
   /// Entries that do not concern the follower, after which its place is written down all the same.
   private static let unwritten: Int64 = 10_000
   /// Wakes are collected for so long: under load the follower takes many commits at once, and leaves
@@ -153,7 +155,8 @@ package final class FollowerRunner: Sendable {
       let head = try await LogPlace.head(in: reader)
       var start = stored
       start.advance(to: seen)
-      let next = try await LogEntry.read(for: follower, after: start, limit: 1, in: reader)
+      let next = try await LogEntry.read(
+        for: follower, after: start, upTo: head, limit: 1, in: reader)
       return (stored, head, !next.isEmpty)
     }
     guard isNew || head.total - stored.total > FollowerRunner.unwritten else {
@@ -190,14 +193,16 @@ package final class FollowerRunner: Sendable {
     }
     // The head comes first: what is committed after it may not be among the entries.
     let head = try await LogPlace.head(in: transaction)
+    let end = place.limited(to: head, within: entriesLookedAt)
     let entries = try await LogEntry.read(
-      for: follower, after: place, limit: entriesAtOnce, in: transaction)
+      for: follower, after: place, upTo: end, limit: entriesAtOnce, in: transaction)
     let finished = entries.isEmpty ? 0 : try await follower.apply(entries, in: transaction)
     var reached = place
     for entry in entries.prefix(finished) { reached.advance(entry.partition, to: entry.position) }
-    let isDone = finished == entries.count && entries.count < entriesAtOnce
-    // Everything up to the head was looked at, in this very transaction.
-    if isDone { reached.advance(to: head) }
+    let isThrough = finished == entries.count && entries.count < entriesAtOnce
+    // Everything up to there was looked at, in this very transaction.
+    if isThrough { reached.advance(to: end) }
+    let isDone = isThrough && end == head
     try await FollowerPlace.write(follower.name, reached, from: place, in: transaction)
     return (reached, isDone)
   }

@@ -12,9 +12,10 @@ package struct LogEntry: Sendable {
   package let actor: UUID?
   let partition: Int64
 
-  /// Entries behind `position` that concern `follower`, in order, at most `limit`.
+  /// Entries behind `place` and up to `end` that concern `follower`, in order, at most `limit`.
   static func read(
-    for follower: any Follower, after place: LogPlace, limit: Int, in reader: any Reader
+    for follower: any Follower, after place: LogPlace, upTo end: LogPlace, limit: Int,
+    in reader: any Reader
   ) async throws -> [LogEntry] {
     var entries: [LogEntry] = []
     let kinds = follower.kinds
@@ -25,12 +26,17 @@ package struct LogEntry: Sendable {
       among = " AND collection IN (\(numbers))"
     }
     let wanted = kinds.map { kind -> SQL in "\(kind.rawValue)" }.joined(by: ", ")
-    let place = LogEntry.source(behind: place, reader.dialect)
+    // Each part by its key, between two ends: a join over all parts, and a range without an end,
+    // look to PostgreSQL as if they were best read from one end of the table to the other.
+    let parts = LogPartition.all(reader.dialect).map { partition -> SQL in
+      """
+      SELECT position, at, collection, id, kind, version, actor, partition FROM roost_log \
+      WHERE partition = \(SQL.constant(partition)) AND position > \(place[partition]) \
+      AND position <= \(end[partition]) AND kind IN (\(wanted))\(among)
+      """
+    }.joined(by: " UNION ALL ")
     try await reader.query(
-      """
-      SELECT position, at, collection, id, kind, version, actor, l.partition FROM \(place) \
-      AND kind IN (\(wanted))\(among) ORDER BY l.partition, position LIMIT \(limit)
-      """
+      "\(parts) ORDER BY partition, position LIMIT \(limit)"
     ) { row in
       guard let id = row.uuid(3), let kind = Mutation.Kind(rawValue: row.int64(4)) else {
         throw RoostError(.internalError, "The log holds an entry of an unknown kind.")
@@ -42,20 +48,5 @@ package struct LogEntry: Sendable {
       return true
     }
     return entries
-  }
-
-  /// The entries behind `place`, as the beginning of a FROM that goes on with AND.
-  private static func source(behind place: LogPlace, _ dialect: Dialect) -> SQL {
-    let all = LogPartition.all(dialect)
-    if all.count == 1 { return "roost_log l WHERE l.partition = 0 AND l.position > \(place[0])" }
-    // Each part by the key, which a range over all of them would not use.
-    let places = all.map { partition -> SQL in
-      let position = dialect.typed(.integer).binding([.int(place[partition])])
-      return "(\(SQL.constant(partition)), \(position))"
-    }.joined(by: ", ")
-    return """
-      (VALUES \(places)) AS p (part, place) \
-      JOIN roost_log l ON l.partition = p.part AND l.position > p.place WHERE true
-      """
   }
 }

@@ -48,6 +48,15 @@ package struct LogPlace: Sendable, Equatable {
     positions[Int(partition)] = max(positions[Int(partition)], position)
   }
 
+  /// The place as far as `head`, but in no part more than `count` behind this one.
+  func limited(to head: LogPlace, within count: Int64) -> LogPlace {
+    var place = head
+    for index in place.positions.indices {
+      place.positions[index] = min(place.positions[index], self[Int64(index)] + count)
+    }
+    return place
+  }
+
   /// Whether everything up to `other` lies before the place.
   package func covers(_ other: LogPlace) -> Bool {
     other.positions.indices.allSatisfy { self[Int64($0)] >= other.positions[$0] }

@@ -42,6 +42,7 @@ package struct AppDatabase: Sendable {
     var configuration = PostgresConfiguration(
       address: address, schema: settings.text(SettingKeys.databaseSchema),
       limits: settings.limits)
+    configuration.writers = Int(settings.integer(SettingKeys.databaseWriters))
     configuration.preparedStatements = !settings.boolean(SettingKeys.databasePooled)
     return AppDatabase(
       engine: .postgres(

@@ -102,6 +102,10 @@ package enum SettingKeys {
     name: "database.pooled", kind: .boolean, defaultText: "false",
     help: "a pooler that gives each transaction another connection stands before the server",
     flag: nil)
+  package static let databaseWriters = SettingKey(
+    name: "database.writers", kind: .integer(1...64), defaultText: "2",
+    help: "connections that write to PostgreSQL; more where many processors serve many streams",
+    flag: nil)
   package static let databaseReaders = SettingKey(
     name: "database.readers", kind: .text, defaultText: "",
     help: "logins that may read beside Roost what the rules show to whom they name, with commas",
@@ -124,7 +128,8 @@ package enum SettingKeys {
 
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
-    database, databaseSchema, databasePooled, databaseReaders, minimumFreeMegabytes,
+    database, databaseSchema, databasePooled, databaseWriters, databaseReaders,
+    minimumFreeMegabytes,
     listMilliseconds, authRateLimits, accessTokenMinutes,
   ]
 }
