@@ -6,4 +6,8 @@ extension AccountStore: UserDirectory {
   package func userExists(_ id: UUID, in transaction: any Transaction) async throws -> Bool {
     try await UserStore.keep(id, in: transaction)
   }
+
+  package func usersExist(_ ids: [UUID], in transaction: any Transaction) async throws -> Bool {
+    try await UserStore.keep(ids, in: transaction)
+  }
 }

@@ -111,6 +111,19 @@ package final class RecordStore: Sendable {
     prepare: @escaping @Sendable (any Transaction) async throws -> Void = { _ in }
   ) async throws -> [RoostError?] {
     let path = path
+    if let first = creates.first?.draft, database.dialect.statementsAreJourneys,
+      let bulk = BulkCreate(first, path), creates.allSatisfy({ bulk.takes($0.draft) })
+    {
+      do {
+        try await database.write { transaction in
+          try await prepare(transaction)
+          _ = try await bulk.create(creates.map(\.draft), in: transaction)
+        }
+        return creates.map { _ in nil }
+      } catch is BulkCreate.Refused {
+        // One by one, which says what is wrong with which.
+      }
+    }
     return try await database.write { transaction in
       try await prepare(transaction)
       var results: [RoostError?] = []

@@ -31,6 +31,12 @@ enum UserStore {
     WHERE id = \(SQL.placeholder) AND deleted_at IS NULL\(dialect.forShare)
     """
   }
+  private static let keptPresences = PaddedStatement { dialect, count in
+    """
+    SELECT 1 FROM roost_user WHERE id IN (\(PaddedList.placeholders(count)))
+    AND deleted_at IS NULL ORDER BY id\(dialect.forShare)
+    """
+  }
   private static let anyID = Statement("SELECT 1 FROM roost_user WHERE id = ?")
   private static let insertion = Statement(
     """
@@ -59,6 +65,24 @@ enum UserStore {
   static func keep(_ id: UUID, in transaction: any Transaction) async throws -> Bool {
     try await transaction.first(keptPresence[transaction.dialect], [.uuid(id)]) { _ in true }
       ?? false
+  }
+
+  /// Whether all of `ids` are live accounts, which they keep until the commit.
+  static func keep(_ ids: [UUID], in transaction: any Transaction) async throws -> Bool {
+    var rest = ids[...]
+    while !rest.isEmpty {
+      let group = rest.prefix(PaddedList.largest)
+      rest = rest.dropFirst(PaddedList.largest)
+      let values = PaddedList.padded(group.map { Value.uuid($0) })
+      var found = 0
+      let sql = keptPresences[transaction.dialect, values.count]
+      try await transaction.query(sql, values) { _ in
+        found += 1
+        return true
+      }
+      guard found == group.count else { return false }
+    }
+    return true
   }
 
   static func find(email: EmailAddress, in reader: any Reader) async throws -> Credentials? {

@@ -92,8 +92,10 @@ extension RecordStore {
         }
       }
     }
-    return try await database.write { transaction in
-      try await self.perform(operations, answerBytes, in: transaction)
+    return try await drawnTogether { drawsTogether in
+      try await self.database.write { transaction in
+        try await self.perform(operations, answerBytes, drawsTogether, in: transaction)
+      }
     }
   }
 
@@ -104,21 +106,61 @@ extension RecordStore {
   package func batch(
     _ operations: [PreparedOperation], answerBytes: Int, leaving plan: ReceiptPlan
   ) async throws -> Receipt {
-    try await database.write { transaction in
-      let outcomes = try await self.perform(operations, answerBytes, in: transaction)
-      let receipt = plan.answer(outcomes)
-      try await self.leave(receipt, for: plan.claim, in: transaction)
-      return receipt
+    try await drawnTogether { drawsTogether in
+      try await self.database.write { transaction in
+        let outcomes = try await self.perform(
+          operations, answerBytes, drawsTogether, in: transaction)
+        let receipt = plan.answer(outcomes)
+        try await self.leave(receipt, for: plan.claim, in: transaction)
+        return receipt
+      }
+    }
+  }
+
+  /// Runs `work`, which may draw creates together, and where one of them is refused runs it again,
+  /// one by one.
+  private func drawnTogether<Result: Sendable>(
+    _ work: (_ drawsTogether: Bool) async throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await work(database.dialect.statementsAreJourneys)
+    } catch is BulkCreate.Refused {
+      return try await work(false)
     }
   }
 
   private func perform(
-    _ operations: [PreparedOperation], _ answerBytes: Int, in transaction: any Transaction
+    _ operations: [PreparedOperation], _ answerBytes: Int, _ drawsTogether: Bool,
+    in transaction: any Transaction
   ) async throws -> [OperationOutcome] {
+    if drawsTogether, let drafts = drafts(operations),
+      let bulk = drafts.first.flatMap({ BulkCreate($0, path) }), drafts.allSatisfy(bulk.takes)
+    {
+      let outcomes = try await bulk.create(drafts, in: transaction).map { outcome in
+        OperationOutcome.record(
+          render(outcome, of: drafts[0].mutation.collection, for: drafts[0].mutation.author))
+      }
+      guard outcomes.reduce(0, { $0 + $1.byteCount }) <= answerBytes else {
+        throw BulkCreate.Refused()
+      }
+      return outcomes
+    }
     var budget = Deletion.inlineRows
     return try await RecordStore.inOrder(operations, answerBytes) { operation in
       try await self.perform(operation, deleting: &budget, in: transaction)
     }
+  }
+
+  /// The creates of a batch that does nothing else; nil for others.
+  private func drafts(_ operations: [PreparedOperation]) -> [WritePath.Draft]? {
+    guard operations.count > 1 else { return nil }
+    var drafts: [WritePath.Draft] = []
+    drafts.reserveCapacity(operations.count)
+    for operation in operations {
+      guard case .create(let draft) = operation.work else { return nil }
+      drafts.append(draft)
+    }
+    return drafts
   }
 
   private static func inOrder(

@@ -34,6 +34,8 @@ package final class CompiledCollection: Sendable {
   /// The select list among live rows of the table `t0`, whose time of deletion nobody needs to read.
   let liveList: SQL
   let insert: Statement
+  /// `insert` of many rows.
+  let insertMany: WideInsert
   /// `insert` that inserts nothing where a unique value is taken, and leaves the transaction well.
   let insertIfFree: Statement
   let selectRow: Statement
@@ -75,6 +77,8 @@ package final class CompiledCollection: Sendable {
     let values = all.map { _ in SQL.placeholder }
     insert = Statement(
       "INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", ")))")
+    insertMany = WideInsert(
+      "INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES ", columns: all.count)
     insertIfFree = Statement(
       """
       INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", "))) \

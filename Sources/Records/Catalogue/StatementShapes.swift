@@ -9,6 +9,8 @@ final class StatementShapes: Sendable {
   enum Use: Hashable {
     case point
     case existence
+    /// Whether so many rows are there.
+    case existences(count: Int)
     /// A page in an order, from the beginning or from a place with these parts null, with the
     /// rows of each alternative of the rules read in so many ranges.
     case list(sort: [SortKey], nulls: [Bool]?, ranges: [Int])

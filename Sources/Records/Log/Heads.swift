@@ -58,15 +58,14 @@ enum Heads {
     in transaction: any Transaction
   ) async throws -> Taken {
     var taken = Taken()
-    let partSize = size(parts.count)
     var rest = streams[...]
     var isFirst = true
     while isFirst || !rest.isEmpty {
-      let group = rest.prefix(largest)
-      rest = rest.dropFirst(largest)
+      let group = rest.prefix(PaddedList.largest)
+      rest = rest.dropFirst(PaddedList.largest)
       let numbers: [Value] =
-        isFirst ? padded(parts.map { Value.int($0.number) }, partSize) : []
-      let keys: [Value] = padded(group.map { Value.int($0.stream) }, size(group.count))
+        isFirst ? PaddedList.padded(parts.map { Value.int($0.number) }) : []
+      let keys: [Value] = PaddedList.padded(group.map { Value.int($0.stream) })
       try await transaction.query(lock(numbers.count, keys.count), numbers + keys) { row in
         if row.int64(0) == 0 {
           taken.parts[row.int64(1)] = row.int64(2)
@@ -90,7 +89,7 @@ enum Heads {
       guard let old = taken.parts[part.number] else { throw lostPart }
       rows.append([.int(part.number), .int(old + part.count)])
     }
-    let values = padded(rows, size(rows.count))
+    let values = PaddedList.padded(rows)
     guard let statement = raiseParts[values.count] else { throw lostPart }
     try await transaction.post(statement, values.flatMap { $0 })
   }
@@ -101,15 +100,15 @@ enum Heads {
     var rest = streams[...]
     while !rest.isEmpty {
       var rows: [[Value]] = []
-      for need in rest.prefix(largest) {
+      for need in rest.prefix(PaddedList.largest) {
         guard let old = taken.streams[need.stream] else { throw lostStream }
         rows.append([
           .int(need.stream), .int(old + need.count),
           need.removal > 0 ? .int(old + need.removal) : .int(-1),
         ])
       }
-      rest = rest.dropFirst(largest)
-      let values = padded(rows, size(rows.count))
+      rest = rest.dropFirst(PaddedList.largest)
+      let values = PaddedList.padded(rows)
       guard let statement = raiseStreams[values.count] else { throw lostStream }
       try await transaction.post(statement, values.flatMap { $0 })
     }
@@ -124,19 +123,6 @@ enum Heads {
 
   // MARK: Statements
 
-  /// For how many heads statements are made; a list is filled up with its last one.
-  private static let sizes = [1, 2, 4, 8, 16, 32, 64]
-  private static let largest = 64
-
-  private static func size(_ count: Int) -> Int {
-    count == 0 ? 0 : sizes.first { $0 >= count } ?? largest
-  }
-
-  private static func padded<Element>(_ values: [Element], _ size: Int) -> [Element] {
-    guard let last = values.last else { return [] }
-    return values + Array(repeating: last, count: max(0, size - values.count))
-  }
-
   private struct Sizes: Hashable {
     let parts: Int
     let streams: Int
@@ -144,8 +130,8 @@ enum Heads {
 
   private static let locks: [Sizes: Statement] = {
     var statements: [Sizes: Statement] = [:]
-    for parts in [0] + sizes.filter({ $0 <= 16 }) {
-      for streams in [0] + sizes {
+    for parts in [0] + PaddedList.sizes.filter({ $0 <= 16 }) {
+      for streams in [0] + PaddedList.sizes {
         statements[Sizes(parts: parts, streams: streams)] = makeLock(parts, streams)
       }
     }
@@ -158,16 +144,13 @@ enum Heads {
 
   /// An Append reads its parts one after the other, so the parts of the log are locked first.
   private static func makeLock(_ parts: Int, _ streams: Int) -> Statement {
-    func list(_ count: Int) -> SQL {
-      (0..<count).map { _ in SQL.placeholder }.joined(by: ", ")
-    }
     var tables: [SQL] = []
     var selects: [SQL] = []
     if parts > 0 {
       tables.append(
         """
         p AS MATERIALIZED (SELECT partition, position FROM roost_log_head \
-        WHERE partition IN (\(list(parts))) ORDER BY partition FOR UPDATE)
+        WHERE partition IN (\(PaddedList.placeholders(parts))) ORDER BY partition FOR UPDATE)
         """)
       selects.append("SELECT 0, partition, position FROM p")
     }
@@ -175,7 +158,7 @@ enum Heads {
       tables.append(
         """
         s AS MATERIALIZED (SELECT stream, seq FROM roost_scope_head \
-        WHERE stream IN (\(list(streams))) ORDER BY stream FOR UPDATE)
+        WHERE stream IN (\(PaddedList.placeholders(streams))) ORDER BY stream FOR UPDATE)
         """)
       selects.append("SELECT 1, stream, seq FROM s")
     }
@@ -191,7 +174,7 @@ enum Heads {
   }
 
   private static let raiseParts = Dictionary(
-    uniqueKeysWithValues: sizes.map { size in
+    uniqueKeysWithValues: PaddedList.sizes.map { size in
       (
         size,
         Statement(
@@ -204,7 +187,7 @@ enum Heads {
     })
 
   private static let raiseStreams = Dictionary(
-    uniqueKeysWithValues: sizes.map { size in
+    uniqueKeysWithValues: PaddedList.sizes.map { size in
       (
         size,
         Statement(

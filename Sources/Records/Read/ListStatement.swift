@@ -35,6 +35,17 @@ extension CompiledCollection {
     }
   }
 
+  /// The rows among `count` ids, as arguments, that stay as they are until the commit.
+  func existence(_ access: Access, among count: Int) -> PreparedTemplate {
+    statements.statement(.existences(count: count), access.plan) {
+      let ids = (0..<count).map { Template.argument($0) }.joined(by: ", ")
+      return Template("SELECT 1 FROM \(table) AS \(source.name) WHERE \(source.name).id IN (")
+        + ids + Template(") AND \(source.isLive) AND ")
+        + writer.predicate(access.plan, source.source)
+        + Template(" ORDER BY \(source.name).id\(writer.dialect.forShare(of: source.name))")
+    }
+  }
+
   /// The rows with `count` ids, as arguments.
   func byIDs(_ access: Access, count: Int) -> PreparedTemplate {
     statements.statement(.byIDs(count: count), access.plan) {

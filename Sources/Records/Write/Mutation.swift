@@ -64,6 +64,10 @@ package struct FieldChange: Sendable {
 }
 
 extension Mutation.Author {
+  var isSystem: Bool {
+    if case .system = self { true } else { false }
+  }
+
   /// Who is named in the log; nil for the server.
   var uid: UUID? {
     if case .caller(let caller) = self { caller.uid } else { nil }

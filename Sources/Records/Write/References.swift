@@ -7,6 +7,16 @@ import Schema
 package protocol UserDirectory: Sendable {
   /// Whether a live account has that id; it keeps living until the commit.
   func userExists(_ id: UUID, in transaction: any Transaction) async throws -> Bool
+  /// Whether all of `ids`, each of which stands there once, are live accounts; they keep living until
+  /// the commit.
+  func usersExist(_ ids: [UUID], in transaction: any Transaction) async throws -> Bool
+}
+
+extension UserDirectory {
+  package func usersExist(_ ids: [UUID], in transaction: any Transaction) async throws -> Bool {
+    for id in ids where try await !userExists(id, in: transaction) { return false }
+    return true
+  }
 }
 
 extension WritePath {
@@ -40,18 +50,23 @@ extension WritePath {
     if !issues.isEmpty { throw RoostError.invalid(issues) }
   }
 
+  /// The access by which a row must be there that `field` refers to.
+  static func referenceAccess(
+    _ target: CompiledCollection, _ field: Field, _ author: Mutation.Author
+  ) -> Access {
+    switch author {
+    case .system: target.rules.systemAccess
+    case .caller(let caller):
+      field.relation?.referenceCheck == Relation.ReferenceCheck.none
+        ? target.rules.systemAccess : target.rules.access(.read, caller)
+    }
+  }
+
   private func isVisible(
     _ id: UUID, _ target: CompiledCollection, _ field: Field, _ mutation: Mutation,
     _ transaction: any Transaction
   ) async throws -> Bool {
-    let access: Access
-    switch mutation.author {
-    case .system: access = target.rules.systemAccess
-    case .caller(let caller):
-      access =
-        field.relation?.referenceCheck == Relation.ReferenceCheck.none
-        ? target.rules.systemAccess : target.rules.access(.read, caller)
-    }
+    let access = WritePath.referenceAccess(target, field, mutation.author)
     if access.isNever { return false }
     let statement = target.existence(access)
     let values = statement.values(access.facts, nil, [.uuid(id)])
