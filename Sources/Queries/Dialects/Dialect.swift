@@ -97,6 +97,19 @@ package enum Dialect: Sendable, CaseIterable {
     }
   }
 
+  /// A query that returns when no other transaction holds the same text, its only value, and holds it
+  /// until the commit; nil where there is one writer.
+  package var lockOfText: SQL? {
+    switch self {
+    case .sqlite: nil
+    case .postgres:
+      """
+      SELECT pg_advisory_xact_lock(hashtextextended(\
+      current_schema() || ' ' || CAST(\(SQL.placeholder) AS text), 0))
+      """
+    }
+  }
+
   /// How many rows one INSERT may take at once, most first: where a statement is a journey, rows
   /// travel together.
   package var rowsOfInsert: [Int] { self == .sqlite ? [1] : [32, 8, 1] }

@@ -99,17 +99,22 @@ extension RecordStore {
 
   /// Carries out all operations in one transaction, in which the receipt is stored too.
   ///
-  /// Throws as `batch(_:answerBytes:)` does, and `.conflict` where somebody else was faster with the
-  /// same claim; then nothing is done.
+  /// Throws as `batch(_:answerBytes:)` does, `.conflict` where somebody else was faster with the same
+  /// claim, and `.rateLimited` where the claimant has no room for another receipt; then nothing is
+  /// done.
   package func batch(
     _ operations: [PreparedOperation], answerBytes: Int, leaving plan: ReceiptPlan
   ) async throws -> Receipt {
-    try await database.write { transaction in
+    try await checkRoom(for: plan.claim)
+    let receipt = try await database.write { transaction in
+      try await self.begin(plan.claim, in: transaction)
       let outcomes = try await self.perform(operations, answerBytes, in: transaction)
       let receipt = plan.answer(outcomes)
       try await self.leave(receipt, for: plan.claim, in: transaction)
       return receipt
     }
+    receiptUse.add(receipt.byteCount, to: plan.claim.principal)
+    return receipt
   }
 
   private func perform(
