@@ -11,14 +11,18 @@ package final class RecordStore: Sendable {
   let path: WritePath
   /// How much work a list may be; nil for any.
   let listWork: WorkLimit?
+  /// Bytes that the receipts of one principal may take; nil for any.
+  let receiptBytes: Int64?
+  let receiptUse = ReceiptUse()
   /// How far the search tables are.
   let search = SearchProgress()
 
   private init(
     catalogue: Catalogue, database: any Database, ambient: Ambient, people: any UserDirectory,
-    listWork: WorkLimit?
+    listWork: WorkLimit?, receiptBytes: Int64?
   ) {
     self.listWork = listWork
+    self.receiptBytes = receiptBytes
     self.catalogue = catalogue
     self.database = database
     self.ambient = ambient
@@ -34,18 +38,21 @@ package final class RecordStore: Sendable {
   /// more than an addition.
   package static func open(
     _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory,
-    listWork: WorkLimit? = RecordStore.defaultListWork, numbers: [String: Int64] = [:]
+    listWork: WorkLimit? = RecordStore.defaultListWork,
+    receiptBytes: Int64? = RecordStore.defaultReceiptBytes, numbers: [String: Int64] = [:]
   ) async throws -> RecordStore {
     let keeper = TableKeeper(
       book: try RuleBook(model), now: ambient.time.now(), assigned: numbers)
     let catalogue = try await database.write { try await keeper.run(in: $0) }
     return RecordStore(
       catalogue: catalogue, database: database, ambient: ambient, people: people,
-      listWork: listWork)
+      listWork: listWork, receiptBytes: receiptBytes)
   }
 
   /// How much work a list may be where nothing else is said.
   package static let defaultListWork = WorkLimit(milliseconds: 75)
+  /// Bytes that the receipts of one principal may take where nothing else is said.
+  package static let defaultReceiptBytes: Int64 = 256 << 20
 
   // MARK: Writing
 

@@ -71,7 +71,8 @@ private struct Gig {
   /// `teams` is how many teams the caller is in: none, few, or more than are read one by one.
   @Test(arguments: [0, 3, 25])
   func pagesHoldEachVisibleRowOnceInOrder(teams: Int) async throws {
-    let house = try await RecordsHouse(schema)
+    // Its orders have no index, and a busy machine makes their work look like much.
+    let house = try await RecordsHouse(schema, listWork: nil)
     var random = SplitMix(state: 41 + UInt64(teams))
     let (rows, mine) = try await AlternativesTests.fill(house, teams, &random)
     for order in AlternativesTests.orders {

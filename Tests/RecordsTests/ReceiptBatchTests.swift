@@ -106,6 +106,63 @@ private let song = UUID(high: 1, low: 2)
     await house.close()
   }
 
+  /// A batch of creates alone may go together, and must be refused as if it went one by one.
+  @Test(arguments: ["taken", "twice", "reference", "invisible", "itself", "answer"])
+  func aCreateThatIsRefusedAmongCreatesIsNamed(kind: String) async throws {
+    let house = try await RecordsHouse(schema)
+    let desk = Desk(house: house)
+    let ids: JSON = .string(band.description)
+    let hidden = try await house.create("bands", ["name": "bob's"], by: house.bob)["id"] ?? .null
+    _ = try await desk.run([desk.create("bands", ["id": ids, "name": "a", "slug": "s"])])
+    let before = try await desk.stored()
+    let good = try (0..<3).map { _ in try desk.create("songs", ["band": ids]) }
+    var operations = good
+    var code = ErrorCode.invalid
+    switch kind {
+    case "taken", "twice":
+      operations = try ["x", kind == "taken" ? "s" : "x", "y"].enumerated().map { index, slug in
+        try desk.create("bands", ["name": .string("n\(index)"), "slug": .string(slug)])
+      }
+      code = .conflict
+    case "reference": operations[1] = try desk.create("songs", ["band": .string(song.description)])
+    case "invisible": operations[1] = try desk.create("songs", ["band": hidden])
+    case "answer": code = .payloadTooLarge
+    default:
+      operations = try [
+        desk.create("songs", ["band": ids]),
+        desk.create("songs", ["id": .string(song.description), "band": .string(song.description)]),
+      ]
+    }
+    let bytes = kind == "answer" ? 300 : Int.max
+    let failure = try await desk.failure(operations, answerBytes: bytes)
+    #expect(failure?.index == 1)
+    #expect(failure?.error.code == code)
+    #expect(try await desk.stored() == before)
+    let results = try await desk.run(good)
+    #expect(results.count == 3 && results.allSatisfy { $0["band"] == ids && $0["version"] == 1 })
+    #expect(try await desk.stored()[1] == "3")
+    await house.close()
+  }
+
+  @Test func manyCreatesOfManyReferencesAreAllThere() async throws {
+    let house = try await RecordsHouse(schema)
+    let desk = Desk(house: house)
+    let bands = try await desk.run(
+      (0..<90).map { try desk.create("bands", ["name": .string("b\($0)")]) })
+    let songs = try await desk.run(
+      bands.map { try desk.create("songs", ["band": $0["id"] ?? .null]) })
+    #expect(songs.map { $0["band"] } == bands.map { $0["id"] })
+    #expect(try await desk.stored().prefix(3) == ["90", "90", "180"])
+    let log = try await house.texts(
+      "SELECT count(DISTINCT CAST(partition AS TEXT) || ' ' || CAST(position AS TEXT)) FROM roost_log"
+    )
+    #expect(log == ["180"])
+    let sequences = try await house.texts(
+      "SELECT count(*) FROM roost_scope_row WHERE seq < 1 OR seq > 180")
+    #expect(sequences == ["0"])
+    await house.close()
+  }
+
   @Test(arguments: ["taken", "restricted", "missing", "stale", "reference", "twice"])
   func anOperationThatIsRefusedUndoesAllOthers(kind: String) async throws {
     let house = try await RecordsHouse(schema)

@@ -1,6 +1,8 @@
+import Foundation
 import Queries
 import Records
 import RoostCore
+import TestEngine
 import Testing
 
 private let schema = """
@@ -166,13 +168,145 @@ private func claim(
     for part in [0, 1, 10] { try await house.createNote("a", leaving: claim().part(part)) }
     try await house.createNote("a", leaving: claim("k0"))
     try await house.records.leave(
-      Receipt(status: 200, headers: [], body: [123, 125]), for: claim())
+      Receipt(status: 200, headers: [], body: [123, 125]), for: claim(), parts: 3)
     #expect(
       try await house.texts("SELECT key FROM roost_receipt ORDER BY key") == ["k", "k0"])
     #expect(try await house.records.receipt(for: claim())?.status == 200)
     await house.close()
   }
+
+  @Test(arguments: [1, 3])
+  func theWholeDoesNotTakeThePlaceOfPartsThatItDoesNotKnow(parts: Int) async throws {
+    let house = try await RecordsHouse(schema)
+    for part in 0..<2 { try await house.createNote("a", leaving: claim().part(part)) }
+    let error = await refusal {
+      try await house.records.leave(
+        Receipt(status: 200, headers: [], body: []), for: claim(), parts: parts)
+    }
+    #expect(error?.code == .conflict)
+    #expect(
+      try await house.texts("SELECT key FROM roost_receipt ORDER BY key") == ["k 0", "k 1"])
+    await house.close()
+  }
+
+  @Test func noPartIsCarriedOutBehindItsWhole() async throws {
+    let house = try await RecordsHouse(schema)
+    try await house.createNote("a", leaving: claim().part(0))
+    try await house.records.leave(
+      Receipt(status: 200, headers: [], body: []), for: claim(), parts: 1)
+    // As by a process that looked for the whole before it was there.
+    for part in 0..<2 {
+      let error = await refusal { try await house.createNote("b", leaving: claim().part(part)) }
+      #expect(error?.code == .conflict && error?.retryAfterSeconds == 1)
+    }
+    #expect(try await house.texts("SELECT key FROM roost_receipt") == ["k"])
+    #expect(try await house.count("notes") == "1")
+    for other in [claim("k0").part(0), claim(by: "bob").part(0)] {
+      try await house.createNote("c", leaving: other)
+    }
+    house.time.advance(ReceiptClaim.keptMilliseconds)
+    try await house.createNote("d", leaving: claim().part(0))
+    #expect(try await house.count("notes") == "4")
+    await house.close()
+  }
+
+  @Test(.enabled(if: TestEngine.current == .postgres, "SQLite has one writer"))
+  func aPartWaitsForAWholeThatIsAboutToBeThere() async throws {
+    let house = try await RecordsHouse(schema)
+    let release = DispatchSemaphore(value: 0)
+    let lock = try #require(house.database.dialect.lockOfText)
+    let begun = AsyncStream<Void>.makeStream()
+    async let whole: Void = house.database.write { transaction in
+      try await transaction.query(Statement(lock), [.text("receipt ann k")]) { _ in false }
+      try await transaction.execute(
+        """
+        INSERT INTO roost_receipt VALUES (\("ann"), \("k"), \(""), \([UInt8](repeating: 1, count: 32)), \
+        \(house.time.now()), 200, \("[]"), \([UInt8]()))
+        """)
+      begun.continuation.finish()
+      block(release)
+    }
+    for await _ in begun.stream {}
+    async let part = refusal { try await house.createNote("a", leaving: claim().part(0)) }
+    var waits = false
+    for _ in 0..<500 where !waits {
+      waits =
+        try await house.texts(
+          "SELECT CAST(1 AS text) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        ) != []
+      if !waits { try await Task.sleep(nanoseconds: 20_000_000) }
+    }
+    release.signal()
+    try await whole
+    #expect(await part?.code == .conflict)
+    #expect(waits)
+    #expect(try await house.count("notes") == "0")
+    await house.close()
+  }
+
+  // MARK: Room
+
+  @Test func receiptsTakeTheRoomOfTheirOwnPrincipalAndNoMore() async throws {
+    // Each takes a KB and its body, which is a little more than 200 bytes here.
+    let house = try await RecordsHouse(schema, receiptBytes: 3000)
+    for number in 0..<3 { try await house.createNote("a", leaving: claim("k\(number)")) }
+    house.time.advance(10_000)
+    for key in ["k3", "k4"] {
+      let error = await refusal { try await house.createNote("b", leaving: claim(key)) }
+      #expect(error?.code == .rateLimited)
+      #expect(error?.retryAfterSeconds == 86_391)
+    }
+    // What was carried out is still known, others go on, and so does a write without a key.
+    #expect(try await house.records.receipt(for: claim("k0")) != nil)
+    try await house.createNote("c", leaving: claim("k3", by: "bob"))
+    try await house.create("notes", ["title": "d"])
+    #expect(try await house.count("notes") == "5")
+    house.time.advance(ReceiptClaim.keptMilliseconds - 10_000)
+    try await house.createNote("e", leaving: claim("k3"))
+    await house.close()
+  }
+
+  @Test func receiptsThatAnotherProcessLeftCountWithinAMinute() async throws {
+    let house = try await RecordsHouse(schema, receiptBytes: 5000)
+    try await house.createNote("a", leaving: claim("k0"))
+    let time = house.time
+    _ = try await house.database.write { transaction in
+      try await transaction.execute(
+        """
+        INSERT INTO roost_receipt VALUES (\("ann"), \("other"), \(""), \([UInt8]()), \
+        \(time.now()), 200, \("[]"), \([UInt8](repeating: 32, count: 3000)))
+        """)
+    }
+    try await house.createNote("b", leaving: claim("k1"))
+    house.time.advance(60_000)
+    let error = await refusal { try await house.createNote("c", leaving: claim("k2")) }
+    #expect(error?.code == .rateLimited)
+    await house.close()
+  }
+
+  @Test func receiptsHaveNoBoundWhereNoneIsSet() async throws {
+    let house = try await RecordsHouse(schema, receiptBytes: nil)
+    for number in 0..<5 { try await house.createNote("a", leaving: claim("k\(number)")) }
+    #expect(try await house.count("roost_receipt") == "5")
+    await house.close()
+  }
+
+  @Test func partsThatWereTakenTogetherCountOnce() async throws {
+    let house = try await RecordsHouse(schema, receiptBytes: 4000)
+    for part in 0..<3 { try await house.createNote("a", leaving: claim().part(part)) }
+    try await house.records.leave(
+      Receipt(status: 200, headers: [], body: [UInt8](repeating: 32, count: 600)), for: claim(),
+      parts: 3)
+    // 1.6 KB are taken.
+    try await house.createNote("b", leaving: claim("k1"))
+    try await house.createNote("b", leaving: claim("k2"))
+    let error = await refusal { try await house.createNote("c", leaving: claim("k3")) }
+    #expect(error?.code == .rateLimited)
+    await house.close()
+  }
 }
+
+private func block(_ semaphore: DispatchSemaphore) { semaphore.wait() }
 
 private func claim(_ key: String, _ fingerprint: UInt8) -> ReceiptClaim {
   claim(key, by: "ann", fingerprint)

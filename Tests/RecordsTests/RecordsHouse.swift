@@ -39,7 +39,8 @@ final class RecordsHouse: Sendable {
 
   init(
     _ schema: String, folder: String = RecordsHouse.folder(), time: TestTime = TestTime(),
-    listWork: WorkLimit? = RecordStore.defaultListWork
+    listWork: WorkLimit? = RecordStore.defaultListWork,
+    receiptBytes: Int64? = RecordStore.defaultReceiptBytes
   ) async throws {
     self.folder = folder
     self.time = time
@@ -55,7 +56,7 @@ final class RecordsHouse: Sendable {
       try await Migrator.run(RecordsMigrations.all, on: database)
       records = try await RecordStore.open(
         try SchemaModel.load(source: schema), on: database, ambient: ambient, people: people,
-        listWork: listWork)
+        listWork: listWork, receiptBytes: receiptBytes)
     } catch {
       await database.close()
       throw error

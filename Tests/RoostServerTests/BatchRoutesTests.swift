@@ -323,6 +323,33 @@ private let path = "/v1/notes/\(id)"
     }
   }
 
+  @Test(arguments: [false, true])
+  func aBatchThatTwoProcessesWorkOnIsDoneOnce(atomic: Bool) async throws {
+    try await RouteHouse.run(schema) { house in
+      for round in 0..<10 {
+        let names = (0..<20).map { "\(round) \($0)" }
+        let operations = names.map { create($0) } + [create("x", slug: "s")]
+        async let here = house.batch(operations, atomic: atomic, key: "k\(round)")
+        async let there = house.batch(operations, atomic: atomic, key: "k\(round)", elsewhere: true)
+        let answers = await [here, there]
+        for answer in answers {
+          // The one that came second is told to repeat it, as a whole or in one of the parts.
+          #expect([200, 409, 422].contains(answer.status))
+          #expect(answer.statuses.allSatisfy { [201, 409, 424].contains($0) })
+        }
+        let again = await house.batch(operations, atomic: atomic, key: "k\(round)")
+        let isDone = !atomic || round == 0
+        #expect(again.status == (isDone ? 200 : 422))
+        #expect(await house.count("notes") == (atomic ? 21 : 20 * (round + 1) + 1))
+        guard isDone else { continue }
+        #expect(again.statuses == names.map { _ in 201 } + [round == 0 ? 201 : 409])
+        let last = await house.batch(operations, atomic: atomic, key: "k\(round)", elsewhere: true)
+        #expect(last.isReplay && last.body == again.body)
+      }
+      #expect(await house.count("roost_receipt") == (atomic ? 1 : 10))
+    }
+  }
+
   @Test func anOperationMayHaveAKeyOfItsOwn() async throws {
     try await RouteHouse.run(schema) { house in
       let keyed = RouteHouse.operation(

@@ -14,6 +14,9 @@ struct RouteHouse: Sendable {
   let database: any Database
   let records: RecordStore
   let router: Router
+  /// The routes of another process on the same database: what is being carried out here is unknown
+  /// there.
+  let other: Router
   /// The access token of an account.
   let token: String
 
@@ -35,16 +38,20 @@ struct RouteHouse: Sendable {
       defer { accounts.stop() }
       let records = try await RecordStore.open(
         try SchemaModel.load(source: schema), on: database, ambient: ambient, people: accounts)
-      var router = Router()
-      let routes = RecordRoutes(
-        records: records, authenticator: Authenticator(accounts: accounts),
-        signer: try accounts.cursorSigner(), bodyBytes: 1_048_576)
-      routes.add(to: &router)
-      BatchRoutes(routes, bodyBytes: 1_048_576, logger: ambient.logger).add(to: &router)
+      func process() throws -> Router {
+        var router = Router()
+        let routes = RecordRoutes(
+          records: records, authenticator: Authenticator(accounts: accounts),
+          signer: try accounts.cursorSigner(), bodyBytes: 1_048_576)
+        routes.add(to: &router)
+        BatchRoutes(routes, bodyBytes: 1_048_576, logger: ambient.logger).add(to: &router)
+        return router
+      }
       let session = try await accounts.anonymous(
         from: ClientAddress("192.0.2.1", userAgent: nil))
       let house = RouteHouse(
-        database: database, records: records, router: router, token: session.accessToken.reveal())
+        database: database, records: records, router: try process(), other: try process(),
+        token: session.accessToken.reveal())
       result = .success(try await body(house))
     } catch {
       result = .failure(error)
@@ -73,13 +80,14 @@ struct RouteHouse: Sendable {
   /// Sends a request; errors become problem documents as in the server.
   func send(
     _ method: Transport.Method, _ path: String, _ body: JSON? = nil, key: String? = nil,
-    headers: [(String, String)] = [], isSignedIn: Bool = true, from address: String = "192.0.2.1"
+    headers: [(String, String)] = [], isSignedIn: Bool = true, from address: String = "192.0.2.1",
+    elsewhere: Bool = false
   ) async -> Answer {
     var fields = headers.map { (name: $0.0, value: $0.1) }
     if isSignedIn { fields.append(("Authorization", "Bearer \(token)")) }
     if let key { fields.append(("Idempotency-Key", key)) }
     if body != nil { fields.append(("Content-Type", "application/json")) }
-    let routed = router.route(method, path)
+    let routed = (elsewhere ? other : router).route(method, path)
     let request = Request(
       method: method, path: path, requestID: "r1", remoteAddress: address,
       head: ListedHead(fields), body: body?.encoded ?? [], parameters: routed.parameters)
@@ -98,11 +106,12 @@ struct RouteHouse: Sendable {
   }
 
   func batch(
-    _ operations: [JSON], atomic: Bool = false, key: String? = nil, isSignedIn: Bool = true
+    _ operations: [JSON], atomic: Bool = false, key: String? = nil, isSignedIn: Bool = true,
+    elsewhere: Bool = false
   ) async -> Answer {
     await send(
       .post, "/v1/batch", ["atomic": .bool(atomic), "operations": .array(operations)], key: key,
-      isSignedIn: isSignedIn)
+      isSignedIn: isSignedIn, elsewhere: elsewhere)
   }
 
   /// An operation of a batch.

@@ -97,6 +97,19 @@ package enum Dialect: Sendable, CaseIterable {
     }
   }
 
+  /// A query that returns when no other transaction holds the same text, its only value, and holds it
+  /// until the commit; nil where there is one writer.
+  package var lockOfText: SQL? {
+    switch self {
+    case .sqlite: nil
+    case .postgres:
+      """
+      SELECT pg_advisory_xact_lock(hashtextextended(\
+      current_schema() || ' ' || CAST(\(SQL.placeholder) AS text), 0))
+      """
+    }
+  }
+
   /// Whether each statement that is waited for is a journey to another process, so that it pays to
   /// say more in fewer.
   package var statementsAreJourneys: Bool { self == .postgres }

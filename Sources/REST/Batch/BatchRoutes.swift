@@ -66,12 +66,17 @@ package struct BatchRoutes: Sendable {
     return try await routes.idempotency.once(claim) {
       let results = try await results(document, batch, claim)
       let answer = BatchAnswer.whole(results)
-      guard isWorthKeeping(results, of: document) else { return answer }
+      // What another process has answered as a whole is the answer here too.
+      guard isWorthKeeping(results, of: document) else {
+        return try await routes.idempotency.answered(claim) ?? answer
+      }
       do {
-        try await routes.records.leave(Receipt(answer), for: claim)
+        let parts = zip(results, document.operations).filter { BatchRoutes.hasEffect($0, $1) }
+        try await routes.records.leave(Receipt(answer), for: claim, parts: parts.count)
       } catch let error as CancellationError {
         throw error
       } catch {
+        if let other = try? await routes.idempotency.answered(claim) { return other }
         logger.warning(
           "the receipt of a batch could not be stored; those of its operations are",
           [("requestId", .string(batch.requestID)), ("cause", .string("\(error)"))])
@@ -107,9 +112,14 @@ package struct BatchRoutes: Sendable {
     var hasEffect = false
     for (result, operation) in zip(results, document.operations) {
       if result.status >= 500 || result.headers["Retry-After"] != nil { return false }
-      if operation.method != .get, result.status < 300 { hasEffect = true }
+      if BatchRoutes.hasEffect(result, operation) { hasEffect = true }
     }
     return hasEffect
+  }
+
+  /// Whether an operation changed something, and so left a receipt of its own under a key.
+  private static func hasEffect(_ result: Response, _ operation: BatchOperation) -> Bool {
+    operation.method != .get && result.status < 300
   }
 
   // MARK: All or nothing

@@ -42,6 +42,11 @@ final class Idempotency: Sendable {
     }
   }
 
+  /// The answer that another process has given to the request of `claim` meanwhile.
+  func answered(_ claim: ReceiptClaim) async throws -> Response? {
+    try await records.receipt(for: claim).map(Idempotency.replay)
+  }
+
   private func begin(_ key: Key, _ fingerprint: [UInt8]) throws {
     let other = running.withLock { running in
       let other = running[key]

@@ -101,13 +101,16 @@ extension RecordStore {
 
   /// Carries out all operations in one transaction, in which the receipt is stored too.
   ///
-  /// Throws as `batch(_:answerBytes:)` does, and `.conflict` where somebody else was faster with the
-  /// same claim; then nothing is done.
+  /// Throws as `batch(_:answerBytes:)` does, `.conflict` where somebody else was faster with the same
+  /// claim, and `.rateLimited` where the claimant has no room for another receipt; then nothing is
+  /// done.
   package func batch(
     _ operations: [PreparedOperation], answerBytes: Int, leaving plan: ReceiptPlan
   ) async throws -> Receipt {
-    try await drawnTogether { drawsTogether in
+    try await checkRoom(for: plan.claim)
+    let receipt = try await drawnTogether { drawsTogether in
       try await self.database.write { transaction in
+        try await self.begin(plan.claim, in: transaction)
         let outcomes = try await self.perform(
           operations, answerBytes, drawsTogether, in: transaction)
         let receipt = plan.answer(outcomes)
@@ -115,6 +118,8 @@ extension RecordStore {
         return receipt
       }
     }
+    receiptUse.add(receipt.byteCount, to: plan.claim.principal)
+    return receipt
   }
 
   /// Runs `work`, which may draw creates together, and where one of them is refused runs it again,

@@ -49,24 +49,27 @@ struct PageStatement {
 
   /// Whether a look at what the rules lead to comes before the page.
   func hasRanges(_ query: ListQuery) -> Bool {
-    query.search == nil && rules.contains { hop($0, query) != nil }
+    query.search == nil && rules.indices.contains { isHop($0, query) }
   }
 
-  private func hop(_ rule: Rule, _ query: ListQuery) -> (field: Int, select: Template)? {
-    guard let hop = collection.writer.firstHop(rule, access.plan), query.parent?.field != hop.field
-    else { return nil }
-    let fixed = query.filter?.conjuncts.flatMap(\.operands) ?? []
-    return fixed.contains(.column(.field(hop.field))) ? nil : hop
+  /// Whether what a rule leads to is looked up first: it begins with a reference that the list itself
+  /// says nothing about.
+  private func isHop(_ index: Int, _ query: ListQuery) -> Bool {
+    guard let field = rules[index].firstReference, query.parent?.field != field else {
+      return false
+    }
+    guard let filter = query.filter else { return true }
+    return !filter.conjuncts.contains { $0.operands.contains(.column(.field(field))) }
   }
 
   /// Looks up what the rules lead to.
   func ranges(_ query: ListQuery, in reader: any Reader) async throws -> Ranges {
     var ranges = whole
     guard query.search == nil else { return ranges }
-    for (index, rule) in rules.enumerated() {
-      guard let hop = hop(rule, query) else { continue }
+    for index in rules.indices where isHop(index, query) {
+      let rule = rules[index]
       let look = collection.statements.statement(.reached(rule: rule.number), access.plan) {
-        hop.select + Template(" LIMIT ") + .argument(0)
+        collection.writer.reached(by: rule, access.plan) + Template(" LIMIT ") + .argument(0)
       }
       var found: [Value] = []
       let limit = PageStatement.maximumRanges + 1
@@ -166,12 +169,12 @@ struct PageStatement {
       let select =
         Template("SELECT \(source.name).id AS id") + order.namedColumns
         + Template(" FROM \(collection.table) AS \(source.name) WHERE \(source.isLive) AND ")
-      let hop = size > 0 ? writer.firstHop(rule, access.plan) : nil
+      let hop = size > 0 ? rule.firstReference : nil
       for _ in 0..<max(1, size) {
         var path: Template?
         if let hop {
           path =
-            writer.raw(.field(hop.field), collection.index, source.source) + Template(" = ")
+            writer.raw(.field(hop), collection.index, source.source) + Template(" = ")
             + .argument(next)
           next += 1
         }

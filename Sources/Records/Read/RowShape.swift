@@ -9,22 +9,14 @@ struct RowShape {
   let access: Access
   let selection: FieldSelection?
 
-  /// For each stored field and behind them each inverse field: shown always, never, or by a flag.
-  private let visibility: [AccessPlan.Visibility]
-  private let isWhole: Bool
+  /// The flags with which a row shows every member; nil where none does.
+  private let wholeFlags: UInt64?
 
   init(_ collection: CompiledCollection, _ access: Access, _ selection: FieldSelection? = nil) {
     self.collection = collection
     self.access = access
     self.selection = selection
-    let plan = access.plan
-    isWhole = plan.showsEverything && selection == nil
-    visibility =
-      plan.showsEverything
-      ? []
-      : (0..<(collection.fields.count + collection.model.inverses.count)).map {
-        plan.visibility($0)
-      }
+    wholeFlags = access.plan.wholeFlags
   }
 
   /// The columns of `liveList` of the table `t0`, and behind them a flag for each group of members
@@ -53,8 +45,7 @@ struct RowShape {
   }
 
   func isShown(_ member: Int, _ flags: UInt64) -> Bool {
-    guard !visibility.isEmpty else { return true }
-    switch visibility[member] {
+    switch access.plan.visibility(member) {
     case .always: return true
     case .never: return false
     case .sometimes(let group): return flags & 1 << UInt64(group) != 0
@@ -63,14 +54,19 @@ struct RowShape {
 
   /// The members that a row with those flags shows; nil where it is all of them.
   func members(_ flags: UInt64) -> FieldSet? {
-    guard !visibility.isEmpty else { return nil }
-    return FieldSet(visibility.indices.filter { isShown($0, flags) })
+    guard flags != wholeFlags else { return nil }
+    let plan = access.plan
+    var members = plan.always
+    for group in plan.groups.indices where flags & 1 << UInt64(group) != 0 {
+      members = members.union(plan.groups[group].fields)
+    }
+    return members
   }
 
   /// Writes a row of `columns` as a JSON object, straight from its columns.
   func write(_ row: any Row, to json: inout JSONWriter) {
-    if isWhole { return collection.write(row, to: &json) }
     let flags = flags(row)
+    if flags == wholeFlags, selection == nil { return collection.write(row, to: &json) }
     collection.write(row, selection, to: &json) { isShown($0, flags) }
   }
 }

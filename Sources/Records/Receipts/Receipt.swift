@@ -8,6 +8,10 @@ package struct Receipt: Sendable {
   /// A JSON document, or nothing.
   package let body: [UInt8]
 
+  /// What it counts among those of its principal: the answer, and a KB for all that is beside it.
+  var byteCount: Int { body.count + Receipt.beside }
+  static let beside = 1024
+
   package init(status: Int, headers: [(name: String, value: String)], body: [UInt8]) {
     self.status = status
     self.headers = headers
@@ -28,20 +32,38 @@ package struct ReceiptClaim: Sendable {
   package let route: String
   /// A digest of everything that makes the request another one.
   package let fingerprint: [UInt8]
+  /// Of a part, the key of the request that it belongs to.
+  let whole: String?
 
   package init(principal: String, key: String, route: String, fingerprint: [UInt8]) {
+    self.init(principal, key, route, fingerprint, whole: nil)
+  }
+
+  private init(
+    _ principal: String, _ key: String, _ route: String, _ fingerprint: [UInt8], whole: String?
+  ) {
     self.principal = principal
     self.key = key
     self.route = route
     self.fingerprint = fingerprint
+    self.whole = whole
   }
 
   /// The claim of the part `number` of a request that is carried out in several transactions.
   ///
   /// A space stands in no key that a caller sends, so that no other claim has this key.
   package func part(_ number: Int) -> ReceiptClaim {
-    ReceiptClaim(
-      principal: principal, key: "\(key) \(number)", route: route, fingerprint: fingerprint)
+    ReceiptClaim(principal, "\(key) \(number)", route, fingerprint, whole: key)
+  }
+
+  /// What the transactions of a request and of its parts hold, so that they come one after the other.
+  var lock: String { "receipt \(principal) \(whole ?? key)" }
+
+  /// The error for a request that another process has carried out meanwhile.
+  static var done: RoostError {
+    RoostError(
+      .conflict, "A request with this Idempotency-Key has just been carried out: repeat it.",
+      retryAfterSeconds: 1)
   }
 
   /// The error for a key that belongs to another request.

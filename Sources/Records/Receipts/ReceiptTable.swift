@@ -31,6 +31,20 @@ package enum ReceiptTable {
     AND key < \(SQL.placeholder) AND created_at > \(SQL.placeholder) ORDER BY key LIMIT 1
     """)
 
+  /// Whether there is a receipt of exactly this key.
+  static let isThere = Statement(
+    """
+    SELECT 1 FROM roost_receipt WHERE principal = \(SQL.placeholder) \
+    AND key = \(SQL.placeholder) AND created_at > \(SQL.placeholder)
+    """)
+
+  /// The number of a principal's receipts, the bytes of their answers, and when the oldest was left.
+  static let use = Statement(
+    """
+    SELECT count(*), coalesce(sum(length(body)), 0), coalesce(min(created_at), 0) \
+    FROM roost_receipt WHERE principal = \(SQL.placeholder) AND created_at > \(SQL.placeholder)
+    """)
+
   /// Takes the place of a receipt that has expired, and of no other.
   static let insert = Statement(
     """

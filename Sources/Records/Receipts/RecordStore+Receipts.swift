@@ -27,14 +27,41 @@ extension RecordStore {
     return found.isWhole ? found.receipt : nil
   }
 
-  /// Stores the receipt of a request whose parts left theirs, and takes it in their place.
-  package func leave(_ receipt: Receipt, for claim: ReceiptClaim) async throws {
+  /// Stores the receipt of a request of which so many `parts` left theirs, and takes it in their place.
+  ///
+  /// Throws `.conflict` where another process has been faster, or has carried out a part of which the
+  /// receipt does not know: then the parts' own receipts stay.
+  package func leave(
+    _ receipt: Receipt, for claim: ReceiptClaim, parts: Int
+  ) async throws {
     try await database.write { transaction in
+      try await RecordStore.hold(claim, in: transaction)
       try await self.leave(receipt, for: claim, in: transaction)
-      try await transaction.execute(
+      let removed = try await transaction.execute(
         ReceiptTable.removeParts,
         [.text(claim.principal), .text(claim.key + " "), .text(claim.key + "!")])
+      guard removed == parts else { throw ReceiptClaim.done }
     }
+  }
+
+  /// Begins the transaction of a part, which comes either wholly before the receipt of its request as a
+  /// whole or not at all.
+  ///
+  /// Where several processes write, one may still be at the parts while another, which has done them
+  /// all, takes their receipts away. Throws `.conflict` where the whole has been answered.
+  func begin(_ claim: ReceiptClaim, in transaction: any Transaction) async throws {
+    guard let whole = claim.whole else { return }
+    try await RecordStore.hold(claim, in: transaction)
+    let isAnswered = try await transaction.first(
+      ReceiptTable.isThere,
+      [.text(claim.principal), .text(whole), .timestamp(expiry(at: ambient.time.now()))]
+    ) { _ in true }
+    if isAnswered == true { throw ReceiptClaim.done }
+  }
+
+  private static func hold(_ claim: ReceiptClaim, in transaction: any Transaction) async throws {
+    guard let lock = transaction.dialect.lockOfText else { return }
+    try await transaction.query(Statement(lock), [.text(claim.lock)]) { _ in false }
   }
 
   /// Stores a receipt together with what it is about.
@@ -52,11 +79,38 @@ extension RecordStore {
         .timestamp(now), .int(Int64(receipt.status)), .text(ReceiptTable.text(receipt.headers)),
         .blob(receipt.body), .timestamp(expiry(at: now)),
       ])
-    guard stored > 0 else {
-      throw RoostError(
-        .conflict, "A request with this Idempotency-Key has just been carried out: repeat it.",
-        retryAfterSeconds: 1)
+    guard stored > 0 else { throw ReceiptClaim.done }
+  }
+
+  // MARK: Room
+
+  /// Throws `.rateLimited` where the receipts of the principal have taken up their room.
+  ///
+  /// None is given up before its time: a repeat would then be carried out again. The sum is looked up
+  /// once in a while and added to in between, so requests at the same time may pass the bound a little.
+  func checkRoom(for claim: ReceiptClaim) async throws {
+    guard let bound = receiptBytes else { return }
+    let now = ambient.time.now()
+    var use = receiptUse.of(claim.principal, at: now, bound)
+    if use == nil {
+      let values: [Value] = [.text(claim.principal), .timestamp(expiry(at: now))]
+      let found = try await database.read(.statement) { reader in
+        try await reader.first(ReceiptTable.use, values) { row in
+          ReceiptUse.Entry(
+            bytes: row.int64(1) + row.int64(0) * Int64(Receipt.beside),
+            oldest: Timestamp(milliseconds: row.int64(2)), looked: now)
+        }
+      }
+      if let found { receiptUse.set(found, for: claim.principal) }
+      use = found
     }
+    guard let use, use.bytes >= bound else { return }
+    let wait = (use.oldest.milliseconds - expiry(at: now).milliseconds) / 1000 + 1
+    throw RoostError(
+      .rateLimited,
+      "The answers that are kept for your Idempotency-Keys have taken up their room. Repeats of "
+        + "requests that were carried out are still answered; send others later, or without a key.",
+      retryAfterSeconds: Int(min(max(wait, 1), ReceiptClaim.keptMilliseconds / 1000)))
   }
 
   /// Removes receipts that have expired, in small transactions.

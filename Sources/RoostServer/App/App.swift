@@ -57,7 +57,8 @@ package final class App: Sendable {
         roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
       try await accounts.start()
       let records = try await RecordStore.open(
-        schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings))
+        schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings),
+        receiptBytes: receiptBytes(settings))
       try await PolicyKeeper(settings).run(schema, on: database)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
@@ -92,6 +93,11 @@ package final class App: Sendable {
   private static func listWork(_ settings: Settings) -> WorkLimit? {
     let milliseconds = settings.integer(SettingKeys.listMilliseconds)
     return milliseconds == 0 ? nil : WorkLimit(milliseconds: milliseconds)
+  }
+
+  private static func receiptBytes(_ settings: Settings) -> Int64? {
+    let megabytes = settings.integer(SettingKeys.receiptMegabytes)
+    return megabytes == 0 ? nil : Int64(megabytes) << 20
   }
 
   /// Waits until the followers have done all that there is to do, and stops them and whatever else

@@ -117,6 +117,9 @@ package enum SettingKeys {
     name: "database.listMilliseconds", kind: .integer(0...60_000), defaultText: "75",
     help: "processor time after which a list that no index serves is refused; 0 for no bound",
     flag: nil)
+  package static let receiptMegabytes = SettingKey(
+    name: "database.receiptMegabytes", kind: .integer(0...1_000_000), defaultText: "256",
+    help: "answers kept for the Idempotency-Keys of one account; 0 for no bound", flag: nil)
   package static let authRateLimits = SettingKey(
     name: "auth.rateLimits", kind: .boolean, defaultText: "true",
     help: "limit how often accounts are made and passwords are tried", flag: nil)
@@ -129,7 +132,6 @@ package enum SettingKeys {
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
     database, databaseSchema, databasePooled, databaseWriters, databaseReaders,
-    minimumFreeMegabytes,
-    listMilliseconds, authRateLimits, accessTokenMinutes,
+    minimumFreeMegabytes, listMilliseconds, receiptMegabytes, authRateLimits, accessTokenMinutes,
   ]
 }

@@ -31,6 +31,12 @@ package final class AccessPlan: Sendable {
   package let groups: [MaskGroup]
   /// Every row that is allowed shows every member.
   package let showsEverything: Bool
+  /// The flags, bit n for group n, with which a row shows every member; nil where none does.
+  package let wholeFlags: UInt64?
+  /// How each member is shown.
+  private let visibilities: [Visibility]
+  /// The alternatives where no group is apart: nearly every list asks for them.
+  let plainAlternatives: [Rule]
   /// Whether the test of a row needs other rows.
   package let readsRelations: Bool
 
@@ -61,11 +67,20 @@ package final class AccessPlan: Sendable {
     self.groups = groups.map { group in
       MaskGroup(fields: group.fields, rules: group.rules.map { rules[$0] })
     }
-    let declaration = owner.declaration
-    showsEverything =
-      groups.isEmpty
-      && always.isSuperset(
-        of: FieldSet(count: declaration.fields.count + declaration.inverses.count))
+    plainAlternatives = AccessPlan.alternatives(rules) { _, _ in true }
+    let count = owner.declaration.fields.count + owner.declaration.inverses.count
+    let all = FieldSet(count: count)
+    showsEverything = groups.isEmpty && always.isSuperset(of: all)
+    wholeFlags =
+      groups.count < UInt64.bitWidth && always.union(sometimes).isSuperset(of: all)
+      ? (1 << UInt64(groups.count)) - 1 : nil
+    visibilities = (0..<count).map { member in
+      if always.contains(member) { return .always }
+      if let group = groups.firstIndex(where: { $0.fields.contains(member) }) {
+        return .sometimes(group)
+      }
+      return .never
+    }
     readsRelations =
       rules.contains(where: \.readsRelations)
       || denials.contains { $0.when?.readsRelations == true }
@@ -93,10 +108,6 @@ package final class AccessPlan: Sendable {
 
   /// How the member (a field's index, or behind the fields that of an inverse) is shown.
   package func visibility(_ member: Int) -> Visibility {
-    if always.contains(member) { return .always }
-    if let group = groups.firstIndex(where: { $0.fields.contains(member) }) {
-      return .sometimes(group)
-    }
-    return .never
+    visibilities.indices.contains(member) ? visibilities[member] : .never
   }
 }

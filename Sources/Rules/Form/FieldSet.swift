@@ -59,7 +59,16 @@ package struct FieldSet: Sendable, Hashable {
 
   /// The members in order.
   package var members: [Int] {
-    (0..<(words.count * 64)).filter { contains($0) }
+    var members: [Int] = []
+    members.reserveCapacity(words.reduce(0) { $0 + $1.nonzeroBitCount })
+    for (index, word) in words.enumerated() {
+      var rest = word
+      while rest != 0 {
+        members.append(index * 64 + rest.trailingZeroBitCount)
+        rest &= rest - 1
+      }
+    }
+    return members
   }
 
   /// Equal sets have equal words: no zeros at the end.

@@ -53,13 +53,11 @@ extension PredicateWriter {
     return (tests + denied(plan, source)).joined(by: " AND ")
   }
 
-  /// The reference that the path of a rule begins with, and what selects the ids that it must be one
-  /// of; nil where the path begins otherwise.
-  package func firstHop(_ rule: Rule, _ plan: AccessPlan) -> (field: Int, select: Template)? {
-    guard let path = rule.path, case .toOne(let field, _)? = path.steps.first else { return nil }
-    return (
-      field, referenced(path, 0, rule.having, start: plan.owner.collection, .alias(0))
-    )
+  /// Selects the ids that the reference with which a rule's path begins must be one of; nothing where
+  /// the path begins otherwise.
+  package func reached(by rule: Rule, _ plan: AccessPlan) -> Template {
+    guard let path = rule.path else { return Template() }
+    return referenced(path, 0, rule.having, start: plan.owner.collection, .alias(0))
   }
 }
 
@@ -71,12 +69,17 @@ extension AccessPlan {
   ///
   /// With `group` a rule that shows its members is left out only for one that shows them too.
   package func alternatives(apart group: Int?) -> [Rule] {
+    guard let group else { return plainAlternatives }
+    return AccessPlan.alternatives(rules) { shows($0, group) || !shows($1, group) }
+  }
+
+  /// The same, where a rule may stand for `other` only if `replaces(rule, other)`.
+  static func alternatives(_ rules: [Rule], _ replaces: (Rule, Rule) -> Bool) -> [Rule] {
     guard !rules.contains(where: { !$0.isAboutRow }) else { return [] }
     return rules.filter { rule in
       !rules.contains { other in
         other.number != rule.number && other.includes(rule)
-          && (!rule.includes(other) || other.number < rule.number)
-          && (group.map { shows(other, $0) || !shows(rule, $0) } ?? true)
+          && (!rule.includes(other) || other.number < rule.number) && replaces(other, rule)
       }
     }
   }
@@ -88,6 +91,12 @@ extension AccessPlan {
 }
 
 extension Rule {
+  /// The field of the reference that the rule's path begins with; nil where it begins otherwise.
+  package var firstReference: Int? {
+    guard case .toOne(let field, _)? = path?.steps.first else { return nil }
+    return field
+  }
+
   /// Whether every row of `other` is one of this rule, as far as their texts say.
   fileprivate func includes(_ other: Rule) -> Bool {
     if let path, path != other.path || (having != nil && having != other.having) { return false }
