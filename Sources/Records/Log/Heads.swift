@@ -90,8 +90,8 @@ enum Heads {
       rows.append([.int(part.number), .int(old + part.count)])
     }
     let values = PaddedList.padded(rows)
-    guard let statement = raiseParts[values.count] else { throw lostPart }
-    try await transaction.post(statement, values.flatMap { $0 })
+    try await transaction.post(
+      raiseParts[transaction.dialect, values.count], values.flatMap { $0 })
   }
 
   private static func raise(
@@ -109,8 +109,8 @@ enum Heads {
       }
       rest = rest.dropFirst(PaddedList.largest)
       let values = PaddedList.padded(rows)
-      guard let statement = raiseStreams[values.count] else { throw lostStream }
-      try await transaction.post(statement, values.flatMap { $0 })
+      try await transaction.post(
+        raiseStreams[transaction.dialect, values.count], values.flatMap { $0 })
     }
   }
 
@@ -165,38 +165,29 @@ enum Heads {
     return Statement("WITH \(tables.joined(by: ", ")) \(selects.joined(by: " UNION ALL "))")
   }
 
-  private static func rows(_ count: Int, _ columns: Int) -> SQL {
-    let typed = Dialect.postgres.typed(.integer)
+  /// The first row says what the values are.
+  private static func rows(_ dialect: Dialect, _ count: Int, _ columns: Int) -> SQL {
+    let typed = dialect.typed(.integer)
     return (0..<count).map { row -> SQL in
       let values = (0..<columns).map { _ in row == 0 ? typed : SQL.placeholder }
       return "(\(values.joined(by: ", ")))"
     }.joined(by: ", ")
   }
 
-  private static let raiseParts = Dictionary(
-    uniqueKeysWithValues: PaddedList.sizes.map { size in
-      (
-        size,
-        Statement(
-          """
-          UPDATE roost_log_head SET position = v.position \
-          FROM (VALUES \(rows(size, 2))) AS v (partition, position) \
-          WHERE roost_log_head.partition = v.partition
-          """)
-      )
-    })
+  private static let raiseParts = PaddedStatement { dialect, size in
+    """
+    UPDATE roost_log_head SET position = v.position \
+    FROM (VALUES \(rows(dialect, size, 2))) AS v (partition, position) \
+    WHERE roost_log_head.partition = v.partition
+    """
+  }
 
-  private static let raiseStreams = Dictionary(
-    uniqueKeysWithValues: PaddedList.sizes.map { size in
-      (
-        size,
-        Statement(
-          """
-          UPDATE roost_scope_head SET seq = v.seq, removal_seq = \
-          CASE WHEN v.removal < 0 THEN removal_seq ELSE v.removal END \
-          FROM (VALUES \(rows(size, 3))) AS v (stream, seq, removal) \
-          WHERE roost_scope_head.stream = v.stream
-          """)
-      )
-    })
+  private static let raiseStreams = PaddedStatement { dialect, size in
+    """
+    UPDATE roost_scope_head SET seq = v.seq, removal_seq = \
+    CASE WHEN v.removal < 0 THEN removal_seq ELSE v.removal END \
+    FROM (VALUES \(rows(dialect, size, 3))) AS v (stream, seq, removal) \
+    WHERE roost_scope_head.stream = v.stream
+    """
+  }
 }
