@@ -10,7 +10,7 @@ enum RuleWords {
       + collection.denies.filter { $0.operations.contains(operation) }.map(denial)
   }
 
-  private static func sentence(_ rule: AllowRule, _ operation: Operation) -> String {
+  static func sentence(_ rule: AllowRule, _ operation: Operation) -> String {
     var text: String
     if let roles = rule.roles {
       text = "Accounts with the role " + list(roles, "or")
