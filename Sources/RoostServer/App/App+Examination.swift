@@ -27,6 +27,25 @@ extension App {
     }
   }
 
+  /// The schemas that were served from the folder `data`, oldest first.
+  ///
+  /// Nothing is changed. Throws what opening the database throws, and `DatabaseOpenError` where it
+  /// belongs to a newer version.
+  package static func releases(
+    data: String, settings: Settings, ambient: Ambient
+  ) async throws -> [(entry: SchemaHistory.Entry, model: SchemaModel)] {
+    let engine = try AppDatabase.open(
+      data, settings, ambient: ambient, preCommit: ChangeRecorder())
+    do {
+      let releases = try await SchemaHistory(database: engine.database).releases()
+      await engine.database.close()
+      return releases
+    } catch {
+      await engine.database.close()
+      throw error
+    }
+  }
+
   /// A rehearsed start; thrown at its end, so that its transaction is undone.
   private struct Rehearsal: Error {
     var facts: [(String, String)]

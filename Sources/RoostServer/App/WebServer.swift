@@ -14,7 +14,9 @@ package final class WebServer: Sendable {
   private let isDraining: DrainFlag
 
   /// Puts the routes of `app` together; it does not listen yet.
-  package init(_ app: App) throws {
+  ///
+  /// In development `/docs/` offers to sign in without an account.
+  package init(_ app: App, isDevelopment: Bool = false) throws {
     self.app = app
     let drain = DrainFlag()
     isDraining = drain
@@ -22,9 +24,11 @@ package final class WebServer: Sendable {
       host: app.settings.text(SettingKeys.host), port: app.settings.integer(SettingKeys.port),
       loops: app.settings.integer(SettingKeys.loops), limits: app.settings.limits)
     let statistics = StatisticsSource()
-    let router = try WebServer.router(app, drain, statistics)
+    let description = AppDescription(app)
+    let router = try WebServer.router(app, description, drain, statistics, isDevelopment)
     let pipeline = Pipeline(
-      router: router, middleware: WebServer.middleware(app), logger: app.ambient.logger)
+      router: router, middleware: WebServer.middleware(app, description),
+      logger: app.ambient.logger)
     server = Server(
       configuration: configuration, application: pipeline, ambient: app.ambient)
     statistics.set(server)
@@ -40,17 +44,21 @@ package final class WebServer: Sendable {
   }
 
   /// The steps around every handler, outermost first.
-  private static func middleware(_ app: App) -> [any Middleware] {
+  private static func middleware(
+    _ app: App, _ description: AppDescription
+  ) -> [any Middleware] {
     var steps: [any Middleware] = []
     if app.settings.boolean(SettingKeys.accessLog) {
       steps.append(AccessLog(logger: app.ambient.logger, time: app.ambient.time))
     }
+    steps.append(description.negotiation)
     return steps
   }
 
   /// Every route of the server.
   private static func router(
-    _ app: App, _ drain: DrainFlag, _ statistics: StatisticsSource
+    _ app: App, _ description: AppDescription, _ drain: DrainFlag,
+    _ statistics: StatisticsSource, _ isDevelopment: Bool
   ) throws -> Router {
     var router = Router()
     let authenticator = Authenticator(accounts: app.accounts)
@@ -61,6 +69,7 @@ package final class WebServer: Sendable {
       },
       metrics: { ServerMetrics.all(app, statistics) }
     ).add(to: &router)
+    description.routes(isDevelopment: isDevelopment).add(to: &router)
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
     AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
       .add(to: &router)
