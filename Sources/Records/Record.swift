@@ -30,12 +30,12 @@ extension Record {
   }
 }
 
-extension CompiledCollection {
-  /// The value of field `index` in a row selected by `selectList`.
-  func value(_ index: Int, in row: any Row) -> FieldValue {
-    let column = RecordColumns.firstField + index
+extension StoredKind {
+  /// The value in a column.
+  @inline(__always)
+  func value(_ column: Int, in row: any Row) -> FieldValue {
     if row.isNull(column) { return .null }
-    switch storage[index] {
+    switch self {
     case .bool: return .bool(row.bool(column))
     case .int, .timestamp, .duration, .int64: return .int(row.int64(column))
     case .double: return .double(row.double(column))
@@ -47,6 +47,13 @@ extension CompiledCollection {
       row.withBytes(column) { value = try? JSON.parseResult($0, maxDepth: 64).get() }
       return value.map { .json($0) } ?? .null
     }
+  }
+}
+
+extension CompiledCollection {
+  /// The value of field `index` in a row selected by `selectList`.
+  func value(_ index: Int, in row: any Row) -> FieldValue {
+    storage[index].value(RecordColumns.firstField + index, in: row)
   }
 
   /// The whole row of `selectRow`.

@@ -86,6 +86,15 @@ package enum Dialect: Sendable, CaseIterable {
   /// Follows a SELECT whose rows are about to be changed, and leaves out those that somebody holds.
   package var forUpdateOfFree: SQL { self == .sqlite ? "" : " FOR UPDATE SKIP LOCKED" }
 
+  /// `forUpdate` for the table that `name` names in a SELECT of several.
+  package func forUpdate(of name: SQL) -> SQL { self == .sqlite ? "" : " FOR UPDATE OF \(name)" }
+
+  /// Waits for those who write to a table, and holds off others until the commit, but nobody who
+  /// reads; nil where there is one writer.
+  package func lockAgainstWrites(_ table: String) -> SQL? {
+    self == .sqlite ? nil : "LOCK TABLE \(identifier: table) IN SHARE ROW EXCLUSIVE MODE"
+  }
+
   /// A query that returns when no other transaction changes tables; nil where there is one writer.
   package var lockOfTables: SQL? {
     switch self {

@@ -10,12 +10,15 @@ package final class Catalogue: Sendable {
   package let collections: [CompiledCollection]
   /// In which streams the rows of the collections stand, and what they grant.
   package let scopes: ScopeBook
+  /// The generation of the schema in the database when the catalogue was read.
+  package let generation: Int64
   private let byName: [String: Int]
   private let byType: [String: Int]
   private let byNumber: [Int64: Int]
 
-  init(book: RuleBook, numbers: StoredNumbers, dialect: Dialect) {
+  init(book: RuleBook, numbers: StoredNumbers, dialect: Dialect, generation: Int64) {
     let model = book.model
+    self.generation = generation
     self.model = model
     scopes = ScopeBook(book)
     var byType: [String: Int] = [:]

@@ -53,6 +53,9 @@ package final class ChangeRecorder: PreCommit {
     /// The same for masks, of which there are few.
     var masks: [MaskKey: Int64] = [:]
     var onCommit: [@Sendable () -> Void] = []
+    /// The generation of the schema that the process writes by; nil where it is not told.
+    var generation: Int64?
+    var isOutdated = false
   }
 
   /// Numbers that one batch uses.
@@ -76,6 +79,27 @@ package final class ChangeRecorder: PreCommit {
     state.withLock { $0.onCommit.append(wake) }
   }
 
+  /// Says by which generation of the schema the process writes: once a migration has raised it,
+  /// writes are refused.
+  package func writes(by generation: Int64) { state.withLock { $0.generation = generation } }
+
+  /// Whether a write was refused because the database has come to hold a newer schema.
+  package var isOutdated: Bool { state.withLock { $0.isOutdated } }
+
+  private func check(_ generation: Int64?) throws {
+    guard let generation else { return }
+    let isOld = state.withLock { state in
+      guard let mine = state.generation, generation > mine else { return false }
+      state.isOutdated = true
+      return true
+    }
+    guard isOld else { return }
+    throw RoostError(
+      .draining,
+      "The app's schema has been migrated: this server knows an older one and writes no more.",
+      retryAfterSeconds: 1)
+  }
+
   package func apply(_ effects: [any Effect], in transaction: any Transaction) async throws {
     let changes = effects.compactMap { $0 as? RowChange }
     guard !changes.isEmpty else { return }
@@ -85,6 +109,7 @@ package final class ChangeRecorder: PreCommit {
     let moves = try await streamMoves(of: changes, in: transaction)
     let taken = try await Heads.take(
       ChangeRecorder.parts(of: changes, transaction.dialect), moves.map(\.need), in: transaction)
+    try check(taken.generation)
     try await appendToLog(changes, taken, in: transaction)
     let rows = moves.flatMap { $0.rows(after: taken.streams[$0.need.stream] ?? 0) }
     try await LogStatements.putScopeRow.run(rows, in: transaction)

@@ -18,6 +18,8 @@ enum Heads {
   struct Taken {
     fileprivate(set) var parts: [Int64: Int64] = [:]
     fileprivate(set) var streams: [Int64: Int64] = [:]
+    /// The generation of the schema, where other processes may have raised it.
+    fileprivate(set) var generation: Int64?
   }
 
   /// `parts` are numbers of parts, each with how many changes it gets; both lists are in their order.
@@ -67,10 +69,10 @@ enum Heads {
         isFirst ? PaddedList.padded(parts.map { Value.int($0.number) }) : []
       let keys: [Value] = PaddedList.padded(group.map { Value.int($0.stream) })
       try await transaction.query(lock(numbers.count, keys.count), numbers + keys) { row in
-        if row.int64(0) == 0 {
-          taken.parts[row.int64(1)] = row.int64(2)
-        } else {
-          taken.streams[row.int64(1)] = row.int64(2)
+        switch row.int64(0) {
+        case 0: taken.parts[row.int64(1)] = row.int64(2)
+        case 1: taken.streams[row.int64(1)] = row.int64(2)
+        default: taken.generation = row.int64(2)
         }
         return true
       }
@@ -153,6 +155,9 @@ enum Heads {
         WHERE partition IN (\(PaddedList.placeholders(parts))) ORDER BY partition FOR UPDATE)
         """)
       selects.append("SELECT 0, partition, position FROM p")
+      // Whoever raises it holds off the writers of the tables concerned, so it cannot become another
+      // one behind this look.
+      selects.append("SELECT 2, 0, generation FROM roost_generation")
     }
     if streams > 0 {
       tables.append(

@@ -26,6 +26,13 @@ struct IndexPlan: Sendable, Hashable {
       + (includesDeleted ? " with deleted" : "")
   }
 
+  /// The fields of a definition.
+  static func fields(of definition: String) -> [String] {
+    var text = Substring(definition)
+    if text.hasPrefix("unique ") { text = text.dropFirst(7) }
+    return text.prefix { $0 != " " }.split(separator: ",").map(String.init)
+  }
+
   /// All indexes among live rows.
   func create(on collection: Collection, _ dialect: Dialect) -> SQL {
     var parts = fields.map { field -> SQL in

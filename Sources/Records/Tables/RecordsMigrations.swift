@@ -6,7 +6,7 @@ package enum RecordsMigrations {
   package static let all: [Migration] =
     first + [
       streamRules(first.count + 1), ReceiptTable.migration(first.count + 2),
-      search(first.count + 3), grants(first.count + 4),
+      search(first.count + 3), grants(first.count + 4), migrations(first.count + 5),
     ]
 
   /// The step that makes the table of what decides in which streams the rows of each collection

@@ -54,6 +54,36 @@ struct StreamRebuild {
     try await transaction.execute(StreamRebuild.emptyTable)
   }
 
+  /// Takes every row of a collection that is no more out of its streams, and what the rows granted.
+  static func withdraw(_ number: Int64, in transaction: any Transaction) async throws {
+    let put = ChangeRecorder.EntryKind.put.rawValue
+    let lock: SQL = """
+      SELECT seq FROM roost_scope_head WHERE stream IN \
+      (SELECT stream FROM roost_scope_row WHERE coll = \(number) AND kind = \(put)) \
+      ORDER BY stream\(transaction.dialect.forUpdate)
+      """
+    try await transaction.query(lock) { _ in true }
+    try await transaction.execute(
+      """
+      UPDATE roost_scope_row SET seq = n.seq, mask = 0, \
+      kind = \(ChangeRecorder.EntryKind.leave.rawValue) FROM \
+      (SELECT r.stream, r.id, h.seq + row_number() OVER (PARTITION BY r.stream ORDER BY r.id) AS seq \
+      FROM roost_scope_row r JOIN roost_scope_head h ON h.stream = r.stream \
+      WHERE r.coll = \(number) AND r.kind = \(put)) AS n \
+      WHERE roost_scope_row.stream = n.stream AND roost_scope_row.coll = \(number) \
+      AND roost_scope_row.id = n.id
+      """)
+    try await transaction.execute(
+      """
+      UPDATE roost_scope_head SET seq = n.seq, removal_seq = n.seq FROM \
+      (SELECT stream, max(seq) AS seq FROM roost_scope_row WHERE coll = \(number) \
+      GROUP BY stream) AS n WHERE n.stream = roost_scope_head.stream \
+      AND n.seq > roost_scope_head.seq
+      """)
+    try await transaction.execute("DELETE FROM roost_grant WHERE by_coll = \(number)")
+    try await transaction.execute("DELETE FROM roost_scope_edge WHERE by_coll = \(number)")
+  }
+
   /// Notes a put for every live row in each stream that it belongs to, and writes what it grants.
   private func readRows(in transaction: any Transaction) async throws {
     guard collection.isSynced || catalogue.scopes.contributes(collection.index) else { return }

@@ -23,11 +23,21 @@ package struct TableKeeper: Sendable {
   /// The numbers that new tables get, by the name of the collection, where they are given.
   let assigned: [String: Int64]
 
-  package init(book: RuleBook, now: Timestamp, assigned: [String: Int64] = [:]) {
+  /// The migration whose part this is; nil at a start, which makes additions alone.
+  let run: Int64?
+
+  package init(
+    book: RuleBook, now: Timestamp, assigned: [String: Int64] = [:], run: Int64? = nil
+  ) {
     self.book = book
     self.now = now
     self.assigned = assigned
+    self.run = run
   }
+
+  /// So many rows get the default of a new field as a change within the start; more of them do in
+  /// pieces behind it, while the server answers.
+  static let rowsAtStart = 1000
 
   /// What the database holds of one field.
   private struct StoredField {
@@ -40,7 +50,7 @@ package struct TableKeeper: Sendable {
   ///
   /// Throws `SchemaChangeError` where the schema asks for more than an addition.
   package func run(in transaction: any Transaction) async throws -> Catalogue {
-    var keeper = Work(transaction: transaction, now: now, assigned: assigned)
+    var keeper = Work(transaction: transaction, now: now, assigned: assigned, migration: self.run)
     return try await keeper.run(book)
   }
 
@@ -48,6 +58,8 @@ package struct TableKeeper: Sendable {
     let transaction: any Transaction
     let now: Timestamp
     let assigned: [String: Int64]
+    /// The migration on record, made at a start when there is more to do than it takes itself.
+    private var migration: Int64?
     private var numbers = StoredNumbers()
     private var refused: [String] = []
     /// The collections whose tables were there before.
@@ -55,10 +67,13 @@ package struct TableKeeper: Sendable {
     /// The new fields of each of those that have a default.
     private var defaulted: [String: [Field]] = [:]
 
-    init(transaction: any Transaction, now: Timestamp, assigned: [String: Int64]) {
+    init(
+      transaction: any Transaction, now: Timestamp, assigned: [String: Int64], migration: Int64?
+    ) {
       self.transaction = transaction
       self.now = now
       self.assigned = assigned
+      self.migration = migration
     }
 
     private var dialect: Dialect { transaction.dialect }
@@ -66,11 +81,12 @@ package struct TableKeeper: Sendable {
     mutating func run(_ book: RuleBook) async throws -> Catalogue {
       let model = book.model
       if let lock = dialect.lockOfTables { try await transaction.query(lock) { _ in false } }
+      if migration == nil { try await refuseRenames(model) }
       try await loadCollections()
       for name in numbers.collections.keys.sorted() where model.collection(named: name) == nil {
         refused.append(
           "the collection \(name) is in the database but not in the schema: put its type back, "
-            + "or start with a new data folder")
+            + "see roost migrate plan, or start with a new data folder")
       }
       for collection in model.collections {
         if numbers.collections[collection.name] == nil {
@@ -81,14 +97,18 @@ package struct TableKeeper: Sendable {
       }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
       var changed: [String: FieldSet] = [:]
-      for collection in model.collections where try await backfill(collection) {
+      for collection in model.collections where try await backfill(collection, model) {
         let fields = Set((defaulted[collection.name] ?? []).map(\.name))
         changed[collection.name] = FieldSet(
           collection.fields.indices.filter { fields.contains(collection.fields[$0].name) })
       }
       for index in model.collections.indices { try await keepIndexes(index, book) }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
-      let catalogue = Catalogue(book: book, numbers: numbers, dialect: dialect)
+      let generation = try await transaction.first("SELECT generation FROM roost_generation") {
+        $0.int64(0)
+      }
+      let catalogue = Catalogue(
+        book: book, numbers: numbers, dialect: dialect, generation: generation ?? 0)
       for collection in catalogue.collections {
         try await keepStreams(collection, of: catalogue, changed: changed)
         try await SearchKeeper(
@@ -99,12 +119,66 @@ package struct TableKeeper: Sendable {
     }
 
     /// Whether rows of the collection were given the default of a new field.
-    private func backfill(_ collection: Collection) async throws -> Bool {
+    private mutating func backfill(
+      _ collection: Collection, _ model: SchemaModel
+    ) async throws -> Bool {
       guard let fields = defaulted[collection.name] else { return false }
+      let many = try await transaction.first(
+        """
+        SELECT count(*) FROM (SELECT 1 FROM \(identifier: collection.name) \
+        WHERE \(identifier: "deletedAt") IS NULL LIMIT \(TableKeeper.rowsAtStart + 1)) AS some_rows
+        """
+      ) { $0.int64(0) > Int64(TableKeeper.rowsAtStart) }
+      if many ?? false {
+        try await fillLater(collection, fields, model)
+        return false
+      }
       return try await Backfill(
         collection: collection, number: numbers.collection(collection.name), fields: fields,
         now: now
       ).run(in: transaction) > 0
+    }
+
+    /// Leaves the rows of a collection to `MigrationRunner`: their columns hold the default already.
+    private mutating func fillLater(
+      _ collection: Collection, _ fields: [Field], _ model: SchemaModel
+    ) async throws {
+      let run: Int64
+      if let migration {
+        run = migration
+      } else {
+        run = try await MigrationRun.make(
+          .start, .filling, schema: model.source, [], now: now, in: transaction)
+        try await transaction.execute(
+          "UPDATE roost_migration_run SET switched_at = \(now) WHERE number = \(run)")
+        migration = run
+      }
+      let count = try await transaction.first(
+        "SELECT count(*) FROM roost_migration_task WHERE run = \(run)"
+      ) { $0.int64(0) }
+      try await MigrationTask.make(
+        .fill, of: run, (count ?? 0) + 1, collection: numbers.collection(collection.name),
+        table: collection.name, argument: .array(fields.map { .string($0.name) }),
+        in: transaction)
+    }
+
+    /// Notes what the schema says was renamed, and what a rollback keeps for it: no additions.
+    private mutating func refuseRenames(_ model: SchemaModel) async throws {
+      var planner = MigrationPlanner(
+        stored: try await StoredSchema.read(in: transaction), model: model,
+        former: FormerNames(of: model))
+      planner.run()
+      for fault in planner.faults where fault.code != "no_conversion" {
+        let place = fault.location.map { "\($0): " } ?? ""
+        refused.append(place + fault.message)
+      }
+      for step in planner.steps {
+        switch step.action {
+        case .renameField, .renameCollection, .restoreField:
+          refused.append("\(step.text): not done by a start; see roost migrate plan")
+        default: continue
+        }
+      }
     }
 
     /// Brings entries, grants and edges in step; `changed` are the fields that rows of each collection
@@ -139,7 +213,9 @@ package struct TableKeeper: Sendable {
       let rows = try await transaction.all("SELECT number, name FROM roost_collection") {
         ($0.int64(0), $0.text(1))
       }
-      for (number, name) in rows { numbers.set(collection: name, number) }
+      for (number, name) in rows where !RetiredName.isOne(name) {
+        numbers.set(collection: name, number)
+      }
     }
 
     private mutating func create(_ collection: Collection) async throws {
@@ -164,7 +240,7 @@ package struct TableKeeper: Sendable {
         "\(identifier: "deletedAt") \(dialect.integer)",
       ]
       for field in collection.fields {
-        columns.append("\(identifier: field.name) \(columnType(field))")
+        columns.append("\(identifier: field.name) \(field.columnType(dialect))")
       }
       columns.append("\(identifier: RecordColumns.clocks) \(dialect.blob) NOT NULL")
       try await transaction.execute(
@@ -199,10 +275,13 @@ package struct TableKeeper: Sendable {
         stored[name] = StoredField(number: number, type: type, isRequired: required)
         numbers.set(collection.name, field: name, number)
       }
-      for name in stored.keys.sorted() where collection.field(named: name) == nil {
+      // The numbers of retired fields stay taken.
+      for name in stored.keys.sorted()
+      where collection.field(named: name) == nil && !RetiredName.isOne(name) {
         refused.append(
           "\(collection.typeName).\(name) is in the database but not in the schema: put it back "
-            + "(it may be marked @deprecated), so that what it holds is not lost")
+            + "(it may be marked @deprecated), so that what it holds is not lost, "
+            + "or see roost migrate plan")
       }
       var next = (stored.values.map(\.number).max() ?? 0) + 1
       for field in collection.fields {
@@ -223,7 +302,8 @@ package struct TableKeeper: Sendable {
       if !TypeSignature.isAdditive(from: old.type, to: type) {
         refused.append(
           "\(name) is stored as \(TypeSignature.shown(old.type)) and cannot become "
-            + "\(TypeSignature.shown(type)): keep the type, and add a field of another name")
+            + "\(TypeSignature.shown(type)): at a start: see roost migrate plan, "
+            + "or keep the type and add a field of another name")
         return
       }
       if field.isRequired, !old.isRequired {
@@ -266,7 +346,7 @@ package struct TableKeeper: Sendable {
       try await transaction.execute(
         """
         ALTER TABLE \(identifier: collection.name) \
-        ADD COLUMN \(identifier: field.name) \(columnType(field))
+        ADD COLUMN \(identifier: field.name) \(field.columnType(dialect))\(field.columnDefault)
         """)
       if field.defaultValue != nil { defaulted[collection.name, default: []].append(field) }
       try await record(field, number, of: collection)
@@ -304,15 +384,6 @@ package struct TableKeeper: Sendable {
           INSERT INTO roost_index (name, collection, definition) \
           VALUES (\(name), \(number), \(plan.definition))
           """)
-      }
-    }
-
-    private func columnType(_ field: Field) -> SQL {
-      switch StoredKind(field) {
-      case .bool, .int, .timestamp, .duration, .int64: dialect.integer
-      case .double: dialect.real
-      case .text, .json, .formattedList: dialect.text
-      case .uuid: dialect.id
       }
     }
   }

@@ -24,12 +24,14 @@ enum ExitStatus {
   static let usage: Int32 = 2
   /// An import left lines out.
   static let refusedLines: Int32 = 3
+  /// A plan has steps that are to be done.
+  static let pending: Int32 = 3
 }
 
 /// All commands, in the order of the help.
 enum Commands {
   static let all: [any Command] = [
     NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), ImportCommand(),
-    MoveCommand(), GenerateCommand(), DoctorCommand(),
+    MoveCommand(), MigrateCommand(), GenerateCommand(), DoctorCommand(),
   ]
 }

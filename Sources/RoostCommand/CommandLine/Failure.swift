@@ -14,7 +14,7 @@ enum Failure {
     case let error as ImportFault:
       Console.note("roost \(command): \(error.message)")
       return error.exitStatus
-    case is AppFolder.Failure, is Settings.Failure, is SchemaChangeError:
+    case is AppFolder.Failure, is Settings.Failure, is SchemaChangeError, is MigrationRefused:
       Console.note("roost \(command): \(error)")
       return ExitStatus.usage
     case let error as RoostError:

@@ -24,11 +24,17 @@ package final class App: Sendable {
   let followers: [FollowerRunner]
   private let housekeeping: Housekeeping
   private let watch: LogWatch
+  private let migration: MigrationKeeper
+  private let recorder: ChangeRecorder
+
+  /// Whether the database has come to hold a schema that this process does not know.
+  package var isOutdated: Bool { recorder.isOutdated }
 
   private init(
     settings: Settings, engine: AppDatabase, database: any Database, accounts: AccountStore,
     records: RecordStore, versions: [SchemaHistory.Entry], retirements: Retirements,
-    followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile
+    followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile,
+    recorder: ChangeRecorder
   ) {
     self.settings = settings
     self.engine = engine
@@ -40,7 +46,9 @@ package final class App: Sendable {
     self.followers = followers
     self.ambient = ambient
     self.adminClaim = adminClaim
+    self.recorder = recorder
     watch = LogWatch(database) { for follower in followers { follower.wake() } }
+    migration = MigrationKeeper(records: records, logger: ambient.logger)
     housekeeping = Housekeeping(accounts: accounts, records: records, logger: ambient.logger)
   }
 
@@ -63,12 +71,17 @@ package final class App: Sendable {
         database: database, ambient: ambient, configuration: accountsConfiguration(settings),
         roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
       try await accounts.start()
-      let records = try await RecordStore.open(
-        schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings),
-        receiptBytes: receiptBytes(settings))
+      try await MigrationKeeper.finish(schema, on: database, ambient: ambient)
+      let records = try await MigrationKeeper.opening(schema, on: database) {
+        try await RecordStore.open(
+          schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings),
+          receiptBytes: receiptBytes(settings))
+      }
+      recorder.writes(by: records.catalogue.generation)
       try await PolicyKeeper(settings).run(schema, on: database)
       let history = SchemaHistory(database: database)
       let versions = try await history.take(in: schema, ambient: ambient)
+      try await LensBook(database: database).keep()
       let retirements = try await Retirements(of: schema, in: history)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
@@ -82,8 +95,9 @@ package final class App: Sendable {
         settings: settings, engine: engine, database: database, accounts: accounts,
         records: records, versions: versions, retirements: retirements,
         followers: followers, ambient: ambient,
-        adminClaim: AdminClaimFile(folder: data))
+        adminClaim: AdminClaimFile(folder: data), recorder: recorder)
       app.housekeeping.start()
+      app.migration.start()
       app.watch.start()
       return app
     } catch {
@@ -94,6 +108,7 @@ package final class App: Sendable {
 
   /// Stops the followers, finishes what is queued and closes the database.
   package func close() async {
+    await migration.stop()
     await housekeeping.stop()
     await watch.stop()
     for follower in followers { await follower.stop() }
@@ -116,6 +131,7 @@ package final class App: Sendable {
   func settle() async throws {
     await housekeeping.stop()
     await watch.stop()
+    try await migration.settle()
     while try await !isCaughtUp() {
       for follower in followers { follower.wake() }
       try await Task.sleep(nanoseconds: 50_000_000)

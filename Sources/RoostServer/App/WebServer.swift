@@ -65,7 +65,10 @@ package final class WebServer: Sendable {
     ServiceRoutes(
       schema: app.records.catalogue.model.source,
       readiness: {
-        drain.isSet ? .unavailable("The server is shutting down.") : .ready
+        if drain.isSet { return .unavailable("The server is shutting down.") }
+        return app.isOutdated
+          ? .unavailable("The app's schema has been migrated; this server knows an older one.")
+          : .ready
       },
       metrics: { ServerMetrics.all(app, statistics) }
     ).add(to: &router)

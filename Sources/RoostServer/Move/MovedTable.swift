@@ -91,6 +91,7 @@ struct MovedTable: Sendable {
     MovedTable(
       "roost_schema_version", key: [int("number")],
       [text("version"), int("at"), blob("digest"), text("source")]),
+    MovedTable("roost_lens", key: [int("version")], [text("lens")]),
     MovedTable("roost_seed", key: [text("file")], [blob("digest")]),
     MovedTable(
       "roost_receipt", key: [text("principal"), text("key")],
@@ -106,6 +107,7 @@ struct MovedTable: Sendable {
   /// by their follower.
   static let staying: Set<String> = [
     "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
+    "roost_migration_run", "roost_migration_task", "roost_retired", "roost_generation",
   ]
 
   /// The table of a collection.

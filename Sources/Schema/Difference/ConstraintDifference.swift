@@ -21,7 +21,7 @@ package struct ConstraintDifference: Sendable {
   }
 
   /// The difference; nil where both say the same.
-  init?(_ old: Constraint?, _ new: Constraint?) {
+  package init?(_ old: Constraint?, _ new: Constraint?) {
     let (old, new) = (old ?? Constraint(), new ?? Constraint())
     bounds = [
       Bound.least("min", old.min, new.min), Bound.most("max", old.max, new.max),

@@ -1,16 +1,6 @@
-import Schema
-
-extension CompiledCollection {
-  /// The names and types of the fields in their order, as text: equal where records are rendered
-  /// alike.
-  package var shape: String {
-    fields.map { "\($0.name) \(TypeSignature.of($0))" }.joined(separator: "\n")
-  }
-}
-
 /// A field's type as text, kept in the database to tell a changed schema from the one before.
-enum TypeSignature {
-  static func of(_ field: Field) -> String {
+package enum TypeSignature {
+  package static func of(_ field: Field) -> String {
     let name = name(field.type)
     return field.isList ? "[\(name)\(field.elementsAreRequired ? "!" : "")]" : name
   }
@@ -40,7 +30,7 @@ enum TypeSignature {
 
   /// Whether every stored value of the type `old` is a valid value of `new`: equal types, or an enum
   /// that gained values.
-  static func isAdditive(from old: String, to new: String) -> Bool {
+  package static func isAdditive(from old: String, to new: String) -> Bool {
     if old == new { return true }
     let before = enumeration(old)
     let after = enumeration(new)
@@ -66,11 +56,42 @@ enum TypeSignature {
   }
 
   /// A signature as a person would write it in a message.
-  static func shown(_ signature: String) -> String {
+  package static func shown(_ signature: String) -> String {
     if signature.hasPrefix("ref ") { return String(signature.dropFirst(4)) }
     if let (name, values, _) = enumeration(signature) {
       return "\(name) (\(values.joined(separator: ", ")))"
     }
     return signature
   }
+
+  /// A field of that name with the type of a signature; nil for a text that is none.
+  package static func field(_ name: String, _ signature: String) -> Field? {
+    var text = Substring(signature)
+    let isList = text.hasPrefix("[")
+    var elementsAreRequired = false
+    if isList {
+      guard text.hasSuffix("]") else { return nil }
+      text = text.dropFirst().dropLast()
+      elementsAreRequired = text.hasSuffix("!")
+      if elementsAreRequired { text = text.dropLast() }
+    }
+    guard let type = type(String(text)) else { return nil }
+    return Field(
+      name: name, type: type, isRequired: false, isList: isList,
+      elementsAreRequired: elementsAreRequired)
+  }
+
+  private static func type(_ text: String) -> FieldType? {
+    let words = text.split(separator: " ").map(String.init)
+    switch (words.first, words.count) {
+    case ("enum", 2...): return .enumeration(name: words[1], values: Array(words.dropFirst(2)))
+    case ("ref", 2): return .reference(typeName: words[1])
+    default: return plain.first { name($0) == text }
+    }
+  }
+
+  private static let plain: [FieldType] = [
+    .boolean, .int, .int64, .float, .string, .id, .date, .dateTime, .duration, .money, .email,
+    .url, .json, .geoPoint, .file, .user,
+  ]
 }

@@ -1,0 +1,147 @@
+package import Queries
+package import RoostCore
+
+/// A migration on record: what was asked for, and how far it is.
+package struct MigrationRun: Sendable {
+  package enum Kind: String, Sendable {
+    case apply
+    case rollback
+    /// Additions that a start made by itself.
+    case start
+  }
+
+  package enum State: String, Sendable {
+    /// Values are converted beside those of the old schema, of which nothing shows yet.
+    case converting
+    /// The new schema holds; rows are brought in step.
+    case filling
+    case done
+    case cancelled
+  }
+
+  package let number: Int64
+  package let kind: Kind
+  package let state: State
+  /// The text of the schema that it leads to.
+  package let schema: String
+  package let steps: JSON
+  package let begunAt: Timestamp
+  package let switchedAt: Timestamp?
+  package let endedAt: Timestamp?
+
+  package var isOpen: Bool { state == .converting || state == .filling }
+
+  /// The runs, oldest first.
+  package static func all(in reader: any Reader) async throws -> [MigrationRun] {
+    try await reader.all(
+      """
+      SELECT number, kind, state, schema, steps, begun_at, switched_at, ended_at \
+      FROM roost_migration_run ORDER BY number
+      """
+    ) { row in
+      MigrationRun(
+        number: row.int64(0), kind: Kind(rawValue: row.text(1)) ?? .apply,
+        state: State(rawValue: row.text(2)) ?? .done, schema: row.text(3),
+        steps: (try? JSON.parse(Array(row.text(4).utf8))) ?? .null, begunAt: row.timestamp(5),
+        switchedAt: row.optionalInt64(6).map { Timestamp(milliseconds: $0) },
+        endedAt: row.optionalInt64(7).map { Timestamp(milliseconds: $0) })
+    }
+  }
+
+  /// The run that converts values; there is one at most.
+  static func converting(in reader: any Reader) async throws -> MigrationRun? {
+    try await all(in: reader).last { $0.state == .converting }
+  }
+
+  static func make(
+    _ kind: Kind, _ state: State, schema: String, _ steps: [MigrationStep], now: Timestamp,
+    in transaction: any Transaction
+  ) async throws -> Int64 {
+    let number = try await transaction.first(
+      """
+      INSERT INTO roost_migration_run (kind, state, schema, steps, begun_at) VALUES (\
+      \(kind.rawValue), \(state.rawValue), \(schema), \(JSON.array(steps.map(\.json)).text), \
+      \(now)) RETURNING number
+      """
+    ) { $0.int64(0) }
+    guard let number else {
+      throw RoostError(.internalError, "A migration could not be numbered.")
+    }
+    return number
+  }
+}
+
+/// A part of a run that goes through the rows of a collection, in the order of their ids.
+package struct MigrationTask: Sendable {
+  enum Kind: String, Sendable {
+    /// Rows get the value of a field in its new type, in a column beside it.
+    case convert
+    /// Rows with the default of new fields become changes that followers and clients see.
+    case fill
+  }
+
+  let run: Int64
+  let number: Int64
+  let kind: Kind
+  package let collection: Int64
+  let argument: JSON
+  let after: UUID?
+  package let done: Int
+  package let total: Int
+  package let isOpen: Bool
+  /// When the run began: younger rows were written with the new fields.
+  let begunAt: Timestamp
+
+  /// The tasks of runs under way, those still open alone where `onlyOpen`.
+  static func all(
+    onlyOpen: Bool, locking: Bool = false, in reader: any Reader
+  ) async throws -> [MigrationTask] {
+    var sql: SQL = """
+      SELECT t.run, t.number, t.kind, t.collection, t.argument, t.after, t.done, t.total, \
+      t.is_open, r.begun_at, r.switched_at FROM roost_migration_task t \
+      JOIN roost_migration_run r ON r.number = t.run WHERE r.state IN ('converting', 'filling')
+      """
+    if onlyOpen { sql += " AND t.is_open = 1" }
+    sql += " ORDER BY t.run, t.number"
+    if locking { sql += reader.dialect.forUpdate(of: "t") }
+    return try await reader.all(sql) { row in
+      MigrationTask(
+        run: row.int64(0), number: row.int64(1), kind: Kind(rawValue: row.text(2)) ?? .fill,
+        collection: row.int64(3), argument: (try? JSON.parse(Array(row.text(4).utf8))) ?? .null,
+        after: row.uuid(5), done: Int(row.int64(6)), total: Int(row.int64(7)),
+        isOpen: row.bool(8), begunAt: row.timestamp(row.isNull(10) ? 9 : 10))
+    }
+  }
+
+  static func make(
+    _ kind: Kind, of run: Int64, _ number: Int64, collection: Int64, table: String,
+    argument: JSON, in transaction: any Transaction
+  ) async throws {
+    try await transaction.execute(
+      """
+      INSERT INTO roost_migration_task \
+      (run, number, kind, collection, argument, after, done, total, is_open) \
+      SELECT \(run), \(number), \(kind.rawValue), \(collection), \(argument.text), NULL, 0, \
+      count(*), 1 FROM \(identifier: table)
+      """)
+  }
+
+  /// Notes how far it is; `last` is nil where no row is left.
+  func advance(
+    to last: UUID?, by count: Int, in transaction: any Transaction
+  ) async throws {
+    try await transaction.execute(
+      """
+      UPDATE roost_migration_task SET after = \(Value.optional(last ?? after)), \
+      done = done + \(count), is_open = \(Value.bool(last != nil)) \
+      WHERE run = \(run) AND number = \(number)
+      """)
+    guard last == nil else { return }
+    try await transaction.execute(
+      """
+      UPDATE roost_migration_run SET state = 'done', ended_at = switched_at \
+      WHERE number = \(run) AND state = 'filling' AND NOT EXISTS \
+      (SELECT 1 FROM roost_migration_task t WHERE t.run = \(run) AND t.is_open = 1)
+      """)
+  }
+}

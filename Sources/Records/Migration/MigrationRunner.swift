@@ -1,0 +1,95 @@
+package import Queries
+package import RoostCore
+
+/// How far a migration is.
+package struct MigrationProgress: Sendable {
+  package let what: String
+  package let done: Int
+  package let total: Int
+  /// Rows a second, since this process took it up.
+  package let rate: Double
+
+  /// From 0 to 1.
+  package var fraction: Double { total > 0 ? min(1, Double(done) / Double(total)) : 1 }
+  package var secondsLeft: Double { rate > 0 ? Double(max(0, total - done)) / rate : 0 }
+}
+
+/// Goes through the rows of what is under way, a piece at a time.
+package struct MigrationRunner: Sendable {
+  let database: any Database
+  let time: any TimeSource
+  /// Nanoseconds of rest after each piece, for each nanosecond that it took: what a server leaves to
+  /// its callers.
+  private let rest: UInt64
+
+  package init(database: any Database, time: any TimeSource, rest: UInt64 = 0) {
+    self.database = database
+    self.time = time
+    self.rest = rest
+  }
+
+  /// Converts what is left to be converted.
+  package func convert(
+    _ onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
+  ) async throws {
+    try await run(.convert, onProgress) { task, now, transaction in
+      let table = try await transaction.first(
+        "SELECT name FROM roost_collection WHERE number = \(task.collection)"
+      ) { $0.text(0) }
+      guard let table else { return nil }
+      return try await MigrationBatch(task: task, now: now).convert(table: table, in: transaction)
+    }
+  }
+
+  /// Brings the rows that a new default reached in step, as far as `catalogue` knows its fields.
+  package func fill(
+    _ catalogue: Catalogue,
+    _ onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
+  ) async throws {
+    try await run(.fill, onProgress) { task, now, transaction in
+      guard let collection = catalogue.collection(number: task.collection) else { return nil }
+      let names = (task.argument.array ?? []).compactMap(\.string)
+      guard names.allSatisfy({ collection.index(of: $0) != nil }) else { return nil }
+      return try await MigrationBatch(task: task, now: now).fill(
+        collection, catalogue, in: transaction)
+    }
+  }
+
+  /// Whether rows are still to be brought in step.
+  package func isFilling() async throws -> Bool {
+    try await database.read(.statement) { reader in
+      try await MigrationTask.all(onlyOpen: true, in: reader).contains { $0.kind == .fill }
+    }
+  }
+
+  /// `work` returns nil for a task that is another process's.
+  private func run(
+    _ kind: MigrationTask.Kind, _ onProgress: @escaping @Sendable (MigrationProgress) -> Void,
+    _ work: @escaping @Sendable (MigrationTask, Timestamp, any Transaction) async throws -> Int?
+  ) async throws {
+    var begun: [Int64: (nanoseconds: UInt64, done: Int)] = [:]
+    while true {
+      try Task.checkCancellation()
+      let now = time.now()
+      let start = time.monotonicNanoseconds()
+      let step = try await database.write { transaction -> (MigrationTask, Int)? in
+        let open = try await MigrationTask.all(onlyOpen: true, locking: true, in: transaction)
+        for task in open where task.kind == kind {
+          if let count = try await work(task, now, transaction) { return (task, count) }
+        }
+        return nil
+      }
+      guard let (task, count) = step else { return }
+      let end = time.monotonicNanoseconds()
+      let since = begun[task.collection] ?? (start, task.done)
+      begun[task.collection] = since
+      let seconds = Double(end - since.nanoseconds) / 1_000_000_000
+      let done = task.done + count
+      onProgress(
+        MigrationProgress(
+          what: kind == .convert ? "converting" : "filling", done: done, total: task.total,
+          rate: seconds > 0 ? Double(done - since.done) / seconds : 0))
+      if rest > 0 { try await Task.sleep(nanoseconds: (end - start) * rest) }
+    }
+  }
+}

@@ -1,0 +1,229 @@
+import Queries
+import RoostCore
+import Rules
+import Schema
+
+/// Looks at the rows that a plan is about: how many each step goes through, and which stand in its
+/// way.
+///
+/// Rows are read in pieces, each a read of its own, so that a look at a large table holds up nobody.
+struct MigrationSurvey {
+  private static let rowsAtOnce = 2000
+
+  let database: any Database
+  let book: RuleBook
+  let now: Timestamp
+  /// Is told each row that stands in the way.
+  let onBreaking: (@Sendable (BreakingRow) throws -> Void)?
+
+  func run(_ steps: [MigrationStep]) async throws -> [MigrationStep] {
+    var counts: [String: Int] = [:]
+    var result: [MigrationStep] = []
+    for step in steps {
+      var step = step
+      if let table = step.table {
+        if counts[table] == nil { counts[table] = try await count(table) }
+        step.rows = step.goesThroughRows ? counts[table] ?? 0 : 0
+        step.breaking = try await breaking(step, table)
+      }
+      step.lock = step.lockWords(database.dialect)
+      step.seconds = Double(step.rows) / step.rowsPerSecond
+      result.append(step)
+    }
+    return result
+  }
+
+  private func count(_ table: String) async throws -> Int {
+    try await database.read(.statement) { reader in
+      try await reader.first("SELECT count(*) FROM \(identifier: table)") { Int($0.int64(0)) } ?? 0
+    }
+  }
+
+  // MARK: What stands in the way
+
+  private func breaking(_ step: MigrationStep, _ table: String) async throws -> Int {
+    switch step.action {
+    case .addField(let field) where field.isRequired:
+      return try await rows(
+        of: step, table, column: nil,
+        FieldIssue(
+          pointer: "/" + field.name, code: "required",
+          message: "\(step.item) is new and required: give it @default(value:), or leave the ! out"))
+    case .requireField(let field, let column):
+      return try await rows(
+        of: step, table, column: column,
+        FieldIssue(
+          pointer: "/" + field.name, code: "required",
+          message: "\(step.item) has no value: give it one, or leave the ! out"))
+    case .restoreField(let retired, let field) where field.isRequired && field.defaultValue == nil:
+      return try await rows(
+        of: step, table, column: retired.kept,
+        FieldIssue(
+          pointer: "/" + field.name, code: "required",
+          message: "\(step.item) is required, and the row was written without it"))
+    case .narrowField(let field, let column):
+      return try await values(of: step, table, column, field) { value in
+        field.validate(value, pointer: "/" + field.name, now: now).first
+      }
+    case .retypeField(let column, let field, _, let old, true),
+      .convertField(let column, let field, _, let old):
+      let conversion = ValueConversion(from: old, to: field)
+      return try await values(of: step, table, column, old) { value in
+        switch conversion.convert(value) {
+        case .failure(let issue): issue
+        case .success(let value):
+          value == .null ? nil : field.validate(value, pointer: "/" + field.name, now: now).first
+        }
+      }
+    case .revertField(let kept, let column, let field, _, let old):
+      let conversion = ValueConversion(from: old, to: field)
+      return try await values(of: step, table, column, old, since: kept.at) { value in
+        if case .failure(let issue) = conversion.convert(value) { issue } else { nil }
+      }
+    case .makeUnique(_, let columns): return try await duplicates(of: step, table, columns)
+    default: return 0
+    }
+  }
+
+  /// The live rows without a value in `column`; all of them without a column.
+  private func rows(
+    of step: MigrationStep, _ table: String, column: String?, _ issue: FieldIssue
+  ) async throws -> Int {
+    var filter: SQL = "\(identifier: "deletedAt") IS NULL"
+    if let column { filter += " AND \(identifier: column) IS NULL" }
+    let condition = filter
+    guard let onBreaking else {
+      return try await database.read(.statement) { reader in
+        try await reader.first("SELECT count(*) FROM \(identifier: table) WHERE \(condition)") {
+          Int($0.int64(0))
+        } ?? 0
+      }
+    }
+    return try await pieces(table, "NULL", condition) { id, _, _ in
+      try onBreaking(
+        BreakingRow(
+          item: step.item, id: id, value: .null, code: issue.code, message: issue.message))
+      return true
+    }
+  }
+
+  /// The rows whose value in `column`, which holds a `field`, has an issue.
+  private func values(
+    of step: MigrationStep, _ table: String, _ column: String, _ field: Field,
+    since: Timestamp? = nil, _ issue: @escaping (FieldValue) -> FieldIssue?
+  ) async throws -> Int {
+    var filter: SQL = "\(identifier: column) IS NOT NULL"
+    if let since { filter += " AND \(identifier: "updatedAt") >= \(since)" }
+    let kind = StoredKind(field)
+    return try await pieces(table, .identifier(column), filter) { id, row, deleted in
+      let value = kind.value(1, in: row)
+      guard let found = issue(value), !deleted else { return false }
+      try onBreaking?(
+        BreakingRow(
+          item: step.item, id: id, value: field.json(value), code: found.code,
+          message: found.message))
+      return true
+    }
+  }
+
+  /// Calls `visit` for each row under a condition; returns how often it said true.
+  private func pieces(
+    _ table: String, _ column: SQL, _ condition: SQL,
+    _ visit: (UUID, any Row, Bool) throws -> Bool
+  ) async throws -> Int {
+    var found = 0
+    var last: UUID?
+    while true {
+      var sql: SQL = """
+        SELECT id, \(column), \(identifier: "deletedAt") FROM \(identifier: table) \
+        WHERE \(condition)
+        """
+      if let last { sql += " AND id > \(last)" }
+      sql += " ORDER BY id LIMIT \(MigrationSurvey.rowsAtOnce)"
+      let piece = sql
+      // A body may run again, so it does nothing but copy what it reads.
+      let rows = try await database.read(.statement) { reader in
+        try await reader.all(piece) { CopiedRow($0) }
+      }
+      for row in rows {
+        if try visit(row.uuid(0) ?? .zero, row, !row.isNull(2)) { found += 1 }
+      }
+      guard rows.count == MigrationSurvey.rowsAtOnce else { return found }
+      last = rows.last?.uuid(0)
+    }
+  }
+
+  private func duplicates(
+    of step: MigrationStep, _ table: String, _ columns: [String]
+  ) async throws -> Int {
+    let list = columns.map { SQL.identifier($0) }.joined(by: ", ")
+    let filled = columns.map { name -> SQL in "\(identifier: name) IS NOT NULL" }
+      .joined(by: " AND ")
+    let sql: SQL = """
+      SELECT id FROM (SELECT id, count(*) OVER (PARTITION BY \(list)) AS n \
+      FROM \(identifier: table) WHERE \(identifier: "deletedAt") IS NULL AND \(filled)) AS q \
+      WHERE n > 1 ORDER BY id
+      """
+    let ids = try await database.read(.statement) { reader in
+      try await reader.all(sql) { $0.uuid(0) ?? .zero }
+    }
+    for id in ids {
+      try onBreaking?(
+        BreakingRow(
+          item: step.item, id: id, value: .null, code: "duplicate",
+          message: "another row has the same values of (\(columns.joined(separator: ", ")))"))
+    }
+    return ids.count
+  }
+}
+
+extension Field {
+  /// A stored value as records show it.
+  func json(_ value: FieldValue) -> JSON {
+    var writer = JSONWriter(capacity: 64)
+    encode(value, into: &writer)
+    return (try? JSON.parse(writer.bytes)) ?? .null
+  }
+}
+
+extension MigrationStep {
+  /// Whether the rows are read or written one by one.
+  fileprivate var goesThroughRows: Bool {
+    switch action {
+    case .fillField, .convertField, .narrowField, .requireField, .makeUnique, .createIndex,
+      .rescope, .retypeField(_, _, _, _, true): true
+    default: false
+    }
+  }
+
+  /// Measured on two cores beside other work, rounded down.
+  fileprivate var rowsPerSecond: Double {
+    switch action {
+    case .fillField, .rescope: 4000
+    case .convertField: 20_000
+    default: 200_000
+    }
+  }
+
+  /// Which lock it takes for how long, in words.
+  fileprivate func lockWords(_ dialect: Dialect) -> String {
+    guard dialect.hasOtherWriters else {
+      switch action {
+      case .fillField: return "in pieces while the server answers"
+      case .convertField: return "in pieces while the server is stopped"
+      default: return "while the server is stopped or starts"
+      }
+    }
+    switch action {
+    case .fillField:
+      return "ACCESS EXCLUSIVE for a moment (ALTER TABLE … ADD COLUMN … DEFAULT), then in pieces"
+    case .convertField:
+      return "in pieces, then SHARE ROW EXCLUSIVE and ACCESS EXCLUSIVE for the switch"
+    case .createIndex, .makeUnique: return "SHARE: writes of the table wait for CREATE INDEX"
+    case .rescope: return "locks of rows and of the heads of streams, in one transaction"
+    case .narrowField, .requireField, .retypeField: return "SHARE ROW EXCLUSIVE while it is checked"
+    case .createCollection: return "none"
+    default: return "ACCESS EXCLUSIVE for a moment (ALTER TABLE)"
+    }
+  }
+}

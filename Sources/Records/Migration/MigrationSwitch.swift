@@ -1,0 +1,239 @@
+import Queries
+import RoostCore
+import Schema
+
+/// The transaction in which a database comes to hold a new schema: everything that is no addition is
+/// done here, at once, so that what is left for `TableKeeper` are additions.
+struct MigrationSwitch {
+  let steps: [MigrationStep]
+  let run: Int64
+  let stored: StoredSchema
+  let now: Timestamp
+  /// What may lose data.
+  let allowed: Set<String>
+  let transaction: any Transaction
+
+  private var dialect: Dialect { transaction.dialect }
+
+  func perform() async throws {
+    try await lockTables()
+    for step in steps { try await performOnFields(step) }
+    for step in steps { try await performOnCollections(step) }
+    if steps.contains(where: \.outdatesServers) {
+      try await transaction.execute("UPDATE roost_generation SET generation = generation + 1")
+    }
+  }
+
+  /// Waits for those who are writing, and keeps others from it until the commit; who reads is held up
+  /// by the changes of tables alone, which take a moment.
+  private func lockTables() async throws {
+    let tables = Set(steps.filter(\.outdatesServers).compactMap(\.table)).sorted()
+    for table in tables {
+      if let lock = dialect.lockAgainstWrites(table) { try await transaction.execute(lock) }
+    }
+  }
+
+  // MARK: Fields
+
+  private func performOnFields(_ step: MigrationStep) async throws {
+    guard let table = step.table, let collection = stored.collections.first(where: { $0.name == table })
+    else { return }
+    switch step.action {
+    case .renameField(let from, let to):
+      try await dropIndexes(of: collection, with: from)
+      try await renameColumn(table, from, to)
+      try await setField(collection.number, from, name: to, type: nil)
+    case .retireField(let name, _, let type):
+      try await dropIndexes(of: collection, with: name)
+      let kept = try await keep(
+        name, of: collection, item: step.item, type: type, isReplaced: false)
+      try await renameColumn(table, name, kept)
+      try await setField(collection.number, name, name: kept, type: nil)
+    case .restoreField(let retired, let field):
+      try await renameColumn(table, retired.kept, field.name)
+      try await setField(
+        collection.number, retired.kept, name: field.name, type: TypeSignature.of(field))
+      try await setRequired(collection.number, field)
+      try await forget(retired)
+      if let value = field.defaultValue, field.isRequired {
+        try await transaction.execute(
+          """
+          UPDATE \(identifier: table) SET \(identifier: field.name) = \(value.stored) \
+          WHERE \(identifier: field.name) IS NULL
+          """)
+      }
+    case .retypeField(let from, let field, _, _, _):
+      if from != field.name {
+        try await dropIndexes(of: collection, with: from)
+        try await renameColumn(table, from, field.name)
+      }
+      try await setField(
+        collection.number, from, name: field.name, type: TypeSignature.of(field))
+    case .convertField(let from, let field, let number, let old):
+      let work = ColumnConversion(
+        item: step.item, source: from, shadow: RetiredName.shadow(number), old: old, new: field,
+        isLenient: allowed.contains(step.item))
+      try await catchUp(work, table)
+      try await replace(work.source, by: work.shadow, field, collection, old, step.item)
+    case .revertField(let retired, let from, let field, _, let old):
+      let work = ColumnConversion(
+        item: step.item, source: from, shadow: retired.kept, old: old, new: field,
+        isLenient: allowed.contains(step.item))
+      let changed: SQL = """
+        SELECT id, \(identifier: from), \(identifier: "deletedAt") FROM \(identifier: table) \
+        WHERE \(identifier: "updatedAt") >= \(retired.at)
+        """
+      _ = try await work.write(changed, table: table, in: transaction)
+      try await forget(retired)
+      try await replace(from, by: retired.kept, field, collection, old, step.item)
+    default: break
+    }
+  }
+
+  /// Converts what was written since its piece was converted: by servers of the old schema, which
+  /// know nothing of the new column.
+  private func catchUp(_ work: ColumnConversion, _ table: String) async throws {
+    let run = run
+    let begun = try await transaction.first(
+      "SELECT begun_at FROM roost_migration_run WHERE number = \(run)"
+    ) { $0.int64(0) }
+    // Clocks of several machines: ten minutes of rows more are converted again than needed.
+    let since = (begun ?? 0) - 600_000
+    _ = try await work.write(
+      """
+      SELECT id, \(identifier: work.source), \(identifier: "deletedAt") \
+      FROM \(identifier: table) \
+      WHERE \(identifier: "updatedAt") >= \(since) OR (\(identifier: work.shadow) IS NULL \
+      AND \(identifier: work.source) IS NOT NULL)
+      """, table: table, in: transaction)
+  }
+
+  /// Puts the column `shadow` into the place of `source`, which is kept.
+  private func replace(
+    _ source: String, by shadow: String, _ field: Field, _ collection: StoredSchema.Collection,
+    _ old: Field, _ item: String
+  ) async throws {
+    try await dropIndexes(of: collection, with: source)
+    let kept = try await keep(
+      field.name, of: collection, item: item, type: TypeSignature.of(old), isReplaced: true)
+    try await renameColumn(collection.name, source, kept)
+    try await renameColumn(collection.name, shadow, field.name)
+    try await setField(
+      collection.number, source, name: field.name, type: TypeSignature.of(field))
+  }
+
+  private func renameColumn(_ table: String, _ from: String, _ to: String) async throws {
+    try await transaction.execute(
+      """
+      ALTER TABLE \(identifier: table) RENAME COLUMN \(identifier: from) TO \(identifier: to)
+      """)
+  }
+
+  private func setField(
+    _ collection: Int64, _ old: String, name: String, type: String?
+  ) async throws {
+    var sets: SQL = "name = \(name)"
+    if let type { sets += ", type = \(type)" }
+    try await transaction.execute(
+      "UPDATE roost_field SET \(sets) WHERE collection = \(collection) AND name = \(old)")
+  }
+
+  private func setRequired(_ collection: Int64, _ field: Field) async throws {
+    try await transaction.execute(
+      """
+      UPDATE roost_field SET required = \(Value.bool(field.isRequired)) \
+      WHERE collection = \(collection) AND name = \(field.name)
+      """)
+  }
+
+  /// Drops the indexes over a column; those that the schema asks for are made again.
+  private func dropIndexes(
+    of collection: StoredSchema.Collection, with column: String? = nil
+  ) async throws {
+    let indexes = try await transaction.all(
+      "SELECT name, definition FROM roost_index WHERE collection = \(collection.number)"
+    ) { (name: $0.text(0), definition: $0.text(1)) }
+    for index in indexes {
+      if let column, !IndexPlan.fields(of: index.definition).contains(column) { continue }
+      try await transaction.execute("DROP INDEX IF EXISTS \(identifier: index.name)")
+      try await transaction.execute("DELETE FROM roost_index WHERE name = \(index.name)")
+    }
+  }
+
+  // MARK: Collections
+
+  private func performOnCollections(_ step: MigrationStep) async throws {
+    switch step.action {
+    case .renameCollection(let number, let from, let to):
+      guard let old = stored.collections.first(where: { $0.number == number }) else { return }
+      try await dropIndexes(of: old)
+      try await renameTable(from, to)
+      try await transaction.execute(
+        """
+        UPDATE roost_collection SET name = \(to), type_name = \(step.typeName) \
+        WHERE number = \(number)
+        """)
+      for (start, end) in [("ref ", ""), ("[ref ", "]"), ("[ref ", "!]")] {
+        try await transaction.execute(
+          """
+          UPDATE roost_field SET type = \(start + step.typeName + end) \
+          WHERE type = \(start + old.typeName + end)
+          """)
+      }
+    case .retireCollection(let number, let from):
+      guard let old = stored.collections.first(where: { $0.number == number }) else { return }
+      try await dropIndexes(of: old)
+      let kept = try await keep(nil, of: old, item: step.item, type: nil, isReplaced: false)
+      try await renameTable(from, kept)
+      try await transaction.execute(
+        """
+        UPDATE roost_collection SET name = \(kept), type_name = \(kept) WHERE number = \(number)
+        """)
+      try await withdraw(number)
+    default: break
+    }
+  }
+
+  private func renameTable(_ from: String, _ to: String) async throws {
+    try await transaction.execute(
+      "ALTER TABLE \(identifier: from) RENAME TO \(identifier: to)")
+  }
+
+  /// Takes the rows of a collection out of the streams, and what they grant with them.
+  private func withdraw(_ number: Int64) async throws {
+    try await StreamRebuild.withdraw(number, in: transaction)
+    let search = try await transaction.first(
+      "SELECT signature FROM roost_search WHERE collection = \(number)"
+    ) { $0.text(0) }
+    guard search != nil else { return }
+    try await SearchTable.drop(number, in: transaction)
+    try await transaction.execute("DELETE FROM roost_search WHERE collection = \(number)")
+  }
+
+  // MARK: What is kept
+
+  /// Notes that something is retired; returns the name that it is kept under.
+  private func keep(
+    _ field: String?, of collection: StoredSchema.Collection, item: String, type: String?,
+    isReplaced: Bool
+  ) async throws -> String {
+    let made = try await transaction.first(
+      """
+      INSERT INTO roost_retired (run, collection, field, name, kept, type, is_replaced, at) \
+      VALUES (\(run), \(collection.number), \(Value.optional(field)), \(item), '', \
+      \(Value.optional(type)), \(Value.bool(isReplaced)), \(now)) RETURNING number
+      """
+    ) { $0.int64(0) }
+    guard let number = made else {
+      throw RoostError(.internalError, "What is retired could not be numbered.")
+    }
+    let kept = RetiredName.of(field ?? collection.name, number, dialect)
+    try await transaction.execute(
+      "UPDATE roost_retired SET kept = \(kept) WHERE number = \(number)")
+    return kept
+  }
+
+  private func forget(_ retired: StoredSchema.Retired) async throws {
+    try await transaction.execute("DELETE FROM roost_retired WHERE number = \(retired.number)")
+  }
+}

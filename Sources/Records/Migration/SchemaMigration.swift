@@ -1,0 +1,259 @@
+package import Queries
+package import RoostCore
+import Rules
+package import Schema
+
+/// A migration cannot be carried out; nothing was changed.
+package struct MigrationRefused: Error, Sendable, CustomStringConvertible {
+  package let faults: [MigrationFault]
+
+  package init(faults: [MigrationFault]) { self.faults = faults }
+
+  package var description: String {
+    faults.map { fault in
+      (fault.location.map { "\($0): " } ?? "") + "\(fault.message) [\(fault.code)]"
+    }.joined(separator: "\n")
+  }
+}
+
+/// Brings a database to a schema, forward or back: plans it, and carries the plan out.
+///
+/// Everything is on record in the database (`MigrationRun`), and each statement is in a transaction
+/// with that record: whoever begins again goes on where the last one was ended.
+package struct SchemaMigration: Sendable {
+  let database: any Database
+  let model: SchemaModel
+  let book: RuleBook
+  let before: SchemaModel?
+  let kind: MigrationRun.Kind
+  let time: any TimeSource
+
+  /// `before` is the schema that was served last, where it is known; `isRollback` goes back from it.
+  ///
+  /// Throws `SchemaError` for rules that do not compile.
+  package init(
+    to model: SchemaModel, on database: any Database, before: SchemaModel?,
+    isRollback: Bool = false, time: any TimeSource
+  ) throws(SchemaError) {
+    self.model = model
+    self.database = database
+    self.before = before
+    self.time = time
+    kind = isRollback ? .rollback : .apply
+    book = try RuleBook(model)
+  }
+
+  private var isRollback: Bool { kind == .rollback }
+
+  // MARK: Planning
+
+  /// What is to be done; `onBreaking` is told each row that stands in the way.
+  package func plan(
+    onBreaking: (@Sendable (BreakingRow) throws -> Void)? = nil
+  ) async throws -> MigrationPlan {
+    let planned = try await database.read(.snapshot) { try await steps(in: $0) }
+    let survey = MigrationSurvey(
+      database: database, book: book, now: time.now(), onBreaking: onBreaking)
+    return MigrationPlan(steps: try await survey.run(planned.steps), faults: planned.faults)
+  }
+
+  private func steps(
+    in reader: any Reader
+  ) async throws -> (steps: [MigrationStep], faults: [MigrationFault], stored: StoredSchema) {
+    let stored = try await StoredSchema.read(in: reader)
+    var former = FormerNames(of: model)
+    if isRollback, let before { former = FormerNames(from: before, backTo: model) }
+    var planner = MigrationPlanner(
+      stored: stored, model: model, former: former, before: before, isRollback: isRollback)
+    planner.run()
+    var steps = planner.steps
+    if planner.faults.isEmpty {
+      steps += try await DerivedSteps(
+        stored: stored, book: book, former: former, dialect: reader.dialect
+      ).find(beside: steps, in: reader)
+    }
+    return (steps, planner.faults, stored)
+  }
+
+  // MARK: Carrying out
+
+  /// Carries the plan out, or goes on with one that was interrupted, and returns the collections.
+  ///
+  /// `allowed` names what may lose data. Throws `MigrationRefused` with everything that keeps it from
+  /// being done, before anything is; `RoostError` where a row came to stand in the way meanwhile.
+  package func apply(
+    allowing allowed: Set<String> = [],
+    onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
+  ) async throws -> Catalogue {
+    let open = try await database.read(.statement) { try await MigrationRun.converting(in: $0) }
+    var run = open?.number
+    if let open {
+      try check(open)
+    } else {
+      let plan = try await plan()
+      try check(plan, allowed)
+      run = try await begin(allowed)
+    }
+    let runner = MigrationRunner(database: database, time: time)
+    if run != nil { try await runner.convert(onProgress) }
+    let catalogue = try await makeSwitch(run, allowed)
+    try await runner.fill(catalogue, onProgress)
+    return catalogue
+  }
+
+  /// Gives up a migration that has not been switched to; returns whether there was one.
+  package static func cancel(on database: any Database, time: any TimeSource) async throws -> Bool {
+    let now = time.now()
+    return try await database.write { transaction in
+      if let lock = transaction.dialect.lockOfTables {
+        try await transaction.query(lock) { _ in false }
+      }
+      guard let run = try await MigrationRun.converting(in: transaction) else { return false }
+      let stored = try await StoredSchema.read(in: transaction)
+      for task in try await MigrationTask.all(onlyOpen: false, in: transaction)
+      where task.run == run.number {
+        guard let work = ColumnConversion(task.argument),
+          let table = stored.collections.first(where: { $0.number == task.collection })
+        else { continue }
+        try await transaction.execute(
+          "ALTER TABLE \(identifier: table.name) DROP COLUMN \(identifier: work.shadow)")
+      }
+      try await transaction.execute(
+        "DELETE FROM roost_migration_task WHERE run = \(run.number)")
+      try await transaction.execute(
+        """
+        UPDATE roost_migration_run SET state = 'cancelled', ended_at = \(now) \
+        WHERE number = \(run.number)
+        """)
+      return true
+    }
+  }
+
+  private func check(_ open: MigrationRun) throws {
+    guard open.schema == model.source, open.kind == kind else {
+      throw MigrationRefused(faults: [
+        MigrationFault(
+          "migration_open",
+          "A migration to another schema is under way (number \(open.number)): apply it with the "
+            + "schema that it was begun with, or give it up with roost migrate rollback")
+      ])
+    }
+  }
+
+  private func check(_ plan: MigrationPlan, _ allowed: Set<String>) throws {
+    var faults = plan.faults
+    for item in plan.unnamed(allowed) {
+      faults.append(
+        MigrationFault(
+          "data_loss",
+          "\(item) would be gone from the schema with what it holds: allow it with "
+            + "--allow-data-loss \(item); it is kept aside until roost migrate forget"))
+    }
+    for step in plan.broken where !(step.canLeaveValues && allowed.contains(step.item)) {
+      var text = "\(step.text): \(step.breaking) rows stand in the way; mend them first "
+        + "(--export FILE of roost migrate plan lists them)"
+      if step.canLeaveValues { text += ", or leave their values behind: --allow-data-loss \(step.item)" }
+      faults.append(MigrationFault("rows_in_the_way", text, at: step.location))
+    }
+    guard faults.isEmpty else { throw MigrationRefused(faults: faults) }
+  }
+
+  /// Puts a migration on record that converts values, with the columns that take them; nil where none
+  /// are to be converted and the switch is all.
+  private func begin(_ allowed: Set<String>) async throws -> Int64? {
+    let now = time.now()
+    return try await database.write { transaction in
+      if let lock = transaction.dialect.lockOfTables {
+        try await transaction.query(lock) { _ in false }
+      }
+      if let other = try await MigrationRun.converting(in: transaction) {
+        try check(other)
+        return other.number
+      }
+      let planned = try await steps(in: transaction)
+      let run = planned.steps.contains { if case .convertField = $0.action { true } else { false } }
+      guard run else { return nil }
+      let number = try await MigrationRun.make(
+        kind, .converting, schema: model.source, planned.steps, now: now, in: transaction)
+      var count: Int64 = 0
+      for step in planned.steps {
+        guard case .convertField(let from, let field, let fieldNumber, let old) = step.action,
+          let table = step.table,
+          let collection = planned.stored.collections.first(where: { $0.name == table })
+        else { continue }
+        count += 1
+        let work = ColumnConversion(
+          item: step.item, source: from, shadow: RetiredName.shadow(fieldNumber), old: old,
+          new: field, isLenient: allowed.contains(step.item))
+        try await transaction.execute(
+          """
+          ALTER TABLE \(identifier: table) \
+          ADD COLUMN \(identifier: work.shadow) \(field.columnType(transaction.dialect))
+          """)
+        try await MigrationTask.make(
+          .convert, of: number, count, collection: collection.number, table: table,
+          argument: work.json, in: transaction)
+      }
+      return number
+    }
+  }
+
+  /// Makes the new schema hold, in one transaction.
+  private func makeSwitch(_ open: Int64?, _ allowed: Set<String>) async throws -> Catalogue {
+    let now = time.now()
+    return try await database.write { transaction in
+      if let lock = transaction.dialect.lockOfTables {
+        try await transaction.query(lock) { _ in false }
+      }
+      let planned = try await steps(in: transaction)
+      guard planned.faults.isEmpty else { throw MigrationRefused(faults: planned.faults) }
+      var run = open
+      var allowed = allowed
+      if let open {
+        for task in try await MigrationTask.all(onlyOpen: false, in: transaction)
+        where task.run == open {
+          if let work = ColumnConversion(task.argument), work.isLenient {
+            allowed.insert(work.item)
+          }
+        }
+        // Somebody else may have done it meanwhile, and then there is nothing left to be done.
+        try await transaction.execute(
+          """
+          UPDATE roost_migration_run SET state = 'filling' \
+          WHERE number = \(open) AND state = 'converting'
+          """)
+      } else if !planned.steps.isEmpty {
+        run = try await MigrationRun.make(
+          kind, .filling, schema: model.source, planned.steps, now: now, in: transaction)
+      }
+      guard let run else {
+        return try await TableKeeper(book: book, now: now, run: 0).run(in: transaction)
+      }
+      try await transaction.execute(
+        "UPDATE roost_migration_run SET switched_at = \(now) WHERE number = \(run)")
+      try await MigrationSwitch(
+        steps: planned.steps, run: run, stored: planned.stored, now: now, allowed: allowed,
+        transaction: transaction
+      ).perform()
+      let catalogue = try await TableKeeper(book: book, now: now, run: run).run(in: transaction)
+      try await transaction.execute(
+        """
+        UPDATE roost_migration_run SET state = 'done', ended_at = \(now) WHERE number = \(run) \
+        AND NOT EXISTS (SELECT 1 FROM roost_migration_task t \
+        WHERE t.run = \(run) AND t.is_open = 1)
+        """)
+      return catalogue
+    }
+  }
+}
+
+extension MigrationStep {
+  /// Whether rows that stand in the way can be taken along without their values, which are kept.
+  fileprivate var canLeaveValues: Bool {
+    switch action {
+    case .convertField(_, let field, _, _): !field.isRequired
+    case .revertField: true
+    default: false
+    }
+  }
+}

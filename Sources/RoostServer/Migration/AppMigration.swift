@@ -1,0 +1,162 @@
+import Queries
+package import Records
+package import RoostCore
+package import Schema
+
+/// The migrations of an app: what `roost migrate` does, over the database of a data folder.
+///
+/// On PostgreSQL it works beside servers that answer meanwhile; a file belongs to one process, so there
+/// the server is stopped for it, and goes through what is left when it is started again.
+package struct AppMigration: Sendable {
+  let data: String
+  let settings: Settings
+  let ambient: Ambient
+
+  package init(data: String, settings: Settings, ambient: Ambient) {
+    self.data = data
+    self.settings = settings
+    self.ambient = ambient
+  }
+
+  private func open<Result>(
+    _ body: (any Database) async throws -> Result
+  ) async throws -> Result {
+    let recorder = ChangeRecorder()
+    let engine = try AppDatabase.open(data, settings, ambient: ambient, preCommit: recorder)
+    do {
+      try await Migrator.run(RoostMigrations.all, on: engine.database, time: ambient.time)
+      try await MoveMark.check(engine.database)
+      let result = try await body(engine.database)
+      await engine.database.close()
+      return result
+    } catch {
+      await engine.database.close()
+      throw error
+    }
+  }
+
+  // MARK: Forward
+
+  /// What has to be done for `schema`; `onBreaking` is told each row that stands in the way.
+  package func plan(
+    _ schema: SchemaModel,
+    onBreaking: (@Sendable (BreakingRow) throws -> Void)? = nil
+  ) async throws -> MigrationPlan {
+    try await open { database in
+      let releases = try await SchemaHistory(database: database).releases()
+      if let fault = AppMigration.behind(schema, releases) {
+        return MigrationPlan(steps: [], faults: [fault])
+      }
+      return try await SchemaMigration(
+        to: schema, on: database, before: releases.last?.model, time: ambient.time
+      ).plan(onBreaking: onBreaking)
+    }
+  }
+
+  /// Brings the database to `schema`, or goes on where an earlier call was ended.
+  package func apply(
+    _ schema: SchemaModel, allowing allowed: Set<String>,
+    onProgress: @escaping @Sendable (MigrationProgress) -> Void
+  ) async throws {
+    try await open { database in
+      let releases = try await SchemaHistory(database: database).releases()
+      if let fault = AppMigration.behind(schema, releases) {
+        throw MigrationRefused(faults: [fault])
+      }
+      let migration = try SchemaMigration(
+        to: schema, on: database, before: releases.last?.model, time: ambient.time)
+      _ = try await migration.apply(allowing: allowed, onProgress: onProgress)
+      try await conclude(schema, on: database)
+    }
+  }
+
+  /// Writes the schema into the history, and what follows from it.
+  private func conclude(_ schema: SchemaModel, on database: any Database) async throws {
+    _ = try await SchemaHistory(database: database).take(in: schema, ambient: ambient)
+    try await LensBook(database: database).keep()
+    try await PolicyKeeper(settings).run(schema, on: database)
+  }
+
+  /// The fault of a schema that the database has left behind; nil for any other.
+  static func behind(
+    _ schema: SchemaModel, _ releases: [(entry: SchemaHistory.Entry, model: SchemaModel)]
+  ) -> MigrationFault? {
+    guard let last = releases.last, last.model.source != schema.source,
+      let old = releases.last(where: { $0.model.source == schema.source })
+    else { return nil }
+    return MigrationFault(
+      "schema_behind",
+      "The database is at version \(last.entry.version) of the app's schema, and this file is "
+        + "version \(old.entry.version): use the newer file, or go back with roost migrate rollback")
+  }
+
+  // MARK: Back
+
+  /// The way back to the schema that was served before the last one.
+  private func backward(
+    on database: any Database
+  ) async throws -> (migration: SchemaMigration, target: SchemaModel)? {
+    let releases = try await SchemaHistory(database: database).releases()
+    let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
+    // A rollback that was interrupted goes on to where it was going.
+    let open = runs.last.flatMap { $0.kind == .rollback && $0.isOpen ? $0.schema : nil }
+    let current = runs.last { $0.state != .cancelled && $0.state != .converting }?.schema
+    let last = releases.last { $0.model.source == current } ?? releases.last
+    guard let last else { return nil }
+    let target =
+      releases.last { $0.model.source == open }
+      ?? releases.last { $0.entry.number < last.entry.number }
+    guard let target else { return nil }
+    return (
+      try SchemaMigration(
+        to: target.model, on: database, before: last.model, isRollback: true, time: ambient.time),
+      target.model
+    )
+  }
+
+  /// What going back has to do; nil where there is nothing before.
+  package func planRollback(
+    onBreaking: (@Sendable (BreakingRow) throws -> Void)? = nil
+  ) async throws -> MigrationPlan? {
+    try await open { try await backward(on: $0)?.migration.plan(onBreaking: onBreaking) }
+  }
+
+  /// Goes back, and returns the text of the schema that holds now.
+  ///
+  /// A migration that was not switched to yet is given up instead. Throws `MigrationRefused` where
+  /// there is nothing to go back to, or where data would be lost.
+  package func rollback(
+    allowing allowed: Set<String>,
+    onProgress: @escaping @Sendable (MigrationProgress) -> Void
+  ) async throws -> String {
+    try await open { database in
+      let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
+      if let open = runs.last, open.state == .converting, open.kind == .apply {
+        _ = try await SchemaMigration.cancel(on: database, time: ambient.time)
+        return try await SchemaHistory(database: database).releases().last?.model.source ?? ""
+      }
+      guard let (migration, target) = try await backward(on: database) else {
+        throw MigrationRefused(faults: [
+          MigrationFault(
+            "no_history", "There is no schema before this one: nothing to go back to")
+        ])
+      }
+      _ = try await migration.apply(allowing: allowed, onProgress: onProgress)
+      try await conclude(target, on: database)
+      return target.source
+    }
+  }
+
+  // MARK: Looking and forgetting
+
+  package func status() async throws -> MigrationStatus {
+    try await open { try await MigrationStatus.read($0) }
+  }
+
+  /// Drops what is kept of `items`, or of everything; returns what it was.
+  package func forget(_ items: Set<String>?) async throws -> [String] {
+    try await open { database in
+      try await database.write { try await RetiredParts.forget(items, in: $0) }
+    }
+  }
+}

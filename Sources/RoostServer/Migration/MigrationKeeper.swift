@@ -1,0 +1,92 @@
+import Queries
+import Records
+import RoostCore
+import Schema
+import Synchronization
+
+/// What a server does for migrations: it finishes one that was ended in the middle, and brings the
+/// rows that got a default in step while it answers.
+final class MigrationKeeper: Sendable {
+  /// How long to rest for each moment of work, so that callers' writes find their place.
+  private static let rest: UInt64 = 1
+  private static let retrySeconds: UInt64 = 5
+
+  private let records: RecordStore
+  private let logger: Logger
+  private let task = Mutex<Task<Void, Never>?>(nil)
+
+  init(records: RecordStore, logger: Logger) {
+    self.records = records
+    self.logger = logger
+  }
+
+  // MARK: Before the start
+
+  /// Finishes the migration to `schema` that `roost migrate` was ended in.
+  ///
+  /// Throws `MigrationRefused` where one to another schema is under way.
+  static func finish(
+    _ schema: SchemaModel, on database: any Database, ambient: Ambient
+  ) async throws {
+    let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
+    guard let open = runs.last, open.state == .converting else { return }
+    // A server of the schema of before goes on beside it.
+    guard open.schema == schema.source else { return }
+    ambient.logger.notice("a migration was ended in the middle and is finished first")
+    let releases = try await SchemaHistory(database: database).releases()
+    _ = try await SchemaMigration(
+      to: schema, on: database, before: releases.last?.model,
+      isRollback: open.kind == .rollback, time: ambient.time
+    ).apply()
+  }
+
+  /// Opens the records; says so where the schema is one that the database has left behind.
+  static func opening<Result: Sendable>(
+    _ schema: SchemaModel, on database: any Database, _ open: () async throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await open()
+    } catch let error as SchemaChangeError {
+      let releases = try await SchemaHistory(database: database).releases()
+      guard let fault = AppMigration.behind(schema, releases) else { throw error }
+      throw MigrationRefused(faults: [fault])
+    }
+  }
+
+  // MARK: While serving
+
+  func start() {
+    task.withLock { $0 = Task { await self.run() } }
+  }
+
+  func stop() async {
+    let running = task.withLock { $0 }
+    running?.cancel()
+    await running?.value
+  }
+
+  /// Goes through all that is left at once, for what needs it finished.
+  func settle() async throws {
+    await stop()
+    try await MigrationRunner(database: records.database, time: SystemTime())
+      .fill(records.catalogue)
+  }
+
+  private func run() async {
+    let runner = MigrationRunner(
+      database: records.database, time: SystemTime(), rest: MigrationKeeper.rest)
+    while !Task.isCancelled {
+      do {
+        try await runner.fill(records.catalogue)
+        return
+      } catch is CancellationError {
+        return
+      } catch {
+        logger.warning(
+          "rows could not be brought in step with the schema; it is tried again",
+          [("cause", .string("\(error)"))])
+        try? await Task.sleep(nanoseconds: MigrationKeeper.retrySeconds * 1_000_000_000)
+      }
+    }
+  }
+}

@@ -1,0 +1,245 @@
+"""SIGKILL in the middle of migrations, again and again, on both engines."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+from harness.connection import Connection, Disconnected
+from harness.postgres import Cluster
+from harness.server import BINARY, SETTINGS, Server
+
+from .result import Result, Unavailable
+
+NAME = "migration"
+PROMISE = "a migration that is killed at any moment ends right, and goes back with what was written"
+TEST = "a required field with a default, a field in another type and a rename over many rows; " \
+       "{tries} × `kill -9` on each engine, alternately of `roost migrate` and of the server; " \
+       "then each row is compared, taken back and compared again"
+TRIES = (20, 3)
+SHORT_ROWS, ROWS = 20_000, 1_000_000
+
+OLD = """
+type Item @collection @allow(ops: [ALL], to: USER) {
+  name: String!
+  size: Int
+  note: String
+}
+"""
+NEW = """
+type Item @collection @allow(ops: [ALL], to: USER) {
+  name: String!
+  size: String
+  remark: String @was(name: "note")
+  stars: Int! @default(value: "3")
+}
+"""
+
+
+def run(folder, tries):
+    result = Result()
+    result.counts.update(kills=0, rows=0, wrong=0)
+    count = int(os.environ.get("ROOST_MIGRATION_ROWS", ROWS if tries > 3 else SHORT_ROWS))
+    for engine in ("sqlite", "postgres"):
+        place = os.path.join(folder, engine)
+        os.makedirs(place)
+        if engine == "sqlite":
+            _Trial(place, {}, count, tries, result, engine).run()
+            continue
+        try:
+            with Cluster() as cluster:
+                _Trial(place, cluster.settings(), count, tries, result, engine).run()
+        except Unavailable:
+            result.counts["without postgres"] = 1
+    return result
+
+
+class _Trial:
+    def __init__(self, folder, settings, count, tries, result, engine):
+        self.folder, self.settings, self.result = folder, settings, result
+        self.count, self.tries, self.engine = count, tries, engine
+        self.data, self.app = os.path.join(folder, "data"), os.path.join(folder, "app")
+        os.makedirs(self.app)
+        self.chance = random.Random()
+
+    def write_schema(self, text):
+        with open(os.path.join(self.app, "schema.graphql"), "w") as file:
+            file.write(text)
+
+    def server(self):
+        return Server(self.data, app=self.app, settings=self.settings)
+
+    # The data: rows by import, so that a million take minutes.
+
+    def fill(self):
+        path = os.path.join(self.folder, "rows.jsonl")
+        with open(path, "w") as file:
+            for number in range(self.count):
+                file.write(json.dumps({"name": f"item {number}",
+                                       "size": number, "note": f"note {number}"}) + "\n")
+        command = [BINARY, "import", self.app, path, "--collection", "items", "--data", self.data,
+                   "--no-progress"]
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"the import ended with {done.returncode}: {done.stderr[-500:]}")
+
+    def environment(self):
+        return dict(os.environ, **SETTINGS, **self.settings)
+
+    def migrate(self, *words, kill_after=None):
+        """Runs `roost migrate`; its exit code, or None where it was killed."""
+        command = [BINARY, "migrate", words[0], self.app, "--data", self.data, *words[1:]]
+        process = subprocess.Popen(command, env=self.environment(), stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True)
+        try:
+            self.output = process.communicate(timeout=kill_after or 3600)[0]
+            return process.returncode
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            self.output = process.communicate()[0]
+            self.result.add("kills")
+            return None
+
+    def run(self):
+        self.write_schema(OLD)
+        self.fill()
+        self.write_schema(NEW)
+        if self.migrate("plan") != 3:
+            self.result.violate(f"{self.engine}: the plan is not pending: {self.output[-300:]}")
+            return
+        began = time.monotonic()
+        for number in range(self.tries):
+            if self.kill_once(number):
+                break
+        if self.migrate("apply") != 0:
+            self.result.violate(f"{self.engine}: apply: {self.output[-300:]}")
+            return
+        self.result.counts[f"{self.engine} seconds"] = round(time.monotonic() - began)
+        self.compare(NEW, lambda number: {
+            "name": f"item {number}", "size": str(number), "remark": f"note {number}", "stars": 3})
+        self.back()
+
+    def kill_once(self, number):
+        """One kill, of the command or of a server; true where there is nothing left to kill."""
+        wait = self.chance.uniform(0.05, 0.3 + self.count / 40_000)
+        if number % 2 == 0 or not self.is_switched():
+            return self.migrate("apply", kill_after=wait) == 0
+        server = self.server()
+        server.start()
+        reader = _Reader(server.port)
+        reader.start()
+        time.sleep(wait)
+        reader.stop()
+        server.kill()
+        self.result.add("kills")
+        slow = reader.percentile(0.99)
+        if slow is not None:
+            known = self.result.counts.get(f"{self.engine} p99 ms", 0)
+            self.result.counts[f"{self.engine} p99 ms"] = max(known, round(slow * 1000))
+        if reader.failures:
+            self.result.violate(f"{self.engine}: a read was answered {reader.failures[0]}")
+        return False
+
+    def is_switched(self):
+        self.migrate("status", "--json")
+        try:
+            runs = json.loads(self.output)["migrations"]
+        except (ValueError, KeyError):
+            return False
+        return bool(runs) and runs[-1]["state"] != "converting"
+
+    def back(self):
+        server = self.server()
+        server.start()
+        connection, token = _visitor(server.port)
+        answer = connection.request("POST", "/v1/items", token=token, body={
+            "name": "later", "size": "77", "remark": "after", "stars": 5})
+        server.stop()
+        if answer.status != 201:
+            self.result.violate(f"{self.engine}: a write was answered {answer.status}")
+            return
+        written = json.loads(answer.body)["id"]
+        if self.chance.random() < 0.8:
+            self.migrate("rollback", kill_after=self.chance.uniform(0.05, 0.5))
+        self.migrate("rollback") if self.is_new() else None
+        self.write_schema(OLD)
+        self.compare(OLD, lambda number: {
+            "name": f"item {number}", "size": number, "note": f"note {number}"},
+            extra={written: {"name": "later", "size": 77, "note": "after"}})
+
+    def is_new(self):
+        """Whether the database still holds the new schema."""
+        self.write_schema(OLD)
+        return self.migrate("plan") != 0
+
+    def compare(self, schema, expected, extra=None):
+        """Each row through the front door; the server brings what is left in step meanwhile."""
+        self.write_schema(schema)
+        server = self.server()
+        server.start()
+        connection, token = _visitor(server.port)
+        seen, after = 0, ""
+        extra = dict(extra or {})
+        while True:
+            answer = connection.request("GET", f"/v1/items?limit=200{after}", token=token)
+            if answer.status != 200:
+                self.result.violate(f"{self.engine}: a list was answered {answer.status}")
+                break
+            page = json.loads(answer.body)
+            for item in page["items"]:
+                want = extra.pop(item["id"], None)
+                if want is None:
+                    want = expected(int(item["name"].split()[1]))
+                    seen += 1
+                if any(item.get(key) != value for key, value in want.items()):
+                    self.result.add("wrong")
+                    self.result.violate(f"{self.engine}: {item} instead of {want}")
+                    server.stop()
+                    return
+            if not page.get("next"):
+                break
+            after = "&after=" + page["next"]
+        server.stop()
+        self.result.add("rows", seen)
+        if seen != self.count or extra:
+            self.result.violate(f"{self.engine}: {seen} of {self.count} rows, missing {extra}")
+
+
+class _Reader(threading.Thread):
+    """Reads single pages one after the other and keeps how long each took."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.ended = port, threading.Event()
+        self.seconds, self.failures = [], []
+
+    def run(self):
+        try:
+            connection, token = _visitor(self.port)
+            while not self.ended.is_set():
+                began = time.monotonic()
+                answer = connection.request("GET", "/v1/items?limit=5", token=token)
+                self.seconds.append(time.monotonic() - began)
+                if answer.status != 200:
+                    self.failures.append(answer.status)
+                time.sleep(0.002)
+        except Disconnected:
+            pass
+
+    def stop(self):
+        self.ended.set()
+        self.join(10)
+
+    def percentile(self, part):
+        if len(self.seconds) < 20:
+            return None
+        return sorted(self.seconds)[int(len(self.seconds) * part)]
+
+
+def _visitor(port):
+    connection = Connection(port)
+    answer = connection.request("POST", "/v1/auth/anonymous", body={})
+    return connection, json.loads(answer.body)["accessToken"]
