@@ -70,7 +70,6 @@ import Testing
   @Test(arguments: [
     ("body: String @was(name: \"txet\")", "rename_unmatched", "3:3"),
     ("a: String @was(name: \"text\") b: String @was(name: \"text\")", "rename_ambiguous", "3:32"),
-    ("text: String b: String @was(name: \"text\")", "rename_ambiguous", "3:16"),
   ]) func aRenameThatIsAmissIsToldWithItsPlace(
     fields: String, code: String, place: String
   ) async throws {

@@ -67,7 +67,7 @@ struct DerivedSteps {
       result.append(
         MigrationStep(
           plan.isUnique
-            ? .makeUnique(plan.fields, columns: columns) : .createIndex(fields: list),
+            ? .makeUnique(plan.fields, columns: columns) : .createIndex(plan.fields),
           .additive, collection.typeName, table: old.name, item: item,
           plan.isUnique
             ? "make (\(list)) unique in \(collection.typeName)"

@@ -33,7 +33,7 @@ package struct MigrationStep: Sendable {
     case requireField(Field, column: String)
     case narrowField(Field, column: String)
     case makeUnique([String], columns: [String])
-    case createIndex(fields: String)
+    case createIndex([String])
     case dropIndex(fields: String)
     case rescope
   }

@@ -219,7 +219,7 @@ extension MigrationStep {
       return "ACCESS EXCLUSIVE for a moment (ALTER TABLE … ADD COLUMN … DEFAULT), then in pieces"
     case .convertField:
       return "in pieces, then SHARE ROW EXCLUSIVE and ACCESS EXCLUSIVE for the switch"
-    case .createIndex, .makeUnique: return "SHARE: writes of the table wait for CREATE INDEX"
+    case .createIndex, .makeUnique: return "none against writes: CREATE INDEX CONCURRENTLY (SHARE in a start)"
     case .rescope: return "locks of rows and of the heads of streams, in one transaction"
     case .narrowField, .requireField, .retypeField: return "SHARE ROW EXCLUSIVE while it is checked"
     case .createCollection: return "none"

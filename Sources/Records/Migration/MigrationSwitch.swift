@@ -84,8 +84,9 @@ struct MigrationSwitch {
         WHERE \(identifier: "updatedAt") >= \(retired.at)
         """
       _ = try await work.write(changed, table: table, in: transaction)
-      try await forget(retired)
       try await replace(from, by: retired.kept, field, collection, old, step.item)
+      // Behind it: a number that is free again would be given to what is kept now.
+      try await forget(retired)
     default: break
     }
   }

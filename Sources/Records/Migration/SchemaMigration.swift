@@ -79,10 +79,12 @@ package struct SchemaMigration: Sendable {
 
   /// Carries the plan out, or goes on with one that was interrupted, and returns the collections.
   ///
-  /// `allowed` names what may lose data. Throws `MigrationRefused` with everything that keeps it from
+  /// `allowed` names what may lose data; `ahead` makes indexes that can be made beside writers.
+  /// Throws `MigrationRefused` with everything that keeps it from
   /// being done, before anything is; `RoostError` where a row came to stand in the way meanwhile.
   package func apply(
     allowing allowed: Set<String> = [],
+    ahead: (([IndexAhead]) async throws -> Void)? = nil,
     onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
   ) async throws -> Catalogue {
     let open = try await database.read(.statement) { try await MigrationRun.converting(in: $0) }
@@ -92,6 +94,7 @@ package struct SchemaMigration: Sendable {
     } else {
       let plan = try await plan()
       try check(plan, allowed)
+      if let ahead { try await ahead(indexesAhead(plan)) }
       run = try await begin(allowed)
     }
     let runner = MigrationRunner(database: database, time: time)

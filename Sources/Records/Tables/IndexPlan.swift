@@ -34,7 +34,9 @@ struct IndexPlan: Sendable, Hashable {
   }
 
   /// All indexes among live rows.
-  func create(on collection: Collection, _ dialect: Dialect) -> SQL {
+  func create(
+    on collection: Collection, _ dialect: Dialect, besideWriters: Bool = false
+  ) -> SQL {
     var parts = fields.map { field -> SQL in
       field == "id" ? .identifier(field) : "\(identifier: field)\(dialect.indexOrder)"
     }
@@ -48,7 +50,8 @@ struct IndexPlan: Sendable, Hashable {
     }
     let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(by: " AND "))"
     return """
-      CREATE \(kind) \(identifier: name(on: collection, dialect)) \
+      CREATE \(kind)\(besideWriters ? " CONCURRENTLY" : "" as SQL) \
+      \(identifier: name(on: collection, dialect)) \
       ON \(identifier: collection.name) (\(columns))\(filter)
       """
   }

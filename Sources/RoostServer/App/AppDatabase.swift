@@ -13,6 +13,7 @@ package struct AppDatabase: Sendable {
   }
 
   private let engine: Engine
+  private var postgres: PostgresConfiguration?
 
   package var database: any Database {
     switch engine {
@@ -46,7 +47,13 @@ package struct AppDatabase: Sendable {
     configuration.preparedStatements = !settings.boolean(SettingKeys.databasePooled)
     return AppDatabase(
       engine: .postgres(
-        try PostgresDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))
+        try PostgresDatabase.open(configuration, ambient: ambient, preCommit: preCommit)),
+      postgres: configuration)
+  }
+
+  /// Runs statements that the engine takes in no transaction alone, where it has such.
+  func runOutside(_ statements: [SQL]) throws(DatabaseOpenError) {
+    if let postgres { try PostgresDatabase.runOutside(statements, postgres) }
   }
 
   /// What there is to look at without making anything; nil where the first start makes it.

@@ -19,14 +19,14 @@ package struct AppMigration: Sendable {
   }
 
   private func open<Result>(
-    _ body: (any Database) async throws -> Result
+    _ body: (any Database, AppDatabase) async throws -> Result
   ) async throws -> Result {
     let recorder = ChangeRecorder()
     let engine = try AppDatabase.open(data, settings, ambient: ambient, preCommit: recorder)
     do {
       try await Migrator.run(RoostMigrations.all, on: engine.database, time: ambient.time)
       try await MoveMark.check(engine.database)
-      let result = try await body(engine.database)
+      let result = try await body(engine.database, engine)
       await engine.database.close()
       return result
     } catch {
@@ -42,7 +42,7 @@ package struct AppMigration: Sendable {
     _ schema: SchemaModel,
     onBreaking: (@Sendable (BreakingRow) throws -> Void)? = nil
   ) async throws -> MigrationPlan {
-    try await open { database in
+    try await open { database, _ in
       let releases = try await SchemaHistory(database: database).releases()
       if let fault = AppMigration.behind(schema, releases) {
         return MigrationPlan(steps: [], faults: [fault])
@@ -58,14 +58,21 @@ package struct AppMigration: Sendable {
     _ schema: SchemaModel, allowing allowed: Set<String>,
     onProgress: @escaping @Sendable (MigrationProgress) -> Void
   ) async throws {
-    try await open { database in
+    try await open { database, engine in
       let releases = try await SchemaHistory(database: database).releases()
       if let fault = AppMigration.behind(schema, releases) {
         throw MigrationRefused(faults: [fault])
       }
       let migration = try SchemaMigration(
         to: schema, on: database, before: releases.last?.model, time: ambient.time)
-      _ = try await migration.apply(allowing: allowed, onProgress: onProgress)
+      _ = try await migration.apply(
+        allowing: allowed,
+        ahead: { indexes in
+          for index in indexes {
+            try engine.runOutside(index.statements)
+            try await index.record(on: database)
+          }
+        }, onProgress: onProgress)
       try await conclude(schema, on: database)
     }
   }
@@ -118,7 +125,9 @@ package struct AppMigration: Sendable {
   package func planRollback(
     onBreaking: (@Sendable (BreakingRow) throws -> Void)? = nil
   ) async throws -> MigrationPlan? {
-    try await open { try await backward(on: $0)?.migration.plan(onBreaking: onBreaking) }
+    try await open { database, _ in
+      try await backward(on: database)?.migration.plan(onBreaking: onBreaking)
+    }
   }
 
   /// Goes back, and returns the text of the schema that holds now.
@@ -129,7 +138,7 @@ package struct AppMigration: Sendable {
     allowing allowed: Set<String>,
     onProgress: @escaping @Sendable (MigrationProgress) -> Void
   ) async throws -> String {
-    try await open { database in
+    try await open { database, _ in
       let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
       if let open = runs.last, open.state == .converting, open.kind == .apply {
         _ = try await SchemaMigration.cancel(on: database, time: ambient.time)
@@ -150,12 +159,12 @@ package struct AppMigration: Sendable {
   // MARK: Looking and forgetting
 
   package func status() async throws -> MigrationStatus {
-    try await open { try await MigrationStatus.read($0) }
+    try await open { database, _ in try await MigrationStatus.read(database) }
   }
 
   /// Drops what is kept of `items`, or of everything; returns what it was.
   package func forget(_ items: Set<String>?) async throws -> [String] {
-    try await open { database in
+    try await open { database, _ in
       try await database.write { try await RetiredParts.forget(items, in: $0) }
     }
   }

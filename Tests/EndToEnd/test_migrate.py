@@ -1,0 +1,165 @@
+"""`roost migrate`: plans, applications and ways back, as an operator and clients see them."""
+
+import json
+import os
+import unittest
+
+from client import anonymous
+from server import Folder, Server, roost
+
+RULES = '@collection @allow(ops: [ALL], owner: "owner")'
+
+
+def schema(fields, directives="", name="Note", others=""):
+    return (f"type {name} {RULES} {directives} {{\n  owner: User! @immutable\n  {fields}\n}}\n"
+            f"{others}")
+
+
+FIRST = schema("text: String\n  size: Int")
+SECOND = schema("body: String @was(name: \"text\")\n  size: Int\n  stars: Int! @default(value: \"3\")")
+
+
+class MigrateTests(unittest.TestCase):
+    def setUp(self):
+        self.folder = Folder({"schema.graphql": FIRST})
+        self.addCleanup(self.folder.remove)
+        self.data = self.folder.join("data")
+
+    def serve(self, text=None):
+        if text is not None:
+            self.folder.write("schema.graphql", text)
+        server = Server(self.folder.path, data=self.data)
+        self.addCleanup(server.kill)
+        return server.start()
+
+    def fill(self, *bodies):
+        """Serves the schema in the folder for some records; gives the person who made them."""
+        server = self.serve()
+        person = anonymous(server.port)
+        for body in bodies:
+            self.assertEqual(person.post("/v1/notes", body).status, 201)
+        server.stop()
+        return person
+
+    def migrate(self, word, *arguments, text=None):
+        if text is not None:
+            self.folder.write("schema.graphql", text)
+        return roost("migrate", word, self.folder.path, "--data", self.data, *arguments,
+                     seconds=120)
+
+    def plan(self, text):
+        done = self.migrate("plan", "--json", text=text)
+        return done.returncode, json.loads(done.stdout)
+
+    def items(self, person, text, path="/v1/notes"):
+        server = self.serve(text)
+        items = type(person)(server.port, person.token).get(path)["items"]
+        server.stop()
+        return items
+
+    def test_a_plan_is_applied_and_taken_back_with_what_was_written(self):
+        person = self.fill({"text": "a", "size": 1})
+        self.assertEqual(self.plan(FIRST), (0, {"steps": [], "faults": [], "seconds": 0.0}))
+        status, plan = self.plan(SECOND)
+        self.assertEqual(status, 3)
+        self.assertEqual([(step["step"], step["kind"], step["item"]) for step in plan["steps"]],
+                         [("rename_field", "explicit", "Note.body"),
+                          ("fill_field", "additive", "Note.stars")])
+        words = self.migrate("plan")
+        self.assertEqual(words.returncode, 3)
+        self.assertIn("[explicit] rename Note.text to body", words.stdout)
+        # A start does not rename.
+        refused = Server(self.folder.path, data=self.data)
+        self.addCleanup(refused.kill)
+        with self.assertRaises(Exception):
+            refused.start()
+        self.assertEqual(self.migrate("apply").returncode, 0)
+        self.assertEqual(self.migrate("plan").returncode, 0)
+        server = self.serve()
+        again = type(person)(server.port, person.token)
+        [item] = again.get("/v1/notes")["items"]
+        self.assertEqual((item["body"], item["stars"]), ("a", 3))
+        self.assertEqual(again.post("/v1/notes", {"body": "b", "stars": 5}).status, 201)
+        server.stop()
+        back = self.folder.join("before.graphql")
+        done = self.migrate("rollback", "--out", back)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(back) as file:
+            self.assertEqual(file.read(), FIRST)
+        # The newer file is behind now no more than it is ahead: it can be applied again.
+        items = self.items(person, FIRST)
+        self.assertEqual({item["text"] for item in items}, {"a", "b"})
+        self.assertNotIn("stars", items[0])
+        told = json.loads(self.migrate("status", "--json").stdout)
+        self.assertEqual([run["kind"] for run in told["migrations"]], ["apply", "rollback"])
+        self.assertEqual([part["item"] for part in told["retired"]], ["Note.stars"])
+        self.assertEqual([part["rows"] for part in told["retired"]], [2])
+
+    def test_what_would_be_lost_must_be_named(self):
+        self.fill({"text": "a", "size": 1})
+        done = self.migrate("apply", text=schema("text: String"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--allow-data-loss Note.size", done.stderr)
+        self.assertIn("[data_loss]", done.stderr)
+        self.assertEqual(self.migrate("apply", "--allow-data-loss", "Note.size").returncode, 0)
+        self.assertIn("kept  Note.size  1 rows", self.migrate("status").stdout)
+        self.assertIn("Note.size", self.migrate("forget").stdout)
+        self.assertEqual(self.migrate("forget").stdout, "roost: nothing was kept\n")
+
+    def test_a_rename_that_matches_nothing_is_told_with_its_place(self):
+        self.fill({"text": "a"})
+        text = schema("text: String\n  size: Int\n  body: String @was(name: \"txet\")")
+        for word in ("plan", "apply"):
+            done = self.migrate(word, text=text)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("5:3: Note.body is new and says @was(name: \"txet\")", done.stderr)
+            self.assertIn("[rename_unmatched]", done.stderr)
+
+    def test_rows_in_the_way_are_exported(self):
+        self.fill({"text": "12"}, {"text": "twelve"}, {"text": None})
+        path = self.folder.join("rows.jsonl")
+        done = self.migrate("plan", "--export", path, text=schema("text: Int\n  size: Int"))
+        self.assertEqual(done.returncode, 3)
+        with open(path) as file:
+            rows = [json.loads(line) for line in file]
+        self.assertEqual([(row["item"], row["value"], row["code"]) for row in rows],
+                         [("Note.text", "twelve", "type")])
+        done = self.migrate("apply")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("[rows_in_the_way]", done.stderr)
+
+    def test_a_schema_that_was_left_behind_is_told_so(self):
+        self.fill({"text": "a"})
+        self.assertEqual(self.migrate("apply", text=SECOND).returncode, 0)
+        for done in (self.migrate("plan", text=FIRST), self.migrate("apply")):
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("[schema_behind]", done.stderr)
+        started = roost("serve", self.folder.path, "--data", self.data, "--port", "0")
+        self.assertEqual(started.returncode, 2, started.stderr)
+        self.assertIn("roost migrate rollback", started.stderr)
+
+    def test_a_database_of_a_schema_that_nobody_knows_is_refused(self):
+        self.fill({"text": "a"})
+        self.assertEqual(self.migrate("apply", text=SECOND).returncode, 0)
+        done = self.migrate("plan", text=schema("text: [Int!]\n  size: Int"))
+        self.assertIn(done.returncode, (2, 3))
+        started = roost("serve", self.folder.path, "--data", self.data, "--port", "0")
+        self.assertEqual(started.returncode, 2)
+        self.assertIn("roost migrate plan", started.stderr)
+
+    def test_slips_on_the_command_line(self):
+        for arguments in (("plan",), ("plan", self.folder.path), ("mend", self.folder.path,
+                                                                  "--data", self.data)):
+            self.assertEqual(roost("migrate", *arguments).returncode, 2, arguments)
+        done = self.migrate("rollback")
+        self.assertEqual(done.returncode, 2)
+        if os.environ.get("ROOST_TEST_ENGINE") != "postgres":
+            self.assertIn("no database", done.stderr)
+        self.fill({"text": "a"})
+        done = self.migrate("rollback")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("[no_history]", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
