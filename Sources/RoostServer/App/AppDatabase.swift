@@ -52,7 +52,7 @@ package struct AppDatabase: Sendable {
   }
 
   /// Runs statements that the engine takes in no transaction alone, where it has such.
-  func runOutside(_ statements: [SQL]) throws(DatabaseOpenError) {
+  func runOutside(_ statements: [SQL]) throws {
     if let postgres { try PostgresDatabase.runOutside(statements, postgres) }
   }
 

@@ -67,13 +67,16 @@ package struct AppMigration: Sendable {
         to: schema, on: database, before: releases.last?.model, time: ambient.time)
       _ = try await migration.apply(
         allowing: allowed,
-        ahead: { indexes in
-          for index in indexes {
-            try engine.runOutside(index.statements)
-            try await index.record(on: database)
-          }
-        }, onProgress: onProgress)
+        ahead: { try await make($0, engine) }, onProgress: onProgress)
       try await conclude(schema, on: database)
+    }
+  }
+
+  /// Makes indexes beside those who write.
+  private func make(_ indexes: [IndexAhead], _ engine: AppDatabase) async throws {
+    for index in indexes {
+      try engine.runOutside(index.statements)
+      try await index.record(on: engine.database)
     }
   }
 
