@@ -204,7 +204,6 @@ import Testing
     let isSwitched = try await house.migrate(before, after) { _, database async throws in
       try await database.read(.statement) { reader in
         let runs = try await MigrationRun.all(in: reader)
-        print("DEBUG", pieces, runs)
         return runs.last?.state != .converting
       }
     }

@@ -228,7 +228,7 @@ struct MigrationSwitch {
     guard let number = made else {
       throw RoostError(.internalError, "What is retired could not be numbered.")
     }
-    let kept = RetiredName.of(field ?? collection.name, number, dialect)
+    let kept = RetiredName.of(field ?? collection.name, number)
     try await transaction.execute(
       "UPDATE roost_retired SET kept = \(kept) WHERE number = \(number)")
     return kept

@@ -60,9 +60,9 @@ extension RecordsMigrations {
 enum RetiredName {
   private static let mark = "$retired$"
 
-  static func of(_ name: String, _ number: Int64, _ dialect: Dialect) -> String {
-    // The mark must survive where names are short, so the name gives way to it.
-    dialect == .postgres && name.utf8.count > 40
+  static func of(_ name: String, _ number: Int64) -> String {
+    // An engine may cut long names, and the mark must survive: the name gives way to it.
+    name.utf8.count > 40
       ? "\(name.prefix(20))\(mark)\(number)" : "\(name)\(mark)\(number)"
   }
 

@@ -84,8 +84,8 @@ package struct SchemaMigration: Sendable {
   /// being done, before anything is; `RoostError` where a row came to stand in the way meanwhile.
   package func apply(
     allowing allowed: Set<String> = [],
-    ahead: (([IndexAhead]) async throws -> Void)? = nil,
-    onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
+    onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in },
+    ahead: (([IndexAhead]) async throws -> Void)? = nil
   ) async throws -> Catalogue {
     let open = try await database.read(.statement) { try await MigrationRun.converting(in: $0) }
     var run = open?.number

@@ -66,8 +66,7 @@ package struct AppMigration: Sendable {
       let migration = try SchemaMigration(
         to: schema, on: database, before: releases.last?.model, time: ambient.time)
       _ = try await migration.apply(
-        allowing: allowed,
-        ahead: { try await make($0, engine) }, onProgress: onProgress)
+        allowing: allowed, onProgress: onProgress, ahead: { try await make($0, engine) })
       try await conclude(schema, on: database)
     }
   }
