@@ -56,7 +56,9 @@ import Testing
       return parts.map { [$0.rows, $0.bytes] }
     }
     #expect(sizes == [[1, 1]])
-    try await house.serve(empty) { served async throws in #expect(try await served.list("notes").count == 1) }
+    try await house.serve(empty) { served async throws in
+      #expect(try await served.list("notes").count == 1)
+    }
     try await house.apply(empty, text, isRollback: true)
     try await house.serve(text) { served async throws in
       #expect(try await served.list("notes").map { $0["text"] } == [.null])
@@ -105,7 +107,8 @@ import Testing
     let stars = MigrationHouse.schema("text: String stars: Int! @default(value: \"3\")")
     try await house.serve(stars) { served async throws in
       #expect(try await served.texts("SELECT count(*) FROM notes WHERE stars = 3") == ["\(count)"])
-      #expect(try await served.texts("SELECT count(*) FROM notes WHERE version = 1") == ["\(count)"])
+      #expect(
+        try await served.texts("SELECT count(*) FROM notes WHERE version = 1") == ["\(count)"])
       house.time.advance(1000)
       let young = try await served.create("notes", ["text": "b"])
       house.time.advance(1000)
@@ -117,7 +120,8 @@ import Testing
       }
       #expect(steps.withLock { $0.count } == count / 200 + 1)
       #expect(try await !runner.isFilling())
-      #expect(try await served.texts("SELECT count(*) FROM notes WHERE version = 2") == ["\(count)"])
+      #expect(
+        try await served.texts("SELECT count(*) FROM notes WHERE version = 2") == ["\(count)"])
       #expect(
         try await served.texts("SELECT count(*) FROM roost_log WHERE mutation = '{\"stars\":3}'")
           == ["\(count)"])
@@ -126,7 +130,8 @@ import Testing
       // The entries in the streams are at the versions of the rows.
       #expect(
         try await served.texts(
-          "SELECT count(*) FROM roost_scope_row s JOIN notes n ON n.id = s.id WHERE s.rv = n.version")
+          "SELECT count(*) FROM roost_scope_row s JOIN notes n ON n.id = s.id WHERE s.rv = n.version"
+        )
           == ["\(count + 1)"])
     }
   }
@@ -153,7 +158,9 @@ import Testing
     #expect(plan.broken.map(\.breaking) == [count])
     #expect(rows.withLock { $0.count } == count)
     #expect(try await house.refusals(text, after) == ["rows_in_the_way"])
-    try await house.serve(text) { served async throws in #expect(try await served.list("notes").count == 4) }
+    try await house.serve(text) { served async throws in
+      #expect(try await served.list("notes").count == 4)
+    }
   }
 
   @Test func rowsThatFitLetTheBoundsBeNarrowed() async throws {
@@ -162,7 +169,9 @@ import Testing
     try await house.serve(text) { try await $0.create("notes", ["text": "abc"]) }
     let after = MigrationHouse.schema("text: String! @unique @constraint(maxLength: 3)")
     try await house.apply(text, after)
-    try await house.serve(after) { served async throws in #expect(try await served.list("notes").count == 1) }
+    try await house.serve(after) { served async throws in
+      #expect(try await served.list("notes").count == 1)
+    }
     #expect(try await house.plan(after, after).isEmpty)
   }
 
@@ -221,9 +230,10 @@ import Testing
     try await house.apply(before, after)
     try await house.serve(after) { served async throws in
       let count = isSwitched ? 500 : 501
-      #expect(try await served.texts("SELECT count(*) FROM notes WHERE x IS NOT NULL") == [
-        "\(count)"
-      ])
+      #expect(
+        try await served.texts("SELECT count(*) FROM notes WHERE x IS NOT NULL") == [
+          "\(count)"
+        ])
       let changed = try await served.texts("SELECT count(*) FROM notes WHERE x = '700'")
       #expect(changed == [isSwitched ? "0" : "1"])
     }

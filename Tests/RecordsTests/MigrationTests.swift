@@ -31,9 +31,10 @@ import Testing
     try await house.serve(after) { served async throws in
       let error = await refusal { try await served.create("notes", ["body": "a"]) }
       #expect(error?.code == .conflict)
-      #expect(try await served.texts("SELECT name FROM roost_field ORDER BY number") == [
-        "owner", "body",
-      ])
+      #expect(
+        try await served.texts("SELECT name FROM roost_field ORDER BY number") == [
+          "owner", "body",
+        ])
     }
     // The directive may stay in the file.
     #expect(try await house.plan(after, after).isEmpty)
@@ -64,7 +65,9 @@ import Testing
     await #expect(throws: SchemaChangeError.self) {
       try await house.serve(MigrationHouse.schema("body: String @was(name: \"text\")")) { _ in }
     }
-    try await house.serve(text) { served async throws in #expect(try await served.list("notes").count == 1) }
+    try await house.serve(text) { served async throws in
+      #expect(try await served.list("notes").count == 1)
+    }
   }
 
   @Test(arguments: [
@@ -81,7 +84,9 @@ import Testing
     #expect(plan.faults.first?.location?.description == place)
     let refused = try await house.refusals(text, MigrationHouse.schema(fields))
     #expect(refused.first == code)
-    try await house.serve(text) { served async throws in #expect(try await served.list("notes").count == 1) }
+    try await house.serve(text) { served async throws in
+      #expect(try await served.list("notes").count == 1)
+    }
   }
 
   @Test func aFreshDatabaseMindsNoFormerNames() async throws {
@@ -94,17 +99,19 @@ import Testing
 
   // MARK: Types
 
-  @Test(arguments: [
-    ("Int", "Int64", 7, 7), ("Int", "Float", 7, 7), ("Int", "String", 7, "7"),
-    ("Float", "String", 1.5, "1.5"), ("Boolean", "String", true, "true"),
-    ("String", "Int", "12", 12), ("String", "Float", "1.25", 1.25),
-    ("String", "Date", "2026-01-31", "2026-01-31"), ("String", "Boolean", "true", true),
-    ("String", "E", "B", "B"), ("E", "String", "A", "A"),
-    ("DateTime", "String", "2026-01-31T20:00:00.000Z", "2026-01-31T20:00:00.000Z"),
-    ("[Int!]", "[String!]", [1, 2], ["1", "2"]), ("[String!]", "[Int!]", ["3"], [3]),
-  ] as [(String, String, JSON, JSON)]) func aValueIsConverted(
-    from: String, to: String, value: JSON, expected: JSON
-  ) async throws {
+  @Test(
+    arguments: [
+      ("Int", "Int64", 7, 7), ("Int", "Float", 7, 7), ("Int", "String", 7, "7"),
+      ("Float", "String", 1.5, "1.5"), ("Boolean", "String", true, "true"),
+      ("String", "Int", "12", 12), ("String", "Float", "1.25", 1.25),
+      ("String", "Date", "2026-01-31", "2026-01-31"), ("String", "Boolean", "true", true),
+      ("String", "E", "B", "B"), ("E", "String", "A", "A"),
+      ("DateTime", "String", "2026-01-31T20:00:00.000Z", "2026-01-31T20:00:00.000Z"),
+      ("[Int!]", "[String!]", [1, 2], ["1", "2"]), ("[String!]", "[Int!]", ["3"], [3]),
+    ] as [(String, String, JSON, JSON)]) func aValueIsConverted(
+      from: String, to: String, value: JSON, expected: JSON
+    ) async throws
+  {
     let house = MigrationHouse()
     defer { house.remove() }
     let others = "enum E { A B } type Use @collection { e: E }"
@@ -123,12 +130,14 @@ import Testing
     #expect(again.map { $0["x"] == expected }.filter { $0 }.count == 2)
   }
 
-  @Test(arguments: [
-    ("String", "Int", "twelve"), ("String", "Date", "yesterday"), ("String", "Float", "0x10"),
-    ("String", "E", "C"),
-  ] as [(String, String, JSON)]) func aValueThatCannotBeConvertedStopsTheMigration(
-    from: String, to: String, value: JSON
-  ) async throws {
+  @Test(
+    arguments: [
+      ("String", "Int", "twelve"), ("String", "Date", "yesterday"), ("String", "Float", "0x10"),
+      ("String", "E", "C"),
+    ] as [(String, String, JSON)]) func aValueThatCannotBeConvertedStopsTheMigration(
+      from: String, to: String, value: JSON
+    ) async throws
+  {
     let house = MigrationHouse()
     defer { house.remove() }
     let others = "enum E { A B } type Use @collection { e: E }"

@@ -120,8 +120,11 @@ struct MigrationPlanner {
         continue
       }
       guard let source = old.field(name) else {
-        if former.areWritten { unmatched(item, name, "field", field.location) }
-        else { add(field, collection, old, item) }
+        if former.areWritten {
+          unmatched(item, name, "field", field.location)
+        } else {
+          add(field, collection, old, item)
+        }
         continue
       }
       if collection.field(named: name) != nil || !kept.insert(source.number).inserted {
@@ -148,7 +151,8 @@ struct MigrationPlanner {
       steps.append(
         MigrationStep(
           .renameField(from: source.name, to: field.name), .explicit, collection.typeName,
-          table: old.name, item: item, "rename \(collection.typeName).\(source.name) to "
+          table: old.name, item: item,
+          "rename \(collection.typeName).\(source.name) to "
             + field.name, wayBack: "the field gets its old name", at: field.location))
     }
     compare(field, source, collection, old, item)
@@ -197,7 +201,8 @@ struct MigrationPlanner {
     if field.isRequired, !source.isRequired {
       steps.append(
         MigrationStep(
-          .requireField(field, column: source.name), .additive, collection.typeName, table: old.name, item: item,
+          .requireField(field, column: source.name), .additive, collection.typeName,
+          table: old.name, item: item,
           "require \(item)", wayBack: "the field is optional again", at: field.location))
     }
     guard let known = before?.collection(ofType: old.typeName)?.field(named: source.name) else {
@@ -207,7 +212,8 @@ struct MigrationPlanner {
     if difference?.widening.isNarrowed ?? false, !isRetyped, !isRollback {
       steps.append(
         MigrationStep(
-          .narrowField(field, column: source.name), .explicit, collection.typeName, table: old.name, item: item,
+          .narrowField(field, column: source.name), .explicit, collection.typeName, table: old.name,
+          item: item,
           "hold \(item) to narrower bounds", wayBack: "the bounds are wider again",
           at: field.location))
     }

@@ -48,7 +48,8 @@ struct MigrationSurvey {
         of: step, table, column: nil,
         FieldIssue(
           pointer: "/" + field.name, code: "required",
-          message: "\(step.item) is new and required: give it @default(value:), or leave the ! out"))
+          message: "\(step.item) is new and required: give it @default(value:), or leave the ! out")
+      )
     case .requireField(let field, let column):
       return try await rows(
         of: step, table, column: column,
@@ -191,7 +192,8 @@ extension MigrationStep {
   fileprivate var goesThroughRows: Bool {
     switch action {
     case .fillField, .convertField, .narrowField, .requireField, .makeUnique, .createIndex,
-      .rescope, .retypeField(_, _, _, _, true): true
+      .rescope, .retypeField(_, _, _, _, true):
+      true
     default: false
     }
   }
@@ -219,7 +221,8 @@ extension MigrationStep {
       return "ACCESS EXCLUSIVE for a moment (ALTER TABLE … ADD COLUMN … DEFAULT), then in pieces"
     case .convertField:
       return "in pieces, then SHARE ROW EXCLUSIVE and ACCESS EXCLUSIVE for the switch"
-    case .createIndex, .makeUnique: return "none against writes: CREATE INDEX CONCURRENTLY (SHARE in a start)"
+    case .createIndex, .makeUnique:
+      return "none against writes: CREATE INDEX CONCURRENTLY (SHARE in a start)"
     case .rescope: return "locks of rows and of the heads of streams, in one transaction"
     case .narrowField, .requireField, .retypeField: return "SHARE ROW EXCLUSIVE while it is checked"
     case .createCollection: return "none"

@@ -36,7 +36,8 @@ struct MigrationSwitch {
   // MARK: Fields
 
   private func performOnFields(_ step: MigrationStep) async throws {
-    guard let table = step.table, let collection = stored.collections.first(where: { $0.name == table })
+    guard let table = step.table,
+      let collection = stored.collections.first(where: { $0.name == table })
     else { return }
     switch step.action {
     case .renameField(let from, let to):

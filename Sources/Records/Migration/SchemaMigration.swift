@@ -153,9 +153,12 @@ package struct SchemaMigration: Sendable {
             + "--allow-data-loss \(item); it is kept aside until roost migrate forget"))
     }
     for step in plan.broken where !(step.canLeaveValues && allowed.contains(step.item)) {
-      var text = "\(step.text): \(step.breaking) rows stand in the way; mend them first "
+      var text =
+        "\(step.text): \(step.breaking) rows stand in the way; mend them first "
         + "(--export FILE of roost migrate plan lists them)"
-      if step.canLeaveValues { text += ", or leave their values behind: --allow-data-loss \(step.item)" }
+      if step.canLeaveValues {
+        text += ", or leave their values behind: --allow-data-loss \(step.item)"
+      }
       faults.append(MigrationFault("rows_in_the_way", text, at: step.location))
     }
     guard faults.isEmpty else { throw MigrationRefused(faults: faults) }

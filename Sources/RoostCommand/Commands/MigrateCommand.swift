@@ -61,8 +61,11 @@ struct MigrateCommand: Command {
       return ExitStatus.success
     case "forget":
       let gone = try await migration.forget(arguments["--items"].map(MigrateCommand.items))
-      Console.print(gone.isEmpty ? "roost: nothing was kept" : "roost: dropped "
-        + gone.joined(separator: ", "))
+      Console.print(
+        gone.isEmpty
+          ? "roost: nothing was kept"
+          : "roost: dropped "
+            + gone.joined(separator: ", "))
       return ExitStatus.success
     default:
       throw Arguments.Failure(

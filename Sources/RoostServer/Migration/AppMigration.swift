@@ -96,7 +96,8 @@ package struct AppMigration: Sendable {
     return MigrationFault(
       "schema_behind",
       "The database is at version \(last.entry.version) of the app's schema, and this file is "
-        + "version \(old.entry.version): use the newer file, or go back with roost migrate rollback")
+        + "version \(old.entry.version): use the newer file, or go back with roost migrate rollback"
+    )
   }
 
   // MARK: Back

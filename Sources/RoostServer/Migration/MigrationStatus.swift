@@ -47,7 +47,8 @@ package struct MigrationStatus: Sendable {
     var lines = versions.map { "version \($0.version)  served since \($0.at)" }
     for run in runs {
       lines.append(
-        "migration \(run.number)  \(run.kind.rawValue)  \(run.state.rawValue)  begun \(run.begunAt)")
+        "migration \(run.number)  \(run.kind.rawValue)  \(run.state.rawValue)  begun \(run.begunAt)"
+      )
     }
     for task in tasks where task.isOpen {
       lines.append("running  \(task.done) of \(task.total) rows")

@@ -95,7 +95,8 @@ extension SchemaLens.CollectionLens {
         case .failure(let issue):
           issues.append(FieldIssue(pointer: "/" + old, code: issue.code, message: issue.message))
         }
-      case .added(let name, let value): if isWhole, record[name] == nil { taken.append((name, value)) }
+      case .added(let name, let value):
+        if isWhole, record[name] == nil { taken.append((name, value)) }
       case .dropped(let name, _): result[name] = nil
       }
     }

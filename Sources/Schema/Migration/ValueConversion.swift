@@ -36,7 +36,8 @@ package struct ValueConversion: Sendable {
     if old.type == new.type { return new.elementsAreRequired ? .check : .nothing }
     // Elements stand in JSON, so that nothing but text stays as it is.
     guard let work = ValueConversion.work(old.type, new.type) else { return nil }
-    return old.type.isStoredAsText && new.type.isStoredAsText ? (work == .nothing ? .nothing : .check) : .rewrite
+    return old.type.isStoredAsText && new.type.isStoredAsText
+      ? (work == .nothing ? .nothing : .check) : .rewrite
   }
 
   private static func work(_ old: FieldType, _ new: FieldType) -> Work? {
