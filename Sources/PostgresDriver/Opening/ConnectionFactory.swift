@@ -16,12 +16,17 @@ final class ConnectionFactory: Sendable {
 
   let configuration: PostgresConfiguration
   let ambient: Ambient
+  /// What its connections lead to.
+  let role: ServerRole
   /// Set when statements have no names.
   private let types: ParameterTypes?
 
-  init(_ configuration: PostgresConfiguration, _ ambient: Ambient) {
+  init(
+    _ configuration: PostgresConfiguration, _ ambient: Ambient, role: ServerRole = .alone
+  ) {
     self.configuration = configuration
     self.ambient = ambient
+    self.role = role
     types = configuration.preparedStatements ? nil : ParameterTypes()
   }
 
@@ -79,14 +84,28 @@ final class ConnectionFactory: Sendable {
 
   /// Whether the address names a keyword; false for one that libpq cannot read.
   private static func names(_ keyword: String, _ address: String) -> Bool {
+    value(keyword, address) != nil
+  }
+
+  /// Whether libpq can read an address.
+  static func canRead(_ address: String) -> Bool {
     guard let options = PQconninfoParse(address, nil) else { return false }
+    PQconninfoFree(options)
+    return true
+  }
+
+  /// What the address gives for a keyword; nil for nothing, and for one that libpq cannot read.
+  static func value(_ keyword: String, _ address: String) -> String? {
+    guard let options = PQconninfoParse(address, nil) else { return nil }
     defer { PQconninfoFree(options) }
     var option = options
     while let name = option.pointee.keyword {
-      if String(cString: name) == keyword { return option.pointee.val != nil }
+      if String(cString: name) == keyword {
+        return option.pointee.val.map { String(cString: $0) }
+      }
       option += 1
     }
-    return false
+    return nil
   }
 
   static func quoted(_ name: String) -> String { SQL.identifier(name).text }
