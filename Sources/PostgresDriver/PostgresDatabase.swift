@@ -126,7 +126,7 @@ package final class PostgresDatabase: Database {
     _ track: ReadTrack, _ body: @escaping @Sendable (any Reader) async throws -> Result
   ) async throws -> Swift.Result<Result, any Error>? {
     guard let replicas, let epoch = replica.epoch(replicas.positions) else { return nil }
-    let report = ReadReport()
+    let report = ReadReport(needed: needed?.place ?? 0)
     let outcome: Swift.Result<Result, any Error>
     do {
       let milliseconds = factory.configuration.readMilliseconds

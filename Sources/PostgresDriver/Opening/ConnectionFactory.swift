@@ -33,9 +33,22 @@ final class ConnectionFactory: Sendable {
   /// Connects; throws `PostgresFailure`.
   func connect(_ purpose: Purpose) throws(PostgresFailure) -> Connection {
     let handle = try open()
+    var floor: UInt64 = 0
+    if role.isStandby {
+      do {
+        let rows = try ConnectionFactory.query(handle, ServerPlace.bytesOfStandby)
+        floor = rows.first?.first.flatMap { UInt64($0) } ?? 0
+      } catch {
+        PQfinish(handle)
+        throw error
+      }
+    }
     let settings = SessionSettings(configuration, purpose)
     guard types == nil else {
-      return Connection(handle, types: types, localSettings: settings.statement(isLocal: true))
+      let connection = Connection(
+        handle, types: types, localSettings: settings.statement(isLocal: true))
+      connection.floor = floor
+      return connection
     }
     do {
       try ConnectionFactory.command(handle, settings.statement(isLocal: false))
@@ -43,7 +56,9 @@ final class ConnectionFactory: Sendable {
       PQfinish(handle)
       throw error
     }
-    return Connection(handle)
+    let connection = Connection(handle)
+    connection.floor = floor
+    return connection
   }
 
   /// A handle without a session set up, in libpq's plain mode.

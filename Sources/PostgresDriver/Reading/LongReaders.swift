@@ -145,8 +145,8 @@ private final class LongReaderThread: TaskExecutor, Sendable {
       let connection: Connection
       do throws(PostgresFailure) {
         connection = try place.take()
-        guard factory.role.allows(connection) else {
-          throw PostgresFailure(connection: "the standby was not looked at since it was reached")
+        guard factory.role.allows(connection, read.report?.needed ?? 0) else {
+          throw ServerRole.unseen
         }
       } catch {
         read.report?.note(error)

@@ -211,15 +211,12 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
 
   private func send() {
     guard !outgoing.isEmpty || !unplaced.isEmpty else { return }
-    let queries = outgoing.takeAll()
+    var queries = outgoing.takeAll()
     let unplaced = unplaced.takeAll()
     let connection: Connection
     do throws(PostgresFailure) {
       connection = try place.take()
       pool.connected(index, place.connects)
-      guard factory.role.allows(connection) else {
-        throw PostgresFailure(connection: "the standby was not looked at since it was reached")
-      }
     } catch {
       for query in queries { query.fail(error) }
       for reader in unplaced {
@@ -228,6 +225,7 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
       }
       return
     }
+    if factory.role.isStandby { refuse(&queries, connection) }
     var waiting = queries[...]
     do {
       if connection.isIdle { try connection.sendDrops() }
@@ -244,6 +242,16 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
         reader.note(error)
         end(reader)
       }
+    }
+  }
+
+  /// Fails the queries of reads for which a standby has to be looked at again.
+  private func refuse(_ queries: inout [SharedQuery], _ connection: Connection) {
+    queries.removeAll { query in
+      let needed = query.reader.read.report?.needed ?? 0
+      guard !factory.role.allows(connection, needed) else { return false }
+      query.fail(ServerRole.unseen)
+      return true
     }
   }
 

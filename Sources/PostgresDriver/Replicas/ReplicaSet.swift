@@ -40,6 +40,10 @@ final class ReplicaSet: Sendable {
             """)
         }
         let replica = try Replica(address, of: configuration, ambient)
+        guard !replicas.contains(where: { $0.name == replica.name }) else {
+          replica.requestClose()
+          throw DatabaseOpenError(.engine, "database.replicas names \(replica.name) twice.")
+        }
         replicas.append(replica)
         try replica.check(primary.identity)
       }

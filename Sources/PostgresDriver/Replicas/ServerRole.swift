@@ -20,13 +20,18 @@ enum ServerRole: Sendable {
   /// What is asked for the place behind a read.
   var question: StaticString { isStandby ? ServerPlace.ofStandby : ServerPlace.ofPrimary }
 
-  /// Whether a connection may be read from.
+  /// Whether a connection may be read from where the reader must see what lies before `needed`.
   ///
   /// A standby that was started again may have gone back behind what it had; its old connections
-  /// broke then, and a new one must not be used before the standby was looked at again.
-  func allows(_ connection: Connection) -> Bool {
-    if case .standby(let clock) = self { connection.madeAt < clock.time } else { true }
+  /// broke then. Until it was looked at again a new one vouches for what it found itself.
+  func allows(_ connection: Connection, _ needed: UInt64) -> Bool {
+    guard case .standby(let clock) = self else { return true }
+    return connection.madeAt < clock.time || needed <= connection.floor
   }
+
+  /// The fault of a connection that is not allowed.
+  static let unseen = PostgresFailure(
+    connection: "the standby was not looked at since it was reached")
 }
 
 /// When a standby was last looked at, of the monotonic clock in nanoseconds.
@@ -47,6 +52,10 @@ final class ReadReport: Sendable {
   }
 
   private let state = Mutex(State())
+  /// What a standby must have to answer the read.
+  let needed: UInt64
+
+  init(needed: UInt64 = 0) { self.needed = needed }
 
   /// At or beyond all that the read has seen.
   var place: ServerPlace? { state.withLock { $0.place } }
