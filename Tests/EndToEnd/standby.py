@@ -39,16 +39,18 @@ def until(condition, what, seconds=60):
 
 
 class Standby:
-    """A copy of the cluster that follows it; `pause` makes it stay where it is."""
+    """A copy of the cluster, or of another copy, that follows it; `pause` makes it stay where it is."""
 
-    def __init__(self):
+    def __init__(self, of=None):
         self.name = uuid.uuid4().hex[:8]
+        self.source = at_port(ADMINISTRATOR, of.port) if of else ADMINISTRATOR
         self.port = int(self._do("make"))
 
     def _do(self, action):
         done = subprocess.run(
             [os.path.join(REPOSITORY, "Scripts/postgres-standby.sh"), action, self.name],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
+            env={**os.environ, "ROOST_TEST_POSTGRES_ADMIN": self.source})
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -73,8 +75,14 @@ class Standby:
         self.sql("SELECT pg_wal_replay_resume()")
 
     def catch_up(self):
-        end = sql(ADMINISTRATOR, "SELECT pg_current_wal_flush_lsn()")
+        end = sql(self.source, "SELECT pg_current_wal_flush_lsn()")
         until(lambda: self.sql(f"SELECT pg_last_wal_replay_lsn() >= '{end}'") == "t", "the replay")
+
+    def follow(self, other):
+        """Follows another from now on."""
+        address = at_port(ADMINISTRATOR, other.port)
+        self.sql(f"ALTER SYSTEM SET primary_conninfo = '{address}'")
+        self.sql("SELECT pg_reload_conf()")
 
     def start(self):
         self._do("start")

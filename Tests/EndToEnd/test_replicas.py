@@ -367,6 +367,63 @@ class ReplicaTests(unittest.TestCase):
             self.assertEqual(ann.get(f"/v1/notes/{note['id']}").status, 200)
         self.assertEqual(self.reads(server, standby), before)
 
+    def test_another_primary(self):
+        first = Standby()
+        self.addCleanup(first.remove)
+        first.promote()
+        second, third = Standby(of=first), Standby(of=first)
+        self.addCleanup(second.remove)
+        self.addCleanup(third.remove)
+        both = POSTGRES.replace(f":{POSTGRES.rpartition(':')[2].split('/')[0]}/",
+                                f":{first.port},127.0.0.1:{second.port}/")
+        self.assertNotEqual(both, POSTGRES)
+        address = both + "&target_session_attrs=read-write"
+        data = self.folder.join("data")
+        server = Server(self.folder.path, data=data, environment={
+            **self.environment([third.address]), "ROOST_DATABASE": address})
+        self.addCleanup(server.kill)
+        server.start()
+        self.until_in_use(server, standby=third)
+        ann = anonymous(server.port)
+        note = ann.create("notes", title="first")
+        path = f"/v1/notes/{note['id']}"
+        nobody = Client(server.port)
+        old = ann.get(path).headers["roost-position"]
+        for standby in (second, third):
+            standby.catch_up()
+        first.stop()
+        second.promote()
+        second.source = third.source = at_port(ADMINISTRATOR, second.port)
+
+        def rewritten():
+            answer = ann.patch(path, {"title": "second"})
+            return answer if answer.status == 200 else None
+        changed = until(rewritten, "a write at the new primary")
+        self.assertNotEqual(changed.headers["roost-position"][:16], old[:16])
+        # The third follows nobody: it is left out, and nobody is refused for that.
+        until(lambda: "does not follow the present primary" in server.messages(), "it is left out")
+        before = self.reads(server, third)
+        for position in (old, changed.headers["roost-position"]):
+            for client in (ann, nobody):
+                answer = client.get(path, headers={"Roost-Position": position})
+                self.assertEqual(answer["title"], "second")
+                self.assertEqual(answer.headers["roost-position"][:16],
+                                 changed.headers["roost-position"][:16])
+        self.assertEqual(nobody.get(path)["title"], "second")
+        self.assertEqual(self.reads(server, third), before)
+        third.follow(second)
+        self.until_in_use(server, standby=third)
+        # With an old position the primary answers, and from then on the third.
+        position = nobody.get(path, headers={"Roost-Position": old}).headers["roost-position"]
+        third.catch_up()
+
+        def read_there():
+            before = self.reads(server, third)
+            answer = nobody.get(path, headers={"Roost-Position": position})
+            self.assertEqual(answer["title"], "second")
+            return self.reads(server, third) > before
+        until(read_there, "a read by the third")
+
     # The start
 
     def test_what_is_no_replica_is_refused(self):

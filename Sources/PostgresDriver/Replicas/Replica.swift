@@ -92,14 +92,15 @@ final class Replica: Sendable {
     }
     throw DatabaseOpenError(
       .engine,
-      "database.replicas names \(name), which cannot be used: \(fault). Correct it or leave it out.")
+      "database.replicas names \(name), which cannot be used: \(fault). Correct it or leave it out."
+    )
   }
 
   /// Looks at the standby once, over a connection that `place` keeps; `known` is the connection that
-  /// was found to be of the right server.
+  /// was found to be of the right server. Gives whether it answered as a copy does.
   func look(
     _ place: ConnectionPlace, _ known: inout Int, _ primary: PrimaryPlace
-  ) {
+  ) -> Bool {
     let time = factory.ambient.time
     do {
       let connection = try place.take()
@@ -110,7 +111,8 @@ final class Replica: Sendable {
         let found = try StandbyIdentity.ask(handle)
         if let fault = found.identity.fault(asCopyOf: primary.identity, isStandby: true) {
           place.drop()
-          return fail(.foreign, fault)
+          fail(.foreign, fault)
+          return false
         }
         known = place.connects
       }
@@ -123,16 +125,20 @@ final class Replica: Sendable {
       let history = primary.history
       tell(state.withLock { $0.take(look, history) }, "")
       clock.set(start)
+      return true
     } catch {
       let failure = error as? PostgresFailure
-      if failure?.isConnectionLoss == false, failure?.state.hasPrefix("42") == true
-        || failure?.state.hasPrefix("3F") == true
+      if failure?.isConnectionLoss == false,
+        failure?.state.hasPrefix("42") == true
+          || failure?.state.hasPrefix("3F") == true
       {
         // The tables have not come to it yet.
-        return fail(.behind, "\(failure?.message ?? "")")
+        fail(.behind, "\(failure?.message ?? "")")
+        return true
       }
       place.drop()
       fail(.missing, failure?.message ?? "\(error)")
+      return false
     }
   }
 

@@ -67,7 +67,7 @@ final class ReplicaSet: Sendable {
     let watch = watch
     try? startThread {
       let connections = primary.place()
-      ReplicaSet.repeated(watch, milliseconds) { _ = try? primary.look(connections) }
+      ReplicaSet.repeated(watch, milliseconds) { (try? primary.look(connections)) != nil }
       connections.drop()
     }
     for replica in replicas {
@@ -80,12 +80,15 @@ final class ReplicaSet: Sendable {
     }
   }
 
+  /// Milliseconds to the next look at a server that did not answer the last.
+  private static let pauseMilliseconds = 500
+
   private static func repeated(
-    _ isOver: Monitor<Bool>, _ milliseconds: Int, _ body: () -> Void
+    _ isOver: Monitor<Bool>, _ milliseconds: Int, _ body: () -> Bool
   ) {
     while !isOver.withLock({ $0 }) {
-      body()
-      if isOver.wait(milliseconds: max(1, milliseconds), { $0 ? true : nil }) == true { return }
+      let pause = body() ? max(1, milliseconds) : pauseMilliseconds
+      if isOver.wait(milliseconds: pause, { $0 ? true : nil }) == true { return }
     }
   }
 

@@ -73,7 +73,8 @@ package final class App: Sendable {
       }
       let app = App(
         settings: settings, engine: engine, database: database,
-        start: try await database.position(isExact: true), accounts: accounts, records: records, followers: followers, ambient: ambient,
+        start: try await database.position(isExact: true), accounts: accounts, records: records,
+        followers: followers, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data))
       app.housekeeping.start()
       app.watch.start()
