@@ -30,9 +30,14 @@ else
   as_owner() { (cd "$cluster" && "$@"); }
 fi
 
-start() {
+# The server goes on after this script: it must not keep what whoever called it waits for.
+start() (
+  for descriptor in "/proc/$BASHPID/fd/"*; do
+    number=${descriptor##*/}
+    [ "$number" -le 2 ] || [ "$number" -eq 255 ] || eval "exec $number>&-"
+  done
   as_owner "$bin/pg_ctl" -D "$data" -l "$log" -w -o "-p $1" start >/dev/null 2>&1
-}
+)
 
 case $action in
 make)

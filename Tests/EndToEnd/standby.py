@@ -72,7 +72,14 @@ class Standby:
         until(lambda: self.sql("SELECT pg_get_wal_replay_pause_state()") == "paused", "the pause")
 
     def resume(self):
-        self.sql("SELECT pg_wal_replay_resume()")
+        def resumed():
+            # The replay, which goes on at once, may stand in the way of the very statement.
+            try:
+                self.sql("SELECT pg_wal_replay_resume()")
+                return True
+            except AssertionError:
+                return False
+        until(resumed, "the replay goes on")
 
     def catch_up(self):
         end = sql(self.source, "SELECT pg_current_wal_flush_lsn()")

@@ -4,7 +4,9 @@ import Testing
 
 @testable import PostgresDriver
 
-/// When a standby may answer, decided without a server. Times are milliseconds.
+/// When a standby may answer, decided without a server.
+///
+/// Times are milliseconds.
 @Suite struct ReplicaStateTests {
   private static func history(_ looks: [(Int, UInt64)], timeline: UInt32 = 1) -> PrimaryHistory {
     var history = PrimaryHistory(span: 10_000 * 1_000_000)
@@ -14,7 +16,9 @@ import Testing
     return history
   }
 
-  private static func nanoseconds(_ milliseconds: Int) -> UInt64 { UInt64(milliseconds) * 1_000_000 }
+  private static func nanoseconds(_ milliseconds: Int) -> UInt64 {
+    UInt64(milliseconds) * 1_000_000
+  }
 
   private static func look(
     _ bytes: UInt64?, at time: Int, timeline: UInt32? = 1
@@ -24,13 +28,14 @@ import Testing
 
   private static func state() -> ReplicaState { ReplicaState(lag: nanoseconds(1000)) }
 
-  @Test(arguments: [
-    // What the primary had when, where the standby is, and the time that it covers.
-    ([(100, 10)], 10, 100), ([(100, 10)], 9, nil), ([(100, 10), (200, 20)], 19, 100),
-    ([(100, 10), (200, 20)], 20, 200), ([(100, 10), (200, 20)], 1000, 200),
-    // Nothing was written in between: it has what there was at the last look.
-    ([(100, 10), (200, 10), (300, 10)], 10, 300),
-  ] as [([(Int, UInt64)], UInt64, Int?)])
+  @Test(
+    arguments: [
+      // What the primary had when, where the standby is, and the time that it covers.
+      ([(100, 10)], 10, 100), ([(100, 10)], 9, nil), ([(100, 10), (200, 20)], 19, 100),
+      ([(100, 10), (200, 20)], 20, 200), ([(100, 10), (200, 20)], 1000, 200),
+      // Nothing was written in between: it has what there was at the last look.
+      ([(100, 10), (200, 10), (300, 10)], 10, 300),
+    ] as [([(Int, UInt64)], UInt64, Int?)])
   func `a standby is as old as the last look at the primary whose end it has`(
     looks: [(Int, UInt64)], bytes: UInt64, covered: Int?
   ) {

@@ -9,7 +9,8 @@ import Testing
   }
 
   private static func id(_ number: UInt8) -> UUID? {
-    UUID("00000000-0000-7000-8000-0000000000" + (number < 16 ? "0" : "") + String(number, radix: 16))
+    UUID(
+      "00000000-0000-7000-8000-0000000000" + (number < 16 ? "0" : "") + String(number, radix: 16))
   }
 
   @Test func `an account has what it reached, others what there was at the start`() {

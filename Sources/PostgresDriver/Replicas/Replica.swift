@@ -96,8 +96,10 @@ final class Replica: Sendable {
     )
   }
 
-  /// Looks at the standby once, over a connection that `place` keeps; `known` is the connection that
-  /// was found to be of the right server. Gives whether it answered as a copy does.
+  /// Looks at the standby once, over a connection that `place` keeps; `known` is the connection
+  /// that was found to be of the right server.
+  ///
+  /// Gives whether it answered as a copy does.
   func look(
     _ place: ConnectionPlace, _ known: inout Int, _ primary: PrimaryPlace
   ) -> Bool {
