@@ -119,7 +119,9 @@ class ReplicaTests(unittest.TestCase):
         self.assertEqual(self.reads(server), before, "a replica that lags answered the writer")
         # Bob has seen nothing of it: the replica answers him, with what it has.
         for path in ("/v1/notes?sort=title", "/v1/notes?sort=title&count=exact"):
-            self.assertEqual(self.titles(bob.get(path)), ["first apple"])
+            answer = bob.get(path)
+            self.assertEqual(self.titles(answer), ["first apple"])
+            self.assertLess(answer.headers["roost-position"], changed.headers["roost-position"])
         self.assertEqual(bob.get(f"/v1/notes/{note['id']}").status, 404)
         self.assertEqual(bob.get(f"/v1/notes/{first['id']}")["title"], "first apple")
         self.assertEqual(bob.get(f"/v1/notes/{note['id']}/lines").status, 404)
@@ -128,6 +130,14 @@ class ReplicaTests(unittest.TestCase):
         self.until_read(server, ann, f"/v1/notes/{note['id']}")
         self.assertEqual(self.titles(self.until_read(server, ann, "/v1/notes?search=apple")),
                          ["second apple"])
+
+    def test_a_search_finds_what_was_just_written(self):
+        server = self.serve()
+        ann = anonymous(server.port)
+        for number in range(40):
+            ann.create("notes", title=f"word{number}")
+            self.assertEqual(self.titles(ann.get(f"/v1/notes?search=word{number}")),
+                             [f"word{number}"])
 
     def test_nobody_goes_back_in_time(self):
         server = self.serve()
