@@ -44,16 +44,6 @@ package struct LogEntry: Sendable {
     return entries
   }
 
-  /// Whether records of a collection have changed behind `place`.
-  static func isChanged(
-    _ collection: Int64, behind place: LogPlace, in reader: any Reader
-  ) async throws -> Bool {
-    let source = LogEntry.source(behind: place, reader.dialect)
-    return try await reader.first(
-      "SELECT 1 FROM \(source) AND collection = \(collection) LIMIT 1"
-    ) { _ in true } ?? false
-  }
-
   /// The entries behind `place`, as the beginning of a FROM that goes on with AND.
   private static func source(behind place: LogPlace, _ dialect: Dialect) -> SQL {
     let all = LogPartition.all(dialect)
