@@ -22,7 +22,7 @@ ON_POSTGRES := ROOST_TEST_ENGINE=postgres ROOST_TEST_POSTGRES_FSYNC=off Scripts/
 ENGINE_TESTS := RulesTests RecordsTests AccountsTests RESTTests RoostServerTests \
   PostgresDriverTests
 POSTGRES_MODULES := test_records test_lists test_relations test_masks test_batch \
-  test_idempotency test_roles test_matrix test_policies test_move
+  test_idempotency test_roles test_matrix test_policies test_move test_replicas
 
 .PHONY: help run build test test-swift test-python bench soak fuzz format lint
 .PHONY: packages packages-test packages-bench toolchain clean

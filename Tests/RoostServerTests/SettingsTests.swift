@@ -46,4 +46,36 @@ import Testing
     for key in SettingKeys.all { #expect(key.accepts(key.defaultText), "\(key.name)") }
     #expect(Set(SettingKeys.all.map(\.environment)).count == SettingKeys.all.count)
   }
+
+  @Test(arguments: [
+    ("", []), ("postgresql://a/x", ["postgresql://a/x"]),
+    (
+      "postgresql://a/x,postgres://b/x postgresql://c/x",
+      ["postgresql://a/x", "postgres://b/x", "postgresql://c/x"]
+    ),
+    // The hosts of one address stay together.
+    ("postgresql://a,b:5/x,postgresql://c/x", ["postgresql://a,b:5/x", "postgresql://c/x"]),
+    (" postgresql://a/x ,  postgresql://b/x,", ["postgresql://a/x", "postgresql://b/x"]),
+  ]) func addressesOfAList(text: String, addresses: [String]) {
+    #expect(DatabaseAddress.list(text) == addresses)
+    #expect(SettingKeys.databaseReplicas.accepts(text))
+  }
+
+  @Test func replicasAreAddressesAndKeepTheirPasswords() throws {
+    #expect(SettingKeys.databaseReplicas.environment == "ROOST_DATABASE_REPLICAS")
+    #expect(!SettingKeys.databaseReplicas.accepts("db.internal"))
+    let secret = "postgresql://a/x,postgresql://u:hidden@b/x"
+    #expect {
+      try settings("database:\n  replicas: \(secret)\n")
+    } throws: {
+      "\($0)".contains("ROOST_DATABASE_REPLICAS") && !"\($0)".contains("hidden")
+    }
+    let given = try settings(nil, ["ROOST_DATABASE_REPLICAS": secret])
+    #expect(given.text(SettingKeys.databaseReplicas) == secret)
+    #expect {
+      try settings(nil, ["ROOST_DATABASE_REPLICAS": "x hidden"])
+    } throws: {
+      !"\($0)".contains("hidden")
+    }
+  }
 }

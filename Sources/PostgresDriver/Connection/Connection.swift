@@ -19,6 +19,10 @@ final class Connection: @unchecked Sendable {
   private var firstInFlight = 0
   /// The first error since the last sync, which is also that of the commands that were skipped.
   private var groupFailure: PostgresFailure?
+  /// When it was made, of the monotonic clock in nanoseconds; 0 where nobody asks.
+  var madeAt: UInt64 = 0
+  /// What a standby had when the connection was made.
+  var floor: UInt64 = 0
   /// Why nothing can be sent any more.
   private(set) var loss: PostgresFailure?
 

@@ -16,21 +16,39 @@ final class ConnectionFactory: Sendable {
 
   let configuration: PostgresConfiguration
   let ambient: Ambient
+  /// What its connections lead to.
+  let role: ServerRole
   /// Set when statements have no names.
   private let types: ParameterTypes?
 
-  init(_ configuration: PostgresConfiguration, _ ambient: Ambient) {
+  init(
+    _ configuration: PostgresConfiguration, _ ambient: Ambient, role: ServerRole = .alone
+  ) {
     self.configuration = configuration
     self.ambient = ambient
+    self.role = role
     types = configuration.preparedStatements ? nil : ParameterTypes()
   }
 
   /// Connects; throws `PostgresFailure`.
   func connect(_ purpose: Purpose) throws(PostgresFailure) -> Connection {
     let handle = try open()
+    var floor: UInt64 = 0
+    if role.isStandby {
+      do {
+        let rows = try ConnectionFactory.query(handle, ServerPlace.bytesOfStandby)
+        floor = rows.first?.first.flatMap { UInt64($0) } ?? 0
+      } catch {
+        PQfinish(handle)
+        throw error
+      }
+    }
     let settings = SessionSettings(configuration, purpose)
     guard types == nil else {
-      return Connection(handle, types: types, localSettings: settings.statement(isLocal: true))
+      let connection = Connection(
+        handle, types: types, localSettings: settings.statement(isLocal: true))
+      connection.floor = floor
+      return connection
     }
     do {
       try ConnectionFactory.command(handle, settings.statement(isLocal: false))
@@ -38,7 +56,9 @@ final class ConnectionFactory: Sendable {
       PQfinish(handle)
       throw error
     }
-    return Connection(handle)
+    let connection = Connection(handle)
+    connection.floor = floor
+    return connection
   }
 
   /// A handle without a session set up, in libpq's plain mode.
@@ -79,14 +99,28 @@ final class ConnectionFactory: Sendable {
 
   /// Whether the address names a keyword; false for one that libpq cannot read.
   private static func names(_ keyword: String, _ address: String) -> Bool {
+    value(keyword, address) != nil
+  }
+
+  /// Whether libpq can read an address.
+  static func canRead(_ address: String) -> Bool {
     guard let options = PQconninfoParse(address, nil) else { return false }
+    PQconninfoFree(options)
+    return true
+  }
+
+  /// What the address gives for a keyword; nil for nothing, and for one that libpq cannot read.
+  static func value(_ keyword: String, _ address: String) -> String? {
+    guard let options = PQconninfoParse(address, nil) else { return nil }
     defer { PQconninfoFree(options) }
     var option = options
     while let name = option.pointee.keyword {
-      if String(cString: name) == keyword { return option.pointee.val != nil }
+      if String(cString: name) == keyword {
+        return option.pointee.val.map { String(cString: $0) }
+      }
       option += 1
     }
-    return false
+    return nil
   }
 
   static func quoted(_ name: String) -> String { SQL.identifier(name).text }

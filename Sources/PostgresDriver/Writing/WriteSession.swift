@@ -257,6 +257,9 @@ final class WriteSession {
   func commit() throws(PostgresFailure) {
     guard hasWork, let connection else { return }
     var bound = bound()
+    // Where standbys answer reads, how far the log goes behind this commit.
+    let positions = factory.role.positions
+    let place = positions.map { _ in (ServerPlace.ofPrimary, PlaceExchange()) }
     do throws(PostgresFailure) {
       let answer = try ConnectionFactory.plain {
         try self.sendDeferred(connection)
@@ -265,7 +268,7 @@ final class WriteSession {
           try connection.settle(&bound)
           if let refusal = self.refusal { throw refusal }
         }
-        return try connection.run("COMMIT", &bound)
+        return try connection.run("COMMIT", asking: place, &bound)
       }
       posted = []
       // COMMIT of a transaction that has failed is no error: it tells that it undid it.
@@ -279,6 +282,7 @@ final class WriteSession {
       throw error
     }
     isBegun = false
+    if let positions { positions.committed(place?.1.place) }
     let wasMarked = mark?.result?.changedRows == 1
     mark = nil
     // Without its row the writer could not learn how a commit ended.
@@ -331,7 +335,9 @@ final class WriteSession {
             found = row.int64(0)
             return false
           }
-          return CommitOutcome(sent: sent, found: found)
+          let outcome = CommitOutcome(sent: sent, found: found)
+          if outcome == .committed { factory.role.positions?.committed(nil) }
+          return outcome
         }
       } catch {
         usleep(50_000)

@@ -18,9 +18,10 @@ extension App {
     let database = engine.database
     do {
       try await engine.check()
+      let replicas = try await engine.replicas()
       let rehearsal = try await rehearse(schema, on: database, now: ambient.time.now())
       await database.close()
-      return [("integrity", "ok")] + rehearsal.facts
+      return [("integrity", "ok")] + replicas + rehearsal.facts
     } catch {
       await database.close()
       throw error

@@ -12,6 +12,8 @@ package final class App: Sendable {
   package let settings: Settings
   let engine: AppDatabase
   package let database: any Database
+  /// Where the database stood at the start; nil where no copies of it answer reads.
+  let start: DatabasePosition?
   package let accounts: AccountStore
   package let records: RecordStore
   package let ambient: Ambient
@@ -22,12 +24,14 @@ package final class App: Sendable {
   private let watch: LogWatch
 
   private init(
-    settings: Settings, engine: AppDatabase, database: any Database, accounts: AccountStore,
+    settings: Settings, engine: AppDatabase, database: any Database,
+    start: DatabasePosition?, accounts: AccountStore,
     records: RecordStore, followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile
   ) {
     self.settings = settings
     self.engine = engine
     self.database = database
+    self.start = start
     self.accounts = accounts
     self.records = records
     self.followers = followers
@@ -69,8 +73,9 @@ package final class App: Sendable {
         follower.start()
       }
       let app = App(
-        settings: settings, engine: engine, database: database, accounts: accounts,
-        records: records, followers: followers, ambient: ambient,
+        settings: settings, engine: engine, database: database,
+        start: try await database.position(isExact: true), accounts: accounts, records: records,
+        followers: followers, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data))
       app.housekeeping.start()
       app.watch.start()

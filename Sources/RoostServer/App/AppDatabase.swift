@@ -30,7 +30,13 @@ package struct AppDatabase: Sendable {
     _ data: String, _ settings: Settings, ambient: Ambient, preCommit: (any PreCommit)?
   ) throws -> AppDatabase {
     let address = settings.text(SettingKeys.database)
+    let replicas = DatabaseAddress.list(settings.text(SettingKeys.databaseReplicas))
     if address.isEmpty {
+      guard replicas.isEmpty else {
+        throw DatabaseOpenError(
+          .engine,
+          "database.replicas names standbys, and a file has none: leave it out, or use --database.")
+      }
       var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
       let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
       configuration.minimumFreeBytes = megabytes * 1_048_576
@@ -44,6 +50,8 @@ package struct AppDatabase: Sendable {
       limits: settings.limits)
     configuration.writers = Int(settings.integer(SettingKeys.databaseWriters))
     configuration.preparedStatements = !settings.boolean(SettingKeys.databasePooled)
+    configuration.replicas = replicas.map { Secret($0) }
+    configuration.replicaLagMilliseconds = settings.integer(SettingKeys.replicaLagMilliseconds)
     return AppDatabase(
       engine: .postgres(
         try PostgresDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))
@@ -95,6 +103,23 @@ package struct AppDatabase: Sendable {
         .internalError,
         "The database is damaged (\(fault)): stop the server, keep a copy of the data, "
           + "and restore a backup.")
+    }
+  }
+
+  /// What the standbys that may answer reads are like, each by its host.
+  ///
+  /// Looks for some moments, since it takes two looks to know how far behind one is.
+  package func replicas() async throws -> [(String, String)] {
+    guard case .postgres(let database) = engine else { return [] }
+    for _ in 0..<20 where database.statistics.replicas.contains(where: { !$0.isInUse }) {
+      try await Task.sleep(nanoseconds: 100_000_000)
+    }
+    return database.statistics.replicas.map { replica in
+      (
+        "replica \(replica.name)",
+        replica.isInUse
+          ? "answers reads, \(replica.lagBytes) bytes behind" : "left out: \(replica.fault)"
+      )
     }
   }
 
@@ -152,7 +177,31 @@ package struct AppDatabase: Sendable {
         Metric(
           "roost_db_reconnects_total", .counter, "Connections made in the place of lost ones.",
           Double(figures.reconnects)),
-      ]
+      ] + (figures.replicas.isEmpty ? [] : metrics(figures.replicas))
+  }
+
+  private static func metrics(_ replicas: [ReplicaStatistics]) -> [Metric] {
+    func samples(
+      _ value: (ReplicaStatistics) -> Double
+    ) -> [(labels: [(String, String)], value: Double)] {
+      replicas.map { ([("replica", $0.name)], value($0)) }
+    }
+    return [
+      Metric(
+        "roost_db_replica_in_use", .gauge, "Whether a replica answers reads.",
+        samples: samples { $0.isInUse ? 1 : 0 }),
+      Metric(
+        "roost_db_replica_lag_bytes", .gauge,
+        "Bytes of the primary's log that a replica lacked when it was last looked at.",
+        samples: samples { Double($0.lagBytes) }),
+      Metric(
+        "roost_db_replica_reads_total", .counter, "Reads that a replica answered.",
+        samples: samples { Double($0.reads) }),
+      Metric(
+        "roost_db_replica_fallbacks_total", .counter,
+        "Reads that a replica failed and the primary answered.",
+        samples: samples { Double($0.fallbacks) }),
+    ]
   }
 
   private static func common(

@@ -45,6 +45,12 @@ package final class WebServer: Sendable {
     if app.settings.boolean(SettingKeys.accessLog) {
       steps.append(AccessLog(logger: app.ambient.logger, time: app.ambient.time))
     }
+    if let start = app.start {
+      steps.append(
+        ReadPositions(
+          database: app.database, start: start,
+          authenticator: Authenticator(accounts: app.accounts)))
+    }
     return steps
   }
 

@@ -4,6 +4,29 @@ package struct DatabaseAddress: Sendable {
 
   package init(_ text: String) { self.text = text }
 
+  /// Whether a text begins as an address does.
+  static func isBegun(_ text: String) -> Bool {
+    text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")
+  }
+
+  /// The addresses of a list with commas or spaces; a comma between the hosts of one address does not
+  /// end it.
+  package static func list(_ text: String) -> [String] {
+    var addresses: [String] = []
+    for word in text.split(whereSeparator: { $0 == " " || $0 == "\n" || $0 == "\t" }) {
+      var continues = false
+      for part in word.split(separator: ",") {
+        if continues, !isBegun(String(part)), let last = addresses.popLast() {
+          addresses.append(last + "," + part)
+        } else {
+          addresses.append(String(part))
+        }
+        continues = true
+      }
+    }
+    return addresses
+  }
+
   /// Whether it holds a password: `user:password@` or the parameter `password`.
   package var hasPassword: Bool {
     guard let scheme = text.firstRange(of: "://") else { return text.contains("password=") }

@@ -10,6 +10,8 @@ package struct SettingKey: Sendable {
     case boolean
     /// Where a database server is; may not hold a password but in the environment.
     case address
+    /// Where several are; with commas or spaces between them.
+    case addresses
   }
 
   /// The key in `roost.yaml`, such as `server.port`.
@@ -43,6 +45,7 @@ package struct SettingKey: Sendable {
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
     case .address: "an address such as postgresql://user@host:5432/name"
+    case .addresses: "addresses such as postgresql://user@host:5432/name, with commas"
     }
   }
 
@@ -54,7 +57,16 @@ package struct SettingKey: Sendable {
     case .integer(let range): Int(text).map { range.contains($0) } ?? false
     case .boolean: text == "true" || text == "false"
     case .address:
-      text.isEmpty || text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")
+      text.isEmpty || DatabaseAddress.isBegun(text)
+    case .addresses: DatabaseAddress.list(text).allSatisfy { DatabaseAddress.isBegun($0) }
+    }
+  }
+
+  /// Whether values may hold a password, which then may stand in the environment alone.
+  var mayHoldPassword: Bool {
+    switch kind {
+    case .address, .addresses: true
+    case .text, .choice, .integer, .boolean: false
     }
   }
 }
@@ -106,6 +118,12 @@ package enum SettingKeys {
     name: "database.writers", kind: .integer(1...64), defaultText: "2",
     help: "connections that write to PostgreSQL; more where many processors serve many streams",
     flag: nil)
+  package static let databaseReplicas = SettingKey(
+    name: "database.replicas", kind: .addresses, defaultText: "",
+    help: "streaming standbys of the server that may answer reads, with commas", flag: nil)
+  package static let replicaLagMilliseconds = SettingKey(
+    name: "database.replicaLagMilliseconds", kind: .integer(200...60_000), defaultText: "1000",
+    help: "how far behind a standby may be and still answer", flag: nil)
   package static let databaseReaders = SettingKey(
     name: "database.readers", kind: .text, defaultText: "",
     help: "logins that may read beside Roost what the rules show to whom they name, with commas",
@@ -131,7 +149,8 @@ package enum SettingKeys {
 
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
-    database, databaseSchema, databasePooled, databaseWriters, databaseReaders,
-    minimumFreeMegabytes, listMilliseconds, receiptMegabytes, authRateLimits, accessTokenMinutes,
+    database, databaseSchema, databasePooled, databaseWriters, databaseReplicas,
+    replicaLagMilliseconds, databaseReaders, minimumFreeMegabytes, listMilliseconds,
+    receiptMegabytes, authRateLimits, accessTokenMinutes,
   ]
 }
