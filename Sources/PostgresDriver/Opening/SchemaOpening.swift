@@ -7,12 +7,31 @@ import RoostCore
 struct SchemaOpening {
   /// Holds the number of the last transaction of each writer (see `WriteSession`).
   static let writerTable = "roost_writer"
+  /// The history of migrations, by which a schema is known as Roost's.
+  private static let historyTable = "roost_migration"
 
   let factory: ConnectionFactory
   private var configuration: PostgresConfiguration { factory.configuration }
 
   /// Throws `DatabaseOpenError`, whose description says what to do.
   func run() throws(DatabaseOpenError) {
+    try connected { try prepareSchema($0) }
+  }
+
+  /// Whether the schema holds an app; makes nothing.
+  ///
+  /// Throws `DatabaseOpenError` where opening it would for what was there before.
+  func isTaken() throws(DatabaseOpenError) -> Bool {
+    try connected { handle in
+      guard try schemaExists(handle) else { return false }
+      return try checkTables(handle).contains(SchemaOpening.historyTable)
+    }
+  }
+
+  /// Runs `body` on a connection whose server and role will do.
+  private func connected<Result>(
+    _ body: (OpaquePointer) throws -> Result
+  ) throws(DatabaseOpenError) -> Result {
     try checkAddress()
     let handle: OpaquePointer
     do {
@@ -25,7 +44,7 @@ struct SchemaOpening {
       try ConnectionFactory.command(handle, "SET client_min_messages TO error")
       try checkServer(handle)
       try checkRole(handle)
-      try prepareSchema(handle)
+      return try body(handle)
     } catch let error as DatabaseOpenError {
       throw error
     } catch {
@@ -118,9 +137,7 @@ struct SchemaOpening {
     try ConnectionFactory.command(handle, "BEGIN; SET LOCAL lock_timeout TO '10s'")
     _ = try ConnectionFactory.query(
       handle, "SELECT pg_advisory_xact_lock(hashtextextended('roost ' || $1, 0))", [schema])
-    let exists = try ConnectionFactory.query(
-      handle, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", [schema])
-    if exists.isEmpty {
+    if try !schemaExists(handle) {
       try allowed(
         """
         The schema "\(schema)" is missing and the role may not make it: GRANT CREATE ON DATABASE \
@@ -130,7 +147,7 @@ struct SchemaOpening {
         try ConnectionFactory.command(handle, "CREATE SCHEMA \(quoted)")
       }
     } else {
-      try checkTables(handle)
+      _ = try checkTables(handle)
     }
     try allowed(
       """
@@ -163,8 +180,15 @@ struct SchemaOpening {
     }
   }
 
-  /// A schema with tables belongs to Roost if its history of migrations is among them.
-  private func checkTables(_ handle: OpaquePointer) throws {
+  private func schemaExists(_ handle: OpaquePointer) throws -> Bool {
+    try !ConnectionFactory.query(
+      handle, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", [configuration.schema]
+    ).isEmpty
+  }
+
+  /// The tables of the schema, which belong to Roost if its history of migrations is among them;
+  /// throws when they do not.
+  private func checkTables(_ handle: OpaquePointer) throws -> [String] {
     let tables = try ConnectionFactory.query(
       handle,
       """
@@ -174,8 +198,9 @@ struct SchemaOpening {
       """, [configuration.schema]
     ).compactMap(\.first)
     let isOwn =
-      tables.contains("roost_migration") || tables.allSatisfy { $0 == SchemaOpening.writerTable }
-    guard !isOwn else { return }
+      tables.contains(SchemaOpening.historyTable)
+      || tables.allSatisfy { $0 == SchemaOpening.writerTable }
+    guard !isOwn else { return tables }
     throw DatabaseOpenError(
       .foreign,
       """
