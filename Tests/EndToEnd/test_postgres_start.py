@@ -75,6 +75,7 @@ class RefusalTests(PostgresCase):
             ("host", address(host="nowhere.invalid"), ["host is not known", "nowhere.invalid"]),
             ("port", address(port=free_port()), ["cannot be reached", "host and port"]),
             ("unreadable", f"postgresql://roost:{WRONG}@[::1/x", ["cannot be read"]),
+            ("slash", f"postgresql://roost:{WRONG}/x@host/name", ["cannot be read", "%2F"]),
             ("parameter", address(sslmod="require", password=WRONG), ["cannot be read"]),
         ):
             with self.subTest(name):

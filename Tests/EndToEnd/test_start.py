@@ -140,6 +140,7 @@ class StartTests(unittest.TestCase):
         self.assertIn(str(server.port), done.stderr)
         server.stop()
 
+    @unittest.skipIf(ENGINE == "postgres", "several servers may use PostgreSQL")
     def test_a_second_server_does_not_share_the_data(self):
         server = Server(self.folder.path, data=self.folder.join("data"))
         self.addCleanup(server.kill)

@@ -53,16 +53,19 @@ struct SchemaOpening {
   }
 
   /// libpq quotes an address that it cannot read, which may hold a password; this does not.
+  ///
+  /// A password with a slash ends up in the place of the port, which libpq quotes as well.
   private func checkAddress() throws(DatabaseOpenError) {
-    guard let options = PQconninfoParse(configuration.address.reveal(), nil) else {
+    let port = ConnectionFactory.value(of: "port", in: configuration.address.reveal())
+    guard let port, port.utf8.allSatisfy({ (48...57).contains($0) || $0 == 44 }) else {
       throw DatabaseOpenError(
         .engine,
         """
-        The database's address cannot be read: write postgresql://user@host:5432/name, or \
-        keywords as in "host=db user=roost dbname=roost".
+        The database's address cannot be read: write postgresql://user@host:5432/name, with / : @ \
+        and ? in a name or password as %2F %3A %40 and %3F, or keywords as in "host=db user=roost \
+        dbname=roost".
         """)
     }
-    PQconninfoFree(options)
     guard !configuration.schema.isEmpty, configuration.schema.utf8.count <= 63,
       !configuration.schema.hasPrefix("pg_"), !configuration.schema.utf8.contains(0)
     else {

@@ -77,9 +77,15 @@ package struct AppDatabase: Sendable {
 
   /// The data folder, which holds the claim of an administrator also where the data are elsewhere.
   private static func makeFolder(_ path: String) throws(DatabaseOpenError) {
-    guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
+    guard mkdir(path, 0o700) != 0 else { return }
+    var number = errno
+    if number == EEXIST {
+      var status = stat()
+      if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+      number = ENOTDIR
+    }
     throw DatabaseOpenError(
-      .folder, "The data folder \(path) cannot be made: \(String(cString: strerror(errno))).")
+      .folder, "The data folder \(path) cannot be made: \(String(cString: strerror(number))).")
   }
 
   // MARK: Looking
