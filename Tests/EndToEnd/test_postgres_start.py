@@ -127,8 +127,12 @@ class RefusalTests(PostgresCase):
     def test_a_role_that_may_make_nothing_is_told_what_it_needs(self):
         url = self.role()
         psql(f"REVOKE CREATE ON DATABASE roost_test FROM role_{self.mark}")
-        self.refused(self.run_it("serve", environment=self.environment(url)),
-                     "GRANT CREATE ON DATABASE")
+        for command in ("serve", "doctor"):
+            self.refused(self.run_it(command, environment=self.environment(url)),
+                         "GRANT CREATE ON DATABASE")
+        psql(f"CREATE SCHEMA {self.schema}", f"GRANT USAGE ON SCHEMA {self.schema} TO PUBLIC")
+        for command in ("serve", "doctor"):
+            self.refused(self.run_it(command, environment=self.environment(url)), "ALTER SCHEMA")
 
     def test_a_database_that_takes_no_writes_is_refused(self):
         url = self.role()

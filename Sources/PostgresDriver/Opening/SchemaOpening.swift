@@ -23,9 +23,38 @@ struct SchemaOpening {
   /// Throws `DatabaseOpenError` where opening it would for what was there before.
   func isTaken() throws(DatabaseOpenError) -> Bool {
     try connected { handle in
-      guard try schemaExists(handle) else { return false }
-      return try checkTables(handle).contains(SchemaOpening.historyTable)
+      if try schemaExists(handle) {
+        if try checkTables(handle).contains(SchemaOpening.historyTable) { return true }
+        try check(
+          handle, "SELECT has_schema_privilege($1, 'CREATE')", [configuration.schema], tableAdvice)
+      } else {
+        try check(
+          handle, "SELECT has_database_privilege(current_database(), 'CREATE')", [], schemaAdvice)
+      }
+      return false
     }
+  }
+
+  /// Throws with `advice` unless the question is answered with yes.
+  private func check(
+    _ handle: OpaquePointer, _ question: String, _ values: [String], _ advice: String
+  ) throws {
+    let row = try ConnectionFactory.query(handle, question, values)
+    guard row.first == ["t"] else { throw DatabaseOpenError(.engine, advice) }
+  }
+
+  private var schemaAdvice: String {
+    """
+    The schema "\(configuration.schema)" is missing and the role may not make it: GRANT CREATE ON \
+    DATABASE … TO the role, or make it with CREATE SCHEMA … AUTHORIZATION the role.
+    """
+  }
+
+  private var tableAdvice: String {
+    """
+    The role may not make tables in the schema "\(configuration.schema)": ALTER SCHEMA … OWNER TO \
+    the role, or choose another schema.
+    """
   }
 
   /// Runs `body` on a connection whose server and role will do.
@@ -141,23 +170,13 @@ struct SchemaOpening {
     _ = try ConnectionFactory.query(
       handle, "SELECT pg_advisory_xact_lock(hashtextextended('roost ' || $1, 0))", [schema])
     if try !schemaExists(handle) {
-      try allowed(
-        """
-        The schema "\(schema)" is missing and the role may not make it: GRANT CREATE ON DATABASE \
-        … TO the role, or make it with CREATE SCHEMA … AUTHORIZATION the role.
-        """
-      ) { () throws(PostgresFailure) in
+      try allowed(schemaAdvice) { () throws(PostgresFailure) in
         try ConnectionFactory.command(handle, "CREATE SCHEMA \(quoted)")
       }
     } else {
       _ = try checkTables(handle)
     }
-    try allowed(
-      """
-      The role may not make tables in the schema "\(schema)": ALTER SCHEMA … OWNER TO the role, or \
-      choose another schema.
-      """
-    ) { () throws(PostgresFailure) in
+    try allowed(tableAdvice) { () throws(PostgresFailure) in
       try ConnectionFactory.command(
         handle,
         """
