@@ -26,7 +26,7 @@ POSTGRES_MODULES := test_records test_lists test_relations test_masks test_batch
   test_postgres_start test_postgres_tls test_postgres_trouble test_postgres_log test_rolling
 # The same behind PgBouncer in transaction mode.
 ON_PGBOUNCER := $(ON_POSTGRES) Scripts/with-pgbouncer.sh
-PGBOUNCER_MODULES := test_records test_lists test_relations test_batch test_idempotency
+PGBOUNCER_MODULES := test_pooled test_records test_lists test_relations test_batch test_idempotency
 
 .PHONY: help run build test test-swift test-python bench soak fuzz format lint
 .PHONY: packages packages-test packages-bench toolchain clean

@@ -70,7 +70,6 @@ struct SchemaOpening {
     }
     defer { PQfinish(handle) }
     do {
-      try ConnectionFactory.command(handle, "SET client_min_messages TO error")
       try checkServer(handle)
       try checkRole(handle)
       return try body(handle)
@@ -166,7 +165,8 @@ struct SchemaOpening {
     let schema = configuration.schema
     let quoted = ConnectionFactory.quoted(schema)
     // Two processes that start at once make the schema and the table one after the other.
-    try ConnectionFactory.command(handle, "BEGIN; SET LOCAL lock_timeout TO '10s'")
+    try ConnectionFactory.command(
+      handle, "BEGIN; SET LOCAL lock_timeout TO '10s'; SET LOCAL client_min_messages TO error")
     _ = try ConnectionFactory.query(
       handle, "SELECT pg_advisory_xact_lock(hashtextextended('roost ' || $1, 0))", [schema])
     if try !schemaExists(handle) {
