@@ -52,7 +52,6 @@ class PooledTests(ServedCase):
         sessions = self.sessions(POOL)
         backends = {session.query("SELECT pg_backend_pid()")[0][0] for session in sessions}
         self.assertEqual(len(backends), POOL)
-        # Some of them have served Roost: they are older than this test's first statement.
         with Session(DIRECT) as fresh:
             wanted = self.look(fresh)
         for session in sessions:
