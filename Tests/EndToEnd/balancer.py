@@ -7,7 +7,12 @@ another server, is a connection that was refused before a byte of the request wa
 import http.client
 import http.server
 import threading
+import time
 import urllib.request
+
+
+class Broken(Exception):
+    """A server took a connection and did not answer its request; says what is known of it."""
 
 
 class Balancer:
@@ -77,10 +82,17 @@ class Balancer:
                 with self.lock:
                     self.retries += 1
                 continue
+            stage, began = "sending", time.monotonic()
             try:
                 connection.request(method, path, body, headers)
+                stage, sent = "waiting", time.monotonic()
                 answer = connection.getresponse()
                 data = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                now = time.monotonic()
+                took = (sent if stage == "waiting" else now) - began
+                raise Broken(f"{error!r} while {stage}, {now - began:.6f} s after it was open, "
+                             f"of which sending took {took:.6f} s") from error
             finally:
                 connection.close()
             with self.lock:
@@ -103,8 +115,8 @@ class Balancer:
                 try:
                     status, fields, data = balancer.forward(
                         self.command, self.path, headers, body)
-                except (OSError, http.client.HTTPException) as error:
-                    status, fields, data = 502, [], repr(error).encode()
+                except Broken as error:
+                    status, fields, data = 502, [], str(error).encode()
                 self.send_response_only(status)
                 for name, value in fields:
                     if name.lower() not in ("connection", "content-length", "transfer-encoding"):
