@@ -24,8 +24,10 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   static let ticksPerSecond: UInt32 = 4
   /// How often, and with which pauses, a listener is looked at before it is closed.
-  private static let lastLooks = 5
-  private static let lastLookMicroseconds: UInt32 = 2000
+  ///
+  /// Whoever comes meanwhile begins its handshake again a second later, so they are short.
+  private static let lastLooks = 2
+  private static let lastLookMicroseconds: UInt32 = 1000
   private static let eventCapacity = 256
   private static let scratchBytes = 65_536
   private static let pooledBlocks = 64

@@ -74,7 +74,10 @@ class Balancer:
 
     def forward(self, method, path, headers, body):
         """The answer of a server: (status, headers, body)."""
-        for port in self._order():
+        tried = []
+        # Who is ready may have changed while a connection was waited for.
+        while port := next((port for port in self._order() if port not in tried), None):
+            tried.append(port)
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             try:
                 connection.connect()
@@ -98,7 +101,7 @@ class Balancer:
             with self.lock:
                 self.answers[port] = self.answers.get(port, 0) + 1
             return answer.status, answer.getheaders(), data
-        return 502, [], b"no server is ready"
+        return 502, [], f"no server is ready: tried {tried}, ready {self.ready}".encode()
 
     def _handler(self):
         balancer = self
