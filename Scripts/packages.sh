@@ -15,8 +15,9 @@ build=(
 test=(
   # The end-to-end tests, the benchmarks and the house rules; curl for the walk-throughs.
   curl python3
-  # The second engine: the tests start a private cluster of their own.
-  postgresql-15
+  # The second engine: the tests start a private cluster of their own, with a certificate, and a
+  # pooler before it.
+  postgresql-15 openssl pgbouncer
 )
 bench=(
   # Load, the server that Roost is compared with, a compiler for the paced client; injected faults.

@@ -36,6 +36,15 @@ package final class PostgresDatabase: Database {
     }
   }
 
+  /// Whether the schema holds an app; makes nothing.
+  ///
+  /// Throws `DatabaseOpenError` where the server or the schema could not be opened.
+  package static func isTaken(
+    _ configuration: PostgresConfiguration
+  ) throws(DatabaseOpenError) -> Bool {
+    try SchemaOpening(factory: ConnectionFactory(configuration, Ambient())).isTaken()
+  }
+
   /// Drops a schema with all that it holds, if it is there; for tests and for `roost` commands that
   /// were asked to.
   package static func dropSchema(

@@ -78,4 +78,51 @@ import Testing
       !"\($0)".contains("hidden")
     }
   }
+
+  private static let secret = "postgresql://roost:secret@host/name"
+
+  @Test func `a password is taken from the environment alone`() throws {
+    let address = SettingsTests.secret
+    let taken = try settings(nil, ["ROOST_DATABASE": address])
+    #expect(taken.text(SettingKeys.database) == address)
+    let places: [(String?, [String: String], String)] = [
+      (nil, ["database.address": address], "--database: leave the password out"),
+      ("database:\n  address: \(address)\n", [:], "roost.yaml:2: leave the password out"),
+      ("database: \(address)\n", [:], "roost.yaml:1: leave the password out"),
+    ]
+    for (yaml, flags, message) in places {
+      #expect {
+        try settings(yaml, [:], flags)
+      } throws: { error in
+        let text = "\(error)"
+        return text.hasPrefix(message) && text.contains("PGPASSWORD") && !text.contains("secret")
+      }
+    }
+  }
+
+  @Test(arguments: ["mysql://roost:secret@host/name", "host=db password=secret", "secret"])
+  func `what is no address is refused without being shown`(text: String) {
+    for (environment, flags) in [
+      (["ROOST_DATABASE": text], [:]), ([:], ["database.address": text]),
+    ] as [([String: String], [String: String])] {
+      #expect {
+        try settings(nil, environment, flags)
+      } throws: { error in
+        let text = "\(error)"
+        return text.contains("postgresql://user@host") && !text.contains("secret")
+      }
+    }
+  }
+
+  @Test func `an address is taken from the flag, the file and its short form`() throws {
+    let address = "postgresql://roost@host/name"
+    for settings in [
+      try settings(nil, [:], ["database.address": address]),
+      try settings("database: \(address)\n"),
+      try settings("database:\n  address: \(address)\n"),
+      try settings("database: postgres://other/name\n", ["ROOST_DATABASE": address]),
+    ] {
+      #expect(settings.text(SettingKeys.database) == address)
+    }
+  }
 }

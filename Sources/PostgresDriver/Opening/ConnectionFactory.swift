@@ -71,7 +71,7 @@ final class ConnectionFactory: Sendable {
       configuration.address.reveal(), configuration.applicationName, "UTF8", "30", "10", "3",
     ]
     var names = keywords
-    if !ConnectionFactory.names("connect_timeout", configuration.address.reveal()) {
+    if ConnectionFactory.value(of: "connect_timeout", in: configuration.address.reveal()) == "" {
       names.append("connect_timeout")
       values.append(String(configuration.connectSeconds))
     }
@@ -97,11 +97,6 @@ final class ConnectionFactory: Sendable {
     return PQconnectdbParams(keywords, contents, 1)
   }
 
-  /// Whether the address names a keyword; false for one that libpq cannot read.
-  private static func names(_ keyword: String, _ address: String) -> Bool {
-    value(keyword, address) != nil
-  }
-
   /// Whether libpq can read an address.
   static func canRead(_ address: String) -> Bool {
     guard let options = PQconninfoParse(address, nil) else { return false }
@@ -109,18 +104,18 @@ final class ConnectionFactory: Sendable {
     return true
   }
 
-  /// What the address gives for a keyword; nil for nothing, and for one that libpq cannot read.
-  static func value(_ keyword: String, _ address: String) -> String? {
+  /// The value that the address gives a keyword, "" for none; nil when libpq cannot read it.
+  static func value(of keyword: String, in address: String) -> String? {
     guard let options = PQconninfoParse(address, nil) else { return nil }
     defer { PQconninfoFree(options) }
     var option = options
     while let name = option.pointee.keyword {
       if String(cString: name) == keyword {
-        return option.pointee.val.map { String(cString: $0) }
+        return option.pointee.val.map { String(cString: $0) } ?? ""
       }
       option += 1
     }
-    return nil
+    return ""
   }
 
   static func quoted(_ name: String) -> String { SQL.identifier(name).text }

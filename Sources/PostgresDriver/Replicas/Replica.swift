@@ -37,9 +37,12 @@ final class Replica: Sendable {
   }
 
   private static func name(of address: Secret<String>) -> String {
-    let host = ConnectionFactory.value("host", address.reveal())
-    let port = ConnectionFactory.value("port", address.reveal())
-    return (host ?? ConnectionFactory.value("hostaddr", address.reveal()) ?? "localhost")
+    func value(_ keyword: String) -> String? {
+      ConnectionFactory.value(of: keyword, in: address.reveal()).flatMap { $0.isEmpty ? nil : $0 }
+    }
+    let host = value("host")
+    let port = value("port")
+    return (host ?? value("hostaddr") ?? "localhost")
       + ":" + (port ?? "5432")
   }
 

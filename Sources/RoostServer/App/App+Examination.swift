@@ -14,7 +14,7 @@ extension App {
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
   ) async throws -> [(String, String)] {
     let engine = try AppDatabase.open(
-      data, settings, ambient: ambient, preCommit: ChangeRecorder())
+      data, settings, ambient: ambient, preCommit: ChangeRecorder(), makesFolder: false)
     let database = engine.database
     do {
       try await engine.check()

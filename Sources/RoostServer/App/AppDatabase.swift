@@ -25,14 +25,14 @@ package struct AppDatabase: Sendable {
 
   /// Opens the database of a data folder: the file in it, or the server that the settings name.
   ///
-  /// Throws `DatabaseOpenError`.
+  /// The folder is made, unless whoever only looks says otherwise. Throws `DatabaseOpenError`.
   package static func open(
-    _ data: String, _ settings: Settings, ambient: Ambient, preCommit: (any PreCommit)?
+    _ data: String, _ settings: Settings, ambient: Ambient, preCommit: (any PreCommit)?,
+    makesFolder: Bool = true
   ) throws -> AppDatabase {
     let address = settings.text(SettingKeys.database)
-    let replicas = DatabaseAddress.list(settings.text(SettingKeys.databaseReplicas))
     if address.isEmpty {
-      guard replicas.isEmpty else {
+      guard settings.text(SettingKeys.databaseReplicas).isEmpty else {
         throw DatabaseOpenError(
           .engine,
           "database.replicas names standbys, and a file has none: leave it out, or use --database.")
@@ -44,34 +44,56 @@ package struct AppDatabase: Sendable {
         engine: .sqlite(
           try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))
     }
-    try makeFolder(data)
+    if makesFolder { try makeFolder(data) }
+    return AppDatabase(
+      engine: .postgres(
+        try PostgresDatabase.open(
+          configuration(address, settings), ambient: ambient, preCommit: preCommit)))
+  }
+
+  private static func configuration(
+    _ address: String, _ settings: Settings
+  ) -> PostgresConfiguration {
     var configuration = PostgresConfiguration(
       address: address, schema: settings.text(SettingKeys.databaseSchema),
       limits: settings.limits)
     configuration.writers = Int(settings.integer(SettingKeys.databaseWriters))
     configuration.preparedStatements = !settings.boolean(SettingKeys.databasePooled)
-    configuration.replicas = replicas.map { Secret($0) }
+    configuration.replicas =
+      DatabaseAddress.list(settings.text(SettingKeys.databaseReplicas)).map { Secret($0) }
     configuration.replicaLagMilliseconds = settings.integer(SettingKeys.replicaLagMilliseconds)
-    return AppDatabase(
-      engine: .postgres(
-        try PostgresDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))
+    return configuration
   }
 
-  /// What there is to look at without making anything; nil where the first start makes it.
-  package static func place(_ data: String, _ settings: Settings) -> String? {
+  /// Where the settings have the data.
+  package static func place(_ data: String, _ settings: Settings) -> String {
     let address = settings.text(SettingKeys.database)
-    if !address.isEmpty {
-      return
-        "\(DatabaseAddress(address).shown), schema \(settings.text(SettingKeys.databaseSchema))"
-    }
-    return FileBytes.exists(data + "/roost.sqlite") ? data : nil
+    guard !address.isEmpty else { return data }
+    return "\(DatabaseAddress(address).shown), schema \(settings.text(SettingKeys.databaseSchema))"
+  }
+
+  /// Whether an app is there already; makes nothing.
+  ///
+  /// Throws `DatabaseOpenError` where a server cannot be asked or would be refused.
+  package static func isThere(
+    _ data: String, _ settings: Settings
+  ) throws(DatabaseOpenError) -> Bool {
+    let address = settings.text(SettingKeys.database)
+    guard !address.isEmpty else { return FileBytes.exists(data + "/roost.sqlite") }
+    return try PostgresDatabase.isTaken(configuration(address, settings))
   }
 
   /// The data folder, which holds the claim of an administrator also where the data are elsewhere.
   private static func makeFolder(_ path: String) throws(DatabaseOpenError) {
-    guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
+    guard mkdir(path, 0o700) != 0 else { return }
+    var number = errno
+    if number == EEXIST {
+      var status = stat()
+      if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+      number = ENOTDIR
+    }
     throw DatabaseOpenError(
-      .folder, "The data folder \(path) cannot be made: \(String(cString: strerror(errno))).")
+      .folder, "The data folder \(path) cannot be made: \(String(cString: strerror(number))).")
   }
 
   // MARK: Looking

@@ -46,8 +46,11 @@ package struct DatabaseAddress: Sendable {
   /// The address for people: without user information and parameters.
   package var shown: String {
     guard let scheme = text.firstRange(of: "://") else { return "postgresql" }
-    let rest = text[scheme.upperBound...].prefix { $0 != "?" }
-    let place = rest.lastIndex(of: "@").map { rest[rest.index(after: $0)...] } ?? rest
-    return "postgresql://\(place)"
+    let rest = text[scheme.upperBound...]
+    // To libpq a user may hold a "?", and not a "/"; whoever forgets to escape means both.
+    let at =
+      rest.prefix { $0 != "/" }.lastIndex(of: "@") ?? rest.prefix { $0 != "?" }.lastIndex(of: "@")
+    let place = at.map { rest[rest.index(after: $0)...] } ?? rest
+    return "postgresql://\(place.prefix { $0 != "?" })"
   }
 }
