@@ -14,13 +14,13 @@ build=(
 )
 test=(
   # The end-to-end tests, the benchmarks and the house rules; curl for the walk-throughs.
-  curl python3
+  curl python3 python3-venv
   # The second engine: the tests start a private cluster of their own.
   postgresql-15
 )
 bench=(
   # Load, the server that Roost is compared with, a compiler for the paced client; injected faults.
-  curl python3 wrk nginx-light gcc strace e2fsprogs
+  curl python3 python3-venv wrk nginx-light gcc strace e2fsprogs
 )
 
 case "${1:-}" in

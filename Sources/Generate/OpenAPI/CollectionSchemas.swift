@@ -41,7 +41,8 @@ struct CollectionSchemas {
       + "for."
     let schema: JSON = [
       "type": "object",
-      "description": .string([collection.description, about].compactMap { $0 }.joined(separator: " ")),
+      "description": .string(
+        [collection.description, about].compactMap { $0 }.joined(separator: " ")),
       "properties": .table(properties), "required": ["id"], "additionalProperties": false,
     ]
     return schema.with(

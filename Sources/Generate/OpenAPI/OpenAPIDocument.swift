@@ -46,7 +46,10 @@ package struct OpenAPIDocument: Sendable {
       schemas.append(
         (
           ComponentNames.enumeration(type.name),
-          ["type": "string", "enum": .texts(type.values), "examples": .texts(Array(type.values.prefix(1)))]
+          [
+            "type": "string", "enum": .texts(type.values),
+            "examples": .texts(Array(type.values.prefix(1))),
+          ]
         ))
     }
     schemas += BatchPath.schemas + AccountPaths.schemas

@@ -67,7 +67,8 @@ enum ProblemResponses {
           "properties": [
             "pointer": [
               "type": "string",
-              "description": "A JSON pointer into the body, `?name` for a parameter, or a header's name.",
+              "description":
+                "A JSON pointer into the body, `?name` for a parameter, or a header's name.",
             ],
             "code": ["type": "string", "description": "A stable name such as `required`."],
             "message": ["type": "string"],

@@ -37,6 +37,17 @@ extension App {
     let engine = try AppDatabase.open(
       data, settings, ambient: ambient, preCommit: ChangeRecorder())
     do {
+      let missing = try await engine.database.read(.statement) { reader in
+        try await reader.first(
+          "SELECT 1 FROM roost_migration WHERE name = \(SchemaHistory.migration(1).name)"
+        ) { _ in true } == nil
+      }
+      guard !missing else {
+        throw DatabaseOpenError(
+          .migrations,
+          "The database was last used by a version of Roost that kept no schemas: serve the app once."
+        )
+      }
       let releases = try await SchemaHistory(database: engine.database).releases()
       await engine.database.close()
       return releases
