@@ -15,7 +15,8 @@ COMMENTED = "# Notes of people.\n" + FIRST
 ADDED = FIRST.replace("text: String", "text: String\n  more: Int")
 NARROWED = ADDED.replace("text: String", "text: String @constraint(maxLength: 5)")
 RETIRED = NARROWED.replace("@collection", "@collection @deprecated(reason: \"Use memos\", "
-                           "since: \"2026-01-31\", sunset: \"2027-01-31\", successor: \"memos\")") + """
+                           "since: \"2026-01-31\", sunset: \"2027-01-31\", successor: \"memos\")").replace(
+                               "  more: Int", "  memos: [Memo!]! @relation(inverse: \"note\")\n  more: Int") + """
 type Memo @collection @allow(ops: [ALL], owner: "by") {
   by: User! @immutable @relation(onDelete: CASCADE)
   note: Note @relation(inverse: "memos", onDelete: SET_NULL)
@@ -96,6 +97,9 @@ class Versions(unittest.TestCase):
         self.assertNotIn("deprecation", person.get("/v1/auth/me").headers)
         note = person.create("notes", text="a")
         self.assertIn("deprecation", person.get(f"/v1/notes/{note['id']}").headers)
+        names = [name.lower() for name, _ in
+                 self.fields(client.port, f"/v1/notes/{note['id']}/memos")]
+        self.assertEqual(names.count("deprecation"), 1)
 
     def fields(self, port, path):
         import http.client
