@@ -37,7 +37,7 @@ struct DataDictionaryTests {
       + "When the account is deleted: this goes too. |",
     "| `size` | `Int` | At least 1. | **Deprecated**: Old. It may be gone from 2027-01-01 on. |",
     "Everybody, without an account too, for records where `open`; without `mail`.",
-    "Accounts with the role `editor`.",
+    "Accounts with the role `editor`.", "| Create | The account that `by` names. |",
     "Nobody, accounts with the role `editor` excepted, for records where `open`. It is open.",
     "- `c`: `size > 1`", "- `PURGE` P30D after `createdAt`, unless `open`", "- `size`\n",
     "  User ||--o{ Note : by\n", "  Box |o--o{ Note : box\n", "    String name UK\n",
