@@ -27,7 +27,7 @@ package final class WebServer: Sendable {
     let description = AppDescription(app)
     let router = try WebServer.router(app, description, drain, statistics, isDevelopment)
     let pipeline = Pipeline(
-      router: router, middleware: WebServer.middleware(app, description),
+      router: router, middleware: WebServer.middleware(app), mark: description.negotiation,
       logger: app.ambient.logger)
     server = Server(
       configuration: configuration, application: pipeline, ambient: app.ambient)
@@ -44,14 +44,11 @@ package final class WebServer: Sendable {
   }
 
   /// The steps around every handler, outermost first.
-  private static func middleware(
-    _ app: App, _ description: AppDescription
-  ) -> [any Middleware] {
+  private static func middleware(_ app: App) -> [any Middleware] {
     var steps: [any Middleware] = []
     if app.settings.boolean(SettingKeys.accessLog) {
       steps.append(AccessLog(logger: app.ambient.logger, time: app.ambient.time))
     }
-    steps.append(description.negotiation)
     return steps
   }
 
