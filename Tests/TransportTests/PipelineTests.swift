@@ -47,6 +47,28 @@ struct PipelineTests {
         method: .get, path: path, requestID: "the-id", remoteAddress: "", head: ListedHead()))
   }
 
+  /// Marks every answer, and lets one path not through.
+  private struct Seal: AnswerMark {
+    func refusal(of request: Request) -> Response? {
+      request.path == "/ok" ? .text("no", status: 400) : nil
+    }
+
+    func mark(_ response: inout Response, of request: Request) {
+      response.headers.add("X-Seal", "\(response.status)")
+    }
+  }
+
+  @Test(
+    "A mark is on every answer once, also on errors and refusals, before the steps see it",
+    arguments: [("/ok", 400), ("/error", 410), ("/inner", 500), ("/nothing", 404)])
+  func mark(path: String, status: Int) async throws {
+    let response = try await answer(path, [Mark(name: "a")], mark: Seal())
+    #expect(response.status == status)
+    #expect(response.headers.fields.map(\.name).prefix(2) == ["X-Seal", "X-Mark"])
+    #expect(
+      response.headers.fields.filter { $0.name == "X-Seal" }.map(\.value) == ["\(status)"])
+  }
+
   @Test(
     "Each step sees an answer, errors and unknown paths included, the first step last",
     arguments: [("/ok", 200), ("/error", 410), ("/inner", 500), ("/nothing", 404)])
@@ -141,27 +163,5 @@ struct QueryParametersTests {
     #expect(try parameters.single("b") == "2")
     #expect(try parameters.single("c") == nil)
     #expect(throws: RoostError.self) { try parameters.single("a") }
-  }
-
-  /// Marks every answer, and lets one path not through.
-  private struct Seal: AnswerMark {
-    func refusal(of request: Request) -> Response? {
-      request.path == "/ok" ? .text("no", status: 400) : nil
-    }
-
-    func mark(_ response: inout Response, of request: Request) {
-      response.headers.add("X-Seal", "\(response.status)")
-    }
-  }
-
-  @Test(
-    "A mark is on every answer once, also on errors and refusals, before the steps see it",
-    arguments: [("/ok", 400), ("/error", 410), ("/inner", 500), ("/nothing", 404)])
-  func mark(path: String, status: Int) async throws {
-    let response = try await answer(path, [Mark(name: "a")], mark: Seal())
-    #expect(response.status == status)
-    #expect(response.headers.fields.map(\.name).prefix(2) == ["X-Seal", "X-Mark"])
-    #expect(
-      response.headers.fields.filter { $0.name == "X-Seal" }.map(\.value) == ["\(status)"])
   }
 }
