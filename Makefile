@@ -23,14 +23,14 @@ ENGINE_TESTS := RulesTests RecordsTests AccountsTests RESTTests RoostServerTests
   PostgresDriverTests
 POSTGRES_MODULES := test_records test_lists test_relations test_masks test_batch \
   test_idempotency test_roles test_matrix test_policies test_move \
-  test_replicas \
+  test_replicas test_versions \
   test_postgres_start test_postgres_tls test_postgres_trouble test_postgres_log test_rolling
 # The same behind PgBouncer in transaction mode.
 ON_PGBOUNCER := $(ON_POSTGRES) Scripts/with-pgbouncer.sh
 PGBOUNCER_MODULES := test_pooled test_records test_lists test_relations test_batch test_idempotency
 
 .PHONY: help run build test test-swift test-python bench soak fuzz format lint
-.PHONY: packages packages-test packages-bench toolchain clean
+.PHONY: packages packages-test packages-python packages-bench toolchain clean
 
 help: ## Lists these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -59,7 +59,7 @@ test-swift: packages-test toolchain
 	@# A filter that finds nothing passes too.
 	@grep -qE 'keeps without prepared statements" with .* passed|is left out' .build/test-logs/swift-pgbouncer.log
 
-test-python: packages-test toolchain
+test-python: packages-test packages-python toolchain
 	@mkdir -p .build/test-logs
 	@swift build --product roost
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
@@ -74,10 +74,12 @@ test-python: packages-test toolchain
 bench: build packages-bench ## Measures (see docs/benchmarks.md)
 	@python3 Benchmarks/run.py $(ARGS)
 
-soak: build packages-bench ## Runs the long tests: kills, full disks, hours of load
+soak: build packages-bench packages-python ## Runs the long tests: kills, full disks, hours of load
 	@ROOST_RULES_CASES="$${ROOST_RULES_CASES:-1000000}" swift test --filter RulesTests.AgreementTests
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" $(ON_POSTGRES) \
 	  python3 Tests/EndToEnd/run.py
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" ROOST_OPENAPI_CASES=5000 \
+	  python3 Tests/EndToEnd/run.py test_openapi
 	@python3 Tests/Soak/run.py $(ARGS)
 
 fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"
@@ -95,6 +97,9 @@ packages: ## Installs the Debian packages that a build needs, if any are missing
 
 packages-test: packages ## Installs what the tests need beyond that
 	@Scripts/packages.sh test
+
+packages-python: packages-test ## Installs what checks /openapi.json into .build/python
+	@Scripts/python-packages.sh
 
 packages-bench: packages ## Installs what the benchmarks and the long tests need beyond that
 	@Scripts/packages.sh bench

@@ -54,6 +54,9 @@ let package = Package(
     room("HTTPServer", ["Transport", "Wire", "RoostCore", "CLinux"]),
     room("Schema", ["RoostCore", "CRE2"]),
 
+    // Descriptions of an app, made from its schema.
+    room("Generate", ["Schema", "RoostCore"]),
+
     // Rules, records, people.
     room("Rules", ["Schema", "Queries", "RoostCore"]),
     room("Records", ["Rules", "Schema", "Queries", "RoostCore"]),
@@ -71,13 +74,13 @@ let package = Package(
     room(
       "RoostServer",
       [
-        "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
+        "REST", "Generate", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "Transport", "Cryptography", "RoostCore", "CYAML",
       ]),
     .executableTarget(
       name: "RoostCommand",
       dependencies: [
-        "RoostServer", "Accounts", "Records", "Rules", "Schema", "Queries", "RoostCore",
+        "RoostServer", "Generate", "Accounts", "Records", "Rules", "Schema", "Queries", "RoostCore",
       ],
       swiftSettings: settings),
 
@@ -93,6 +96,7 @@ let package = Package(
     tests("Transport", ["RoostCore"]),
     tests("HTTPServer", ["Transport", "Wire", "RoostCore"]),
     tests("Schema", ["RoostCore"]),
+    tests("Generate", ["Schema", "RoostCore"]),
     tests("Rules", ["TestEngine", "Schema", "Queries", "SQLiteDriver", "CSQLite", "RoostCore"]),
     tests("Records", ["TestEngine", "Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore"]),
     tests("Accounts", ["TestEngine", "Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),

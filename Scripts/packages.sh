@@ -14,14 +14,14 @@ build=(
 )
 test=(
   # The end-to-end tests, the benchmarks and the house rules; curl for the walk-throughs.
-  curl python3
+  curl python3 python3-venv
   # The second engine: the tests start a private cluster of their own, with a certificate, and a
   # pooler before it.
   postgresql-15 openssl pgbouncer
 )
 bench=(
   # Load, the server that Roost is compared with, a compiler for the paced client; injected faults.
-  curl python3 wrk nginx-light gcc strace e2fsprogs
+  curl python3 python3-venv wrk nginx-light gcc strace e2fsprogs
 )
 
 case "${1:-}" in

@@ -15,11 +15,12 @@ enum Plan {
     "Transport": ["RoostCore"],
     "HTTPServer": ["Transport", "Wire", "CLinux"],
     "Schema": ["RoostCore", "CRE2"],
+    "Generate": ["Schema"],
     "Rules": ["Schema", "Queries"],
     "Records": ["Rules"],
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Transport"],
-    "RoostServer": ["REST", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML"],
+    "RoostServer": ["REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML"],
     "RoostCommand": ["RoostServer"],
   ]
 

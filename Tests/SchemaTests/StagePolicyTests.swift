@@ -37,7 +37,6 @@ import Testing
     (Misuse.gig("x: String @search(§weight: 2)"), "weight of @search"),
     (Misuse.gig("x: String @search(§language: \"fi\")"), "language of @search"),
     (Misuse.gig("x: String §@pii(kind: \"name\")"), "@pii"),
-    (Misuse.gig("x: String §@deprecated"), "@deprecated"),
     (Misuse.gig("x: String §@sync(tier: DAILY)"), "@sync"),
     (Misuse.gig() + "\nextend type Mutation { go: Int §@action }", "@action"),
   ])

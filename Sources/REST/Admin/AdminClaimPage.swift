@@ -1,4 +1,3 @@
-import Cryptography
 import Transport
 
 /// The page behind the one-time link: signs a person in, or registers one, and claims.
@@ -8,28 +7,7 @@ import Transport
 /// and is taken out of the address bar at once.
 enum AdminClaimPage {
   static var response: Response {
-    var response = Response(
-      status: 200, contentType: "text/html; charset=utf-8", body: .bytes(Array(html.utf8)))
-    response.headers.set("Content-Security-Policy", policy)
-    response.headers.set("Cache-Control", "no-store")
-    response.headers.set("Referrer-Policy", "no-referrer")
-    response.headers.set("X-Content-Type-Options", "nosniff")
-    response.headers.set("Cross-Origin-Opener-Policy", "same-origin")
-    return response
-  }
-
-  private static var policy: String {
-    [
-      "default-src 'none'", "script-src '\(hash(script))'", "style-src '\(hash(style))'",
-      "connect-src 'self'", "img-src data:", "base-uri 'none'", "form-action 'none'",
-      "frame-ancestors 'none'",
-    ].joined(separator: "; ")
-  }
-
-  /// The source expression of an inline element (CSP level 2, section 4.2.4).
-  private static func hash(_ text: String) -> String {
-    // 32 bytes leave one byte over a multiple of three: one sign of padding.
-    "sha256-" + Base64.encode(SHA256.digest(Array(text.utf8)), .standard) + "="
+    PagePolicy.response(html, style: style, script: script)
   }
 
   private static var html: String {

@@ -44,11 +44,14 @@ struct EntityTag {
   var text: String { "\"\(version)-\(shape.digits)\"" }
 
   /// Whether an `If-None-Match` names this tag; compared weakly, as RFC 9110 asks for it.
-  func matchesWeakly(_ condition: String) -> Bool {
+  func matchesWeakly(_ condition: String) -> Bool { EntityTag.list(condition, holds: text) }
+
+  /// Whether an `If-None-Match` names `tag`, or any; compared weakly.
+  static func list(_ condition: String, holds tag: String) -> Bool {
     let condition = condition.utf8
     if condition.elementsEqual("*".utf8) { return true }
-    return EntityTag.list(String(condition)).contains {
-      ($0.hasPrefix("W/") ? String($0.dropFirst(2)) : $0) == text
+    return list(String(condition)).contains {
+      ($0.hasPrefix("W/") ? String($0.dropFirst(2)) : $0) == tag
     }
   }
 

@@ -53,7 +53,7 @@ struct ServerSession {
     let app = try await App.open(schema, data: data, settings: settings, ambient: ambient)
     do {
       if loadsSeeds { try await loadSeeds(app) }
-      let server = try WebServer(app)
+      let server = try WebServer(app, isDevelopment: loadsSeeds)
       let port = try server.start()
       if invitesAdministrator, !app.accounts.hasAdministrator { invite(app, port) }
       Console.print("roost: ready on http://\(ServerSession.shown(settings)):\(port)")

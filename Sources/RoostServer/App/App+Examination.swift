@@ -28,6 +28,36 @@ extension App {
     }
   }
 
+  /// The schemas that were served from the folder `data`, oldest first.
+  ///
+  /// Nothing is changed. Throws what opening the database throws, and `DatabaseOpenError` where it
+  /// belongs to a newer version.
+  package static func releases(
+    data: String, settings: Settings, ambient: Ambient
+  ) async throws -> [(entry: SchemaHistory.Entry, model: SchemaModel)] {
+    let engine = try AppDatabase.open(
+      data, settings, ambient: ambient, preCommit: ChangeRecorder())
+    do {
+      let missing = try await engine.database.read(.statement) { reader in
+        try await reader.first(
+          "SELECT 1 FROM roost_migration WHERE name = \(SchemaHistory.migration(1).name)"
+        ) { _ in true } == nil
+      }
+      guard !missing else {
+        throw DatabaseOpenError(
+          .migrations,
+          "The database was last used by a version of Roost that kept no schemas: serve the app once."
+        )
+      }
+      let releases = try await SchemaHistory(database: engine.database).releases()
+      await engine.database.close()
+      return releases
+    } catch {
+      await engine.database.close()
+      throw error
+    }
+  }
+
   /// A rehearsed start; thrown at its end, so that its transaction is undone.
   private struct Rehearsal: Error {
     var facts: [(String, String)]

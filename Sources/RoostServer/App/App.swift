@@ -17,6 +17,10 @@ package final class App: Sendable {
   package let accounts: AccountStore
   package let records: RecordStore
   package let ambient: Ambient
+  /// The versions of the app's API that were served, the current one last.
+  package let versions: [SchemaHistory.Entry]
+  /// When that was first served which the schema calls deprecated without a day.
+  let retirements: Retirements
   /// The one-time claim by which the first administrator is made.
   package let adminClaim: AdminClaimFile
   let followers: [FollowerRunner]
@@ -25,8 +29,9 @@ package final class App: Sendable {
 
   private init(
     settings: Settings, engine: AppDatabase, database: any Database,
-    start: DatabasePosition?, accounts: AccountStore,
-    records: RecordStore, followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile
+    start: DatabasePosition?, accounts: AccountStore, records: RecordStore,
+    versions: [SchemaHistory.Entry], retirements: Retirements, followers: [FollowerRunner],
+    ambient: Ambient, adminClaim: AdminClaimFile
   ) {
     self.settings = settings
     self.engine = engine
@@ -34,6 +39,8 @@ package final class App: Sendable {
     self.start = start
     self.accounts = accounts
     self.records = records
+    self.versions = versions
+    self.retirements = retirements
     self.followers = followers
     self.ambient = ambient
     self.adminClaim = adminClaim
@@ -64,6 +71,9 @@ package final class App: Sendable {
         schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings),
         receiptBytes: receiptBytes(settings))
       try await PolicyKeeper(settings).run(schema, on: database)
+      let history = SchemaHistory(database: database)
+      let versions = try await history.take(in: schema, ambient: ambient)
+      let retirements = try await Retirements(of: schema, in: history)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
@@ -75,6 +85,7 @@ package final class App: Sendable {
       let app = App(
         settings: settings, engine: engine, database: database,
         start: try await database.position(isExact: true), accounts: accounts, records: records,
+        versions: versions, retirements: retirements,
         followers: followers, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data))
       app.housekeeping.start()

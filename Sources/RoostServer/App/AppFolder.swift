@@ -27,12 +27,20 @@ package struct AppFolder: Sendable {
       throw Failure(
         description: "\(path): there is no such folder; make an app with: roost new \(path)")
     }
+    guard FileBytes.exists(schemaPath) else {
+      throw Failure(
+        description: "\(schemaPath): there is no such file; an app folder holds a schema.graphql")
+    }
+    return try AppFolder.schema(at: schemaPath)
+  }
+
+  /// The checked schema of a file.
+  package static func schema(at schemaPath: String) throws(Failure) -> SchemaModel {
     let bytes: [UInt8]
     do throws(FileBytes.Failure) {
       bytes = try FileBytes.read(schemaPath, limit: 1_048_576)
     } catch {
-      throw Failure(
-        description: "\(schemaPath): \(error.reason); an app folder holds a schema.graphql")
+      throw Failure(description: "\(schemaPath): \(error.reason)")
     }
     guard let source = String(validating: bytes, as: UTF8.self) else {
       throw Failure(description: "\(schemaPath): the file is not valid UTF-8")

@@ -3,8 +3,9 @@ import Glibc
 /// Reads small files whole.
 package enum FileBytes {
   /// Why a file cannot be read, in words.
-  package struct Failure: Error, Sendable {
+  package struct Failure: Error, Sendable, CustomStringConvertible {
     package let reason: String
+    package var description: String { reason }
   }
 
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
@@ -48,6 +49,29 @@ package enum FileBytes {
       guard bytes.count <= limit else {
         throw Failure(reason: "the file has more than \(limit) bytes")
       }
+    }
+  }
+
+  /// Puts `bytes` into a file, in the place of one that is there: whole or not at all.
+  package static func write(_ bytes: [UInt8], to path: String) throws(Failure) {
+    let passing = "\(path).\(getpid()).new"
+    let descriptor = open(passing, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      throw Failure(reason: "\(path): cannot be written: \(String(cString: strerror(errno)))")
+    }
+    var offset = 0
+    var fault: Int32 = 0
+    while offset < bytes.count, fault == 0 {
+      let count = bytes.withUnsafeBytes { buffer in
+        Glibc.write(descriptor, buffer.baseAddress.map { $0 + offset }, bytes.count - offset)
+      }
+      if count >= 0 { offset += count } else if errno != EINTR { fault = errno }
+    }
+    if Glibc.close(descriptor) != 0, fault == 0 { fault = errno }
+    if fault == 0, rename(passing, path) != 0 { fault = errno }
+    guard fault == 0 else {
+      unlink(passing)
+      throw Failure(reason: "\(path): cannot be written: \(String(cString: strerror(fault)))")
     }
   }
 

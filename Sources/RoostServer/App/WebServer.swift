@@ -14,7 +14,9 @@ package final class WebServer: Sendable {
   private let isDraining: DrainFlag
 
   /// Puts the routes of `app` together; it does not listen yet.
-  package init(_ app: App) throws {
+  ///
+  /// In development `/docs/` offers to sign in without an account.
+  package init(_ app: App, isDevelopment: Bool = false) throws {
     self.app = app
     let drain = DrainFlag()
     isDraining = drain
@@ -22,9 +24,11 @@ package final class WebServer: Sendable {
       host: app.settings.text(SettingKeys.host), port: app.settings.integer(SettingKeys.port),
       loops: app.settings.integer(SettingKeys.loops), limits: app.settings.limits)
     let statistics = StatisticsSource()
-    let router = try WebServer.router(app, drain, statistics)
+    let description = AppDescription(app)
+    let router = try WebServer.router(app, description, drain, statistics, isDevelopment)
     let pipeline = Pipeline(
-      router: router, middleware: WebServer.middleware(app), logger: app.ambient.logger)
+      router: router, middleware: WebServer.middleware(app), mark: description.negotiation,
+      logger: app.ambient.logger)
     server = Server(
       configuration: configuration, application: pipeline, ambient: app.ambient)
     statistics.set(server)
@@ -56,7 +60,8 @@ package final class WebServer: Sendable {
 
   /// Every route of the server.
   private static func router(
-    _ app: App, _ drain: DrainFlag, _ statistics: StatisticsSource
+    _ app: App, _ description: AppDescription, _ drain: DrainFlag,
+    _ statistics: StatisticsSource, _ isDevelopment: Bool
   ) throws -> Router {
     var router = Router()
     let authenticator = Authenticator(accounts: app.accounts)
@@ -67,6 +72,7 @@ package final class WebServer: Sendable {
       },
       metrics: { ServerMetrics.all(app, statistics) }
     ).add(to: &router)
+    description.routes(isDevelopment: isDevelopment).add(to: &router)
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
     AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
       .add(to: &router)

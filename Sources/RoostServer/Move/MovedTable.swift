@@ -88,6 +88,9 @@ struct MovedTable: Sendable {
       "roost_claim", key: [id("user_id"), text("claim")], [id("granted_by"), int("granted_at")]),
     MovedTable("roost_grant_version", key: [int("id")], [int("version")]),
     MovedTable("roost_admin_claim", key: [blob("digest")], [id("user_id"), int("used_at")]),
+    MovedTable(
+      "roost_schema_version", key: [int("number")],
+      [text("version"), int("at"), blob("digest"), text("source")]),
     MovedTable("roost_seed", key: [text("file")], [blob("digest")]),
     MovedTable(
       "roost_receipt", key: [text("principal"), text("key")],

@@ -15,6 +15,7 @@ extension Checker {
     for use in uses.all("allow") { checkAllow(use, in: type, all, isOnField: false) }
     checkOwnerCount(uses.all("allow"), of: type)
     checkFormerName(uses.first("was"), taken: typeNames, "type")
+    checkSuccessors(own, of: type)
     return Collection(
       typeName: type.name.text, name: routes[type.name.text] ?? "", fields: own.stored,
       inverses: own.inverses, merge: checkedCollectionMerge(type),
@@ -25,7 +26,29 @@ extension Checker {
       formerName: uses.first("was")?.string("name"), description: type.description,
       location: type.name.location, mergeOptions: mergeOptions(uses.first("merge")),
       analytics: uses.first("analytics").map { analytics($0, own) },
-      activity: uses.first("activity").map { activity($0, own) })
+      activity: uses.first("activity").map { activity($0, own) },
+      deprecation: uses.first("deprecated").flatMap(deprecation))
+  }
+
+  /// What takes the place of something deprecated is there: another collection, or another field.
+  private func checkSuccessors(_ own: CollectionFields, of type: DeclaredType) {
+    if let use = type.directives.first("deprecated"), let name = use.string("successor") {
+      let others = routes.values.filter { $0 != routes[type.name.text] }.sorted()
+      if !others.contains(name) {
+        report.fault(
+          use.location(of: "successor"),
+          "there is no other collection \(name.excerpt)" + didYouMean(name, among: others))
+      }
+    }
+    for (field, uses) in own.directives.sorted(by: { $0.key < $1.key }) {
+      guard let use = uses.first("deprecated"), let name = use.string("successor") else { continue }
+      let others = (own.names + own.inverses.map(\.name)).filter { $0 != field }
+      if !others.contains(name) {
+        report.fault(
+          use.location(of: "successor"),
+          "\(type.name.text) has no other field \(name.excerpt)" + didYouMean(name, among: others))
+      }
+    }
   }
 
   private func checkFormerName(_ use: CheckedDirective?, taken: [String], _ what: String) {

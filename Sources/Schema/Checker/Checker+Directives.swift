@@ -109,6 +109,9 @@ extension Checker {
     case ("Duration", .string(let text)):
       return CalendarDuration(text, allowingYears: true) == nil
         ? "must be an ISO 8601 duration such as \"P90D\", not \"\(text.excerpt)\"" : nil
+    case ("Date", .string(let text)):
+      return CalendarDate(text) == nil
+        ? "must be a date such as \"2026-01-31\", not \"\(text.excerpt)\"" : nil
     case (_, .string(let text)) where Prelude.enums[type]?.contains(text) == true:
       return "is written without quotes: \(text)"
     case (_, .enumeration(let name)):
@@ -125,7 +128,8 @@ extension Checker {
     }
     let words = [
       "String": "a string in double quotes", "Int": "a whole number", "Float": "a number",
-      "Boolean": "true or false", "Duration": "a duration in double quotes such as \"P90D\"",
+      "Boolean": "true or false", "Date": "a date in double quotes such as \"2026-01-31\"",
+      "Duration": "a duration in double quotes such as \"P90D\"",
     ]
     return "must be \(words[type] ?? type), not \(literal.kind)"
   }

@@ -45,7 +45,7 @@ extension Checker {
           return PersonalData(kind: kind, onErase: onErase)
         },
         formerName: uses.first("was")?.string("name"),
-        deprecation: uses.first("deprecated")?.string("reason"), description: field.description,
+        deprecation: uses.first("deprecated").flatMap(deprecation), description: field.description,
         location: field.name.location, mergeOptions: mergeOptions(uses.first("merge")),
         encryption: encryption,
         search: uses.first("search").map {
@@ -190,6 +190,17 @@ extension Checker {
       report.fault(use.location, "@encrypted cannot hide a relation")
     }
     return Encryption(mode: mode, keyScope: use.string("keyScope") ?? "owner")
+  }
+
+  func deprecation(_ use: CheckedDirective) -> Deprecation? {
+    guard let reason = use.string("reason") else { return nil }
+    let since = use.string("since").flatMap(CalendarDate.init)
+    let sunset = use.string("sunset").flatMap(CalendarDate.init)
+    if let since, let sunset, sunset < since {
+      report.fault(use.location(of: "sunset"), "sunset of @deprecated lies before since")
+    }
+    return Deprecation(
+      reason: reason, since: since, sunset: sunset, successor: use.string("successor"))
   }
 
   func syncPolicy(_ use: CheckedDirective) -> SyncPolicy {

@@ -31,7 +31,6 @@ package struct StagePolicy: Sendable {
     "@pii": .noted,
     "@action": .noted,
     "@was": .noted,
-    "@deprecated": .noted,
     "@merge(staleAfter:)": .noted,
     "@merge(strategy: APPEND)": .noted,
     "@merge(strategy: LATEST_VALID)": .noted,

@@ -24,6 +24,8 @@ package struct Collection: Sendable {
   package let mergeOptions: MergeOptions
   package let analytics: AnalyticsPolicy?
   package let activity: ActivityPolicy?
+  /// `@deprecated`, or nil.
+  package let deprecation: Deprecation?
 
   package init(
     typeName: String, name: String, fields: [Field], inverses: [InverseField] = [],
@@ -32,7 +34,7 @@ package struct Collection: Sendable {
     indexes: [IndexDeclaration] = [], retentions: [RetentionRule] = [], formerName: String? = nil,
     description: String? = nil, location: SourceLocation = SourceLocation(line: 1, column: 1),
     mergeOptions: MergeOptions = MergeOptions(), analytics: AnalyticsPolicy? = nil,
-    activity: ActivityPolicy? = nil
+    activity: ActivityPolicy? = nil, deprecation: Deprecation? = nil
   ) {
     self.typeName = typeName
     self.name = name
@@ -51,6 +53,7 @@ package struct Collection: Sendable {
     self.mergeOptions = mergeOptions
     self.analytics = analytics
     self.activity = activity
+    self.deprecation = deprecation
   }
 
   package func field(named name: String) -> Field? { fields.first { $0.name == name } }

@@ -29,8 +29,8 @@ package final class Field: Sendable {
   package let personalData: PersonalData?
   /// The former name given by `@was`.
   package let formerName: String?
-  /// The reason of `@deprecated`, or nil.
-  package let deprecation: String?
+  /// `@deprecated`, or nil.
+  package let deprecation: Deprecation?
   package let description: String?
   package let location: SourceLocation
   /// The options of the field's own `@merge`.
@@ -50,7 +50,7 @@ package final class Field: Sendable {
     relation: Relation? = nil, defaultValue: FieldValue? = nil, defaultExpression: String? = nil,
     isImmutable: Bool = false, isServerOnly: Bool = false, isUnique: Bool = false,
     isSearchable: Bool = false, personalData: PersonalData? = nil, formerName: String? = nil,
-    deprecation: String? = nil, description: String? = nil,
+    deprecation: Deprecation? = nil, description: String? = nil,
     location: SourceLocation = SourceLocation(line: 1, column: 1),
     mergeOptions: MergeOptions = MergeOptions(), encryption: Encryption? = nil,
     search: SearchPolicy? = nil, sync: SyncPolicy? = nil, allows: [AllowRule] = []

@@ -67,3 +67,24 @@ package struct ActivityPolicy: Sendable {
     self.dynamicFields = dynamicFields
   }
 }
+
+/// `@deprecated`: what is on its way out, since when, and until when it stays.
+package struct Deprecation: Sendable, Hashable {
+  package let reason: String
+  /// The day from which it is discouraged; nil for the day on which a server first served it so.
+  package let since: CalendarDate?
+  /// The day from which it may be gone; nil where none is set.
+  package let sunset: CalendarDate?
+  /// The collection or field of the same type that takes its place.
+  package let successor: String?
+
+  package init(
+    reason: String, since: CalendarDate? = nil, sunset: CalendarDate? = nil,
+    successor: String? = nil
+  ) {
+    self.reason = reason
+    self.since = since
+    self.sunset = sunset
+    self.successor = successor
+  }
+}

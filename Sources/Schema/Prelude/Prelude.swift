@@ -68,9 +68,12 @@ enum Prelude {
     """#
 
   /// The directives of the GraphQL specification that a schema may use.
+  ///
+  /// `@deprecated` stands on types too here, and says since when, until when, and what comes instead.
   static let standardSource = #"""
-    directive @deprecated(reason: String = "No longer supported")
-      on FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION | ENUM_VALUE
+    directive @deprecated(
+      reason: String = "No longer supported", since: Date, sunset: Date, successor: String
+    ) on OBJECT | FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION | ENUM_VALUE
     directive @specifiedBy(url: String!) on SCALAR
     """#
 

@@ -1,0 +1,113 @@
+import Cryptography
+package import Queries
+package import RoostCore
+package import Schema
+
+/// The schemas that were served, each with the version of the API that it made.
+package struct SchemaHistory: Sendable {
+  /// A schema that was served.
+  package struct Entry: Sendable {
+    package let number: Int64
+    package let version: APIVersion
+    /// When a server started with it first.
+    package let at: Timestamp
+    /// SHA-256 of the schema's text.
+    package let digest: [UInt8]
+  }
+
+  private let database: any Database
+
+  package init(database: any Database) { self.database = database }
+
+  /// The step that makes the table, as number `number` of the history.
+  package static func migration(_ number: Int) -> Migration {
+    Migration(number, "schema versions") { d in
+      [
+        """
+        CREATE TABLE roost_schema_version (
+          number \(d.integer) NOT NULL PRIMARY KEY, version \(d.text) NOT NULL,
+          at \(d.integer) NOT NULL, digest \(d.blob) NOT NULL, source \(d.text) NOT NULL
+        )\(d.numbered)
+        """
+      ]
+    }
+  }
+
+  /// The history, with `schema` at its end where it differs from what was served last.
+  ///
+  /// A schema that differs in comments and white space alone is none of its own.
+  func take(in schema: SchemaModel, ambient: Ambient) async throws -> [Entry] {
+    let digest = SHA256.digest(Array(schema.source.utf8))
+    let known = try await database.read(.statement) { try await SchemaHistory.entries(in: $0) }
+    if known.last?.digest == digest { return known }
+    let now = ambient.time.now()
+    return try await database.write { transaction in
+      if let lock = transaction.dialect.lockOfTables {
+        try await transaction.query(lock) { _ in false }
+      }
+      // Another process that starts at the same time may have added it meanwhile.
+      let entries = try await SchemaHistory.entries(in: transaction)
+      guard entries.last?.digest != digest else { return entries }
+      var version = APIVersion.first
+      if let last = entries.last {
+        let level = try await SchemaHistory.level(from: last, to: schema, in: transaction)
+        if level == .none { return entries }
+        version = last.version.next(level)
+      }
+      let entry = Entry(
+        number: (entries.last?.number ?? 0) + 1, version: version, at: now, digest: digest)
+      try await transaction.execute(
+        """
+        INSERT INTO roost_schema_version (number, version, at, digest, source) VALUES \
+        (\(entry.number), \(version.description), \(now), \(digest), \(schema.source))
+        """)
+      return entries + [entry]
+    }
+  }
+
+  /// The level of the change from the schema that was served last.
+  private static func level(
+    from last: Entry, to schema: SchemaModel, in reader: any Reader
+  ) async throws -> ChangeLevel {
+    let source = try await source(of: last, in: reader)
+    // A text that this version cannot read any more may have said anything.
+    guard let model = try? SchemaModel.load(source: source, stage: .everything) else {
+      return .major
+    }
+    return SchemaDifference(from: model, to: schema).level
+  }
+
+  private static func entries(in reader: any Reader) async throws -> [Entry] {
+    try await reader.all(
+      "SELECT number, version, at, digest FROM roost_schema_version ORDER BY number"
+    ) { row in
+      Entry(
+        number: row.int64(0), version: APIVersion(row.text(1)) ?? .first,
+        at: Timestamp(milliseconds: row.int64(2)), digest: row.blob(3))
+    }
+  }
+
+  private static func source(of entry: Entry, in reader: any Reader) async throws -> String {
+    try await reader.first(
+      "SELECT source FROM roost_schema_version WHERE number = \(entry.number)"
+    ) { $0.text(0) } ?? ""
+  }
+
+  /// The history with its schemas, oldest first; those that cannot be read any more are left out.
+  package func releases() async throws -> [(entry: Entry, model: SchemaModel)] {
+    let all = try await database.read(.statement) { reader in
+      try await reader.all(
+        "SELECT number, version, at, digest, source FROM roost_schema_version ORDER BY number"
+      ) { row in
+        (
+          Entry(
+            number: row.int64(0), version: APIVersion(row.text(1)) ?? .first,
+            at: Timestamp(milliseconds: row.int64(2)), digest: row.blob(3)), row.text(4)
+        )
+      }
+    }
+    return all.compactMap { entry, source in
+      (try? SchemaModel.load(source: source, stage: .everything)).map { (entry, $0) }
+    }
+  }
+}
