@@ -47,6 +47,7 @@ let package = Package(
     room("RoostCore", []),
     room("Cryptography", ["RoostCore", "COpenSSL", "CArgon2"]),
     room("Queries", ["RoostCore"]),
+    room("Jobs", ["Queries", "RoostCore"]),
     room("SQLiteDriver", ["Queries", "RoostCore", "CSQLite"]),
     room("PostgresDriver", ["Queries", "RoostCore", "CPostgres"]),
     room("Wire", ["RoostCore"]),
@@ -63,7 +64,7 @@ let package = Package(
     room(
       "REST",
       [
-        "Records", "Accounts", "Transport", "Cryptography", "Rules", "Schema", "Queries",
+        "Records", "Accounts", "Jobs", "Transport", "Cryptography", "Rules", "Schema", "Queries",
         "RoostCore",
       ]),
 
@@ -71,22 +72,27 @@ let package = Package(
     room(
       "RoostServer",
       [
-        "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
+        "REST", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries", "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "Transport", "Cryptography", "RoostCore", "CYAML",
       ]),
     .executableTarget(
       name: "RoostCommand",
       dependencies: [
-        "RoostServer", "Accounts", "Records", "Rules", "Schema", "Queries", "RoostCore",
+        "RoostServer", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries", "RoostCore",
       ],
       swiftSettings: settings),
 
     support("DriverConformance", ["Queries", "RoostCore"]),
     support("TestEngine", ["Queries", "SQLiteDriver", "PostgresDriver", "RoostCore"]),
+    // A server with jobs of its own, for the long tests to kill.
+    .executableTarget(
+      name: "JobsWorker", dependencies: ["RoostServer", "Jobs", "Schema", "Queries", "RoostCore"],
+      path: "Tests/JobsWorker", swiftSettings: settings),
 
     tests("RoostCore"),
     tests("Cryptography", ["RoostCore"]),
     tests("Queries", ["RoostCore"]),
+    tests("Jobs", ["TestEngine", "Queries", "RoostCore"]),
     tests("SQLiteDriver", ["DriverConformance", "Queries", "RoostCore", "CSQLite"]),
     tests("PostgresDriver", ["DriverConformance", "TestEngine", "Queries", "RoostCore"]),
     tests("Wire", ["RoostCore"]),
@@ -105,7 +111,8 @@ let package = Package(
     tests(
       "RoostServer",
       [
-        "TestEngine", "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
+        "TestEngine", "REST", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
+        "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "Transport", "RoostCore",
       ]),
     tests("RoostCommand", ["RoostServer", "Schema", "Records", "RoostCore"]),
