@@ -249,7 +249,9 @@ package final class JobRunner: Sendable {
         if !context.isCompleted { try await context.complete() }
         outcome = TaskRun.Outcome.done.rawValue
       } catch let error where !(error is LeaseLost) && !context.isCompleted {
-        outcome = try await end(context, handler.limits, error)
+        // A task of its own: this one may be cancelled, and the end is to be written all the same.
+        let failed = error
+        outcome = try await Task { try await end(context, handler.limits, failed) }.value
       }
     } catch let error as LeaseLost {
       outcome = TaskRun.Outcome.lost.rawValue
