@@ -1,4 +1,5 @@
 import Accounts
+import Jobs
 import Queries
 import Records
 
@@ -8,6 +9,7 @@ enum RoostMigrations {
     RecordsMigrations.first + [
       AccountTables.migration(4), SeedMigrations.migration(5), RecordsMigrations.streamRules(6),
       AccountTables.roles(7), ReceiptTable.migration(8), RecordsMigrations.search(9),
-      RecordsMigrations.grants(10), MoveMark.migration(11),
+      RecordsMigrations.grants(10), MoveMark.migration(11), JobTables.migration(12),
+      RecordsMigrations.archive(13),
     ]
 }

@@ -1,4 +1,5 @@
 import Accounts
+import Jobs
 
 /// One setting: declared once, and from it come the file's key, the environment's name, the flag, the
 /// check and the help.
@@ -10,6 +11,10 @@ package struct SettingKey: Sendable {
     case boolean
     /// Where a database server is; may not hold a password but in the environment.
     case address
+    /// When something is done, as cron writes it.
+    case schedule
+    /// A time zone of which this machine has the data.
+    case zone
   }
 
   /// The key in `roost.yaml`, such as `server.port`.
@@ -43,6 +48,8 @@ package struct SettingKey: Sendable {
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
     case .address: "an address such as postgresql://user@host:5432/name"
+    case .schedule: "a cron expression of five fields, such as \"17 3 * * *\", that is due some day"
+    case .zone: "UTC, or a time zone of this machine's tzdata, such as Europe/Berlin"
     }
   }
 
@@ -55,6 +62,8 @@ package struct SettingKey: Sendable {
     case .boolean: text == "true" || text == "false"
     case .address:
       text.isEmpty || text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")
+    case .schedule: (try? CronExpression(text)) != nil
+    case .zone: (try? ZoneFolder.system.zone(text)) != nil
     }
   }
 }
@@ -126,10 +135,17 @@ package enum SettingKeys {
     defaultText: "10",
     help: "how long an access token is good", flag: nil)
 
+  package static let retentionSchedule = SettingKey(
+    name: "retention.schedule", kind: .schedule, defaultText: "17 3 * * *",
+    help: "when @retention is carried out, as cron writes it", flag: nil)
+  package static let retentionZone = SettingKey(
+    name: "retention.zone", kind: .zone, defaultText: "UTC",
+    help: "the time zone of that time", flag: nil)
+
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
     database, databaseSchema, databasePooled, databaseWriters, databaseReaders,
     minimumFreeMegabytes,
-    listMilliseconds, authRateLimits, accessTokenMinutes,
+    listMilliseconds, authRateLimits, accessTokenMinutes, retentionSchedule, retentionZone,
   ]
 }
