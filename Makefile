@@ -52,6 +52,7 @@ test-swift: packages-test toolchain
 test-python: packages-test toolchain
 	@mkdir -p .build/test-logs
 	@swift build --product roost
+	@swift build --product JobsWorker
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
 	  | tee .build/test-logs/python.log
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" $(ON_POSTGRES) \
@@ -66,6 +67,7 @@ soak: build packages-bench ## Runs the long tests: kills, full disks, hours of l
 	@ROOST_RULES_CASES="$${ROOST_RULES_CASES:-1000000}" swift test --filter RulesTests.AgreementTests
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" $(ON_POSTGRES) \
 	  python3 Tests/EndToEnd/run.py
+	@swift build --configuration release --static-swift-stdlib --product JobsWorker
 	@python3 Tests/Soak/run.py $(ARGS)
 
 fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"

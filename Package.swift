@@ -30,6 +30,12 @@ func support(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     name: name, dependencies: dependencies, path: "Tests/" + name, swiftSettings: settings)
 }
 
+/// A program that long tests drive, in `Tests/<Name>`; no product of ours.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies, path: "Tests/" + name, swiftSettings: settings)
+}
+
 let package = Package(
   name: "roost",
   products: [.executable(name: "roost", targets: ["RoostCommand"])],
@@ -85,9 +91,7 @@ let package = Package(
     support("DriverConformance", ["Queries", "RoostCore"]),
     support("TestEngine", ["Queries", "SQLiteDriver", "PostgresDriver", "RoostCore"]),
     // A server with jobs of its own, for the long tests to kill.
-    .executableTarget(
-      name: "JobsWorker", dependencies: ["RoostServer", "Jobs", "Schema", "Queries", "RoostCore"],
-      path: "Tests/JobsWorker", swiftSettings: settings),
+    program("JobsWorker", ["RoostServer", "Jobs", "Schema", "Queries", "RoostCore"]),
 
     tests("RoostCore"),
     tests("Cryptography", ["RoostCore"]),

@@ -27,7 +27,7 @@ import Testing
   private static func person(_ name: String, _ more: JSONObject = JSONObject()) -> JSON {
     var body = JSONObject()
     body["name"] = .string(name)
-    body["email"] = .string("\(name)@example.org")
+    body["email"] = .string("\(name.filter { $0 != " " })@example.org")
     body["phone"] = "12345"
     body["tags"] = ["a", "b"]
     body["city"] = "Turku"

@@ -135,6 +135,9 @@ package enum SettingKeys {
     defaultText: "10",
     help: "how long an access token is good", flag: nil)
 
+  package static let jobLeaseSeconds = SettingKey(
+    name: "jobs.leaseSeconds", kind: .integer(2...3600), defaultText: "30",
+    help: "how long a job stays with a process of which nothing is heard", flag: nil)
   package static let retentionSchedule = SettingKey(
     name: "retention.schedule", kind: .schedule, defaultText: "17 3 * * *",
     help: "when @retention is carried out, as cron writes it", flag: nil)
@@ -146,6 +149,7 @@ package enum SettingKeys {
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
     database, databaseSchema, databasePooled, databaseWriters, databaseReaders,
     minimumFreeMegabytes,
-    listMilliseconds, authRateLimits, accessTokenMinutes, retentionSchedule, retentionZone,
+    listMilliseconds, authRateLimits, accessTokenMinutes, jobLeaseSeconds,
+    retentionSchedule, retentionZone,
   ]
 }

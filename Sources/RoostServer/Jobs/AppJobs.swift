@@ -18,6 +18,9 @@ package final class AppJobs: Sendable {
     queue = JobQueue(ambient)
     let retentionJob = RetentionJob(records: records, figures: retention, ambient: ambient)
     var configuration = RunnerConfiguration()
+    configuration.leaseMilliseconds =
+      Int64(settings.integer(SettingKeys.jobLeaseSeconds)) * 1000
+    configuration.heartbeatMilliseconds = configuration.leaseMilliseconds / 6
     configuration.drainSeconds = settings.integer(SettingKeys.drainSeconds)
     runner = JobRunner(
       [retentionJob] + handlers, on: records.database, signal: signal, ambient: ambient,

@@ -5,6 +5,8 @@ A fault has `NAME`, `PROMISE`, `TEST` (what is done, with the number of tries) a
 """
 
 from . import (
-    drain, full_disk, kills, postgres_crashes, postgres_kills, power, sync_failure)
+    drain, full_disk, jobs, kills, postgres_crashes, postgres_jobs, postgres_kills, power,
+    sync_failure)
 
-ALL = [kills, power, sync_failure, full_disk, drain, postgres_kills, postgres_crashes]
+ALL = [kills, power, sync_failure, full_disk, drain, jobs, postgres_kills, postgres_crashes,
+       postgres_jobs]

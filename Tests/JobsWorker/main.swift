@@ -1,2 +1,0 @@
-import RoostServer
-print("")
