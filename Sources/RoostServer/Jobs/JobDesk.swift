@@ -16,7 +16,10 @@ package struct JobDesk: Sendable {
     guard AppDatabase.place(data, settings) != nil else {
       throw RoostError(.notFound, "\(data) holds no database yet; the first start makes it.")
     }
-    let database = try AppDatabase.open(data, settings, ambient: ambient, preCommit: nil).database
+    // Nobody is connected to the signal: a server finds what is done here by itself.
+    let database = try AppDatabase.open(
+      data, settings, ambient: ambient, preCommit: JobSignal()
+    ).database
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
       try await MoveMark.check(database)
