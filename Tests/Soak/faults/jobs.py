@@ -31,8 +31,11 @@ def run(folder, tries):
     return work(data, tries, {}, query)
 
 
-def work(data, tries, settings, query):
-    """Has a worker do `tries` jobs on the database that `query` asks, and kills it meanwhile."""
+def work(data, tries, settings, query, settle=lambda: None):
+    """Has a worker do `tries` jobs on the database that `query` asks, and kills it meanwhile.
+
+    `settle` ends whoever else is at work before the database is inspected.
+    """
     if not os.access(WORKER, os.X_OK):
         raise Unavailable(f"{WORKER} is not there; build it with swift build --product JobsWorker")
     result, chance = Result(), random.Random()
@@ -57,6 +60,7 @@ def work(data, tries, settings, query):
     if not result.counts["kills"]:
         result.violate("all was done before the first kill: take more jobs")
     result.counts["seconds"] = round(time.monotonic() - began)
+    settle()
     _inspect(tries, query, result)
     return result
 
