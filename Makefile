@@ -62,6 +62,7 @@ test-swift: packages-test toolchain
 test-python: packages-test packages-python toolchain
 	@mkdir -p .build/test-logs
 	@swift build --product roost
+	@swift build --product JobsWorker
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
 	  | tee .build/test-logs/python.log
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" $(ON_POSTGRES) \
@@ -80,6 +81,7 @@ soak: build packages-bench packages-python ## Runs the long tests: kills, full d
 	  python3 Tests/EndToEnd/run.py
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" ROOST_OPENAPI_CASES=5000 \
 	  python3 Tests/EndToEnd/run.py test_openapi
+	@swift build --configuration release --static-swift-stdlib --product JobsWorker
 	@python3 Tests/Soak/run.py $(ARGS)
 
 fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"

@@ -9,6 +9,7 @@ enum Plan {
     "RoostCore": [],
     "Cryptography": ["RoostCore", "COpenSSL", "CArgon2"],
     "Queries": ["RoostCore"],
+    "Jobs": ["Queries"],
     "SQLiteDriver": ["Queries", "CSQLite"],
     "PostgresDriver": ["Queries", "CPostgres"],
     "Wire": ["RoostCore"],
@@ -19,7 +20,7 @@ enum Plan {
     "Rules": ["Schema", "Queries"],
     "Records": ["Rules"],
     "Accounts": ["Records", "Cryptography"],
-    "REST": ["Records", "Accounts", "Transport"],
+    "REST": ["Records", "Accounts", "Jobs", "Transport"],
     "RoostServer": ["REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML"],
     "RoostCommand": ["RoostServer"],
   ]

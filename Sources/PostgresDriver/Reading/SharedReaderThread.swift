@@ -105,7 +105,8 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   private func sleep() {
     let now = time.monotonicNanoseconds()
     var next = UInt64.max
-    for reader in active.values {
+    for reader in active.values where active[ObjectIdentifier(reader)] != nil {
+      // (One that gives up its connection may end others on the way.)
       let deadline = reader.deadline + (reader.isWaiting ? grace : 0)
       if deadline <= now { expire(reader) } else { next = min(next, deadline) }
     }
@@ -175,7 +176,7 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   }
 
   private func end(_ reader: SharedReader) {
-    active[ObjectIdentifier(reader)] = nil
+    guard active.removeValue(forKey: ObjectIdentifier(reader)) != nil else { return }
     reader.isWaiting = false
     guard let failure = reader.failure else { return reader.read.resume() }
     if reader.read.cancellation.isSet {

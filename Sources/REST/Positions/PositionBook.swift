@@ -16,6 +16,10 @@ package struct PositionBook: Sendable {
   private var floor: UInt64
   private var young: [UUID: UInt64] = [:]
   private var old: [UUID: UInt64] = [:]
+  /// Accounts with a write of which nobody knows how far it came.
+  private var lost: Set<UUID> = []
+  /// There are more of them than there is room for.
+  private var isAllLost = false
   private var youngest: UInt64 = 0
   private var oldest: UInt64 = 0
 
@@ -28,8 +32,24 @@ package struct PositionBook: Sendable {
 
   /// What a read of `account` must see.
   package func position(of account: UUID?) -> DatabasePosition {
+    if isAllLost || account.map(lost.contains) == true {
+      return DatabasePosition(epoch: epoch, place: .max)
+    }
     let place = account.flatMap { young[$0] ?? old[$0] } ?? floor
     return DatabasePosition(epoch: epoch, place: max(place, floor))
+  }
+
+  /// Nobody knows how far a write of `account` came: only the primary may answer it, until a read of
+  /// the primary has told.
+  package mutating func lose(_ account: UUID) {
+    if lost.count >= room { isAllLost = true }
+    lost.insert(account)
+  }
+
+  /// A read of `account` that only the primary could answer came so far.
+  package mutating func find(_ account: UUID) {
+    lost.remove(account)
+    if isAllLost, lost.isEmpty { isAllLost = false }
   }
 
   /// `account` has written or seen what lies before `position`.

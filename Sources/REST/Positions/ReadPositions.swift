@@ -49,6 +49,7 @@ package struct ReadPositions: Middleware {
     _ request: Request, _ account: UUID?, _ next: Handler
   ) async throws -> Response {
     var needed = book.state.withLock { $0.position(of: account) }
+    let isLost = needed.place == .max
     if let text = request.header("roost-position") {
       let sent = try ReadPositions.position(text)
       // One of another epoch is of no copy: the primary answers, and says where it is now.
@@ -58,7 +59,10 @@ package struct ReadPositions: Middleware {
     var response = try await ReadPositions.$source.withValue(.tracked(track)) {
       try await next(request)
     }
-    if let seen = track.seen { note(seen, account, &response) }
+    if let seen = track.seen {
+      if isLost, let account { book.state.withLock { $0.find(account) } }
+      note(seen, account, &response)
+    }
     return response
   }
 
@@ -66,12 +70,17 @@ package struct ReadPositions: Middleware {
     _ request: Request, _ account: UUID?, _ next: Handler
   ) async throws -> Response {
     var response = try await next(request)
-    // What was refused for what is there, or answered from a receipt, tells of other writes.
+    // These tell of nothing that is stored.
+    if [400, 401, 413, 429].contains(response.status) { return response }
+    // What was refused for what is there, answered from a receipt or read in a batch tells of other
+    // writes too.
     let tellsOfOthers =
-      [404, 409, 412, 503].contains(response.status) || request.header("idempotency-key") != nil
-    guard tellsOfOthers || response.status < 400 else { return response }
+      response.status >= 400 || request.header("idempotency-key") != nil
+      || request.path == "/v1/batch"
     if let position = try? await database.position(isExact: tellsOfOthers) {
       note(position, account, &response)
+    } else if let account {
+      book.state.withLock { $0.lose(account) }
     }
     return response
   }

@@ -38,10 +38,12 @@ struct BulkCreate {
   func create(
     _ drafts: [WritePath.Draft], in transaction: any Transaction
   ) async throws -> [WriteOutcome] {
-    try await checkReferences(drafts, in: transaction)
     do {
+      try await checkReferences(drafts, in: transaction)
       try await collection.insertMany.run(drafts.map(\.row), in: transaction)
     } catch is ConstraintViolation {
+      throw Refused()
+    } catch let error as RoostError where error.code.status < 500 {
       throw Refused()
     }
     return drafts.map { draft in

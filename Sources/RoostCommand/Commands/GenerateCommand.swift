@@ -121,7 +121,7 @@ struct GenerateCommand: Command {
     let folder = try folder(arguments)
     let settings = try ServerSession.settings(folder, arguments)
     let data = arguments["--data"] ?? folder.path + "/.roost"
-    guard AppDatabase.place(data, settings) != nil else {
+    guard try AppDatabase.isThere(data, settings) else {
       throw AppFolder.Failure(
         description: "\(data) holds no database yet: serve the app once, or name --data")
     }

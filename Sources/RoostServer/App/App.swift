@@ -1,4 +1,5 @@
 package import Accounts
+package import Jobs
 package import Queries
 import REST
 package import Records
@@ -24,6 +25,8 @@ package final class App: Sendable {
   /// The one-time claim by which the first administrator is made.
   package let adminClaim: AdminClaimFile
   let followers: [FollowerRunner]
+  /// What the app does by itself; it begins with `startJobs`.
+  package let jobs: AppJobs
   private let housekeeping: Housekeeping
   private let watch: LogWatch
 
@@ -31,8 +34,9 @@ package final class App: Sendable {
     settings: Settings, engine: AppDatabase, database: any Database,
     start: DatabasePosition?, accounts: AccountStore, records: RecordStore,
     versions: [SchemaHistory.Entry], retirements: Retirements, followers: [FollowerRunner],
-    ambient: Ambient, adminClaim: AdminClaimFile
+    jobs: AppJobs, ambient: Ambient, adminClaim: AdminClaimFile
   ) {
+    self.jobs = jobs
     self.settings = settings
     self.engine = engine
     self.database = database
@@ -45,20 +49,25 @@ package final class App: Sendable {
     self.ambient = ambient
     self.adminClaim = adminClaim
     watch = LogWatch(database) { for follower in followers { follower.wake() } }
-    housekeeping = Housekeeping(accounts: accounts, records: records, logger: ambient.logger)
+    housekeeping = Housekeeping(
+      accounts: accounts, records: records, queue: jobs.queue, logger: ambient.logger)
   }
 
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
   /// what reads the log.
   ///
-  /// `over` puts something between the app and its database. Throws `DatabaseOpenError`,
+  /// `over` puts something between the app and its database; `handlers` and `schedules` are the jobs
+  /// of a server that is built around the app. Throws `DatabaseOpenError`,
   /// `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
+    handlers: [any JobHandler] = [], schedules: [Schedule] = [],
     over: (any Database) -> any Database = { $0 }
   ) async throws -> App {
     let recorder = ChangeRecorder()
-    let engine = try AppDatabase.open(data, settings, ambient: ambient, preCommit: recorder)
+    let signal = JobSignal()
+    let engine = try AppDatabase.open(
+      data, settings, ambient: ambient, preCommit: PreCommitSteps([recorder, signal]))
     let database = over(engine.database)
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
@@ -74,6 +83,9 @@ package final class App: Sendable {
       let history = SchemaHistory(database: database)
       let versions = try await history.take(in: schema, ambient: ambient)
       let retirements = try await Retirements(of: schema, in: history)
+      let jobs = try AppJobs(
+        records, settings, signal: signal, ambient: ambient, handlers: handlers,
+        schedules: schedules)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
@@ -86,7 +98,7 @@ package final class App: Sendable {
         settings: settings, engine: engine, database: database,
         start: try await database.position(isExact: true), accounts: accounts, records: records,
         versions: versions, retirements: retirements,
-        followers: followers, ambient: ambient,
+        followers: followers, jobs: jobs, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data))
       app.housekeeping.start()
       app.watch.start()
@@ -97,8 +109,12 @@ package final class App: Sendable {
     }
   }
 
-  /// Stops the followers, finishes what is queued and closes the database.
+  /// Begins to run jobs: for a process that serves, and not for one that looks or imports.
+  package func startJobs() { jobs.start() }
+
+  /// Stops the jobs and the followers, finishes what is queued and closes the database.
   package func close() async {
+    await jobs.stop()
     await housekeeping.stop()
     await watch.stop()
     for follower in followers { await follower.stop() }

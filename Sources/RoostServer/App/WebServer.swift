@@ -70,12 +70,13 @@ package final class WebServer: Sendable {
       readiness: {
         drain.isSet ? .unavailable("The server is shutting down.") : .ready
       },
-      metrics: { ServerMetrics.all(app, statistics) }
+      metrics: { ServerMetrics.all(app, statistics) + (await JobMetrics.all(app)) }
     ).add(to: &router)
     description.routes(isDevelopment: isDevelopment).add(to: &router)
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
     AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
       .add(to: &router)
+    JobRoutes(app.jobs.queue, on: app.database, authenticator: authenticator).add(to: &router)
     ExplainRoutes(records: app.records, accounts: app.accounts, authenticator: authenticator)
       .add(to: &router)
     let records = RecordRoutes(

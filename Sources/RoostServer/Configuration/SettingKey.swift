@@ -1,4 +1,5 @@
 import Accounts
+import Jobs
 
 /// One setting: declared once, and from it come the file's key, the environment's name, the flag, the
 /// check and the help.
@@ -12,6 +13,10 @@ package struct SettingKey: Sendable {
     case address
     /// Where several are; with commas or spaces between them.
     case addresses
+    /// When something is done, as cron writes it.
+    case schedule
+    /// A time zone of which this machine has the data.
+    case zone
   }
 
   /// The key in `roost.yaml`, such as `server.port`.
@@ -46,6 +51,8 @@ package struct SettingKey: Sendable {
     case .boolean: "true or false"
     case .address: "an address such as postgresql://user@host:5432/name"
     case .addresses: "addresses such as postgresql://user@host:5432/name, with commas"
+    case .schedule: "a cron expression of five fields, such as \"17 3 * * *\", that is due some day"
+    case .zone: "UTC, or a time zone of this machine's tzdata, such as Europe/Berlin"
     }
   }
 
@@ -59,6 +66,8 @@ package struct SettingKey: Sendable {
     case .address:
       text.isEmpty || DatabaseAddress.isBegun(text)
     case .addresses: DatabaseAddress.list(text).allSatisfy { DatabaseAddress.isBegun($0) }
+    case .schedule: (try? CronExpression(text)) != nil
+    case .zone: (try? ZoneFolder.system.zone(text)) != nil
     }
   }
 
@@ -66,7 +75,7 @@ package struct SettingKey: Sendable {
   var mayHoldPassword: Bool {
     switch kind {
     case .address, .addresses: true
-    case .text, .choice, .integer, .boolean: false
+    case .text, .choice, .integer, .boolean, .schedule, .zone: false
     }
   }
 }
@@ -147,10 +156,21 @@ package enum SettingKeys {
     defaultText: "10",
     help: "how long an access token is good", flag: nil)
 
+  package static let jobLeaseSeconds = SettingKey(
+    name: "jobs.leaseSeconds", kind: .integer(2...3600), defaultText: "30",
+    help: "how long a job stays with a process of which nothing is heard", flag: nil)
+  package static let retentionSchedule = SettingKey(
+    name: "retention.schedule", kind: .schedule, defaultText: "17 3 * * *",
+    help: "when @retention is carried out, as cron writes it", flag: nil)
+  package static let retentionZone = SettingKey(
+    name: "retention.zone", kind: .zone, defaultText: "UTC",
+    help: "the time zone of that time", flag: nil)
+
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
     database, databaseSchema, databasePooled, databaseWriters, databaseReplicas,
     replicaLagMilliseconds, databaseReaders, minimumFreeMegabytes, listMilliseconds,
-    receiptMegabytes, authRateLimits, accessTokenMinutes,
+    receiptMegabytes, authRateLimits, accessTokenMinutes, jobLeaseSeconds,
+    retentionSchedule, retentionZone,
   ]
 }

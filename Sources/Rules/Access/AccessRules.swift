@@ -18,6 +18,7 @@ package final class AccessRules: Sendable {
   package let rules: [Rule]
   package let denials: [Denial]
   package let checks: [Check]
+  package let retentions: [Retention]
   /// The fields that a create fills with the caller when they are left out: those that a rule
   /// of the type for CREATE names as its owner, if the rule speaks to the caller.
   package let ownersFilledOnCreate: Set<Int>
@@ -38,8 +39,10 @@ package final class AccessRules: Sendable {
   }
 
   init(
-    model: SchemaModel, collection: Int, rules: [Rule], denials: [Denial], checks: [Check]
+    model: SchemaModel, collection: Int, rules: [Rule], denials: [Denial], checks: [Check],
+    retentions: [Retention] = []
   ) {
+    self.retentions = retentions
     self.model = model
     self.collection = collection
     self.rules = rules

@@ -6,8 +6,8 @@ short run is left out of it.
 """
 
 from . import (
-    drain, full_disk, kills, postgres_crashes, postgres_full_disk, postgres_kills, postgres_order,
-    power, sync_failure)
+    drain, full_disk, jobs, kills, postgres_crashes, postgres_full_disk, postgres_jobs,
+    postgres_kills, postgres_order, power, sync_failure)
 
-ALL = [kills, power, sync_failure, full_disk, drain, postgres_kills, postgres_crashes,
-       postgres_order, postgres_full_disk]
+ALL = [kills, power, sync_failure, full_disk, drain, jobs, postgres_kills, postgres_crashes,
+       postgres_order, postgres_full_disk, postgres_jobs]
