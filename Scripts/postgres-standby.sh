@@ -43,8 +43,16 @@ case $action in
 make)
   umask 077
   as_owner mkdir -p "$folder"
-  as_owner "$bin/pg_basebackup" -d "$ROOST_TEST_POSTGRES_ADMIN" -D "$data" -R -X stream \
-    --checkpoint=fast --no-sync >&2
+  # On a busy machine the cluster may end a copy that waits too long for its log.
+  for attempt in 1 2 3; do
+    if as_owner "$bin/pg_basebackup" -d "$ROOST_TEST_POSTGRES_ADMIN" -D "$data" -R -X stream \
+      --checkpoint=fast --no-sync >&2; then
+      break
+    fi
+    [ "$attempt" -lt 3 ] || exit 1
+    as_owner rm -rf "$data"
+    sleep 1
+  done
   # What the copy would share with its cluster.
   as_owner tee -a "$data/postgresql.conf" >/dev/null <<SETTINGS
 unix_socket_directories = '$folder'
