@@ -40,6 +40,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
     .target(name: "CLinux"),
 
@@ -72,7 +73,7 @@ let package = Package(
       "RoostServer",
       [
         "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
-        "PostgresDriver", "HTTPServer", "Transport", "Cryptography", "RoostCore", "CYAML",
+        "PostgresDriver", "HTTPServer", "Transport", "Cryptography", "RoostCore", "CYAML", "CZlib",
       ]),
     .executableTarget(
       name: "RoostCommand",

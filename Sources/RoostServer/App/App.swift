@@ -40,11 +40,12 @@ package final class App: Sendable {
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
   /// what reads the log.
   ///
-  /// `over` puts something between the app and its database. Throws `DatabaseOpenError`,
+  /// `over` puts something between the app and its database. Without `followers` what reads the log
+  /// waits for the next start. Throws `DatabaseOpenError`,
   /// `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
-    over: (any Database) -> any Database = { $0 }
+    over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true
   ) async throws -> App {
     let recorder = ChangeRecorder()
     let engine = try AppDatabase.open(data, settings, ambient: ambient, preCommit: recorder)
@@ -63,7 +64,7 @@ package final class App: Sendable {
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
-      for follower in followers {
+      for follower in followers where startsFollowers {
         // Not kept: a follower holds the records, these the database, and that the recorder.
         recorder.onCommit { [weak follower] in follower?.wake() }
         follower.start()
@@ -72,8 +73,10 @@ package final class App: Sendable {
         settings: settings, engine: engine, database: database, accounts: accounts,
         records: records, followers: followers, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data))
-      app.housekeeping.start()
-      app.watch.start()
+      if startsFollowers {
+        app.housekeeping.start()
+        app.watch.start()
+      }
       return app
     } catch {
       await database.close()

@@ -8,6 +8,6 @@ enum RoostMigrations {
     RecordsMigrations.first + [
       AccountTables.migration(4), SeedMigrations.migration(5), RecordsMigrations.streamRules(6),
       AccountTables.roles(7), ReceiptTable.migration(8), RecordsMigrations.search(9),
-      RecordsMigrations.grants(10), MoveMark.migration(11),
+      RecordsMigrations.grants(10), MoveMark.migration(11), ImportMark.migration(12),
     ]
 }
