@@ -30,6 +30,6 @@ enum ExitStatus {
 enum Commands {
   static let all: [any Command] = [
     NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), ImportCommand(),
-    MoveCommand(), DoctorCommand(),
+    ExportCommand(), MoveCommand(), DoctorCommand(),
   ]
 }
