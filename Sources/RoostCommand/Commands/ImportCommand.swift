@@ -11,7 +11,7 @@ struct ImportCommand: Command {
   let options =
     [
       Option("--data", "DATA", "the folder of the database; no server may be running on it"),
-      Option("--mapping", "FILE", "what becomes what (YAML); see docs/guides/importing.md"),
+      Option("--mapping", "FILE", "what becomes what (YAML); see docs/guides/import-export.md"),
       Option("--collection", "NAME", "without a mapping: columns are named as the fields"),
       Option("--refused", "PATH", "write refused lines there, to be mended and fed again"),
       Option("--trusted", nil, "of an export: look at references once, at the end"),

@@ -122,6 +122,12 @@ package struct ProjectImport: Sendable {
       mark = try await app.database.read(.statement) {
         try await ImportMark.read(identity, name, in: $0)
       }
+      // Whoever wants the refused lines now and did not before gets all of them.
+      if let known = mark, let folder = options.refusedPath,
+        !RefusedLines.goesOn(folder + "/" + name, known)
+      {
+        mark = ImportMark(project: identity, file: name)
+      }
     }
     let reader = try RecordReader(
       part.input, format: part.format, encoding: .utf8, isExport: true)

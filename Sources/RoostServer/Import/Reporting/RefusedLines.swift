@@ -25,6 +25,18 @@ final class RefusedLines {
     reasons = try OutputFile(path: path + ".reasons.jsonl", keeping: mark?.reasonBytes ?? 0)
   }
 
+  /// Whether the files hold what an earlier run had written by `mark`.
+  static func goesOn(_ path: String, _ mark: ImportMark) -> Bool {
+    if mark.refused == 0 { return true }
+    guard mark.refusedBytes > 0 else { return false }
+    return size(path) >= mark.refusedBytes && size(path + ".reasons.jsonl") >= mark.reasonBytes
+  }
+
+  private static func size(_ path: String) -> Int64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int64(status.st_size) : -1
+  }
+
   func add(_ span: SourceSpan, _ line: RefusedLine) throws {
     if count == 0, let header { try copy(header) }
     count += 1
