@@ -15,7 +15,7 @@ struct ProjectOrderTests {
       // A ring of two, and one that refers to it.
       ([[1], [0], [0, 1]], "0:0 1 2"),
       // A ring of three: the one that waits for least goes first.
-      ([[1, 2], [2], [0]], "1:0 2:0 0"),
+      ([[1, 2], [2], [0]], "1:0 0:1 2"),
     ] as [([[Int]], String)])
   func order(targets: [[Int]], expected: String) {
     let relations = targets.map { targets in

@@ -56,8 +56,12 @@ package struct RecordStamp: Sendable, Equatable {
 }
 
 /// A create that was decoded and validated, and waits for a transaction.
-package struct PreparedCreate: Sendable {
+///
+/// A class, because an import passes on thousands, and a struct of this size is dear to copy.
+package final class PreparedCreate: Sendable {
   let draft: WritePath.Draft
+
+  init(draft: WritePath.Draft) { self.draft = draft }
 
   package var mutation: Mutation { draft.mutation }
 }
