@@ -354,7 +354,8 @@ struct ExportTests {
         line(6, "\"text\":\"f\",\"version\":7,\"updatedAt\":\"2024-01-01T00:00:00.000Z\""),
         line(7, "\"text\":null"),
       ].joined(separator: "\n").utf8)
-    data += Data("\n{\"id\":\"\(ExportHouse.id(8))\",\"text\":\"".utf8) + [0xE9] + Data("\"}\n".utf8)
+    data +=
+      Data("\n{\"id\":\"\(ExportHouse.id(8))\",\"text\":\"".utf8) + [0xE9] + Data("\"}\n".utf8)
     data += Data("{\"text\":\"".utf8) + Data(repeating: 120, count: 64_000_001) + Data("\"}\n".utf8)
     try data.write(to: URL(fileURLWithPath: out + "/tags.jsonl"))
     let reports = try await house.take(out)
@@ -362,7 +363,8 @@ struct ExportTests {
     #expect(
       reports.last?.shownIssues == [
         "1 /id duplicate_id", "2  json", "3 /version type", "4 /createdAt type",
-        "5 /txt unknown_field", "5 /text required", "6 /id required", "7 /updatedAt range", "9 /text required",
+        "5 /txt unknown_field", "5 /text required", "6 /id required", "7 /updatedAt range",
+        "9 /text required",
         "10  json", "11  too_long",
       ])
     // A whole file in UTF-16 is told as such.

@@ -132,7 +132,8 @@ enum UserStore {
     """)
 
   /// Makes an account that comes back; false where the id or the address is taken.
-  static func restore(_ account: AccountRecord, in transaction: any Transaction) async throws -> Bool
+  static func restore(_ account: AccountRecord, in transaction: any Transaction) async throws
+    -> Bool
   {
     let values: [Value] = [
       .uuid(account.id), .optional(account.email), .optional(account.passwordHash?.reveal()),

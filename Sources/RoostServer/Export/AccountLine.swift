@@ -43,7 +43,9 @@ enum AccountLine {
       case "id": continue
       case "email": account.email = try text(value, key)
       case "anonymous":
-        guard let flag = value.bool else { throw refusal(key, "type", "anonymous is true or false.") }
+        guard let flag = value.bool else {
+          throw refusal(key, "type", "anonymous is true or false.")
+        }
         account.isAnonymous = flag
       case "createdAt": account.createdAt = try time(value, key)
       case "updatedAt": account.updatedAt = try time(value, key)

@@ -111,7 +111,8 @@ package struct ExportJob: Sendable {
       createdAt: app.ambient.time.now(), format: options.format,
       personalData: options.personalData, withCredentials: options.withCredentials,
       app.records.catalogue, files: files)
-    if case .file = destination {} else {
+    if case .file = destination {
+    } else {
       try sink.begin(ExportManifest.name)
       try sink.write(manifest.json.encoded + [10])
       _ = try sink.end()
@@ -164,10 +165,11 @@ package struct ExportJob: Sendable {
         behind: last, limit: 1000, withCredentials: options.withCredentials, in: reader)
       var bytes: [UInt8] = []
       for account in page {
-        bytes += AccountLine.json(
-          account, masksAddress: options.personalData == .mask,
-          leavesAddress: options.personalData == .leaveOut
-        ).encoded
+        bytes +=
+          AccountLine.json(
+            account, masksAddress: options.personalData == .mask,
+            leavesAddress: options.personalData == .leaveOut
+          ).encoded
         bytes.append(10)
       }
       try sink.write(bytes)

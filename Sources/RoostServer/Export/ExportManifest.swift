@@ -102,7 +102,9 @@ package struct ExportManifest: Sendable {
       "createdAt": .string(createdAt.description),
       "syntax": .string(format.rawValue), "personalData": .string(personalData.rawValue),
       "withCredentials": .bool(withCredentials),
-      "schema": ["sha256": .string(schema), "collections": .object(JSONObject(uniqueMembers: shapes))],
+      "schema": [
+        "sha256": .string(schema), "collections": .object(JSONObject(uniqueMembers: shapes)),
+      ],
       "personalFields": .array(
         personalFields.map {
           [

@@ -102,7 +102,8 @@ struct MovedTable: Sendable {
   /// `roost_log_head` is written for the part of the log that moves; the tables of searches are filled
   /// by their follower.
   static let staying: Set<String> = [
-    "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move", "roost_import",
+    "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
+    "roost_import",
   ]
 
   /// The table of a collection.

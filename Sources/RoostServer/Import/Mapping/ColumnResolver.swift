@@ -90,7 +90,9 @@ struct SourceLine {
         uniqueMembers: zip(header ?? [], texts).map { (key: $0, value: .string($1)) })
     case .cells(let texts):
       return JSONObject(
-        uniqueMembers: zip(header ?? [], texts).map { (key: $0, value: $1.map { .string($0) } ?? .null) })
+        uniqueMembers: zip(header ?? [], texts).map {
+          (key: $0, value: $1.map { .string($0) } ?? .null)
+        })
     case .broken: return JSONObject()
     }
   }

@@ -87,13 +87,17 @@ package struct ProjectSource: Sendable {
     let manifest = try ExportManifest(bytes, path: path + "/" + ExportManifest.name)
     let entries = try manifest.files.map { try entry($0.name) }
     for other in archive.entries
-    where other.name != ExportManifest.name && !manifest.files.contains(where: { $0.name == other.name }) {
+    where other.name != ExportManifest.name
+      && !manifest.files.contains(where: { $0.name == other.name })
+    {
       throw ImportFault(
         exitStatus: 2, code: "manifest",
-        "\(path): holds \(other.name.prefix(80).debugDescription), of which the manifest knows nothing")
+        "\(path): holds \(other.name.prefix(80).debugDescription), of which the manifest knows nothing"
+      )
     }
     let total = entries.reduce(Int64(0)) { $0.addingReportingOverflow($1.size).partialValue }
-    guard total >= 0, total / ProjectSource.maximumRatio <= archive.file.byteCount + 1_000_000 else {
+    guard total >= 0, total / ProjectSource.maximumRatio <= archive.file.byteCount + 1_000_000
+    else {
       throw archive.fault("it would unpack to \(total) bytes, more than any export of its size")
     }
     try ProjectSource.checkRoom(for: total, in: scratch)
