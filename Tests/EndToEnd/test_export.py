@@ -72,7 +72,7 @@ class ExportTests(unittest.TestCase):
             self.assertEqual(row.status, 201, row)
         band = person.post("/v1/bands", {"name": "\u5c71", "leader": rows[0]["id"]})
         self.assertEqual(band.status, 201, band)
-        mine = {"band": band["id"], "other": rows[-1]["id"], "owner": person.get("/v1/auth/me")["user"]["id"]}
+        mine = {"band": band["id"], "other": rows[-1]["id"], "owner": person.get("/v1/auth/me")["id"]}
         self.assertEqual(person.patch(f"/v1/things/{rows[1]['id']}", mine).status, 200)
         words = {"words": {"$add": ["z"], "$remove": ["b"]}}
         self.assertEqual(person.patch(f"/v1/things/{rows[1]['id']}", words).status, 200)
@@ -119,7 +119,7 @@ class ExportTests(unittest.TestCase):
                     files[f"things.{form}"]["sha256"], hashlib.sha256(content).hexdigest())
                 self.assertNotIn(b"deleted", content)
                 if form == "jsonl":
-                    lines = [json.loads(line) for line in content.decode().splitlines()]
+                    lines = [json.loads(line) for line in content.splitlines()]
                     self.assertEqual([line["id"] for line in lines], sorted(listed))
                     self.assertEqual(lines, [listed[line["id"]] for line in lines])
                 self.take(data, out, *options)

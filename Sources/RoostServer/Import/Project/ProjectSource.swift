@@ -17,6 +17,8 @@ package struct ProjectSource: Sendable {
   private static let maximumManifestBytes = 16_000_000
   /// An archive that unpacks to more than this many times its size is no export.
   private static let maximumRatio: Int64 = 300
+  /// What takes less than this is no danger, however well it is packed.
+  private static let harmlessBytes: Int64 = 64_000_000
 
   /// Whether `path` is an export and no file of lines.
   package static func isProject(_ path: String) -> Bool {
@@ -96,8 +98,10 @@ package struct ProjectSource: Sendable {
       )
     }
     let total = entries.reduce(Int64(0)) { $0.addingReportingOverflow($1.size).partialValue }
-    guard total >= 0, total / ProjectSource.maximumRatio <= archive.file.byteCount + 1_000_000
-    else {
+    let isBomb =
+      total > ProjectSource.harmlessBytes
+      && total / ProjectSource.maximumRatio > archive.file.byteCount
+    guard total >= 0, !isBomb else {
       throw archive.fault("it would unpack to \(total) bytes, more than any export of its size")
     }
     try ProjectSource.checkRoom(for: total, in: scratch)
