@@ -46,7 +46,7 @@ struct ExportHouse {
   let house: ImportHouse
 
   init(_ schema: String = ExportHouse.schema) async throws {
-    house = try await ImportHouse(schema)
+    house = try await ImportHouse(schema, followers: false)
   }
 
   func add(_ name: String, _ body: JSON) async throws {
