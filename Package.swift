@@ -46,6 +46,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
     .target(name: "CLinux"),
 
@@ -84,6 +85,7 @@ let package = Package(
         "REST", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
         "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "Transport", "Cryptography", "RoostCore", "CYAML",
+        "CZlib",
       ]),
     .executableTarget(
       name: "RoostCommand",

@@ -4,8 +4,8 @@
 /// those has one importer. `ARCHITECTURE.md` shows the same rows in words.
 enum Plan {
   static let mayImport: [String: Set<String>] = [
-    "CSQLite": [], "CPostgres": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CRE2": [],
-    "CLinux": [],
+    "CSQLite": [], "CPostgres": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CZlib": [],
+    "CRE2": [], "CLinux": [],
     "RoostCore": [],
     "Cryptography": ["RoostCore", "COpenSSL", "CArgon2"],
     "Queries": ["RoostCore"],
@@ -21,7 +21,7 @@ enum Plan {
     "Records": ["Rules"],
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Jobs", "Transport"],
-    "RoostServer": ["REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML"],
+    "RoostServer": ["REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML", "CZlib"],
     "RoostCommand": ["RoostServer"],
   ]
 

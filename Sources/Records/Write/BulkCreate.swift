@@ -76,7 +76,7 @@ struct BulkCreate {
     var people: Set<UUID> = []
     var wanted: [WantedKey: Wanted] = [:]
     for draft in drafts {
-      for change in draft.mutation.changes {
+      for change in draft.mutation.changes where !draft.awaited.contains(change.field) {
         let field = collection.fields[change.field]
         guard case .uuid(let id) = draft.record.values[change.field] else { continue }
         switch field.type {

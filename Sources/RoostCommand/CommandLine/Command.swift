@@ -30,6 +30,6 @@ enum ExitStatus {
 enum Commands {
   static let all: [any Command] = [
     NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), ImportCommand(),
-    JobsCommand(), MoveCommand(), GenerateCommand(), DoctorCommand(),
+    ExportCommand(), JobsCommand(), MoveCommand(), GenerateCommand(), DoctorCommand(),
   ]
 }

@@ -57,12 +57,12 @@ package final class App: Sendable {
   /// what reads the log.
   ///
   /// `over` puts something between the app and its database; `handlers` and `schedules` are the jobs
-  /// of a server that is built around the app. Throws `DatabaseOpenError`,
-  /// `SchemaChangeError` or `RoostError`, each with what to do.
+  /// of a server that is built around the app. Without `followers` what reads the log waits for the
+  /// next start. Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
     handlers: [any JobHandler] = [], schedules: [Schedule] = [],
-    over: (any Database) -> any Database = { $0 }
+    over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true
   ) async throws -> App {
     let recorder = ChangeRecorder()
     let signal = JobSignal()
@@ -89,7 +89,7 @@ package final class App: Sendable {
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
-      for follower in followers {
+      for follower in followers where startsFollowers {
         // Not kept: a follower holds the records, these the database, and that the recorder.
         recorder.onCommit { [weak follower] in follower?.wake() }
         follower.start()
@@ -100,8 +100,10 @@ package final class App: Sendable {
         versions: versions, retirements: retirements,
         followers: followers, jobs: jobs, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data))
-      app.housekeeping.start()
-      app.watch.start()
+      if startsFollowers {
+        app.housekeeping.start()
+        app.watch.start()
+      }
       return app
     } catch {
       await database.close()

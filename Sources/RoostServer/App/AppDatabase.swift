@@ -96,6 +96,16 @@ package struct AppDatabase: Sendable {
       .folder, "The data folder \(path) cannot be made: \(String(cString: strerror(number))).")
   }
 
+  /// Runs `body` over one snapshot without a deadline; see the engines.
+  func readUnbounded<Result: Sendable>(
+    _ body: @escaping @Sendable (any Reader) async throws -> Result
+  ) async throws -> Result {
+    switch engine {
+    case .sqlite(let database): try await database.readUnbounded(body)
+    case .postgres(let database): try await database.readUnbounded(body)
+    }
+  }
+
   // MARK: Looking
 
   /// Looks for damage that the engine can find in a moment.

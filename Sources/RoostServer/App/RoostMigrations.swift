@@ -11,5 +11,6 @@ enum RoostMigrations {
       AccountTables.roles(7), ReceiptTable.migration(8), RecordsMigrations.search(9),
       RecordsMigrations.grants(10), MoveMark.migration(11), SchemaHistory.migration(12),
       JobTables.migration(13), RecordsMigrations.archive(14),
+      ImportMark.migration(15),
     ]
 }

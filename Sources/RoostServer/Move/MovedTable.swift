@@ -127,6 +127,7 @@ struct MovedTable: Sendable {
   /// by their follower.
   static let staying: Set<String> = [
     "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
+    "roost_import",
   ]
 
   /// The table of a collection.

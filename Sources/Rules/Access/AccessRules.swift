@@ -114,7 +114,18 @@ package final class AccessRules: Sendable {
 
   /// The server itself: seeds, imports and the work of followers.
   package var systemAccess: Access {
-    Access(plan: .everything(self), facts: CallerFacts(.everyone, nil))
+    Access(plan: everything, facts: CallerFacts(.everyone, nil))
+  }
+
+  /// Made once: an import asks for it with every row.
+  private var everything: AccessPlan {
+    let key = PlanKey(rules: .max, denials: .max)
+    return plans.withLock { plans in
+      if let plan = plans[key] { return plan }
+      let plan = AccessPlan.everything(self)
+      plans[key] = plan
+      return plan
+    }
   }
 
   private func plan(_ rules: UInt64, _ denials: UInt64) -> AccessPlan {
