@@ -76,6 +76,8 @@ fsync = ${ROOST_TEST_POSTGRES_FSYNC:-on}
 full_page_writes = ${ROOST_TEST_POSTGRES_FSYNC:-on}
 wal_level = replica
 max_wal_senders = 20
+# Copies are begun while others have the log checkpointed: none may miss a piece of it.
+wal_keep_size = 512MB
 deadlock_timeout = 200ms
 autovacuum_naptime = 10s
 ssl = $tls
