@@ -30,6 +30,12 @@ func support(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     name: name, dependencies: dependencies, path: "Tests/" + name, swiftSettings: settings)
 }
 
+/// A program that long tests drive, in `Tests/<Name>`; no product of ours.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies, path: "Tests/" + name, swiftSettings: settings)
+}
+
 let package = Package(
   name: "roost",
   products: [.executable(name: "roost", targets: ["RoostCommand"])],
@@ -40,6 +46,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
     .target(name: "CLinux"),
 
@@ -47,6 +54,7 @@ let package = Package(
     room("RoostCore", []),
     room("Cryptography", ["RoostCore", "COpenSSL", "CArgon2"]),
     room("Queries", ["RoostCore"]),
+    room("Jobs", ["Queries", "RoostCore"]),
     room("SQLiteDriver", ["Queries", "RoostCore", "CSQLite"]),
     room("PostgresDriver", ["Queries", "RoostCore", "CPostgres"]),
     room("Wire", ["RoostCore"]),
@@ -66,7 +74,7 @@ let package = Package(
     room(
       "REST",
       [
-        "Records", "Accounts", "Transport", "Cryptography", "Rules", "Schema", "Queries",
+        "Records", "Accounts", "Jobs", "Transport", "Cryptography", "Rules", "Schema", "Queries",
         "RoostCore",
       ]),
 
@@ -74,22 +82,28 @@ let package = Package(
     room(
       "RoostServer",
       [
-        "REST", "Generate", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
+        "REST", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
+        "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "Transport", "Cryptography", "RoostCore", "CYAML",
+        "CZlib",
       ]),
     .executableTarget(
       name: "RoostCommand",
       dependencies: [
-        "RoostServer", "Generate", "Accounts", "Records", "Rules", "Schema", "Queries", "RoostCore",
+        "RoostServer", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
+        "RoostCore",
       ],
       swiftSettings: settings),
 
     support("DriverConformance", ["Queries", "RoostCore"]),
     support("TestEngine", ["Queries", "SQLiteDriver", "PostgresDriver", "RoostCore"]),
+    // A server with jobs of its own, for the long tests to kill.
+    program("JobsWorker", ["RoostServer", "Jobs", "Schema", "Queries", "RoostCore"]),
 
     tests("RoostCore"),
     tests("Cryptography", ["RoostCore"]),
     tests("Queries", ["RoostCore"]),
+    tests("Jobs", ["TestEngine", "Queries", "RoostCore"]),
     tests("SQLiteDriver", ["DriverConformance", "Queries", "RoostCore", "CSQLite"]),
     tests("PostgresDriver", ["DriverConformance", "TestEngine", "Queries", "RoostCore"]),
     tests("Wire", ["RoostCore"]),
@@ -109,7 +123,8 @@ let package = Package(
     tests(
       "RoostServer",
       [
-        "TestEngine", "REST", "Accounts", "Records", "Rules", "Schema", "Queries", "SQLiteDriver",
+        "TestEngine", "REST", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
+        "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "Transport", "RoostCore",
       ]),
     tests("RoostCommand", ["RoostServer", "Schema", "Records", "RoostCore"]),

@@ -8,19 +8,20 @@ build=(
   binutils git libc6-dev libcurl4 libgcc-12-dev libncurses6 libsqlite3-0 libstdc++-12-dev libxml2
   libuuid1 pkg-config tzdata zlib1g
   # What Roost links.
-  libargon2-dev libpq-dev libre2-dev libsqlite3-dev libssl-dev libyaml-dev
+  libargon2-dev libpq-dev libre2-dev libsqlite3-dev libssl-dev libyaml-dev zlib1g-dev
   # What drives the build.
   make
 )
 test=(
   # The end-to-end tests, the benchmarks and the house rules; curl for the walk-throughs.
-  curl python3
-  # The second engine: the tests start a private cluster of their own.
-  postgresql-15
+  curl python3 python3-venv
+  # The second engine: the tests start a private cluster of their own, with a certificate, and a
+  # pooler before it.
+  postgresql-15 openssl pgbouncer
 )
 bench=(
   # Load, the server that Roost is compared with, a compiler for the paced client; injected faults.
-  curl python3 wrk nginx-light gcc strace e2fsprogs
+  curl python3 python3-venv wrk nginx-light gcc strace e2fsprogs
 )
 
 case "${1:-}" in

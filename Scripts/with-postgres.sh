@@ -8,7 +8,7 @@
 #   ROOST_TEST_POSTGRES_ADMIN  the address for the superuser of the cluster
 #   ROOST_TEST_POSTGRES_CA     the certificate with which the cluster answers over TLS
 #   ROOST_TEST_POSTGRES_FOLDER the folder of the cluster, with its socket and its log
-# and may be given
+# (Scripts/postgres-standby.sh makes standbys of the cluster) and may be given
 #   ROOST_POSTGRES_BIN         the folder of initdb and pg_ctl (the newest below /usr/lib/postgresql)
 #   ROOST_TEST_POSTGRES_FSYNC  off for tests that do not measure: nothing is made durable
 # The exit code is that of the command.
@@ -42,6 +42,11 @@ else
 fi
 
 stop() {
+  local standby
+  for standby in "$folder"/standby-*/data; do
+    [ -d "$standby" ] || continue
+    as_owner "$bin/pg_ctl" -D "$standby" -m immediate -w stop >/dev/null 2>&1 || true
+  done
   as_owner "$bin/pg_ctl" -D "$data" -m immediate -w stop >/dev/null 2>&1 || true
   rm -rf "$folder"
 }
@@ -69,8 +74,10 @@ max_connections = 1500
 shared_buffers = 128MB
 fsync = ${ROOST_TEST_POSTGRES_FSYNC:-on}
 full_page_writes = ${ROOST_TEST_POSTGRES_FSYNC:-on}
-wal_level = minimal
-max_wal_senders = 0
+wal_level = replica
+max_wal_senders = 20
+# Copies are begun while others have the log checkpointed: none may miss a piece of it.
+wal_keep_size = 512MB
 deadlock_timeout = 200ms
 autovacuum_naptime = 10s
 ssl = $tls

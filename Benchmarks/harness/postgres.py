@@ -1,4 +1,4 @@
-"""A private PostgreSQL as a process: started, asked, hurt, removed."""
+"""A private PostgreSQL as a process: started, asked, hurt, stopped, removed."""
 
 import json
 import os
@@ -28,6 +28,7 @@ class Cluster:
         settings = {} if durable else {"ROOST_TEST_POSTGRES_FSYNC": "off"}
         self.environment = dict(os.environ, **settings)
         self.process = None
+        self.program = self.port = None
 
     def __enter__(self):
         self.process = subprocess.Popen(
@@ -40,6 +41,7 @@ class Cluster:
         self.url = told["ROOST_TEST_POSTGRES"]
         self.admin = told["ROOST_TEST_POSTGRES_ADMIN"]
         self.folder = told["ROOST_TEST_POSTGRES_FOLDER"]
+        self._program()  # while it runs
         return self
 
     def __exit__(self, *_):
@@ -49,6 +51,7 @@ class Cluster:
         except subprocess.TimeoutExpired:
             self.process.terminate()
             self.process.wait(60)
+        self.process.stdout.close()
 
     # What is in it
 
@@ -83,6 +86,34 @@ class Cluster:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def control(self, *arguments):
+        """Runs pg_ctl on the data folder, as its owner."""
+        data = os.path.join(self.folder, "data")
+        program = os.path.join(os.path.dirname(self._program()), "pg_ctl")
+        owner = os.stat(data)
+        # Its output goes nowhere: the server would inherit a pipe and keep it open.
+        subprocess.run(
+            [program, "-D", data, "-w", *arguments], check=True, timeout=120, cwd=self.folder,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            **({"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+               if os.geteuid() == 0 else {}))
+
+    def _program(self):
+        """The path of the server's program."""
+        if self.program is None:
+            self.program = os.readlink(f"/proc/{self.postmaster()}/exe")
+            self.port = urllib.parse.urlsplit(self.url).port
+        return self.program
+
+    def stop(self, mode="fast"):
+        """Ends it in an orderly way, as for an upgrade; `start` brings it back."""
+        self.control("-m", mode, "stop")
+
+    def start(self):
+        self._program()
+        log = os.path.join(self.folder, "log.server")
+        self.control("-o", f"-p {self.port}", "-l", log, "start")
+
     def wait(self, seconds=60):
         """Waits until it answers again."""
         deadline = time.monotonic() + seconds
@@ -103,6 +134,46 @@ class Cluster:
         parts = urllib.parse.urlsplit(self.url)
         return parts._replace(
             netloc=f"{name}:{password}@{parts.hostname}:{parts.port}").geturl()
+
+
+class Session:
+    """One connection that stays, by a psql that is asked and answers; use as a context."""
+
+    END = "-- that was all --"
+
+    def __init__(self, address, application="session"):
+        self.process = subprocess.Popen(
+            ["psql", "-qAtX", "-F", "\x1f", "-P", "null=\x1a", "-d", address],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=dict(os.environ, PGAPPNAME=application))
+
+    def query(self, sql):
+        """The rows of one statement, in a transaction of its own."""
+        try:
+            self.process.stdin.write(f"{sql};\n\\echo '{self.END}'\n")
+            self.process.stdin.flush()
+        except OSError as error:
+            raise Unreachable(str(error)) from error
+        rows = []
+        for line in self.process.stdout:
+            line = line.removesuffix("\n")
+            if line == self.END:
+                return rows
+            if line.startswith(("ERROR:", "FATAL:", "psql: error")):
+                raise Unreachable(line)
+            rows.append(tuple(map(_value, line.split("\x1f"))))
+        raise Unreachable("the connection has ended")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def _value(text):

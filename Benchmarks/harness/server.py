@@ -86,7 +86,9 @@ class Server:
             self.kill()
             raise RuntimeError(f"the ready line is {line!r}")
         self.port = int(ready[1])
-        status = Connection(self.port).request("GET", "/health/ready").status
+        connection = Connection(self.port)
+        status = connection.request("GET", "/health/ready").status
+        connection.close()
         self.ready_seconds = time.monotonic() - began
         if status != 200:
             raise RuntimeError(f"/health/ready answered {status} after the ready line")

@@ -4,6 +4,6 @@ A measure has `NAME`, and any of `round(bench)` (called once in each interleaved
 `once(bench)` (called after the rounds) and `figures(bench)` (the figures of its samples).
 """
 
-from . import static, reads, creates, rules, memory, ready, idle, ingest, hostile, postgres
+from . import static, reads, creates, rules, memory, ready, idle, ingest, hostile, postgres, export
 
-ALL = [ingest, static, reads, creates, rules, memory, ready, idle, hostile, postgres]
+ALL = [ingest, static, reads, creates, rules, memory, ready, idle, hostile, postgres, export]

@@ -5,6 +5,7 @@
 #include "clinux.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -56,6 +57,19 @@ int roost_bound_port(int descriptor) {
   if (getsockname(descriptor, (struct sockaddr *)&storage, &length)) return -errno;
   if (storage.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&storage)->sin6_port);
   return ntohs(((struct sockaddr_in *)&storage)->sin_port);
+}
+
+int roost_refuse_handshakes(int listener) {
+  // The data begins with the TCP header: without a SYN (bit 1 of byte 13) a packet is taken.
+  struct sock_filter steps[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  };
+  struct sock_fprog program = {sizeof steps / sizeof *steps, steps};
+  if (setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)) return -errno;
+  return 0;
 }
 
 int roost_accept(int listener, char *address, size_t capacity) {

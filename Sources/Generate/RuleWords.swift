@@ -15,10 +15,13 @@ enum RuleWords {
     if let roles = rule.roles {
       text = "Accounts with the role " + list(roles, "or")
     } else {
+      // An owner and a member have an account, whatever the audience.
+      let isNamed = rule.owner != nil || rule.member != nil
       switch rule.audience {
-      case .everyone: text = "Everybody, without an account too"
       case .anonymous: text = "Anonymous accounts"
-      case .user: text = "Every account"
+      case .everyone where !isNamed: text = "Everybody, without an account too"
+      case .user where !isNamed: text = "Every account"
+      case .everyone, .user: text = rule.owner == nil ? "Accounts" : "The account"
       }
     }
     if let owner = rule.owner { text += " that `\(owner)` names" }

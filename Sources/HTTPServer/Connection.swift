@@ -181,7 +181,8 @@ final class Connection: @unchecked Sendable {
     readable()
     guard phase == .head, input.isEmpty, pendingOutput == 0 else { return }
     if exchange.isFirst {
-      readDeadline = loop.tick + 1
+      // Its client cannot know that it comes late, and has its first request under way.
+      readDeadline = loop.tick(afterSeconds: 1)
       armTimer()
     } else {
       close()

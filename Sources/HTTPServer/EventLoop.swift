@@ -23,6 +23,11 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   }
 
   static let ticksPerSecond: UInt32 = 4
+  /// How often, and with which pauses, a listener is looked at before it is closed.
+  ///
+  /// Whoever comes meanwhile begins its handshake again a second later, so they are short.
+  private static let lastLooks = 2
+  private static let lastLookMicroseconds: UInt32 = 1000
   private static let eventCapacity = 256
   private static let scratchBytes = 65_536
   private static let pooledBlocks = 64
@@ -360,6 +365,13 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     isDraining = true
     drainTick = tick(afterSeconds: limits.drainSeconds)
     if listener >= 0 {
+      // Whoever is in the queue of a listener that is closed meets a reset, maybe behind a request
+      // that was sent. So nobody new gets in, and who is on the way has a moment to arrive.
+      _ = roost_refuse_handshakes(listener)
+      for _ in 0..<EventLoop.lastLooks {
+        for _ in 0..<64 { acceptAll() }
+        usleep(EventLoop.lastLookMicroseconds)
+      }
       for _ in 0..<64 { acceptAll() }
       Glibc.close(listener)
       listener = -1

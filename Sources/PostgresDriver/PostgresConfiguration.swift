@@ -42,6 +42,12 @@ package struct PostgresConfiguration: Sendable {
   package var preparedStatements = true
   /// Whether a role is taken that may do more than own its schema, such as a superuser.
   package var allowsPowerfulRole = false
+  /// The addresses of streaming standbys of the server that may answer reads.
+  package var replicas: [Secret<String>] = []
+  /// Milliseconds that a standby may be behind and still answer.
+  package var replicaLagMilliseconds = 1000
+  /// Milliseconds between two looks at how far the server and its standbys are.
+  package var replicaPollMilliseconds = 50
   /// The name under which the server lists the connections.
   package var applicationName = "roost"
 

@@ -9,6 +9,7 @@ package final class PostgresDatabase: Database {
   package var dialect: Dialect { .postgres }
 
   private let factory: ConnectionFactory
+  private let replicas: ReplicaSet?
   private let writers: Writers
   private let errors: ErrorTranslator
   private let shared: SharedReaders
@@ -23,9 +24,25 @@ package final class PostgresDatabase: Database {
     _ configuration: PostgresConfiguration, ambient: Ambient = Ambient(),
     preCommit: (any PreCommit)? = nil
   ) throws(DatabaseOpenError) -> PostgresDatabase {
-    let factory = ConnectionFactory(configuration, ambient)
-    try SchemaOpening(factory: factory).run()
-    return try PostgresDatabase(factory, preCommit)
+    try SchemaOpening(factory: ConnectionFactory(configuration, ambient)).run()
+    let replicas = try ReplicaSet.open(configuration, ambient)
+    let role = replicas.map { ServerRole.primary($0.positions) } ?? .alone
+    do {
+      return try PostgresDatabase(
+        ConnectionFactory(configuration, ambient, role: role), replicas, preCommit)
+    } catch {
+      replicas?.requestClose()
+      throw error
+    }
+  }
+
+  /// Whether the schema holds an app; makes nothing.
+  ///
+  /// Throws `DatabaseOpenError` where the server or the schema could not be opened.
+  package static func isTaken(
+    _ configuration: PostgresConfiguration
+  ) throws(DatabaseOpenError) -> Bool {
+    try SchemaOpening(factory: ConnectionFactory(configuration, Ambient())).isTaken()
   }
 
   /// Drops a schema with all that it holds, if it is there; for tests and for `roost` commands that
@@ -45,9 +62,10 @@ package final class PostgresDatabase: Database {
   }
 
   private init(
-    _ factory: ConnectionFactory, _ preCommit: (any PreCommit)?
+    _ factory: ConnectionFactory, _ replicas: ReplicaSet?, _ preCommit: (any PreCommit)?
   ) throws(DatabaseOpenError) {
     self.factory = factory
+    self.replicas = replicas
     let configuration = factory.configuration
     errors = ErrorTranslator(factory)
     long = try LongReaders(
@@ -58,6 +76,7 @@ package final class PostgresDatabase: Database {
   }
 
   deinit {
+    replicas?.requestClose()
     shared.requestClose()
     long.requestClose()
     writers.requestClose()
@@ -66,18 +85,88 @@ package final class PostgresDatabase: Database {
   /// Sets the step before the commit, once.
   package func setPreCommit(_ preCommit: any PreCommit) { writers.setPreCommit(preCommit) }
 
-  package var statistics: PostgresStatistics { PostgresStatistics(writers, shared, long) }
+  package var statistics: PostgresStatistics {
+    PostgresStatistics(writers, shared, long, replicas?.statistics ?? [])
+  }
 
   // MARK: Reading
 
   package func read<Result: Sendable>(
     _ consistency: ReadConsistency, _ body: @escaping @Sendable (any Reader) async throws -> Result
   ) async throws -> Result {
-    let milliseconds = factory.configuration.readMilliseconds
-    switch consistency {
-    case .statement: return try await queue(consistency, milliseconds, body, shared.submit)
-    case .snapshot: return try await queue(consistency, milliseconds, body, long.submit)
+    try await queue(consistency, factory.configuration.readMilliseconds, nil, body, submit)
+  }
+
+  /// Queues a read where writes go.
+  private func submit(_ read: QueuedRead) -> RoostError? {
+    switch read.consistency {
+    case .statement: shared.submit(read)
+    case .snapshot: long.submit(read)
     }
+  }
+
+  package var hasReplicas: Bool { replicas != nil }
+
+  package func read<Result: Sendable>(
+    _ consistency: ReadConsistency, from source: ReadSource,
+    _ body: @escaping @Sendable (any Reader) async throws -> Result
+  ) async throws -> Result {
+    guard let replicas, case .tracked(let track) = source else {
+      return try await read(consistency, body)
+    }
+    let needed = track.needed
+    if !track.isPinned, let replica = replicas.next(covering: needed),
+      let outcome = try await read(consistency, replica, needed, track, body)
+    {
+      return try outcome.get()
+    }
+    let report = ReadReport()
+    defer { if let place = report.place { track.note(replicas.positions.position(place)) } }
+    let milliseconds = factory.configuration.readMilliseconds
+    let result = try await queue(consistency, milliseconds, report, body, submit)
+    // Without it the reader could be sent back in time the next time.
+    guard report.place != nil else { throw RoostError.unreachable(report.fault) }
+    return result
+  }
+
+  /// What the body gives or throws on a standby; nil where the standby failed it.
+  private func read<Result: Sendable>(
+    _ consistency: ReadConsistency, _ replica: Replica, _ needed: DatabasePosition?,
+    _ track: ReadTrack, _ body: @escaping @Sendable (any Reader) async throws -> Result
+  ) async throws -> Swift.Result<Result, any Error>? {
+    guard let replicas, let epoch = replica.epoch(replicas.positions) else { return nil }
+    let report = ReadReport(needed: needed?.place ?? 0)
+    let outcome: Swift.Result<Result, any Error>
+    do {
+      let milliseconds = factory.configuration.readMilliseconds
+      outcome = .success(
+        try await queue(consistency, milliseconds, report, body, replica.submit))
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      // A query that takes too long here does so there.
+      if report.fault?.isStopped == true { throw error }
+      outcome = .failure(error)
+    }
+    guard report.fault == nil, let place = report.place, place.bytes >= needed?.place ?? 0 else {
+      replica.countFallback()
+      return nil
+    }
+    replica.countRead()
+    track.note(DatabasePosition(epoch: epoch, place: place.bytes))
+    return outcome
+  }
+
+  package func position(isExact: Bool) async throws -> DatabasePosition? {
+    guard let positions = replicas?.positions else { return nil }
+    if !isExact, let latest = positions.latest { return latest }
+    let misses = positions.misses
+    let track = ReadTrack()
+    track.pin()
+    try await read(.statement, from: .tracked(track)) { _ in }
+    guard let seen = track.seen else { return nil }
+    positions.looked(seen, misses: misses)
+    return seen
   }
 
   /// Runs `body` over one snapshot without a deadline, on a thread and a connection of its own.
@@ -100,11 +189,11 @@ package final class PostgresDatabase: Database {
     defer { unbounded.withLock { $0 -= 1 } }
     let own = try LongReaders(factory, errors, count: 1, queueLimit: 1)
     defer { own.requestClose() }
-    return try await queue(.snapshot, nil, body, own.submit)
+    return try await queue(.snapshot, nil, nil, body, own.submit)
   }
 
   private func queue<Result: Sendable>(
-    _ consistency: ReadConsistency, _ milliseconds: Int?,
+    _ consistency: ReadConsistency, _ milliseconds: Int?, _ report: ReadReport?,
     _ body: @escaping @Sendable (any Reader) async throws -> Result,
     _ submit: (QueuedRead) -> RoostError?
   ) async throws -> Result {
@@ -112,7 +201,7 @@ package final class PostgresDatabase: Database {
     return try await withTaskCancellationHandler {
       try await withUnsafeThrowingContinuation { continuation in
         let read = TypedRead(
-          consistency, milliseconds: milliseconds, body, cancellation, continuation)
+          consistency, milliseconds: milliseconds, report, body, cancellation, continuation)
         if let error = submit(read) { read.resume(throwing: error) }
       }
     } onCancel: {
@@ -137,6 +226,7 @@ package final class PostgresDatabase: Database {
   }
 
   package func close() async {
+    await replicas?.close()
     await shared.close()
     await long.close()
     await writers.close()

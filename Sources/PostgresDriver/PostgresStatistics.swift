@@ -27,7 +27,14 @@ package struct PostgresStatistics: Sendable {
   package let connects: Int
   package let reconnects: Int
 
-  init(_ writers: Writers, _ shared: SharedReaders, _ long: LongReaders) {
+  /// The standbys that may answer reads.
+  package let replicas: [ReplicaStatistics]
+
+  init(
+    _ writers: Writers, _ shared: SharedReaders, _ long: LongReaders,
+    _ replicas: [ReplicaStatistics]
+  ) {
+    self.replicas = replicas
     let written = writers.counters
     let short = shared.counters
     let other = long.monitor.withLock { state in

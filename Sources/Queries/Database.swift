@@ -14,6 +14,25 @@ package protocol Database: Sendable {
     _ consistency: ReadConsistency, _ body: @escaping @Sendable (any Reader) async throws -> Result
   ) async throws -> Result
 
+  /// Runs `body` as `read` does, and maybe on a copy of the database that is behind.
+  ///
+  /// Whoever asks for it says so: reads without a source see all that was acknowledged. A copy that
+  /// fails is never heard of: the body runs again where writes go.
+  func read<Result: Sendable>(
+    _ consistency: ReadConsistency, from source: ReadSource,
+    _ body: @escaping @Sendable (any Reader) async throws -> Result
+  ) async throws -> Result
+
+  /// Whether reads with a `ReadTrack` may be answered by copies.
+  var hasReplicas: Bool { get }
+
+  /// A position at or beyond every write that was acknowledged so far by this process; nil without
+  /// copies.
+  ///
+  /// With `isExact` also at or beyond what the database has by other processes at this moment, which
+  /// takes a look at it. Throws where the database cannot be asked.
+  func position(isExact: Bool) async throws -> DatabasePosition?
+
   /// Runs `body` in a transaction and returns when it is durable.
   ///
   /// Writes that wait are committed together, each as if in a savepoint of its own: an error thrown by
@@ -27,6 +46,18 @@ package protocol Database: Sendable {
 
   /// Finishes what is queued, checkpoints and closes; later calls throw `.draining`.
   func close() async
+}
+
+extension Database {
+  /// A database without copies.
+  package func read<Result: Sendable>(
+    _ consistency: ReadConsistency, from source: ReadSource,
+    _ body: @escaping @Sendable (any Reader) async throws -> Result
+  ) async throws -> Result { try await read(consistency, body) }
+
+  package var hasReplicas: Bool { false }
+
+  package func position(isExact: Bool) async throws -> DatabasePosition? { nil }
 }
 
 /// What a read sees.

@@ -98,7 +98,7 @@ extension CompiledCollection {
 
   /// Writes the value of field `index` straight from its column.
   @inline(__always)
-  private func writeValue(_ index: Int, _ row: any Row, to json: inout JSONWriter) {
+  func writeValue(_ index: Int, _ row: any Row, to json: inout JSONWriter) {
     switch row.cell(RecordColumns.firstField + index) {
     case .null: json.null()
     case .int(let value): write(value, of: index, to: &json)

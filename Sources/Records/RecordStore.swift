@@ -106,67 +106,6 @@ package final class RecordStore: Sendable {
     return render(outcome, of: mutation.collection, for: mutation.author)
   }
 
-  /// Many creates in one transaction, in which the author of each is the server: the way of seeds
-  /// and imports.
-  ///
-  /// One that is refused for what it says leaves the others; its error stands at its place. Any other
-  /// error (a full disk) is thrown, and then nothing of the batch is stored.
-  ///
-  /// `prepare` runs first in the same transaction, for what belongs with them (accounts).
-  package func importBatch(
-    _ creates: [PreparedCreate],
-    prepare: @escaping @Sendable (any Transaction) async throws -> Void = { _ in }
-  ) async throws -> [RoostError?] {
-    let path = path
-    if let first = creates.first?.draft, database.dialect.statementsAreJourneys,
-      let bulk = BulkCreate(first, path), creates.allSatisfy({ bulk.takes($0.draft) })
-    {
-      do {
-        try await database.write { transaction in
-          try await prepare(transaction)
-          _ = try await bulk.create(creates.map(\.draft), in: transaction)
-        }
-        return creates.map { _ in nil }
-      } catch is BulkCreate.Refused {
-        // One by one, which says what is wrong with which.
-      }
-    }
-    return try await database.write { transaction in
-      try await prepare(transaction)
-      var results: [RoostError?] = []
-      results.reserveCapacity(creates.count)
-      for create in creates {
-        do {
-          // A create fails before its first statement or at its only insert, so that nothing of it
-          // needs to be undone and no savepoint is spent on it.
-          _ = try await path.create(create.draft, leavingTransaction: true, in: transaction)
-          results.append(nil)
-        } catch let error as RoostError where RecordStore.isOfOneCreate(error) {
-          results.append(error)
-        }
-      }
-      return results
-    }
-  }
-
-  /// Whether `error` speaks of what one create says, so that the others may fare better.
-  private static func isOfOneCreate(_ error: RoostError) -> Bool {
-    switch error.code {
-    case .invalid, .conflict, .notFound, .forbidden, .preconditionFailed, .preconditionRequired:
-      true
-    default: false
-    }
-  }
-
-  /// Decodes and validates a create by the server itself, for `importBatch`: all of it that needs no
-  /// database, on the caller's thread.
-  package func systemCreate(
-    _ collection: CompiledCollection, _ body: JSON
-  ) throws -> PreparedCreate {
-    var decoder = MutationDecoder(collection, author: .system, ambient: ambient)
-    return PreparedCreate(draft: try path.draft(try decoder.create(body)))
-  }
-
   /// The record as `author` may see it: one that they may not read shows its id and version only.
   func render(
     _ outcome: WriteOutcome, of collection: CompiledCollection, for author: Mutation.Author

@@ -8,6 +8,15 @@ package protocol Middleware: Sendable {
   func handle(_ request: Request, next: Handler) async throws -> Response
 }
 
+/// What every answer carries, and which requests are refused for it; awaits nothing, because a step
+/// around every handler costs each request twice as much.
+package protocol AnswerMark: Sendable {
+  /// The answer to a request that is not let through; nil for one that is.
+  func refusal(of request: Request) -> Response?
+  /// Adds to the answer of `request`, whatever it is.
+  func mark(_ response: inout Response, of request: Request)
+}
+
 /// How a route takes its body.
 package enum BodyPolicy: Sendable, Equatable {
   /// Read whole before the handler starts, up to so many bytes.

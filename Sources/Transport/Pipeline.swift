@@ -9,11 +9,16 @@ package struct Pipeline: Application {
   private let router: Router
   private let logger: Logger
 
-  /// The first of `middleware` is the outermost.
-  package init(router: Router, middleware: [any Middleware] = [], logger: Logger) {
+  /// The first of `middleware` is the outermost; `mark` is inside of them all.
+  package init(
+    router: Router, middleware: [any Middleware] = [], mark: (any AnswerMark)? = nil,
+    logger: Logger
+  ) {
     self.logger = logger
     self.router = router.wrapped { handler in
-      var wrapped = Pipeline.rendered(logger, handler)
+      var wrapped =
+        mark.map { Pipeline.marked($0, logger, handler) }
+        ?? Pipeline.rendered(logger, handler)
       for step in middleware.reversed() {
         let next = wrapped
         wrapped = Pipeline.rendered(logger) { try await step.handle($0, next: next) }
@@ -39,6 +44,28 @@ package struct Pipeline: Application {
       } catch {
         return answer(to: error, requestID: request.requestID, logger)
       }
+    }
+  }
+
+  /// As `rendered`, with what every answer carries.
+  private static func marked(
+    _ mark: any AnswerMark, _ logger: Logger, _ handler: @escaping Handler
+  ) -> Handler {
+    { request in
+      if var refusal = mark.refusal(of: request) {
+        mark.mark(&refusal, of: request)
+        return refusal
+      }
+      var response: Response
+      do {
+        response = try await handler(request)
+      } catch let error as CancellationError {
+        throw error
+      } catch {
+        response = answer(to: error, requestID: request.requestID, logger)
+      }
+      mark.mark(&response, of: request)
+      return response
     }
   }
 

@@ -88,7 +88,6 @@ class SchemaFaultTests(unittest.TestCase):
 
     def test_what_is_not_enforced_yet_is_refused_and_not_ignored(self):
         on_type = {
-            '@retention(after: "deletedAt", for: "P30D")': "@retention",
             '@index(fields: ["size"], where: "size > 1")': "where",
         }
         roles = "enum Role @roles { admin }\n"

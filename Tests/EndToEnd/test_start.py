@@ -1,7 +1,9 @@
 """Starting and stopping: options, configuration, ports, data folders, health and metrics."""
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -12,7 +14,8 @@ import unittest
 
 from cases import ServedCase
 from client import Client, Raw, anonymous
-from server import ENGINE, BINARY, ENVIRONMENT, EXAMPLES, Folder, Server, free_port, roost
+from server import (
+    ENGINE, BINARY, ENVIRONMENT, EXAMPLES, STOP_SECONDS, Folder, Server, free_port, roost)
 
 SCHEMA = 'type Cup @collection @allow(ops: [ALL], owner: "owner") {\n  owner: User!\n  name: String!\n}\n'
 
@@ -140,6 +143,7 @@ class StartTests(unittest.TestCase):
         self.assertIn(str(server.port), done.stderr)
         server.stop()
 
+    @unittest.skipIf(ENGINE == "postgres", "several servers may use PostgreSQL")
     def test_a_second_server_does_not_share_the_data(self):
         server = Server(self.folder.path, data=self.folder.join("data"))
         self.addCleanup(server.kill)
@@ -278,6 +282,57 @@ class StartTests(unittest.TestCase):
             thread.join()
         self.assertGreaterEqual(len(statuses), 50)
         self.assertLessEqual(set(statuses), {201, 503})
+
+    def test_who_was_let_in_before_the_stop_is_answered(self):
+        """Also on a connection that nobody had accepted yet, and where the request comes late."""
+        outcomes, lock = {}, threading.Lock()
+
+        def knock(port, delay):
+            """Connections with a request each, until one is refused."""
+            while True:
+                with socket.socket() as client:
+                    client.settimeout(STOP_SECONDS)
+                    try:
+                        client.connect(("127.0.0.1", port))
+                    except OSError:
+                        return
+                    try:
+                        time.sleep(random.uniform(0, delay))
+                        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+                        said = client.recv(65536)[:12].decode() or "closed"
+                    except OSError as error:
+                        said = repr(error)
+                    with lock:
+                        outcomes[said] = outcomes.get(said, 0) + 1
+
+        for delay in (0, 0.05):
+            server = Server(self.folder.path)
+            self.addCleanup(server.kill)
+            server.start()
+            threads = [threading.Thread(target=knock, args=(server.port, delay))
+                       for _ in range(24)]
+            for thread in threads:
+                thread.start()
+            time.sleep(random.uniform(0.15, 0.3))
+            server.stop()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(set(outcomes), {"HTTP/1.1 200"}, outcomes)
+        self.assertGreater(sum(outcomes.values()), 100)
+
+    def test_a_first_request_that_comes_behind_the_signal_is_answered(self):
+        server = Server(self.folder.path)
+        self.addCleanup(server.kill)
+        server.start()
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(Raw(server.port)) for _ in range(8)]
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            for client in clients:
+                client.send(b"GET /health/ready HTTP/1.1\r\nHost: a\r\n\r\n")
+            # And it says that no more should be sent here.
+            self.assertEqual([client.answer().status for client in clients], [503] * 8)
+        self.assertEqual(server.process.wait(STOP_SECONDS), 0)
 
     def test_sigint_stops_cleanly_too(self):
         server = Server(self.folder.path)

@@ -7,7 +7,7 @@ struct Manifest {
 
   /// Reads the text of Package.swift, in the forms that ours uses.
   ///
-  /// Those are `room("Name", […])`, `tests("Name", […])`, `support("Name", […])` and SwiftPM's own `.target(name: "Name",
+  /// Those are `room("Name", […])`, and `tests`, `support` and `program` alike, and SwiftPM's own `.target(name: "Name",
   /// dependencies: […])` with its siblings.
   init(_ text: String) {
     let source = SwiftSource(text).withoutComments
@@ -17,7 +17,7 @@ struct Manifest {
       case "room", ".target", ".executableTarget", ".systemLibrary":
         targets[name] = call.dependencies
       case "tests": testTargets[name + "Tests"] = call.dependencies.union([name])
-      case ".testTarget", "support": testTargets[name] = call.dependencies
+      case ".testTarget", "support", "program": testTargets[name] = call.dependencies
       default: continue
       }
     }
@@ -31,7 +31,7 @@ struct Manifest {
 
   private static func calls(in source: String) -> [Call] {
     let pattern =
-      #/(func )?(room|tests|support|\.target|\.executableTarget|\.systemLibrary|\.testTarget)\(/#
+      #/(func )?(room|tests|support|program|\.target|\.executableTarget|\.systemLibrary|\.testTarget)\(/#
     return source.matches(of: pattern).compactMap { match in
       guard match.output.1 == nil else { return nil }
       let arguments = balanced(source[match.range.upperBound...])
@@ -40,7 +40,9 @@ struct Manifest {
       let first = arguments.firstMatch(of: #/^\s*(name:\s*)?"([A-Za-z0-9]+)"/#)
       let rest = first.map { arguments[$0.range.upperBound...] } ?? arguments[...]
       let list = rest.firstMatch(of: #/\[([^\]]*)\]/#).map { String($0.output.1) } ?? ""
-      let named = rest.contains("dependencies:") || ["room", "tests", "support"].contains(function)
+      let named =
+        rest.contains("dependencies:")
+        || ["room", "tests", "support", "program"].contains(function)
       return Call(
         function: function, name: first.map { String($0.output.2) },
         dependencies: named && function != ".systemLibrary" ? strings(in: list) : [])

@@ -4,11 +4,12 @@
 /// those has one importer. `ARCHITECTURE.md` shows the same rows in words.
 enum Plan {
   static let mayImport: [String: Set<String>] = [
-    "CSQLite": [], "CPostgres": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CRE2": [],
-    "CLinux": [],
+    "CSQLite": [], "CPostgres": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CZlib": [],
+    "CRE2": [], "CLinux": [],
     "RoostCore": [],
     "Cryptography": ["RoostCore", "COpenSSL", "CArgon2"],
     "Queries": ["RoostCore"],
+    "Jobs": ["Queries"],
     "SQLiteDriver": ["Queries", "CSQLite"],
     "PostgresDriver": ["Queries", "CPostgres"],
     "Wire": ["RoostCore"],
@@ -19,8 +20,10 @@ enum Plan {
     "Rules": ["Schema", "Queries"],
     "Records": ["Rules"],
     "Accounts": ["Records", "Cryptography"],
-    "REST": ["Records", "Accounts", "Transport"],
-    "RoostServer": ["REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML"],
+    "REST": ["Records", "Accounts", "Jobs", "Transport"],
+    "RoostServer": [
+      "REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML", "CZlib",
+    ],
     "RoostCommand": ["RoostServer"],
   ]
 

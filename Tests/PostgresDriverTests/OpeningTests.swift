@@ -29,6 +29,7 @@ import Testing
     (PostgresHouse.address(port: 1), "cannot be reached"),
     ("postgresql://a:wrong-secret@[::1/x", "cannot be read"),
     ("host=127.0.0.1 password=wrong-secret nonsense", "cannot be read"),
+    ("postgresql://roost:wrong-secret/x@127.0.0.1/x", "cannot be read"),
   ])
   func `a connection that cannot be made is explained without the password`(
     address: String, advice: String
@@ -105,6 +106,31 @@ import Testing
     #expect(
       await OpeningTests.refusal(bad, schema: "roost_tls")?.description.contains("sslrootcert")
         == true)
+  }
+
+  @Test func `looking whether a schema is taken makes nothing`() async throws {
+    let schema = "look_\(UInt32.random(in: 0...UInt32.max))"
+    let configuration = PostgresConfiguration(address: PostgresHouse.address(), schema: schema)
+    func exists() throws -> Bool {
+      try !PostgresHouse.asAdministrator(
+        "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", [schema]
+      ).isEmpty
+    }
+    #expect(try !PostgresDatabase.isTaken(configuration))
+    #expect(try !exists())
+    let database = try PostgresDatabase.open(configuration, ambient: quiet)
+    #expect(try exists())
+    #expect(try !PostgresDatabase.isTaken(configuration))
+    try await database.run("CREATE TABLE roost_migration (id BIGINT)")
+    #expect(try PostgresDatabase.isTaken(configuration))
+    await database.close()
+    try PostgresDatabase.dropSchema(configuration)
+    try PostgresHouse.asAdministrator("CREATE SCHEMA \(schema) AUTHORIZATION roost")
+    try PostgresHouse.asAdministrator("CREATE TABLE \(schema).invoice (id BIGINT)")
+    #expect { try PostgresDatabase.isTaken(configuration) } throws: {
+      ($0 as? DatabaseOpenError)?.reason == .foreign
+    }
+    try PostgresHouse.asAdministrator("DROP SCHEMA \(schema) CASCADE")
   }
 
   @Test func `two that open one schema at once both succeed`() async throws {

@@ -37,9 +37,13 @@ struct PostgresHouse: Sendable {
   /// The rows of a statement that the superuser runs, as texts.
   @discardableResult
   static func asAdministrator(_ text: String, _ values: [String] = []) throws -> [[String]] {
-    let address = PostgresConfiguration.testAdministrator ?? ""
-    return try ConnectionFactory(PostgresConfiguration(address: address), quiet)
-      .query(text, values)
+    try rows(text, values, at: PostgresConfiguration.testAdministrator ?? "")
+  }
+
+  /// The rows of a statement that is run at an address, as texts.
+  static func rows(_ text: String, _ values: [String] = [], at address: String) throws -> [[String]]
+  {
+    try ConnectionFactory(PostgresConfiguration(address: address), quiet).query(text, values)
   }
 
   /// Ends the connections of this database on the server; gives how many there were.

@@ -53,7 +53,8 @@ struct AppLifeTests {
     }
     let sink = KeptSink()
     let housekeeping = Housekeeping(
-      accounts: app.accounts, records: app.records, logger: Logger(level: .warning, sink: sink))
+      accounts: app.accounts, records: app.records, queue: app.jobs.queue,
+      logger: Logger(level: .warning, sink: sink))
     #expect(try await house.rows(log, columns: 1) == ["1"])
     await housekeeping.tidy()
     #expect(sink.text.contains("housekeeping failed"))

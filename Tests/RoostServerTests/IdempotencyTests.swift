@@ -151,7 +151,8 @@ private let schema = """
       }
     }
     await Housekeeping(
-      accounts: app.accounts, records: app.records, logger: Logger(level: .error)
+      accounts: app.accounts, records: app.records, queue: app.jobs.queue,
+      logger: Logger(level: .error)
     ).tidy()
     #expect(try await house.rows("SELECT key FROM roost_receipt", columns: 1) == ["new"])
     await house.close()

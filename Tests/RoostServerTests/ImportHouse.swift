@@ -12,14 +12,17 @@ final class ImportHouse: Sendable {
   let folder: TemporaryFolder
   let app: App
 
-  init(_ schema: String, time: any TimeSource = SystemTime()) async throws {
+  /// Without `followers` nothing reads the log, as in the commands that move whole projects.
+  init(
+    _ schema: String, time: any TimeSource = SystemTime(), followers: Bool = true
+  ) async throws {
     folder = try TemporaryFolder()
     app = try await App.open(
       try SchemaModel.load(source: schema), data: folder.path + "/data",
       settings: try Settings(
         file: nil, environment: TestEngine.environment,
         flags: TestEngine.flags(folder.path).merging(["database.minimumFreeMegabytes": "0"]) { $1 }),
-      ambient: Ambient(time: time, logger: Logger(level: .error)))
+      ambient: Ambient(time: time, logger: Logger(level: .error)), followers: followers)
   }
 
   func close() async {

@@ -45,6 +45,8 @@ struct ImportReadingTests {
       switch record.content {
       case .columns(let texts):
         shown.append("\(record.span.line): " + texts.joined(separator: "|"))
+      case .cells(let texts):
+        shown.append("\(record.span.line): " + texts.map { $0 ?? "-" }.joined(separator: "|"))
       case .members(let members): shown.append("\(record.span.line): " + JSON.object(members).text)
       case .broken(let code, let message):
         shown.append("\(record.span.line): !\(code) \(message.prefix(16))")

@@ -46,4 +46,83 @@ import Testing
     for key in SettingKeys.all { #expect(key.accepts(key.defaultText), "\(key.name)") }
     #expect(Set(SettingKeys.all.map(\.environment)).count == SettingKeys.all.count)
   }
+
+  @Test(arguments: [
+    ("", []), ("postgresql://a/x", ["postgresql://a/x"]),
+    (
+      "postgresql://a/x,postgres://b/x postgresql://c/x",
+      ["postgresql://a/x", "postgres://b/x", "postgresql://c/x"]
+    ),
+    // The hosts of one address stay together.
+    ("postgresql://a,b:5/x,postgresql://c/x", ["postgresql://a,b:5/x", "postgresql://c/x"]),
+    (" postgresql://a/x ,  postgresql://b/x,", ["postgresql://a/x", "postgresql://b/x"]),
+  ]) func addressesOfAList(text: String, addresses: [String]) {
+    #expect(DatabaseAddress.list(text) == addresses)
+    #expect(SettingKeys.databaseReplicas.accepts(text))
+  }
+
+  @Test func replicasAreAddressesAndKeepTheirPasswords() throws {
+    #expect(SettingKeys.databaseReplicas.environment == "ROOST_DATABASE_REPLICAS")
+    #expect(!SettingKeys.databaseReplicas.accepts("db.internal"))
+    let secret = "postgresql://a/x,postgresql://u:hidden@b/x"
+    #expect {
+      try settings("database:\n  replicas: \(secret)\n")
+    } throws: {
+      "\($0)".contains("ROOST_DATABASE_REPLICAS") && !"\($0)".contains("hidden")
+    }
+    let given = try settings(nil, ["ROOST_DATABASE_REPLICAS": secret])
+    #expect(given.text(SettingKeys.databaseReplicas) == secret)
+    #expect {
+      try settings(nil, ["ROOST_DATABASE_REPLICAS": "x hidden"])
+    } throws: {
+      !"\($0)".contains("hidden")
+    }
+  }
+
+  private static let secret = "postgresql://roost:secret@host/name"
+
+  @Test func `a password is taken from the environment alone`() throws {
+    let address = SettingsTests.secret
+    let taken = try settings(nil, ["ROOST_DATABASE": address])
+    #expect(taken.text(SettingKeys.database) == address)
+    let places: [(String?, [String: String], String)] = [
+      (nil, ["database.address": address], "--database: leave the password out"),
+      ("database:\n  address: \(address)\n", [:], "roost.yaml:2: leave the password out"),
+      ("database: \(address)\n", [:], "roost.yaml:1: leave the password out"),
+    ]
+    for (yaml, flags, message) in places {
+      #expect {
+        try settings(yaml, [:], flags)
+      } throws: { error in
+        let text = "\(error)"
+        return text.hasPrefix(message) && text.contains("PGPASSWORD") && !text.contains("secret")
+      }
+    }
+  }
+
+  @Test(arguments: ["mysql://roost:secret@host/name", "host=db password=secret", "secret"])
+  func `what is no address is refused without being shown`(text: String) {
+    for (environment, flags) in [
+      (["ROOST_DATABASE": text], [:]), ([:], ["database.address": text]),
+    ] as [([String: String], [String: String])] {
+      #expect {
+        try settings(nil, environment, flags)
+      } throws: { error in
+        let text = "\(error)"
+        return text.contains("postgresql://user@host") && !text.contains("secret")
+      }
+    }
+  }
+
+  @Test func `an address is taken from the flag, the file and its short form`() throws {
+    let address = "postgresql://roost@host/name"
+    for settings in [
+      try settings(nil, [:], ["database.address": address]),
+      try settings("database: \(address)\n"),
+      try settings("database:\n  address: \(address)\n"),
+      try settings("database: postgres://other/name\n", ["ROOST_DATABASE": address]),
+    ] {
+      #expect(settings.text(SettingKeys.database) == address)
+    }
+  }
 }

@@ -103,6 +103,13 @@ import Testing
       "@retention(after: \"heldAt\", for: §\"P0D\")", "longer than nothing",
       good: "@retention(after: \"createdAt\", for: \"P1D\", action: ARCHIVE)"),
     .type(
+      "@retention(after: \"heldAt\", for: \"P1D\", unless: §\"\")", "may not be empty",
+      good: "@retention(after: \"heldAt\", for: \"P1D\", unless: \"title == \\\"kept\\\"\")"),
+    .type(
+      "@retention(after: \"heldAt\", for: \"P1D\", action: §ANONYMISE)",
+      "no field here has one that does not KEEP",
+      good: "@retention(after: \"heldAt\", for: \"P1D\", action: ARCHIVE)"),
+    .type(
       "@analytics(measures: [§\"title\"])", "only numbers are measured",
       good: "@analytics(events: [CREATE], measures: [\"fee\"], dimensions: [\"band\"])"),
     .type(

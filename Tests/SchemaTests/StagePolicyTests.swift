@@ -5,8 +5,6 @@ import Testing
   /// Each refused feature: where it stands is marked.
   @Test(arguments: [
     Misuse.type(
-      "§@retention(after: \"heldAt\", for: \"P1D\")", "@retention is not enforced", good: ""),
-    .type(
       "@index(fields: [\"title\"], §where: \"a\")", "argument where of @index",
       good: "@index(fields: [\"title\"], unique: true)"),
     .field("x: String §@encrypted(mode: SERVER)", "@encrypted is not enforced", good: "x: String"),

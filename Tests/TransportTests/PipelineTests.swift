@@ -30,7 +30,8 @@ struct PipelineTests {
   }
 
   private func answer(
-    _ path: String, _ steps: [any Middleware], sink: any LogSink = Silent()
+    _ path: String, _ steps: [any Middleware], mark: (any AnswerMark)? = nil,
+    sink: any LogSink = Silent()
   ) async throws -> Response {
     struct Inner: Error { let secret = "the secret" }
     var router = Router()
@@ -38,11 +39,34 @@ struct PipelineTests {
     router.add(.get, "/error") { _ in throw RoostError(.gone, "gone") }
     router.add(.get, "/inner") { _ in throw Inner() }
     router.add(.get, "/cancelled") { _ in throw CancellationError() }
-    let pipeline = Pipeline(router: router, middleware: steps, logger: Logger(sink: sink))
+    let pipeline = Pipeline(
+      router: router, middleware: steps, mark: mark, logger: Logger(sink: sink))
     let route = pipeline.route(.get, path)
     return try await route.handler(
       Request(
         method: .get, path: path, requestID: "the-id", remoteAddress: "", head: ListedHead()))
+  }
+
+  /// Marks every answer, and lets one path not through.
+  private struct Seal: AnswerMark {
+    func refusal(of request: Request) -> Response? {
+      request.path == "/ok" ? .text("no", status: 400) : nil
+    }
+
+    func mark(_ response: inout Response, of request: Request) {
+      response.headers.add("X-Seal", "\(response.status)")
+    }
+  }
+
+  @Test(
+    "A mark is on every answer once, also on errors and refusals, before the steps see it",
+    arguments: [("/ok", 400), ("/error", 410), ("/inner", 500), ("/nothing", 404)])
+  func mark(path: String, status: Int) async throws {
+    let response = try await answer(path, [Mark(name: "a")], mark: Seal())
+    #expect(response.status == status)
+    #expect(response.headers.fields.map(\.name).prefix(2) == ["X-Seal", "X-Mark"])
+    #expect(
+      response.headers.fields.filter { $0.name == "X-Seal" }.map(\.value) == ["\(status)"])
   }
 
   @Test(

@@ -155,6 +155,37 @@ enum GrantStore {
       role: role, count: Int(clamping: count ?? 0), accounts: accounts.compactMap { $0 })
   }
 
+  enum Kind {
+    case role
+    case claim
+  }
+
+  /// What the accounts behind one id and up to another were granted, by name.
+  static func grants(
+    _ kind: Kind, behind first: UUID, upTo last: UUID, in reader: any Reader
+  ) async throws -> [UUID: [AccountRecord.Grant]] {
+    let table: SQL = kind == .role ? "roost_role_grant" : "roost_claim"
+    let name: SQL = kind == .role ? "role" : "claim"
+    var grants: [UUID: [AccountRecord.Grant]] = [:]
+    try await reader.query(
+      """
+      SELECT user_id, \(name), granted_by, granted_at FROM \(table)
+      WHERE user_id > \(first) AND user_id <= \(last) ORDER BY user_id, \(name)
+      """
+    ) { row in
+      guard let user = row.uuid(0) else { return true }
+      grants[user, default: []].append(
+        AccountRecord.Grant(name: row.text(1), by: row.uuid(2), at: row.timestamp(3)))
+      return true
+    }
+    return grants
+  }
+
+  /// Says that accounts came back with what they were granted.
+  static func noteRestored(in transaction: any Transaction) async throws {
+    try await countUp(in: transaction)
+  }
+
   private static func countUp(in transaction: any Transaction) async throws {
     try await transaction.execute("UPDATE roost_grant_version SET version = version + 1")
   }

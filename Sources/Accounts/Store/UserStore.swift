@@ -85,6 +85,11 @@ enum UserStore {
     return true
   }
 
+  /// Whether there is an account of that id, deleted or not.
+  static func isKnown(_ id: UUID, in reader: any Reader) async throws -> Bool {
+    try await reader.first(anyID, [.uuid(id)]) { _ in true } ?? false
+  }
+
   static func find(email: EmailAddress, in reader: any Reader) async throws -> Credentials? {
     try await reader.first(byEmail, [.text(email.text)], credentials)
   }
@@ -117,6 +122,38 @@ enum UserStore {
       throw duplicate
     }
     return false
+  }
+
+  private static let restoring = Statement(
+    """
+    INSERT INTO roost_user
+      (id, email, password_hash, anonymous, created_at, updated_at, deleted_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+    """)
+
+  /// Makes an account that comes back; false where the id or the address is taken.
+  static func restore(_ account: AccountRecord, in transaction: any Transaction) async throws
+    -> Bool
+  {
+    let values: [Value] = [
+      .uuid(account.id), .optional(account.email), .optional(account.passwordHash?.reveal()),
+      .bool(account.isAnonymous), .timestamp(account.createdAt), .timestamp(account.updatedAt),
+      account.deletedAt.map { .timestamp($0) } ?? .null,
+    ]
+    return try await transaction.execute(restoring, values) == 1
+  }
+
+  /// What stands under an id, deleted or not, without its grants.
+  static func record(of id: UUID, in reader: any Reader) async throws -> AccountRecord? {
+    try await reader.first(
+      "SELECT email, anonymous, deleted_at FROM roost_user WHERE id = \(id)"
+    ) { row in
+      var account = AccountRecord(id: id)
+      account.email = row.optionalText(0)
+      account.isAnonymous = row.bool(1)
+      account.deletedAt = row.isNull(2) ? nil : row.timestamp(2)
+      return account
+    }
   }
 
   /// Gives an anonymous account an e-mail address and a password; whether it was one.

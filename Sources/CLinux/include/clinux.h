@@ -20,6 +20,10 @@ int roost_listen(const char *address, int port, int reuse_port, int backlog);
 // The port to which a socket is bound, or minus errno.
 int roost_bound_port(int descriptor);
 
+// Lets nobody begin a connection to a listener any more: the first packet of a handshake is dropped,
+// the others are not. Returns 0, or minus errno.
+int roost_refuse_handshakes(int listener);
+
 // Accepts a connection without blocking and without delay of small segments, and writes the peer's
 // address into `address`; returns the descriptor, or minus errno.
 int roost_accept(int listener, char *address, size_t capacity);

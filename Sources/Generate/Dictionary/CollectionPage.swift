@@ -117,7 +117,9 @@ struct CollectionPage {
   }
 
   private var retention: String {
-    guard !collection.retentions.isEmpty else { return "\nRecords are kept until somebody deletes them.\n" }
+    guard !collection.retentions.isEmpty else {
+      return "\nRecords are kept until somebody deletes them.\n"
+    }
     return "\nKept for a time:\n\n"
       + collection.retentions.map { rule in
         "- `\(rule.action.rawValue)` \(rule.duration) after `\(rule.after)`"

@@ -35,7 +35,9 @@ enum BatchPath {
                 "content": [
                   "application/json": [
                     "schema": .reference("schemas/BatchResults"),
-                    "example": ["results": [["status": 204, "headers": .table([]), "body": .null]]],
+                    "example": [
+                      "results": [["status": 204, "headers": .table([]), "body": .null]]
+                    ],
                   ]
                 ],
               ]

@@ -5,12 +5,22 @@ import Schema
 ///
 /// Operations that no rule allows to anybody are left out.
 struct CollectionPaths {
-  let collection: Collection
-  let model: SchemaModel
+  private let collection: Collection
+  private let model: SchemaModel
+  private let schemas: CollectionSchemas
+  /// Those of all collections, by their types.
+  private let all: [String: CollectionSchemas]
+
+  init(_ schemas: CollectionSchemas, all: [String: CollectionSchemas], model: SchemaModel) {
+    collection = schemas.collection
+    self.schemas = schemas
+    self.all = all
+    self.model = model
+  }
 
   private var name: String { collection.name }
 
-  var all: [(String, JSON)] {
+  var paths: [(String, JSON)] {
     var paths: [(String, JSON)] = []
     let many = operations([(.read, "get", list), (.create, "post", create)])
     if !many.isEmpty { paths.append(("/v1/\(name)", item(many))) }
@@ -89,12 +99,10 @@ struct CollectionPaths {
     ]
   }
 
-  private var schemas: CollectionSchemas { CollectionSchemas(collection: collection) }
-
   private func page(_ target: Collection) -> JSON {
     answer(
       "A page.", Headers.always + Headers.deprecation(target), ComponentNames.list(target),
-      example: CollectionSchemas(collection: target).listExample)
+      example: all[target.typeName]?.listExample)
   }
 
   private var list: JSON {

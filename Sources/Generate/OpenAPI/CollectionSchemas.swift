@@ -7,6 +7,19 @@ struct CollectionSchemas {
   private static let expandedRecords = 50
 
   let collection: Collection
+  /// A value for each field that one is known for, made once.
+  private let values: [String: JSON]
+
+  init(_ collection: Collection) {
+    self.collection = collection
+    var values: [String: JSON] = [:]
+    for field in collection.fields { values[field.name] = FieldExample.of(field) }
+    self.values = values
+  }
+
+  private func schema(of field: Field) -> FieldSchema {
+    FieldSchema(field: field, collection: collection, example: values[field.name])
+  }
 
   /// The parts for `components/schemas`.
   var all: [(String, JSON)] {
@@ -23,7 +36,7 @@ struct CollectionSchemas {
       ("createdAt", time), ("updatedAt", time),
     ]
     for field in collection.fields {
-      properties.append((field.name, FieldSchema(field: field, collection: collection).answered))
+      properties.append((field.name, schema(of: field).answered))
     }
     for inverse in collection.inverses {
       properties.append(
@@ -41,7 +54,8 @@ struct CollectionSchemas {
       + "for."
     let schema: JSON = [
       "type": "object",
-      "description": .string([collection.description, about].compactMap { $0 }.joined(separator: " ")),
+      "description": .string(
+        [collection.description, about].compactMap { $0 }.joined(separator: " ")),
       "properties": .table(properties), "required": ["id"], "additionalProperties": false,
     ]
     return schema.with(
@@ -63,7 +77,7 @@ struct CollectionSchemas {
     ]
     let settable = collection.fields.filter { !$0.isServerOnly }
     for field in settable {
-      properties.append((field.name, FieldSchema(field: field, collection: collection).created))
+      properties.append((field.name, schema(of: field).created))
     }
     let required = settable.filter { collection.mustBeGiven($0) }.map(\.name)
     let schema: JSON = [
@@ -84,7 +98,7 @@ struct CollectionSchemas {
       )
     ]
     for field in collection.fields where !field.isServerOnly {
-      properties.append((field.name, FieldSchema(field: field, collection: collection).updated))
+      properties.append((field.name, schema(of: field).updated))
     }
     let schema: JSON = [
       "type": "object", "properties": .table(properties), "additionalProperties": false,
@@ -122,7 +136,7 @@ struct CollectionSchemas {
       ("createdAt", "2025-05-01T20:00:00.000Z"), ("updatedAt", "2025-05-01T20:00:00.000Z"),
     ]
     for field in collection.fields {
-      if let value = FieldExample.of(field) {
+      if let value = values[field.name] {
         members.append((field.name, value))
       } else if !field.isRequired {
         members.append((field.name, .null))
@@ -138,7 +152,7 @@ struct CollectionSchemas {
   var createExample: JSON? {
     var members: [(String, JSON)] = []
     for field in collection.fields where !field.isServerOnly && !collection.fillsOwner(field) {
-      if let value = FieldExample.of(field) {
+      if let value = values[field.name] {
         members.append((field.name, value))
       } else if collection.mustBeGiven(field) {
         return nil
@@ -150,7 +164,7 @@ struct CollectionSchemas {
   var updateExample: JSON {
     let changeable = collection.fields.filter { !$0.isServerOnly && !$0.isImmutable }
     for field in changeable {
-      if let value = FieldExample.of(field) { return .table([(field.name, value)]) }
+      if let value = values[field.name] { return .table([(field.name, value)]) }
     }
     return .object(JSONObject())
   }

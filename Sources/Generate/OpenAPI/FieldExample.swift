@@ -21,7 +21,8 @@ enum FieldExample {
     guard case .success(let value) = field.decode(example, pointer: "") else { return false }
     let isFuture = [.future, .futureOrPresent].contains(field.constraint?.temporal)
     // Past examples lie before this time, future ones behind it.
-    let now = isFuture ? Timestamp(milliseconds: 4_000_000_000_000) : Timestamp("2026-01-01T00:00:00Z")
+    let now =
+      isFuture ? Timestamp(milliseconds: 4_000_000_000_000) : Timestamp("2026-01-01T00:00:00Z")
     return field.validate(value, pointer: "", now: now ?? Timestamp(milliseconds: 0)).isEmpty
   }
 
@@ -98,7 +99,9 @@ enum FieldExample {
     for candidate in candidates {
       var text = candidate
       while text.unicodeScalars.count < least { text += candidate.isEmpty ? "x" : candidate }
-      if usual == nil || text != candidate { text = prefix(text, max(least, min(most, text.count))) }
+      if usual == nil || text != candidate {
+        text = prefix(text, max(least, min(most, text.count)))
+      }
       guard text.unicodeScalars.count <= most else { continue }
       if constraint?.pattern?.matches(text) ?? true { return .string(text) }
     }

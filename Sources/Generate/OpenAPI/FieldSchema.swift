@@ -8,6 +8,7 @@ struct FieldSchema {
 
   let field: Field
   let collection: Collection
+  let example: JSON?
 
   /// As it is answered: the type without the bounds, which older records need not keep.
   var answered: JSON {
@@ -24,13 +25,13 @@ struct FieldSchema {
     }
     if !field.isRequired { schema = TypeSchema.nullable(schema) }
     return noted(
-      schema.with(("readOnly", field.isServerOnly ? true : nil)), example: FieldExample.of(field))
+      schema.with(("readOnly", field.isServerOnly ? true : nil)))
   }
 
   /// As a create takes it.
   var created: JSON {
     noted(
-      sent.with(("default", field.defaultJSON)), example: FieldExample.of(field))
+      sent.with(("default", field.defaultJSON)))
   }
 
   /// As a change takes it: a value, or an intent.
@@ -38,10 +39,10 @@ struct FieldSchema {
     guard !field.isImmutable else {
       return noted(
         sent.with(("readOnly", true)), "It cannot be changed: only the value that it has is taken.",
-        example: FieldExample.of(field))
+      )
     }
-    guard let intent else { return noted(sent, example: FieldExample.of(field)) }
-    return noted(["anyOf": [sent, intent]], example: FieldExample.of(field))
+    guard let intent else { return noted(sent) }
+    return noted(["anyOf": [sent, intent]])
   }
 
   /// A value with all bounds.
@@ -120,7 +121,7 @@ struct FieldSchema {
   /// The schema with what is said about the field.
   ///
   /// Beside `$ref` other members stand too, since OpenAPI 3.1.
-  private func noted(_ schema: JSON, _ more: String = "", example: JSON?) -> JSON {
+  private func noted(_ schema: JSON, _ more: String = "") -> JSON {
     let own = schema["description"]?.string
     let sentences = [field.description, own, more.isEmpty ? nil : more] + remarks.map { $0 }
     let text = sentences.compactMap { $0 }.joined(separator: " ")

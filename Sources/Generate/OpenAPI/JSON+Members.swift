@@ -3,9 +3,11 @@ import RoostCore
 extension JSON {
   /// An object of members with unique keys, in their order; those without a value are left out.
   static func members(_ members: (String, JSON?)...) -> JSON {
-    .object(JSONObject(uniqueMembers: members.compactMap { key, value in
-      value.map { (key: key, value: $0) }
-    }))
+    .object(
+      JSONObject(
+        uniqueMembers: members.compactMap { key, value in
+          value.map { (key: key, value: $0) }
+        }))
   }
 
   /// An object of members that the caller knows to have unique keys.

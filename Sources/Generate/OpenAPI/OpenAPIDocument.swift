@@ -11,6 +11,9 @@ package struct OpenAPIDocument: Sendable {
   /// `versions` are those that the server has served, the current one last.
   package init(_ model: SchemaModel, title: String = "API", versions: [APIVersion] = [.first]) {
     let version = versions.last ?? .first
+    let collections = model.collections.map { CollectionSchemas($0) }
+    let byType = Dictionary(
+      collections.map { ($0.collection.typeName, $0) }, uniquingKeysWith: { first, _ in first })
     json = [
       "openapi": "3.1.1",
       "info": [
@@ -20,10 +23,10 @@ package struct OpenAPIDocument: Sendable {
       "servers": [["url": "/"]],
       "tags": OpenAPIDocument.tags(model),
       "paths": .table(
-        model.collections.flatMap { CollectionPaths(collection: $0, model: model).all }
+        collections.flatMap { CollectionPaths($0, all: byType, model: model).paths }
           + [BatchPath.path(model)] + AccountPaths.all),
       "components": [
-        "schemas": OpenAPIDocument.schemas(model),
+        "schemas": OpenAPIDocument.schemas(model, collections),
         "responses": .table(ProblemResponses.components),
         "parameters": .table(RequestParameters.components(versions: versions)),
         "headers": .table(Headers.components),
@@ -40,13 +43,18 @@ package struct OpenAPIDocument: Sendable {
   /// The document's bytes, without white space.
   package var bytes: [UInt8] { json.encoded }
 
-  private static func schemas(_ model: SchemaModel) -> JSON {
-    var schemas = model.collections.flatMap { CollectionSchemas(collection: $0).all }
+  private static func schemas(
+    _ model: SchemaModel, _ collections: [CollectionSchemas]
+  ) -> JSON {
+    var schemas = collections.flatMap(\.all)
     for type in model.enums {
       schemas.append(
         (
           ComponentNames.enumeration(type.name),
-          ["type": "string", "enum": .texts(type.values), "examples": .texts(Array(type.values.prefix(1)))]
+          [
+            "type": "string", "enum": .texts(type.values),
+            "examples": .texts(Array(type.values.prefix(1))),
+          ]
         ))
     }
     schemas += BatchPath.schemas + AccountPaths.schemas

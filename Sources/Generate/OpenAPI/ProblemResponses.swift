@@ -67,7 +67,8 @@ enum ProblemResponses {
           "properties": [
             "pointer": [
               "type": "string",
-              "description": "A JSON pointer into the body, `?name` for a parameter, or a header's name.",
+              "description":
+                "A JSON pointer into the body, `?name` for a parameter, or a header's name.",
             ],
             "code": ["type": "string", "description": "A stable name such as `required`."],
             "message": ["type": "string"],
@@ -135,6 +136,7 @@ enum Headers {
   static let always: [(String, JSON)] = [
     ("X-Request-Id", .reference("headers/X-Request-Id")),
     ("Roost-Version", .reference("headers/Roost-Version")),
+    ("Roost-Compatibility", .reference("headers/Roost-Compatibility")),
   ]
 
   static func record(_ collection: Collection) -> [(String, JSON)] {
@@ -158,6 +160,10 @@ enum Headers {
           "description": "The version of this API.",
           "schema": ["type": "string", "pattern": "^[0-9]+\\.[0-9]+\\.[0-9]+$"],
         ]
+      ),
+      (
+        "Roost-Compatibility",
+        text("`full`, or `partial` with what broke: where the request had a Roost-Version.")
       ),
       ("ETag", text("The version of the record, for If-Match and If-None-Match.")),
       ("Location", text("The path of the new record.")),

@@ -42,7 +42,8 @@ enum ScriptPattern {
       guard let byte = next() else { return false }
       let signs = Array("^$\\.*+?()[]{}|/dDwWnrtfv".utf8)
       if signs.contains(byte) { return true }
-      return inClass ? byte == UInt8(ascii: "-") : byte == UInt8(ascii: "b") || byte == UInt8(ascii: "B")
+      return inClass
+        ? byte == UInt8(ascii: "-") : byte == UInt8(ascii: "b") || byte == UInt8(ascii: "B")
     }
 
     /// A group that is plain, or only not captured.

@@ -50,11 +50,16 @@ extension Connection {
     if let failure = exchange.failure { throw failure }
   }
 
-  /// Runs a statement without values.
-  func run(_ control: StaticString, _ bound: inout WaitBound) throws -> PostgresResult {
+  /// Runs a statement without values, and behind it in the same round trip the question for the
+  /// server's place, whose answer may fail to come.
+  func run(
+    _ control: StaticString, asking place: (StaticString, PlaceExchange)? = nil,
+    _ bound: inout WaitBound
+  ) throws -> PostgresResult {
     if let loss { throw loss }
     let exchange = Exchange(.run, sql: "\(control)")
     try send(control, exchange)
+    if let place { try send(place.0, place.1) }
     try finish(&bound)
     if let failure = exchange.failure { throw failure }
     guard let result = exchange.result else {

@@ -2,6 +2,7 @@ import CPostgres
 import Glibc
 import Queries
 import RoostCore
+import Synchronization
 
 /// A connection of libpq in pipeline mode; used by one thread at a time.
 ///
@@ -19,6 +20,11 @@ final class Connection: @unchecked Sendable {
   private var firstInFlight = 0
   /// The first error since the last sync, which is also that of the commands that were skipped.
   private var groupFailure: PostgresFailure?
+  /// When it was made, of the monotonic clock in nanoseconds; 0 where nobody asks.
+  var madeAt: UInt64 = 0
+  /// What a standby had when the connection was made.
+  var floor: UInt64 = 0
+  private var cancelRequest: CancelRequest?
   /// Why nothing can be sent any more.
   private(set) var loss: PostgresFailure?
 
@@ -249,6 +255,7 @@ final class Connection: @unchecked Sendable {
 
   /// Waits until `exchange` is done, or until the connection is lost.
   func wait(for exchange: Exchange, _ bound: inout WaitBound) {
+    defer { checkCancelRequest() }
     while !exchange.isDone, loss == nil {
       let isFlushed = flush()
       receive()
@@ -268,10 +275,41 @@ final class Connection: @unchecked Sendable {
   }
 
   /// Asks the server to stop what runs on this connection.
+  ///
+  /// libpq asks over a connection of its own and waits for it, for minutes where the server's host is
+  /// silent, so a thread of its own does it.
   func cancel() {
-    guard let ticket = PQgetCancel(handle) else { return }
+    guard let request = PQgetCancel(handle).map(CancelRequest.init) else { return }
+    cancelRequest = request
+    do { try startThread { request.run() } } catch { request.run() }
+  }
+
+  /// Whether a request to stop is still on its way, and could meet the next statement.
+  private func checkCancelRequest() {
+    guard let cancelRequest else { return }
+    // The server answers both nearly at once, if it answers at all.
+    for _ in 0..<250 where loss == nil && !cancelRequest.isDone.load(ordering: .acquiring) {
+      usleep(1000)
+    }
+    if !cancelRequest.isDone.load(ordering: .acquiring) {
+      lose(PostgresFailure(connection: "a request to stop a statement is still on its way"))
+    }
+    self.cancelRequest = nil
+  }
+}
+
+/// A request to stop a statement.
+private final class CancelRequest: @unchecked Sendable {
+  // Sendable: the ticket is used and freed by the one thread that runs it.
+  private let ticket: OpaquePointer
+  let isDone = Atomic(false)
+
+  init(_ ticket: OpaquePointer) { self.ticket = ticket }
+
+  func run() {
     var buffer = [CChar](repeating: 0, count: 256)
     _ = PQcancel(ticket, &buffer, Int32(buffer.count))
     PQfreeCancel(ticket)
+    isDone.store(true, ordering: .releasing)
   }
 }

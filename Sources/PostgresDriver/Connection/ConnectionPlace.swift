@@ -23,6 +23,7 @@ final class ConnectionPlace {
     if let failure = reconnection.failure(at: time.monotonicNanoseconds()) { throw failure }
     do {
       let connection = try factory.connect(purpose)
+      connection.madeAt = time.monotonicNanoseconds()
       self.connection = connection
       connects += 1
       reconnection.succeeded()

@@ -127,7 +127,7 @@ extension RoostError {
     RoostError(
       .overloaded,
       "The query took too long and was stopped; narrow it with a filter on an indexed field or a "
-        + "smaller limit.", cause: cause)
+        + "smaller limit.", retryAfterSeconds: 5, cause: cause)
   }
 
   /// A mistake in the program that uses the driver.

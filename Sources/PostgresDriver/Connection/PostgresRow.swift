@@ -46,6 +46,9 @@ final class PostgresRow: Row {
     }
   }
 
+  /// Eight bytes as they are, of a type such as `pg_lsn`.
+  func number(_ column: Int) -> Int64 { BinaryFormat.integer(bytes(column)) }
+
   func double(_ column: Int) -> Double {
     switch cell(column) {
     case .null: 0

@@ -16,21 +16,39 @@ final class ConnectionFactory: Sendable {
 
   let configuration: PostgresConfiguration
   let ambient: Ambient
+  /// What its connections lead to.
+  let role: ServerRole
   /// Set when statements have no names.
   private let types: ParameterTypes?
 
-  init(_ configuration: PostgresConfiguration, _ ambient: Ambient) {
+  init(
+    _ configuration: PostgresConfiguration, _ ambient: Ambient, role: ServerRole = .alone
+  ) {
     self.configuration = configuration
     self.ambient = ambient
+    self.role = role
     types = configuration.preparedStatements ? nil : ParameterTypes()
   }
 
   /// Connects; throws `PostgresFailure`.
   func connect(_ purpose: Purpose) throws(PostgresFailure) -> Connection {
     let handle = try open()
+    var floor: UInt64 = 0
+    if role.isStandby {
+      do {
+        let rows = try ConnectionFactory.query(handle, ServerPlace.bytesOfStandby)
+        floor = rows.first?.first.flatMap { UInt64($0) } ?? 0
+      } catch {
+        PQfinish(handle)
+        throw error
+      }
+    }
     let settings = SessionSettings(configuration, purpose)
     guard types == nil else {
-      return Connection(handle, types: types, localSettings: settings.statement(isLocal: true))
+      let connection = Connection(
+        handle, types: types, localSettings: settings.statement(isLocal: true))
+      connection.floor = floor
+      return connection
     }
     do {
       try ConnectionFactory.command(handle, settings.statement(isLocal: false))
@@ -38,7 +56,9 @@ final class ConnectionFactory: Sendable {
       PQfinish(handle)
       throw error
     }
-    return Connection(handle)
+    let connection = Connection(handle)
+    connection.floor = floor
+    return connection
   }
 
   /// A handle without a session set up, in libpq's plain mode.
@@ -51,7 +71,7 @@ final class ConnectionFactory: Sendable {
       configuration.address.reveal(), configuration.applicationName, "UTF8", "30", "10", "3",
     ]
     var names = keywords
-    if !ConnectionFactory.names("connect_timeout", configuration.address.reveal()) {
+    if ConnectionFactory.value(of: "connect_timeout", in: configuration.address.reveal()) == "" {
       names.append("connect_timeout")
       values.append(String(configuration.connectSeconds))
     }
@@ -77,16 +97,25 @@ final class ConnectionFactory: Sendable {
     return PQconnectdbParams(keywords, contents, 1)
   }
 
-  /// Whether the address names a keyword; false for one that libpq cannot read.
-  private static func names(_ keyword: String, _ address: String) -> Bool {
+  /// Whether libpq can read an address.
+  static func canRead(_ address: String) -> Bool {
     guard let options = PQconninfoParse(address, nil) else { return false }
+    PQconninfoFree(options)
+    return true
+  }
+
+  /// The value that the address gives a keyword, "" for none; nil when libpq cannot read it.
+  static func value(of keyword: String, in address: String) -> String? {
+    guard let options = PQconninfoParse(address, nil) else { return nil }
     defer { PQconninfoFree(options) }
     var option = options
     while let name = option.pointee.keyword {
-      if String(cString: name) == keyword { return option.pointee.val != nil }
+      if String(cString: name) == keyword {
+        return option.pointee.val.map { String(cString: $0) } ?? ""
+      }
       option += 1
     }
-    return false
+    return ""
   }
 
   static func quoted(_ name: String) -> String { SQL.identifier(name).text }

@@ -7,12 +7,60 @@ import RoostCore
 struct SchemaOpening {
   /// Holds the number of the last transaction of each writer (see `WriteSession`).
   static let writerTable = "roost_writer"
+  /// The history of migrations, by which a schema is known as Roost's.
+  private static let historyTable = "roost_migration"
 
   let factory: ConnectionFactory
   private var configuration: PostgresConfiguration { factory.configuration }
 
   /// Throws `DatabaseOpenError`, whose description says what to do.
   func run() throws(DatabaseOpenError) {
+    try connected { try prepareSchema($0) }
+  }
+
+  /// Whether the schema holds an app; makes nothing.
+  ///
+  /// Throws `DatabaseOpenError` where opening it would for what was there before.
+  func isTaken() throws(DatabaseOpenError) -> Bool {
+    try connected { handle in
+      if try schemaExists(handle) {
+        if try checkTables(handle).contains(SchemaOpening.historyTable) { return true }
+        try check(
+          handle, "SELECT has_schema_privilege($1, 'CREATE')", [configuration.schema], tableAdvice)
+      } else {
+        try check(
+          handle, "SELECT has_database_privilege(current_database(), 'CREATE')", [], schemaAdvice)
+      }
+      return false
+    }
+  }
+
+  /// Throws with `advice` unless the question is answered with yes.
+  private func check(
+    _ handle: OpaquePointer, _ question: String, _ values: [String], _ advice: String
+  ) throws {
+    let row = try ConnectionFactory.query(handle, question, values)
+    guard row.first == ["t"] else { throw DatabaseOpenError(.engine, advice) }
+  }
+
+  private var schemaAdvice: String {
+    """
+    The schema "\(configuration.schema)" is missing and the role may not make it: GRANT CREATE ON \
+    DATABASE … TO the role, or make it with CREATE SCHEMA … AUTHORIZATION the role.
+    """
+  }
+
+  private var tableAdvice: String {
+    """
+    The role may not make tables in the schema "\(configuration.schema)": ALTER SCHEMA … OWNER TO \
+    the role, or choose another schema.
+    """
+  }
+
+  /// Runs `body` on a connection whose server and role will do.
+  private func connected<Result>(
+    _ body: (OpaquePointer) throws -> Result
+  ) throws(DatabaseOpenError) -> Result {
     try checkAddress()
     let handle: OpaquePointer
     do {
@@ -22,10 +70,9 @@ struct SchemaOpening {
     }
     defer { PQfinish(handle) }
     do {
-      try ConnectionFactory.command(handle, "SET client_min_messages TO error")
       try checkServer(handle)
       try checkRole(handle)
-      try prepareSchema(handle)
+      return try body(handle)
     } catch let error as DatabaseOpenError {
       throw error
     } catch {
@@ -34,16 +81,19 @@ struct SchemaOpening {
   }
 
   /// libpq quotes an address that it cannot read, which may hold a password; this does not.
+  ///
+  /// A password with a slash ends up in the place of the port, which libpq quotes as well.
   private func checkAddress() throws(DatabaseOpenError) {
-    guard let options = PQconninfoParse(configuration.address.reveal(), nil) else {
+    let port = ConnectionFactory.value(of: "port", in: configuration.address.reveal())
+    guard let port, port.utf8.allSatisfy({ (48...57).contains($0) || $0 == 44 }) else {
       throw DatabaseOpenError(
         .engine,
         """
-        The database's address cannot be read: write postgresql://user@host:5432/name, or \
-        keywords as in "host=db user=roost dbname=roost".
+        The database's address cannot be read: write postgresql://user@host:5432/name, with / : @ \
+        and ? in a name or password as %2F %3A %40 and %3F, or keywords as in "host=db user=roost \
+        dbname=roost".
         """)
     }
-    PQconninfoFree(options)
     guard !configuration.schema.isEmpty, configuration.schema.utf8.count <= 63,
       !configuration.schema.hasPrefix("pg_"), !configuration.schema.utf8.contains(0)
     else {
@@ -115,29 +165,18 @@ struct SchemaOpening {
     let schema = configuration.schema
     let quoted = ConnectionFactory.quoted(schema)
     // Two processes that start at once make the schema and the table one after the other.
-    try ConnectionFactory.command(handle, "BEGIN; SET LOCAL lock_timeout TO '10s'")
+    try ConnectionFactory.command(
+      handle, "BEGIN; SET LOCAL lock_timeout TO '10s'; SET LOCAL client_min_messages TO error")
     _ = try ConnectionFactory.query(
       handle, "SELECT pg_advisory_xact_lock(hashtextextended('roost ' || $1, 0))", [schema])
-    let exists = try ConnectionFactory.query(
-      handle, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", [schema])
-    if exists.isEmpty {
-      try allowed(
-        """
-        The schema "\(schema)" is missing and the role may not make it: GRANT CREATE ON DATABASE \
-        … TO the role, or make it with CREATE SCHEMA … AUTHORIZATION the role.
-        """
-      ) { () throws(PostgresFailure) in
+    if try !schemaExists(handle) {
+      try allowed(schemaAdvice) { () throws(PostgresFailure) in
         try ConnectionFactory.command(handle, "CREATE SCHEMA \(quoted)")
       }
     } else {
-      try checkTables(handle)
+      _ = try checkTables(handle)
     }
-    try allowed(
-      """
-      The role may not make tables in the schema "\(schema)": ALTER SCHEMA … OWNER TO the role, or \
-      choose another schema.
-      """
-    ) { () throws(PostgresFailure) in
+    try allowed(tableAdvice) { () throws(PostgresFailure) in
       try ConnectionFactory.command(
         handle,
         """
@@ -163,8 +202,15 @@ struct SchemaOpening {
     }
   }
 
-  /// A schema with tables belongs to Roost if its history of migrations is among them.
-  private func checkTables(_ handle: OpaquePointer) throws {
+  private func schemaExists(_ handle: OpaquePointer) throws -> Bool {
+    try !ConnectionFactory.query(
+      handle, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", [configuration.schema]
+    ).isEmpty
+  }
+
+  /// The tables of the schema, which belong to Roost if its history of migrations is among them;
+  /// throws when they do not.
+  private func checkTables(_ handle: OpaquePointer) throws -> [String] {
     let tables = try ConnectionFactory.query(
       handle,
       """
@@ -174,8 +220,9 @@ struct SchemaOpening {
       """, [configuration.schema]
     ).compactMap(\.first)
     let isOwn =
-      tables.contains("roost_migration") || tables.allSatisfy { $0 == SchemaOpening.writerTable }
-    guard !isOwn else { return }
+      tables.contains(SchemaOpening.historyTable)
+      || tables.allSatisfy { $0 == SchemaOpening.writerTable }
+    guard !isOwn else { return tables }
     throw DatabaseOpenError(
       .foreign,
       """

@@ -12,6 +12,9 @@ final class LongReader: ReadingEnd {
   private var bound: WaitBound
   private var begins: Bool
   private let consistency: ReadConsistency
+  /// Where it is told how far the server was, and what is asked for that.
+  private let report: ReadReport?
+  private let question: SQL
   private let time: any TimeSource
   /// When the limit of the body's own is spent, of the monotonic clock in nanoseconds.
   private var workEnd: UInt64?
@@ -21,13 +24,15 @@ final class LongReader: ReadingEnd {
 
   init(
     _ connection: Connection, _ errors: ErrorTranslator, _ bound: WaitBound,
-    _ consistency: ReadConsistency, time: any TimeSource
+    _ read: QueuedRead, _ role: ServerRole, time: any TimeSource
   ) {
+    report = read.report
+    question = SQL(stringLiteral: role.question)
+    consistency = read.consistency
     self.time = time
     self.connection = connection
     self.errors = errors
     self.bound = bound
-    self.consistency = consistency
     begins = consistency == .snapshot || connection.hasLocalSettings
   }
 
@@ -65,6 +70,7 @@ final class LongReader: ReadingEnd {
           try connection.sendLocalSettings()
         }, &bound)
     } catch let error as PostgresFailure {
+      report?.note(error)
       if error.isStopped, let workEnd, time.monotonicNanoseconds() >= workEnd { throw WorkSpent() }
       // Nothing can follow an error in a transaction; without one, these end the read all the same.
       if connection.isInTransaction || error.isConnectionLoss || error.isStopped
@@ -76,9 +82,10 @@ final class LongReader: ReadingEnd {
     }
   }
 
-  /// Ends what the read may have left open.
+  /// Ends what the read may have left open, and learns how far the server was behind it.
   func finish() {
     isOpen = false
+    if let report, failure == nil, !connection.isLost { learnPlace(report) }
     guard connection.isInTransaction, !connection.isLost else { return }
     // A cancellation may come so late that it meets this.
     for _ in 0..<2 where connection.isInTransaction {
@@ -86,6 +93,25 @@ final class LongReader: ReadingEnd {
     }
     if connection.isInTransaction {
       connection.lose(PostgresFailure(connection: "a read could not be ended"))
+    }
+  }
+
+  private func learnPlace(_ report: ReadReport) {
+    do {
+      let result = try connection.run(
+        .text(question),
+        after: { connection in
+          guard connection.isInTransaction else { return }
+          try connection.send("ROLLBACK", Exchange(.run, sql: "ROLLBACK"))
+        }, &bound)
+      guard let place = ServerPlace(result) else {
+        throw PostgresFailure(connection: "the server named no place")
+      }
+      report.set(place)
+    } catch {
+      let failure = error as? PostgresFailure ?? PostgresFailure(connection: "\(error)")
+      report.note(failure)
+      self.failure = failure
     }
   }
 }

@@ -143,16 +143,20 @@ private final class LongReaderThread: TaskExecutor, Sendable {
     for isLast in [false, true] {
       guard !read.cancellation.isSet else { return read.resume(throwing: CancellationError()) }
       let connection: Connection
-      do {
+      do throws(PostgresFailure) {
         connection = try place.take()
+        guard factory.role.allows(connection, read.report?.needed ?? 0) else {
+          throw ServerRole.unseen
+        }
       } catch {
+        read.report?.note(error)
         return read.resume(throwing: error.error)
       }
       let bound = WaitBound(
         time: factory.ambient.time, milliseconds: read.milliseconds,
         cancellation: read.cancellation)
       let reader = LongReader(
-        connection, errors, bound, read.consistency, time: factory.ambient.time)
+        connection, errors, bound, read, factory.role, time: factory.ambient.time)
       read.start(reader, on: self)
       // A body should not suspend; while it does, its thread waits for it, as long as a read may
       // take.
@@ -172,7 +176,10 @@ private final class LongReaderThread: TaskExecutor, Sendable {
         return read.resume(throwing: CancellationError())
       }
       guard let failure = reader.failure else { return read.resume() }
-      if failure.isStopped || isLast { return read.resume(throwing: failure.error) }
+      // What a standby fails at the primary does.
+      if failure.isStopped || isLast || factory.role.isStandby {
+        return read.resume(throwing: failure.error)
+      }
       guard failure.isConnectionLoss || failure.isStaleStatement || failure.isConflict else {
         return read.resume()
       }

@@ -15,11 +15,17 @@ class QueuedRead: @unchecked Sendable {
   /// Nil for an export.
   let milliseconds: Int?
   let cancellation: Cancellation
+  /// Where it is told how far the server was; nil where nobody asks.
+  let report: ReadReport?
   /// Called on the thread when the body has finished.
   var onFinish: (() -> Void)?
   fileprivate(set) var isFinished = false
 
-  init(_ consistency: ReadConsistency, milliseconds: Int?, _ cancellation: Cancellation) {
+  init(
+    _ consistency: ReadConsistency, milliseconds: Int?, _ report: ReadReport?,
+    _ cancellation: Cancellation
+  ) {
+    self.report = report
     self.cancellation = cancellation
     self.consistency = consistency
     self.milliseconds = milliseconds
@@ -40,18 +46,19 @@ final class TypedRead<Result: Sendable>: QueuedRead, @unchecked Sendable {
   private var outcome: Swift.Result<Result, any Error>?
 
   init(
-    _ consistency: ReadConsistency, milliseconds: Int?,
+    _ consistency: ReadConsistency, milliseconds: Int?, _ report: ReadReport?,
     _ body: @escaping @Sendable (any Reader) async throws -> Result,
     _ cancellation: Cancellation, _ continuation: UnsafeContinuation<Result, any Error>
   ) {
     self.body = body
     self.continuation = continuation
-    super.init(consistency, milliseconds: milliseconds, cancellation)
+    super.init(consistency, milliseconds: milliseconds, report, cancellation)
   }
 
   override func start(_ reader: any ReadingEnd, on executor: any TaskExecutor) {
     outcome = nil
     isFinished = false
+    report?.begin()
     // The task stays on the executor's thread.
     nonisolated(unsafe) let reader = reader
     Task.immediate(executorPreference: executor) {

@@ -15,6 +15,8 @@ final class SharedReader: ReadingEnd {
   private(set) var failure: PostgresFailure?
   /// A query of it is under way.
   var isWaiting = false
+  /// The question for the server's place behind its last query.
+  var place: PlaceExchange?
   private let thread: SharedReaderThread
 
   init(_ read: QueuedRead, deadline: UInt64, runs: Int, _ thread: SharedReaderThread) {
@@ -35,6 +37,7 @@ final class SharedReader: ReadingEnd {
   }
 
   func note(_ failure: PostgresFailure) {
+    read.report?.note(failure)
     guard self.failure == nil else { return }
     if failure.isStopped || failure.isConnectionLoss || failure.isStaleStatement {
       self.failure = failure

@@ -24,6 +24,8 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   var outgoing: [SharedQuery] = []
   private var active: [ObjectIdentifier: SharedReader] = [:]
   private var restarts: [SharedReader] = []
+  /// Reads that are over but for the server's place, which is to be asked for.
+  private var unplaced: [SharedReader] = []
   /// Whether libpq has sent all that it was given.
   private var isFlushed = true
   private var preparing: [ObjectIdentifier: SharedPreparation] = [:]
@@ -38,7 +40,10 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   }
 
   /// Nanoseconds after the end of a read's time in which the server itself should stop its statement.
-  private static let grace: UInt64 = 5_000_000_000
+  private var grace: UInt64 { factory.role.isStandby ? 500_000_000 : 5_000_000_000 }
+  /// Milliseconds that a read may take on a standby that shares its connection; the primary takes it
+  /// over from one that does not answer.
+  private static let standbyMilliseconds = 1000
 
   /// Whether the time has not come yet.
   func isBefore(_ deadline: UInt64) -> Bool { time.monotonicNanoseconds() < deadline }
@@ -68,7 +73,7 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
       let isIdle = place.connection?.isIdle ?? true
       let room = isIdle ? SharedReaders.groupLimit : SharedReaders.groupLimit - active.count
       var mayRest = false
-      switch pool.take(index, room: room, isIdle: isIdle && outgoing.isEmpty && restarts.isEmpty) {
+      switch pool.take(index, room: room, isIdle: isIdle && !hasWork) {
       case .reads(let reads): for read in reads { start(read, runs: 1) }
       case .none: mayRest = true
       case .end where active.isEmpty:
@@ -84,9 +89,12 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
       // One that has just become idle, or whose reads asked nothing at all, must say so before it
       // sleeps, or nobody would wake it.
       let isUnchanged = isIdle == (place.connection?.isIdle ?? true)
-      if mayRest, isUnchanged, jobs.isEmpty, outgoing.isEmpty, restarts.isEmpty { sleep() }
+      if mayRest, isUnchanged, jobs.isEmpty, !hasWork { sleep() }
     }
   }
+
+  /// Whether there is something to send or to start, without an answer of the server.
+  private var hasWork: Bool { !outgoing.isEmpty || !restarts.isEmpty || !unplaced.isEmpty }
 
   private func runJobs() {
     while !jobs.isEmpty {
@@ -97,8 +105,9 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   private func sleep() {
     let now = time.monotonicNanoseconds()
     var next = UInt64.max
-    for reader in active.values {
-      let deadline = reader.deadline + (reader.isWaiting ? SharedReaderThread.grace : 0)
+    for reader in active.values where active[ObjectIdentifier(reader)] != nil {
+      // (One that gives up its connection may end others on the way.)
+      let deadline = reader.deadline + (reader.isWaiting ? grace : 0)
       if deadline <= now { expire(reader) } else { next = min(next, deadline) }
     }
     guard jobs.isEmpty, restarts.isEmpty else { return }
@@ -119,7 +128,11 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
 
   private func start(_ read: QueuedRead, deadline: UInt64? = nil, runs: Int) {
     guard !read.cancellation.isSet else { return read.resume(throwing: CancellationError()) }
-    let limit = UInt64(max(0, read.milliseconds ?? 0)) * 1_000_000
+    var milliseconds = max(0, read.milliseconds ?? 0)
+    if factory.role.isStandby {
+      milliseconds = min(milliseconds, SharedReaderThread.standbyMilliseconds)
+    }
+    let limit = UInt64(milliseconds) * 1_000_000
     let reader = SharedReader(
       read, deadline: deadline ?? time.monotonicNanoseconds() + limit, runs: runs, self)
     active[ObjectIdentifier(reader)] = reader
@@ -130,14 +143,48 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   private func finished(_ reader: SharedReader) {
     reader.isOpen = false
     reader.read.onFinish = nil
-    active[ObjectIdentifier(reader)] = nil
+    guard reader.failure != nil || reader.read.report == nil else { return learnPlace(reader) }
+    end(reader)
+  }
+
+  /// Answers a read when it is known how far the server was behind it.
+  private func learnPlace(_ reader: SharedReader) {
+    guard let exchange = reader.place else {
+      reader.isWaiting = true
+      unplaced.append(reader)
+      return
+    }
+    guard exchange.isDone else {
+      reader.isWaiting = true
+      return exchange.whenDone { [unowned self] in self.learnPlace(reader) }
+    }
+    // It was given up in the meantime.
+    guard active[ObjectIdentifier(reader)] != nil else { return }
+    if let place = exchange.place {
+      reader.read.report?.set(place)
+    } else if exchange.isSkipped, exchange.failure?.isConnectionLoss == false {
+      // Another query of the group failed.
+      reader.place = nil
+      return learnPlace(reader)
+    } else if factory.role.isStandby {
+      // It is no standby any more; the primary answers instead.
+      reader.note(exchange.failure ?? PostgresFailure(connection: "it is no standby any more"))
+    } else {
+      reader.note(exchange.failure ?? PostgresFailure(connection: "the server named no place"))
+    }
+    end(reader)
+  }
+
+  private func end(_ reader: SharedReader) {
+    guard active.removeValue(forKey: ObjectIdentifier(reader)) != nil else { return }
+    reader.isWaiting = false
     guard let failure = reader.failure else { return reader.read.resume() }
     if reader.read.cancellation.isSet {
       reader.read.resume(throwing: CancellationError())
     } else if failure.isStopped {
       // Its budget here is spent, even if the body caught the error.
       pool.handOver(reader.read)
-    } else if reader.runs < 2 {
+    } else if reader.runs < 2, !factory.role.isStandby {
       restarts.append(reader)
     } else {
       reader.read.resume(throwing: failure.error)
@@ -153,6 +200,7 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
       // Its statement should have been stopped long ago: the server is not there any more.
       let loss = PostgresFailure(connection: "the server did not answer in time")
       place.connection?.lose(loss)
+      reader.note(loss)
       reader.read.resume(throwing: RoostError.unreachable(loss))
     } else {
       reader.read.resume(
@@ -163,27 +211,62 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
   // MARK: Queries
 
   private func send() {
-    guard !outgoing.isEmpty else { return }
-    let queries = outgoing.takeAll()
+    guard !outgoing.isEmpty || !unplaced.isEmpty else { return }
+    var queries = outgoing.takeAll()
+    let unplaced = unplaced.takeAll()
     let connection: Connection
-    do {
+    do throws(PostgresFailure) {
       connection = try place.take()
       pool.connected(index, place.connects)
     } catch {
       for query in queries { query.fail(error) }
+      for reader in unplaced {
+        reader.note(error)
+        end(reader)
+      }
       return
     }
+    if factory.role.isStandby { refuse(&queries, connection) }
     var waiting = queries[...]
     do {
       if connection.isIdle { try connection.sendDrops() }
       // A group without a transaction around it is one to the server.
       try connection.sendLocalSettings()
       while let query = waiting.popFirst() { send(query, connection) }
+      try askPlace(for: queries.lazy.map(\.reader) + unplaced, connection)
       try connection.sendSync()
     } catch {
       connection.lose(error)
       // Of these the connection does not know.
       for query in waiting { query.fail(error) }
+      for reader in unplaced where reader.place == nil {
+        reader.note(error)
+        end(reader)
+      }
+    }
+  }
+
+  /// Fails the queries of reads for which a standby has to be looked at again.
+  private func refuse(_ queries: inout [SharedQuery], _ connection: Connection) {
+    queries.removeAll { query in
+      let needed = query.reader.read.report?.needed ?? 0
+      guard !factory.role.allows(connection, needed) else { return false }
+      query.fail(ServerRole.unseen)
+      return true
+    }
+  }
+
+  /// Asks how far the server is behind the queries of a group, for those reads that want to know.
+  private func askPlace(
+    for readers: [SharedReader], _ connection: Connection
+  ) throws(PostgresFailure) {
+    let readers = readers.filter { $0.read.report != nil }
+    guard !readers.isEmpty else { return }
+    let exchange = PlaceExchange()
+    try connection.send(factory.role.question, exchange)
+    for reader in readers {
+      reader.place = exchange
+      if !reader.isOpen { learnPlace(reader) }
     }
   }
 

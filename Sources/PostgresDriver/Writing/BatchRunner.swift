@@ -10,6 +10,10 @@ final class BatchRunner {
   private let writers: Writers
   /// The number of the thread.
   private let index: Int
+  /// Raised by batches that had to begin again; above `patience` batches begin with savepoints, so
+  /// that somebody who is refused again and again does not make everybody's writes run twice.
+  private var distrust = 0
+  private static let patience = 8
 
   init(
     _ session: WriteSession, _ executor: any TaskExecutor, _ writers: Writers, _ index: Int
@@ -47,7 +51,8 @@ final class BatchRunner {
     _ writes: [QueuedWrite], _ preCommit: (any PreCommit)?, _ policy: RetryPolicy
   ) {
     var policy = policy
-    var mode = WriteSession.Mode.posting
+    var mode = distrust > BatchRunner.patience ? WriteSession.Mode.waiting : .posting
+    distrust = max(0, distrust - 1)
     while true {
       do {
         try session.connect()
@@ -72,6 +77,7 @@ final class BatchRunner {
         session.rollback()
         writers.statistics.withLock { $0.repeats += 1 }
         mode = .waiting
+        distrust = min(distrust + 4, 2 * BatchRunner.patience)
       case .again(let cause, let failure):
         session.rollback()
         writers.statistics.withLock { $0.retries += 1 }

@@ -65,6 +65,7 @@ final class WriteSession {
   /// The number of the transaction, larger with each.
   private(set) var number: Int64 = 0
   private var mark: Exchange?
+  private var isCommitSent = false
   private(set) var connects = 0
 
   /// The table of the writers, with its schema: before a transaction begins no path may be set.
@@ -135,6 +136,7 @@ final class WriteSession {
   func begin(_ mode: Mode) {
     self.mode = mode
     mustWait = false
+    isCommitSent = false
     posted = []
     failure = nil
     isBegun = false
@@ -185,11 +187,19 @@ final class WriteSession {
     } catch let failure as PostgresFailure {
       let failure = refusal ?? failure
       note(failure)
+      // Without its mark the transaction as a whole is none.
+      if self.failure == nil, mark == nil || mark?.failure != nil { self.failure = failure }
       if self.failure == nil, mode == .posting, refusal != nil || !isAlone {
         mustWait = true
         self.failure = failure
       }
       throw failure
+    } catch let error as RoostError {
+      if failure == nil, let refusal {
+        mustWait = true
+        failure = refusal
+      }
+      throw error
     }
   }
 
@@ -237,8 +247,14 @@ final class WriteSession {
   private func send(_ call: StatementCall, _ connection: Connection) throws {
     isBegun = true
     var bound = bound()
-    try connection.prepare(call, &bound)
     let exchange = Exchange(.run, sql: call.text)
+    do {
+      try connection.prepare(call, &bound)
+    } catch {
+      exchange.failure = error
+      posted.append(exchange)
+      throw error
+    }
     posted.append(exchange)
     do {
       try connection.send(connection.entry(for: call), call.values, exchange)
@@ -257,6 +273,9 @@ final class WriteSession {
   func commit() throws(PostgresFailure) {
     guard hasWork, let connection else { return }
     var bound = bound()
+    // Where standbys answer reads, how far the log goes behind this commit.
+    let positions = factory.role.positions
+    let place = positions.map { _ in (ServerPlace.ofPrimary, PlaceExchange()) }
     do throws(PostgresFailure) {
       let answer = try ConnectionFactory.plain {
         try self.sendDeferred(connection)
@@ -265,13 +284,14 @@ final class WriteSession {
           try connection.settle(&bound)
           if let refusal = self.refusal { throw refusal }
         }
-        return try connection.run("COMMIT", &bound)
+        self.isCommitSent = true
+        return try connection.run("COMMIT", asking: place, &bound)
       }
-      posted = []
       // COMMIT of a transaction that has failed is no error: it tells that it undid it.
       guard answer.isCommit else {
         throw PostgresFailure(connection: "the transaction was undone at its commit", sql: "COMMIT")
       }
+      posted = []
     } catch {
       let error = refusal ?? error
       note(error)
@@ -279,6 +299,7 @@ final class WriteSession {
       throw error
     }
     isBegun = false
+    if let positions { positions.committed(place?.1.place) }
     let wasMarked = mark?.result?.changedRows == 1
     mark = nil
     // Without its row the writer could not learn how a commit ended.
@@ -314,6 +335,7 @@ final class WriteSession {
   /// Learns how the last transaction ended, which was lost at its commit.
   func outcome() -> CommitOutcome {
     let sent = number
+    guard isCommitSent else { return .undone }
     guard mark?.result?.changedRows == 1 else { return .unknown }
     let deadline =
       time.monotonicNanoseconds() + UInt64(factory.configuration.writeMilliseconds) * 1_000_000
@@ -331,7 +353,9 @@ final class WriteSession {
             found = row.int64(0)
             return false
           }
-          return CommitOutcome(sent: sent, found: found)
+          let outcome = CommitOutcome(sent: sent, found: found)
+          if outcome == .committed { factory.role.positions?.committed(nil) }
+          return outcome
         }
       } catch {
         usleep(50_000)

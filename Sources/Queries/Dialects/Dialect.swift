@@ -150,6 +150,11 @@ package enum Dialect: Sendable, CaseIterable {
     self == .sqlite ? "0" : "(get_byte(uuid_send(\(id)), 15) & 15)"
   }
 
+  /// The 32 digits of an id, without dashes.
+  package func digits(of id: SQL) -> SQL {
+    self == .sqlite ? "lower(hex(\(id)))" : "replace(CAST(\(id) AS text), '-', '')"
+  }
+
   /// The query that tells how the engine would run `query`; `planColumn` is where its text stands.
   package func explain(_ query: SQL) -> SQL {
     self == .sqlite ? "EXPLAIN QUERY PLAN \(query)" : "EXPLAIN \(query)"

@@ -61,6 +61,7 @@ extension DocumentationPage {
     .scroll { overflow-x: auto; }
     th, td { text-align: left; vertical-align: top; padding: .35rem .5rem .35rem 0;
       border-top: 1px solid var(--line); }
+    td:first-child code { white-space: nowrap; overflow-wrap: normal; }
     .bad { color: var(--bad); }
     .answer { margin-top: 1rem; }
     .answer:focus { outline: none; }

@@ -55,7 +55,8 @@ package struct RecordRoutes: Sendable {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
     let (query, context) = try listQuery(request, collection, nil, caller)
-    return list(try await records.list(collection, query, by: caller), context)
+    let page = try await records.list(collection, query, by: caller, from: ReadPositions.source)
+    return list(page, context)
   }
 
   /// The records on the other side of an inverse relation of a record that the caller sees.
@@ -65,8 +66,9 @@ package struct RecordRoutes: Sendable {
     let (inverse, id) = try inverse(request, collection)
     let (query, context) = try listQuery(
       request, inverse.target, ListQuery.Parent(field: inverse.field, id: id), caller)
-    return list(
-      try await records.list(inverse, of: collection, id, query, by: caller), context)
+    let page = try await records.list(
+      inverse, of: collection, id, query, by: caller, from: ReadPositions.source)
+    return list(page, context)
   }
 
   /// The relation that a request names, and whose.
@@ -140,7 +142,8 @@ package struct RecordRoutes: Sendable {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
     let shown = try shownMembers(request, collection, caller)
-    let record = try await records.read(collection, try id(of: request), shown, by: caller)
+    let record = try await records.read(
+      collection, try id(of: request), shown, by: caller, from: ReadPositions.source)
     return found(record, collection, shown, to: request)
   }
 

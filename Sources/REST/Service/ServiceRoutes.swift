@@ -11,12 +11,12 @@ package struct ServiceRoutes: Sendable {
 
   private let schema: [UInt8]
   private let readiness: @Sendable () -> Readiness
-  private let metrics: @Sendable () -> [Metric]
+  private let metrics: @Sendable () async -> [Metric]
 
-  /// `readiness` and `metrics` are asked at each request and must not block.
+  /// `readiness` and `metrics` are asked at each request; `readiness` must not block.
   package init(
     schema: String, readiness: @escaping @Sendable () -> Readiness,
-    metrics: @escaping @Sendable () -> [Metric]
+    metrics: @escaping @Sendable () async -> [Metric]
   ) {
     self.schema = Array(schema.utf8)
     self.readiness = readiness
@@ -36,7 +36,7 @@ package struct ServiceRoutes: Sendable {
     router.add(.get, "/metrics") { _ in
       Response(
         status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
-        body: .bytes(Array(Metric.render(metrics()).utf8)))
+        body: .bytes(Array(Metric.render(await metrics()).utf8)))
     }
     router.add(.get, "/schema.graphql") { _ in
       Response(

@@ -6,12 +6,12 @@ package import Transport
 ///
 /// A client that sends `Roost-Version` hears whether something broke since: every version is served
 /// by the same routes, as far as it is compatible with the current one.
-package struct VersionNegotiation: Middleware {
+package struct VersionNegotiation: AnswerMark {
   private let current: APIVersion
   private let text: String
   private let known: [APIVersion]
   private let notices: [String: DeprecationNotice]
-  /// The type of a relation's records by `collection/relation`.
+  /// The collection of a relation's records by `collection/relation`.
   private let relations: [String: String]
 
   /// `known` are the versions that were served, the current one last; `notices` are by collection,
@@ -26,33 +26,25 @@ package struct VersionNegotiation: Middleware {
     self.relations = relations
   }
 
-  package func handle(_ request: Request, next: Handler) async throws -> Response {
-    var compatibility: String?
-    if let wanted = request.header("roost-version") {
-      do throws(RoostError) {
-        compatibility = try self.compatibility(wanted)
-      } catch {
-        return marked(.problem(error, requestID: request.requestID), request, nil)
-      }
+  package func refusal(of request: Request) -> Response? {
+    guard let wanted = request.header("roost-version") else { return nil }
+    do throws(RoostError) {
+      _ = try compatibility(wanted)
+      return nil
+    } catch {
+      return .problem(error, requestID: request.requestID)
     }
-    return marked(try await next(request), request, compatibility)
   }
 
-  private func marked(
-    _ response: Response, _ request: Request, _ compatibility: String?
-  ) -> Response {
-    var response = response
+  package func mark(_ response: inout Response, of request: Request) {
     response.headers.add("Roost-Version", text)
-    if let compatibility { response.headers.add("Roost-Compatibility", compatibility) }
-    guard !notices.isEmpty, request.path.hasPrefix("/v1/") else { return response }
-    for name in collections(request.path) {
-      for field in notices[name]?.fields ?? [] {
-        response.headers.add(field.name, field.value)
-      }
-      // The end of one collection is enough: the fields may come once.
-      if notices[name] != nil { break }
+    if let wanted = request.header("roost-version"), let words = try? compatibility(wanted) {
+      response.headers.add("Roost-Compatibility", words)
     }
-    return response
+    guard !notices.isEmpty, request.path.hasPrefix("/v1/") else { return }
+    // The end of one collection is enough: the fields may come once.
+    guard let name = collections(request.path).first(where: { notices[$0] != nil }) else { return }
+    for field in notices[name]?.fields ?? [] { response.headers.add(field.name, field.value) }
   }
 
   /// The collections that a path such as `/v1/bands/{id}/members` concerns.

@@ -25,6 +25,8 @@ package final class CompiledCollection: Sendable {
   let storage: [StoredKind]
   /// The pointer to each field in a body: `/` and its name.
   let pointers: [String]
+  /// The fields that refer to rows or accounts, by index.
+  let references: [Int]
   /// Writes whole rows.
   let rows: RowWriter
 
@@ -59,6 +61,12 @@ package final class CompiledCollection: Sendable {
     members = MemberStarts(names: model.fields.map(\.name))
     let storage = model.fields.map { StoredKind($0) }
     self.storage = storage
+    references = model.fields.indices.filter { index in
+      switch model.fields[index].type {
+      case .reference, .user: !model.fields[index].isList
+      default: false
+      }
+    }
     pointers = model.fields.map { "/" + $0.name }
     rows = RowWriter(names: model.fields.map(\.name), storage: storage)
     var indexByName: [String: Int] = [:]

@@ -42,7 +42,8 @@ package final class ChangeRecorder: PreCommit {
 
   private struct Entry {
     let stream: Int64
-    let change: RowChange
+    /// The place of the change in the batch.
+    let change: Int
     let kind: EntryKind
     let mask: Int64
   }
@@ -111,7 +112,7 @@ package final class ChangeRecorder: PreCommit {
       ChangeRecorder.parts(of: changes, transaction.dialect), moves.map(\.need), in: transaction)
     try check(taken.generation)
     try await appendToLog(changes, taken, in: transaction)
-    let rows = moves.flatMap { $0.rows(after: taken.streams[$0.need.stream] ?? 0) }
+    let rows = moves.flatMap { $0.rows(of: changes, after: taken.streams[$0.need.stream] ?? 0) }
     try await LogStatements.putScopeRow.run(rows, in: transaction)
   }
 
@@ -174,13 +175,15 @@ package final class ChangeRecorder: PreCommit {
     /// The rows of the stream index, with the sequences after `head`.
     ///
     /// Of two entries of one row the later one replaces the earlier.
-    func rows(after head: Int64) -> [[Value]] {
+    func rows(of changes: [RowChange], after head: Int64) -> [[Value]] {
       var sequence = head + need.count
       var rows: [[Value]] = []
+      rows.reserveCapacity(entries.count)
       var seen: Set<RowKey> = []
+      seen.reserveCapacity(need.count > 1 ? entries.count : 0)
       for entry in entries.reversed() {
         defer { sequence -= 1 }
-        let change = entry.change
+        let change = changes[entry.change]
         if need.count > 1 {
           let key = RowKey(collection: change.collection.number, id: change.id)
           guard seen.insert(key).inserted else { continue }
@@ -200,7 +203,8 @@ package final class ChangeRecorder: PreCommit {
   ) async throws -> [StreamMove] {
     let numbers = try await numbers(for: changes, in: transaction)
     var entries: [Entry] = []
-    for change in changes {
+    entries.reserveCapacity(changes.count)
+    for (place, change) in changes.enumerated() {
       let tier = change.collection.model.sync.tier.rawValue
       for entry in change.moves.puts {
         guard let stream = numbers.streams[StreamKey(scope: entry.scope, tier: tier)] else {
@@ -211,18 +215,16 @@ package final class ChangeRecorder: PreCommit {
           let key = MaskKey(collection: change.collection, members: members)
           mask = numbers.masks[key] ?? MaskTable.whole
         }
-        entries.append(Entry(stream: stream, change: change, kind: .put, mask: mask))
+        entries.append(Entry(stream: stream, change: place, kind: .put, mask: mask))
       }
       for scope in change.moves.leaves {
         guard let stream = numbers.streams[StreamKey(scope: scope, tier: tier)] else { continue }
         let kind: EntryKind = change.kind == .delete ? .delete : .leave
-        entries.append(Entry(stream: stream, change: change, kind: kind, mask: MaskTable.whole))
+        entries.append(Entry(stream: stream, change: place, kind: kind, mask: MaskTable.whole))
       }
     }
-    // Stable by stream: within one, the order of the changes stays.
-    let sorted = entries.enumerated().sorted {
-      ($0.element.stream, $0.offset) < ($1.element.stream, $1.offset)
-    }.map(\.element)
+    // Within a stream the order of the changes stays: sorting is stable.
+    let sorted = entries.sorted { $0.stream < $1.stream }
     var moves: [StreamMove] = []
     var index = 0
     while index < sorted.count {

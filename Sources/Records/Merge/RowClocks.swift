@@ -65,6 +65,12 @@ struct RowClocks: Sendable, Equatable {
     parts[PartKey(field: field, key: key)] = nil
   }
 
+  /// Forgets all parts of a field, whose keys may be values that it held.
+  mutating func removeParts(of field: UInt32) {
+    if parts.isEmpty { return }
+    parts = parts.filter { $0.key.field != field }
+  }
+
   /// Forgets the parts that are so old that no device brings an older change any more.
   mutating func prune(before time: HybridTime) {
     if parts.isEmpty { return }

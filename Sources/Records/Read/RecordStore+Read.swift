@@ -1,4 +1,4 @@
-import Queries
+package import Queries
 package import RoostCore
 import Rules
 import Schema
@@ -17,11 +17,11 @@ extension RecordStore {
   /// One record; 404 where there is none that the caller may read.
   package func read(
     _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers = ShownMembers(),
-    by caller: Caller
+    by caller: Caller, from source: ReadSource = .primary
   ) async throws -> RenderedRecord {
     let read = try pointRead(collection, id, shown, by: caller)
     let consistency: ReadConsistency = shown.expansions.isEmpty ? .statement : .snapshot
-    guard let found = try await database.read(consistency, read) else {
+    guard let found = try await database.read(consistency, from: source, read) else {
       throw Missing.record(collection)
     }
     return found
@@ -76,23 +76,25 @@ extension RecordStore {
 
   /// A page of the records that the caller may read.
   package func list(
-    _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
+    _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller,
+    from source: ReadSource = .primary
   ) async throws -> Page {
     let (consistency, read) = try pageRead(collection, query, by: caller)
-    // The index of words is kept by a follower; whoever has written finds it at once all the same.
-    if query.search != nil { try await awaitSearch(collection) }
-    return try await database.read(consistency, read)
+    if query.search != nil { return try await search(collection, consistency, from: source, read) }
+    return try await database.read(consistency, from: source, read)
   }
 
   /// A page of the records on the other side of a relation of a record; 404 where the caller may not
   /// read that one, or not this relation of it.
   package func list(
     _ inverse: InverseRelation, of collection: CompiledCollection, _ id: UUID, _ query: ListQuery,
-    by caller: Caller
+    by caller: Caller, from source: ReadSource = .primary
   ) async throws -> Page {
     let (consistency, read) = try relationRead(inverse, of: collection, id, query, by: caller)
-    if query.search != nil { try await awaitSearch(inverse.target) }
-    return try await database.read(consistency, read)
+    if query.search != nil {
+      return try await search(inverse.target, consistency, from: source, read)
+    }
+    return try await database.read(consistency, from: source, read)
   }
 
   /// What reads a page of an inverse relation, from whatever reader, and what the reader must see.

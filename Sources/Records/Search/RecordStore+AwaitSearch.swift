@@ -44,6 +44,43 @@ extension RecordStore {
       retryAfterSeconds: 1)
   }
 
+  /// Reads a page by words.
+  ///
+  /// The index of words is kept by a follower; whoever has written finds it at once all the same. A
+  /// copy of the database is asked whether its index has everything that the copy has; where that is
+  /// not so the primary answers.
+  func search(
+    _ collection: CompiledCollection, _ consistency: ReadConsistency, from source: ReadSource,
+    _ read: @escaping @Sendable (any Reader) async throws -> Page
+  ) async throws -> Page {
+    if case .tracked(let track) = source, database.hasReplicas {
+      let number = collection.number
+      do {
+        return try await database.read(.snapshot, from: source) { reader in
+          guard try await RecordStore.isIndexed(number, in: reader) else { throw IndexBehind() }
+          return try await read(reader)
+        }
+      } catch is IndexBehind {
+        track.pin()
+      }
+    }
+    try await awaitSearch(collection)
+    return try await database.read(consistency, from: source, read)
+  }
+
+  /// The index lacks something that is there.
+  private struct IndexBehind: Error {}
+
+  /// Whether the index has all records of a collection that the reader sees.
+  private static func isIndexed(_ collection: Int64, in reader: any Reader) async throws -> Bool {
+    let isBuilding = try await reader.first(
+      "SELECT building FROM roost_search WHERE collection = \(collection)"
+    ) { $0.bool(0) }
+    guard isBuilding == false else { return false }
+    let place = try await FollowerPlace.read(SearchIndexer.followerName, in: reader)
+    return try await !LogEntry.isChanged(collection, behind: place, in: reader)
+  }
+
   private func searchState(
     _ collection: CompiledCollection
   ) async throws -> (head: LogPlace, isBuilding: Bool) {

@@ -72,6 +72,13 @@ struct IndexPlan: Sendable, Hashable {
     for field in collection.fields where field.isUnique {
       add([field.name], unique: true, skipsNull: false)
     }
+    for retention in collection.retentions {
+      // Rows in the order in which their time comes, with those that were deleted.
+      let isAlwaysSet =
+        collection.field(named: retention.after)?.isRequired ?? (retention.after != "deletedAt")
+      add(
+        [retention.after, "id"], unique: false, skipsNull: !isAlwaysSet, includesDeleted: true)
+    }
     let needs = book.indexNeeds.filter { $0.collection == index }
     for (number, field) in collection.fields.enumerated() where !field.isList {
       let needed = needs.filter { $0.field == number }

@@ -6,8 +6,24 @@ package enum RecordsMigrations {
   package static let all: [Migration] =
     first + [
       streamRules(first.count + 1), ReceiptTable.migration(first.count + 2),
-      search(first.count + 3), grants(first.count + 4), migrations(first.count + 5),
+      search(first.count + 3), grants(first.count + 4), archive(first.count + 5),
+      migrations(first.count + 6),
     ]
+
+  /// The step that makes the table of what `@retention(action: ARCHIVE)` took out of the collections,
+  /// as number `number` of the history: each record whole, as JSON.
+  package static func archive(_ number: Int) -> Migration {
+    Migration(number, "archive") { d in
+      [
+        """
+        CREATE TABLE roost_archive (
+          collection \(d.integer) NOT NULL, id \(d.id) NOT NULL, archived_at \(d.integer) NOT NULL,
+          record \(d.text) NOT NULL, PRIMARY KEY (collection, id)
+        )\(d.keyed)
+        """
+      ]
+    }
+  }
 
   /// The step that makes the table of what decides in which streams the rows of each collection
   /// stand, as number `number` of the history.

@@ -31,6 +31,13 @@ struct StreamRebuild {
   }
 
   func run(in transaction: any Transaction) async throws {
+    // Whoever else writes waits for the commit: a row that changed behind the look at it would stay
+    // in the streams where it was.
+    if transaction.dialect.hasOtherWriters {
+      try await transaction.query(
+        "SELECT position FROM roost_log_head ORDER BY partition\(transaction.dialect.forUpdate)"
+      ) { _ in true }
+    }
     try await transaction.execute(StreamRebuild.makeTable(transaction.dialect))
     try await transaction.execute(StreamRebuild.emptyTable)
     try await GrantTables.clear(collection, in: transaction)

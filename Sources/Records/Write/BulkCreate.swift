@@ -38,10 +38,12 @@ struct BulkCreate {
   func create(
     _ drafts: [WritePath.Draft], in transaction: any Transaction
   ) async throws -> [WriteOutcome] {
-    try await checkReferences(drafts, in: transaction)
     do {
+      try await checkReferences(drafts, in: transaction)
       try await collection.insertMany.run(drafts.map(\.row), in: transaction)
     } catch is ConstraintViolation {
+      throw Refused()
+    } catch let error as RoostError where error.code.status < 500 {
       throw Refused()
     }
     return drafts.map { draft in
@@ -74,7 +76,7 @@ struct BulkCreate {
     var people: Set<UUID> = []
     var wanted: [WantedKey: Wanted] = [:]
     for draft in drafts {
-      for change in draft.mutation.changes {
+      for change in draft.mutation.changes where !draft.awaited.contains(change.field) {
         let field = collection.fields[change.field]
         guard case .uuid(let id) = draft.record.values[change.field] else { continue }
         switch field.type {

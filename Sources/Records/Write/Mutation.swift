@@ -42,9 +42,26 @@ package enum Expectation: Sendable, Equatable {
   case oneOf(Set<Int64>)
 }
 
+/// What a record that comes back brings along beside its fields.
+package struct RecordStamp: Sendable, Equatable {
+  package let version: Int64
+  package let createdAt: Timestamp
+  package let updatedAt: Timestamp
+
+  package init(version: Int64, createdAt: Timestamp, updatedAt: Timestamp) {
+    self.version = version
+    self.createdAt = createdAt
+    self.updatedAt = updatedAt
+  }
+}
+
 /// A create that was decoded and validated, and waits for a transaction.
-package struct PreparedCreate: Sendable {
+///
+/// A class, because an import passes on thousands, and a struct of this size is dear to copy.
+package final class PreparedCreate: Sendable {
   let draft: WritePath.Draft
+
+  init(draft: WritePath.Draft) { self.draft = draft }
 
   package var mutation: Mutation { draft.mutation }
 }

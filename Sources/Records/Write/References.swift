@@ -10,9 +10,16 @@ package protocol UserDirectory: Sendable {
   /// Whether all of `ids`, each of which stands there once, are live accounts; they keep living until
   /// the commit.
   func usersExist(_ ids: [UUID], in transaction: any Transaction) async throws -> Bool
+  /// Whether there is an account of that id, or was one: rows that come back may be of people who
+  /// have left.
+  func userIsKnown(_ id: UUID, in transaction: any Transaction) async throws -> Bool
 }
 
 extension UserDirectory {
+  package func userIsKnown(_ id: UUID, in transaction: any Transaction) async throws -> Bool {
+    try await userExists(id, in: transaction)
+  }
+
   package func usersExist(_ ids: [UUID], in transaction: any Transaction) async throws -> Bool {
     for id in ids where try await !userExists(id, in: transaction) { return false }
     return true
@@ -40,14 +47,17 @@ extension WritePath {
       default: continue
       }
       if !exists {
-        issues.append(
-          FieldIssue(
-            pointer: "/" + field.name, code: "reference",
-            message: "\(field.name) refers to a record that does not exist, "
-              + "or that you may not see."))
+        issues.append(WritePath.missing(field))
       }
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
+  }
+
+  /// The issue of a reference to nothing.
+  static func missing(_ field: Field) -> FieldIssue {
+    FieldIssue(
+      pointer: "/" + field.name, code: "reference",
+      message: "\(field.name) refers to a record that does not exist, or that you may not see.")
   }
 
   /// The access by which a row must be there that `field` refers to.
@@ -62,7 +72,7 @@ extension WritePath {
     }
   }
 
-  private func isVisible(
+  func isVisible(
     _ id: UUID, _ target: CompiledCollection, _ field: Field, _ mutation: Mutation,
     _ transaction: any Transaction
   ) async throws -> Bool {

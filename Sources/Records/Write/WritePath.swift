@@ -53,21 +53,32 @@ struct WritePath: Sendable {
     let change: RowChange
     /// The rules were asked already, because they read no other rows.
     let isJudged: Bool
+    /// Fields whose references are looked at when everything is there, by index.
+    var awaited = FieldSet()
+    /// A record that comes back: it may be of people who have left.
+    var isRestored = false
   }
 
-  func draft(_ mutation: Mutation) throws -> Draft {
+  /// `stamp` is what a record that comes back brings along; else it is a new one.
+  func draft(_ mutation: Mutation, stamp: RecordStamp? = nil) throws -> Draft {
     let collection = mutation.collection
     let authority = Authority(mutation)
     let access = try authority.access(.create)
-    let now = FieldClock(time: clock.tick(), client: .zero)
+    // A record that comes back was changed when it says so, and not now.
+    let time =
+      stamp.map { HybridTime(milliseconds: $0.updatedAt.milliseconds, counter: 0) } ?? clock.tick()
+    let now = FieldClock(time: time, client: .zero)
     var values = [FieldValue](repeating: .null, count: collection.fields.count)
     for change in mutation.changes {
       if case .set(let value) = change.operation { values[change.field] = value }
     }
     let record = Record(
-      id: mutation.id, version: 1, createdAt: mutation.time, updatedAt: mutation.time,
+      id: mutation.id, version: stamp?.version ?? 1,
+      createdAt: stamp?.createdAt ?? mutation.time, updatedAt: stamp?.updatedAt ?? mutation.time,
       deletedAt: nil, values: values, clocks: RowClocks(base: now))
-    try validate(record, changed: mutation.changes.map(\.field), mutation)
+    try validate(
+      record, changed: mutation.changes.map(\.field), mutation,
+      at: stamp.map { [$0.createdAt, $0.updatedAt] } ?? [mutation.madeAt])
     let isJudged = authority.judgesInMemory
     let image = record.image(collection)
     if isJudged {
@@ -81,7 +92,8 @@ struct WritePath: Sendable {
         collection, catalogue.scopes, before: nil, after: image, changed: [], ResolvedRows())
     return Draft(
       mutation: mutation, record: record, row: WritePath.row(record),
-      change: change(.create, collection, mutation.author, record, changed: [], moves),
+      change: change(
+        .create, collection, mutation.author, record, changed: [], moves, at: mutation.time),
       isJudged: isJudged)
   }
 
@@ -101,7 +113,7 @@ struct WritePath: Sendable {
   }
 
   func create(
-    _ draft: Draft, leavingTransaction: Bool = false, in transaction: any Transaction
+    _ draft: Draft, in transaction: any Transaction
   ) async throws -> WriteOutcome {
     let mutation = draft.mutation
     let authority = Authority(mutation)
@@ -121,7 +133,7 @@ struct WritePath: Sendable {
     if !isReferenceFirst {
       try await checkReferences(draft.record, changed: changed, mutation, transaction)
     }
-    try await insert(draft, leavingTransaction: leavingTransaction, in: transaction)
+    try await insert(draft, in: transaction)
     if catalogue.scopes.resolvesReferences(of: mutation.collection.index) {
       var change = draft.change
       var resolved = ResolvedRows()
@@ -141,15 +153,8 @@ struct WritePath: Sendable {
   }
 
   /// The values of a row in the order of its columns.
-  private func insert(
-    _ draft: Draft, leavingTransaction: Bool, in transaction: any Transaction
-  ) async throws {
+  private func insert(_ draft: Draft, in transaction: any Transaction) async throws {
     let collection = draft.mutation.collection
-    if leavingTransaction {
-      let count = try await transaction.execute(collection.insertIfFree, draft.row)
-      if count == 0 { throw Conflict.taken(collection) }
-      return
-    }
     do {
       try await transaction.post(collection.insert, draft.row)
     } catch let violation as ConstraintViolation {
@@ -193,7 +198,7 @@ struct WritePath: Sendable {
       return WriteOutcome(record: old, isChanged: false, members: seen)
     }
     try checkImmutable(changed, mutation)
-    try validate(new, changed: changed, mutation)
+    try validate(new, changed: changed, mutation, at: [mutation.madeAt])
     // Rules that read other rows must not tell of one that the author may not see.
     let isReferenceFirst = access.plan.readsRelations
     if isReferenceFirst {
@@ -342,7 +347,13 @@ struct WritePath: Sendable {
     }
   }
 
-  private func validate(_ record: Record, changed: [Int], _ mutation: Mutation) throws {
+  /// Throws the issues of the changed fields, and of the checks that read them.
+  ///
+  /// What is said of the past and the future must hold at one of `moments`: a record that comes back
+  /// was valid at some time between its creation and its last change.
+  private func validate(
+    _ record: Record, changed: [Int], _ mutation: Mutation, at moments: [Timestamp]
+  ) throws {
     var issues: [FieldIssue] = []
     for index in changed {
       let field = mutation.collection.fields[index]
@@ -355,8 +366,13 @@ struct WritePath: Sendable {
         }
         continue
       }
-      issues += field.validate(
-        record.values[index], pointer: mutation.collection.pointers[index], now: mutation.madeAt)
+      var found: [FieldIssue] = []
+      for moment in moments {
+        found = field.validate(
+          record.values[index], pointer: mutation.collection.pointers[index], now: moment)
+        if found.isEmpty { break }
+      }
+      issues += found
       if let issue = StoredBounds.issue(record.values[index], field) { issues.append(issue) }
     }
     if issues.isEmpty { issues = Checks.issues(record, changed: changed, mutation.collection) }
@@ -377,7 +393,7 @@ struct WritePath: Sendable {
   }
 
   /// What a change does to the streams; the row is written already.
-  private func moves(
+  func moves(
     _ collection: CompiledCollection, before: Record?, after: Record, changed: [Int],
     _ resolved: inout ResolvedRows, in transaction: any Transaction
   ) async throws -> ScopeMoves {
@@ -393,7 +409,7 @@ struct WritePath: Sendable {
 
   private func change(
     _ kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
-    _ after: Record, changed: [Int], _ moves: ScopeMoves
+    _ after: Record, changed: [Int], _ moves: ScopeMoves, at time: Timestamp? = nil
   ) -> RowChange {
     var json = JSONWriter(capacity: 512)
     switch kind {
@@ -409,7 +425,7 @@ struct WritePath: Sendable {
     }
     return RowChange(
       kind: kind, collection: collection, id: after.id, version: after.version,
-      at: after.updatedAt, actor: author.uid, mutation: kind == .delete ? nil : json.bytes,
+      at: time ?? after.updatedAt, actor: author.uid, mutation: kind == .delete ? nil : json.bytes,
       moves: moves)
   }
 }

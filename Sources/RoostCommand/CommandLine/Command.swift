@@ -32,6 +32,7 @@ enum ExitStatus {
 enum Commands {
   static let all: [any Command] = [
     NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), ImportCommand(),
-    MoveCommand(), MigrateCommand(), GenerateCommand(), DoctorCommand(),
+    ExportCommand(), JobsCommand(), MoveCommand(), MigrateCommand(), GenerateCommand(),
+    DoctorCommand(),
   ]
 }

@@ -60,18 +60,18 @@ struct DoctorCommand: Command {
     return ExitStatus.success
   }
 
-  /// Looks at the data folder and rehearses a start on it, which changes nothing.
-  ///
-  /// The data folder that goes with a database on a server.
+  /// The data folder that goes with a database on a server; nil where there is none.
   private static func served(_ folder: AppFolder, _ settings: Settings) -> String? {
     settings.text(SettingKeys.database).isEmpty ? nil : folder.path + "/.roost"
   }
 
+  /// Looks at the data folder and rehearses a start on it, which changes nothing.
   private func look(
     at data: String, _ schema: SchemaModel, _ settings: Settings
   ) async throws -> [(String, String)] {
-    guard let place = AppDatabase.place(data, settings) else {
-      return [("data", "\(data) holds no database yet; the first start makes it")]
+    let place = AppDatabase.place(data, settings)
+    guard try AppDatabase.isThere(data, settings) else {
+      return [("data", "\(place) holds no app yet; the first start makes it")]
     }
     let quiet = Ambient(logger: Logger(level: .error, format: .text))
     return [("data", place)]

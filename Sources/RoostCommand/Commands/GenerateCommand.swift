@@ -11,7 +11,8 @@ struct GenerateCommand: Command {
   let operands = "openapi|graphql|docs|changelog DIR"
   let options =
     [
-      Option("--out", "PATH", "the file (openapi, graphql) or the folder (docs, changelog) to write"),
+      Option(
+        "--out", "PATH", "the file (openapi, graphql) or the folder (docs, changelog) to write"),
       Option("--check", nil, "write nothing; exit 1 where what is there is out of date"),
       Option("--api-version", "VERSION", "openapi: the version to name (1.0.0)"),
       Option("--from", "FILE", "changelog: the schema of before"),
@@ -120,7 +121,7 @@ struct GenerateCommand: Command {
     let folder = try folder(arguments)
     let settings = try ServerSession.settings(folder, arguments)
     let data = arguments["--data"] ?? folder.path + "/.roost"
-    guard AppDatabase.place(data, settings) != nil else {
+    guard try AppDatabase.isThere(data, settings) else {
       throw AppFolder.Failure(
         description: "\(data) holds no database yet: serve the app once, or name --data")
     }

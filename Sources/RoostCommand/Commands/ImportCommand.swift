@@ -1,5 +1,6 @@
 import RoostCore
 import RoostServer
+import Schema
 import Synchronization
 
 /// `roost import`: brings files of records into an app, through the one write path.
@@ -10,9 +11,11 @@ struct ImportCommand: Command {
   let options =
     [
       Option("--data", "DATA", "the folder of the database; no server may be running on it"),
-      Option("--mapping", "FILE", "what becomes what (YAML); see docs/guides/importing.md"),
+      Option("--mapping", "FILE", "what becomes what (YAML); see docs/guides/import-export.md"),
       Option("--collection", "NAME", "without a mapping: columns are named as the fields"),
-      Option("--refused", "FILE", "write refused lines there, to be mended and fed again"),
+      Option("--refused", "PATH", "write refused lines there, to be mended and fed again"),
+      Option("--trusted", nil, "of an export: look at references once, at the end"),
+      Option("--any-schema", nil, "of an export: take the lines that fit another schema"),
       Option("--progress", nil, "show progress even where standard error is no terminal"),
       Option("--no-progress", nil, "show no progress"),
       Option("--json", nil, "print the result as JSON, a line for each input"),
@@ -20,7 +23,8 @@ struct ImportCommand: Command {
   let discussion = """
     Every line passes the same validation as a request would. What is refused is told with its line
     and the reason; the rest is stored. Exits 0 where nothing was refused, 3 where lines were, 1 on
-    failure. An import that stopped is simply run again: ids are made from what the lines say.
+    failure. An import that stopped is simply run again: ids are made from what the lines say. An
+    INPUT that roost export wrote, a folder or a ZIP archive, is taken in as a whole project.
     """
 
   func run(_ arguments: Arguments) async throws -> Int32 {
@@ -38,6 +42,12 @@ struct ImportCommand: Command {
     let folder = AppFolder(arguments.operands[0])
     let schema = try folder.schema()
     let settings = try ServerSession.settings(folder, arguments)
+    if inputs.contains(where: ProjectSource.isProject) {
+      return try await runProject(inputs, schema, data, settings, arguments)
+    }
+    for option in ["--trusted", "--any-schema"] where arguments.has(option) {
+      throw Arguments.Failure(description: "\(option) is for an export, a folder or a ZIP archive")
+    }
     let mapping = try mapping(arguments)
     let ambient = Surroundings.ambient(settings)
     let app = try await App.open(schema, data: data, settings: settings, ambient: ambient)
@@ -56,6 +66,53 @@ struct ImportCommand: Command {
       await app.close()
       throw error
     }
+  }
+
+  /// Takes in an export.
+  private func runProject(
+    _ inputs: [String], _ schema: SchemaModel, _ data: String, _ settings: Settings,
+    _ arguments: Arguments
+  ) async throws -> Int32 {
+    guard inputs.count == 1, arguments["--mapping"] == nil, arguments["--collection"] == nil else {
+      throw Arguments.Failure(
+        description: "an export is imported by itself, without --mapping and --collection")
+    }
+    let app = try await App.open(
+      schema, data: data, settings: settings, ambient: Surroundings.ambient(settings),
+      followers: false)
+    do {
+      let display = display(arguments)
+      var options = ProjectImport.Options()
+      options.refusedPath = arguments["--refused"]
+      options.isTrusted = arguments.has("--trusted")
+      options.takesAnySchema = arguments.has("--any-schema")
+      let source = try ProjectSource(inputs[0], scratch: data)
+      let work = Task { [options] in
+        try await ProjectImport(app, source, options: options) { display?.show($0) }.run()
+      }
+      let watch = Task {
+        await Signals.waitForEnd()
+        work.cancel()
+      }
+      let reports = try await work.value
+      watch.cancel()
+      display?.clear()
+      await app.close()
+      return say(reports, arguments)
+    } catch {
+      await app.close()
+      throw error
+    }
+  }
+
+  private func say(_ reports: [ImportReport], _ arguments: Arguments) -> Int32 {
+    var status = ExitStatus.success
+    for report in reports {
+      if !report.refusedLines.isEmpty { Console.note(report.reasons) }
+      Console.print(arguments.has("--json") ? report.json.text : report.summary)
+      if report.exitStatus != ExitStatus.success { status = report.exitStatus }
+    }
+    return status
   }
 
   private func run(

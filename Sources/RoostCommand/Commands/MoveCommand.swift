@@ -39,7 +39,8 @@ struct MoveCommand: Command {
         description: "say where the app goes: --database postgresql://user@host/name")
     }
     let here = try ServerSession.settings(
-      folder, arguments, overriding: [SettingKeys.database.name: ""])
+      folder, arguments,
+      overriding: [SettingKeys.database.name: "", SettingKeys.databaseReplicas.name: ""])
     let move = AppMove(
       schema, data: data, from: here, to: there, ambient: Surroundings.ambient(here))
     if arguments.has("--cancel") {

@@ -55,6 +55,7 @@ struct ServerSession {
       if loadsSeeds { try await loadSeeds(app) }
       let server = try WebServer(app, isDevelopment: loadsSeeds)
       let port = try server.start()
+      app.startJobs()
       if invitesAdministrator, !app.accounts.hasAdministrator { invite(app, port) }
       Console.print("roost: ready on http://\(ServerSession.shown(settings)):\(port)")
       await Signals.waitForEnd()

@@ -68,12 +68,12 @@ extension Template {
       }
 
       # Others in the band read a performance without its payment and notes; a locked one stays as it is.
-      # Later: @retention(after: "deletedAt", for: "P30D", action: PURGE)
       type Performance @collection @merge(strategy: LAST_WRITE_WINS) @sync(tier: LIVE, window: "P2Y")
         @index(fields: ["owner", "date"]) @index(fields: ["band", "date"])
         @allow(ops: [ALL], owner: "owner")
         @allow(ops: [READ], member: "band.members.user", except: ["payment", "notes"])
         @deny(ops: [UPDATE, DELETE], when: "locked", exceptRoles: ["admin"])
+        @retention(after: "deletedAt", for: "P30D", action: PURGE)
         @analytics(events: [CREATE], measures: ["payment", "audienceSize"], dimensions: ["venue"]) {
         owner: User! @immutable @relation(onDelete: CASCADE)
         band: Band @relation(inverse: "performances", onDelete: SET_NULL)

@@ -14,13 +14,14 @@ extension App {
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
   ) async throws -> [(String, String)] {
     let engine = try AppDatabase.open(
-      data, settings, ambient: ambient, preCommit: ChangeRecorder())
+      data, settings, ambient: ambient, preCommit: ChangeRecorder(), makesFolder: false)
     let database = engine.database
     do {
       try await engine.check()
+      let replicas = try await engine.replicas()
       let rehearsal = try await rehearse(schema, on: database, now: ambient.time.now())
       await database.close()
-      return [("integrity", "ok")] + rehearsal.facts
+      return [("integrity", "ok")] + replicas + rehearsal.facts
     } catch {
       await database.close()
       throw error
@@ -37,6 +38,17 @@ extension App {
     let engine = try AppDatabase.open(
       data, settings, ambient: ambient, preCommit: ChangeRecorder())
     do {
+      let missing = try await engine.database.read(.statement) { reader in
+        try await reader.first(
+          "SELECT 1 FROM roost_migration WHERE name = \(SchemaHistory.migration(1).name)"
+        ) { _ in true } == nil
+      }
+      guard !missing else {
+        throw DatabaseOpenError(
+          .migrations,
+          "The database was last used by a version of Roost that kept no schemas: serve the app once."
+        )
+      }
       let releases = try await SchemaHistory(database: engine.database).releases()
       await engine.database.close()
       return releases

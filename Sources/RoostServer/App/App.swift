@@ -1,4 +1,5 @@
 package import Accounts
+package import Jobs
 package import Queries
 import REST
 package import Records
@@ -12,6 +13,8 @@ package final class App: Sendable {
   package let settings: Settings
   let engine: AppDatabase
   package let database: any Database
+  /// Where the database stood at the start; nil where no copies of it answer reads.
+  let start: DatabasePosition?
   package let accounts: AccountStore
   package let records: RecordStore
   package let ambient: Ambient
@@ -22,6 +25,8 @@ package final class App: Sendable {
   /// The one-time claim by which the first administrator is made.
   package let adminClaim: AdminClaimFile
   let followers: [FollowerRunner]
+  /// What the app does by itself; it begins with `startJobs`.
+  package let jobs: AppJobs
   private let housekeeping: Housekeeping
   private let watch: LogWatch
   private let migration: MigrationKeeper
@@ -31,14 +36,16 @@ package final class App: Sendable {
   package var isOutdated: Bool { recorder.isOutdated }
 
   private init(
-    settings: Settings, engine: AppDatabase, database: any Database, accounts: AccountStore,
-    records: RecordStore, versions: [SchemaHistory.Entry], retirements: Retirements,
-    followers: [FollowerRunner], ambient: Ambient, adminClaim: AdminClaimFile,
-    recorder: ChangeRecorder
+    settings: Settings, engine: AppDatabase, database: any Database,
+    start: DatabasePosition?, accounts: AccountStore, records: RecordStore,
+    versions: [SchemaHistory.Entry], retirements: Retirements, followers: [FollowerRunner],
+    jobs: AppJobs, ambient: Ambient, adminClaim: AdminClaimFile, recorder: ChangeRecorder
   ) {
+    self.jobs = jobs
     self.settings = settings
     self.engine = engine
     self.database = database
+    self.start = start
     self.accounts = accounts
     self.records = records
     self.versions = versions
@@ -49,20 +56,25 @@ package final class App: Sendable {
     self.recorder = recorder
     watch = LogWatch(database) { for follower in followers { follower.wake() } }
     migration = MigrationKeeper(records: records, logger: ambient.logger)
-    housekeeping = Housekeeping(accounts: accounts, records: records, logger: ambient.logger)
+    housekeeping = Housekeeping(
+      accounts: accounts, records: records, queue: jobs.queue, logger: ambient.logger)
   }
 
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
   /// what reads the log.
   ///
-  /// `over` puts something between the app and its database. Throws `DatabaseOpenError`,
-  /// `SchemaChangeError` or `RoostError`, each with what to do.
+  /// `over` puts something between the app and its database; `handlers` and `schedules` are the jobs
+  /// of a server that is built around the app. Without `followers` what reads the log waits for the
+  /// next start. Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
-    over: (any Database) -> any Database = { $0 }
+    handlers: [any JobHandler] = [], schedules: [Schedule] = [],
+    over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true
   ) async throws -> App {
     let recorder = ChangeRecorder()
-    let engine = try AppDatabase.open(data, settings, ambient: ambient, preCommit: recorder)
+    let signal = JobSignal()
+    let engine = try AppDatabase.open(
+      data, settings, ambient: ambient, preCommit: PreCommitSteps([recorder, signal]))
     let database = over(engine.database)
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
@@ -83,22 +95,28 @@ package final class App: Sendable {
       let versions = try await history.take(in: schema, ambient: ambient)
       try await LensBook(database: database).keep()
       let retirements = try await Retirements(of: schema, in: history)
+      let jobs = try AppJobs(
+        records, settings, signal: signal, ambient: ambient, handlers: handlers,
+        schedules: schedules)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
-      for follower in followers {
+      for follower in followers where startsFollowers {
         // Not kept: a follower holds the records, these the database, and that the recorder.
         recorder.onCommit { [weak follower] in follower?.wake() }
         follower.start()
       }
       let app = App(
-        settings: settings, engine: engine, database: database, accounts: accounts,
-        records: records, versions: versions, retirements: retirements,
-        followers: followers, ambient: ambient,
+        settings: settings, engine: engine, database: database,
+        start: try await database.position(isExact: true), accounts: accounts, records: records,
+        versions: versions, retirements: retirements,
+        followers: followers, jobs: jobs, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data), recorder: recorder)
-      app.housekeeping.start()
-      app.migration.start()
-      app.watch.start()
+      if startsFollowers {
+        app.housekeeping.start()
+        app.migration.start()
+        app.watch.start()
+      }
       return app
     } catch {
       await database.close()
@@ -106,8 +124,12 @@ package final class App: Sendable {
     }
   }
 
-  /// Stops the followers, finishes what is queued and closes the database.
+  /// Begins to run jobs: for a process that serves, and not for one that looks or imports.
+  package func startJobs() { jobs.start() }
+
+  /// Stops the jobs and the followers, finishes what is queued and closes the database.
   package func close() async {
+    await jobs.stop()
     await migration.stop()
     await housekeeping.stop()
     await watch.stop()

@@ -26,12 +26,18 @@ package struct AppDatabase: Sendable {
 
   /// Opens the database of a data folder: the file in it, or the server that the settings name.
   ///
-  /// Throws `DatabaseOpenError`.
+  /// The folder is made, unless whoever only looks says otherwise. Throws `DatabaseOpenError`.
   package static func open(
-    _ data: String, _ settings: Settings, ambient: Ambient, preCommit: (any PreCommit)?
+    _ data: String, _ settings: Settings, ambient: Ambient, preCommit: (any PreCommit)?,
+    makesFolder: Bool = true
   ) throws -> AppDatabase {
     let address = settings.text(SettingKeys.database)
     if address.isEmpty {
+      guard settings.text(SettingKeys.databaseReplicas).isEmpty else {
+        throw DatabaseOpenError(
+          .engine,
+          "database.replicas names standbys, and a file has none: leave it out, or use --database.")
+      }
       var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
       let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
       configuration.minimumFreeBytes = megabytes * 1_048_576
@@ -39,16 +45,26 @@ package struct AppDatabase: Sendable {
         engine: .sqlite(
           try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))
     }
-    try makeFolder(data)
+    if makesFolder { try makeFolder(data) }
+    let configuration = configuration(address, settings)
+    return AppDatabase(
+      engine: .postgres(
+        try PostgresDatabase.open(configuration, ambient: ambient, preCommit: preCommit)),
+      postgres: configuration)
+  }
+
+  private static func configuration(
+    _ address: String, _ settings: Settings
+  ) -> PostgresConfiguration {
     var configuration = PostgresConfiguration(
       address: address, schema: settings.text(SettingKeys.databaseSchema),
       limits: settings.limits)
     configuration.writers = Int(settings.integer(SettingKeys.databaseWriters))
     configuration.preparedStatements = !settings.boolean(SettingKeys.databasePooled)
-    return AppDatabase(
-      engine: .postgres(
-        try PostgresDatabase.open(configuration, ambient: ambient, preCommit: preCommit)),
-      postgres: configuration)
+    configuration.replicas =
+      DatabaseAddress.list(settings.text(SettingKeys.databaseReplicas)).map { Secret($0) }
+    configuration.replicaLagMilliseconds = settings.integer(SettingKeys.replicaLagMilliseconds)
+    return configuration
   }
 
   /// Runs statements that the engine takes in no transaction alone, where it has such.
@@ -56,21 +72,45 @@ package struct AppDatabase: Sendable {
     if let postgres { try PostgresDatabase.runOutside(statements, postgres) }
   }
 
-  /// What there is to look at without making anything; nil where the first start makes it.
-  package static func place(_ data: String, _ settings: Settings) -> String? {
+  /// Where the settings have the data.
+  package static func place(_ data: String, _ settings: Settings) -> String {
     let address = settings.text(SettingKeys.database)
-    if !address.isEmpty {
-      return
-        "\(DatabaseAddress(address).shown), schema \(settings.text(SettingKeys.databaseSchema))"
-    }
-    return FileBytes.exists(data + "/roost.sqlite") ? data : nil
+    guard !address.isEmpty else { return data }
+    return "\(DatabaseAddress(address).shown), schema \(settings.text(SettingKeys.databaseSchema))"
+  }
+
+  /// Whether an app is there already; makes nothing.
+  ///
+  /// Throws `DatabaseOpenError` where a server cannot be asked or would be refused.
+  package static func isThere(
+    _ data: String, _ settings: Settings
+  ) throws(DatabaseOpenError) -> Bool {
+    let address = settings.text(SettingKeys.database)
+    guard !address.isEmpty else { return FileBytes.exists(data + "/roost.sqlite") }
+    return try PostgresDatabase.isTaken(configuration(address, settings))
   }
 
   /// The data folder, which holds the claim of an administrator also where the data are elsewhere.
   private static func makeFolder(_ path: String) throws(DatabaseOpenError) {
-    guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
+    guard mkdir(path, 0o700) != 0 else { return }
+    var number = errno
+    if number == EEXIST {
+      var status = stat()
+      if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+      number = ENOTDIR
+    }
     throw DatabaseOpenError(
-      .folder, "The data folder \(path) cannot be made: \(String(cString: strerror(errno))).")
+      .folder, "The data folder \(path) cannot be made: \(String(cString: strerror(number))).")
+  }
+
+  /// Runs `body` over one snapshot without a deadline; see the engines.
+  func readUnbounded<Result: Sendable>(
+    _ body: @escaping @Sendable (any Reader) async throws -> Result
+  ) async throws -> Result {
+    switch engine {
+    case .sqlite(let database): try await database.readUnbounded(body)
+    case .postgres(let database): try await database.readUnbounded(body)
+    }
   }
 
   // MARK: Looking
@@ -102,6 +142,23 @@ package struct AppDatabase: Sendable {
         .internalError,
         "The database is damaged (\(fault)): stop the server, keep a copy of the data, "
           + "and restore a backup.")
+    }
+  }
+
+  /// What the standbys that may answer reads are like, each by its host.
+  ///
+  /// Looks for some moments, since it takes two looks to know how far behind one is.
+  package func replicas() async throws -> [(String, String)] {
+    guard case .postgres(let database) = engine else { return [] }
+    for _ in 0..<20 where database.statistics.replicas.contains(where: { !$0.isInUse }) {
+      try await Task.sleep(nanoseconds: 100_000_000)
+    }
+    return database.statistics.replicas.map { replica in
+      (
+        "replica \(replica.name)",
+        replica.isInUse
+          ? "answers reads, \(replica.lagBytes) bytes behind" : "left out: \(replica.fault)"
+      )
     }
   }
 
@@ -159,7 +216,31 @@ package struct AppDatabase: Sendable {
         Metric(
           "roost_db_reconnects_total", .counter, "Connections made in the place of lost ones.",
           Double(figures.reconnects)),
-      ]
+      ] + (figures.replicas.isEmpty ? [] : metrics(figures.replicas))
+  }
+
+  private static func metrics(_ replicas: [ReplicaStatistics]) -> [Metric] {
+    func samples(
+      _ value: (ReplicaStatistics) -> Double
+    ) -> [(labels: [(String, String)], value: Double)] {
+      replicas.map { ([("replica", $0.name)], value($0)) }
+    }
+    return [
+      Metric(
+        "roost_db_replica_in_use", .gauge, "Whether a replica answers reads.",
+        samples: samples { $0.isInUse ? 1 : 0 }),
+      Metric(
+        "roost_db_replica_lag_bytes", .gauge,
+        "Bytes of the primary's log that a replica lacked when it was last looked at.",
+        samples: samples { Double($0.lagBytes) }),
+      Metric(
+        "roost_db_replica_reads_total", .counter, "Reads that a replica answered.",
+        samples: samples { Double($0.reads) }),
+      Metric(
+        "roost_db_replica_fallbacks_total", .counter,
+        "Reads that a replica failed and the primary answered.",
+        samples: samples { Double($0.fallbacks) }),
+    ]
   }
 
   private static func common(

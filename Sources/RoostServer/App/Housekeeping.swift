@@ -1,19 +1,24 @@
 package import Accounts
+package import Jobs
 package import Records
 package import RoostCore
 import Synchronization
 
-/// What is done from time to time beside the requests: ended sessions and expired receipts go,
-/// and the log is cut behind the slowest follower.
+/// What is done from time to time beside the requests: ended sessions and jobs and expired receipts
+/// go, and the log is cut behind the slowest follower.
 package final class Housekeeping: Sendable {
   private static let pauseSeconds: UInt64 = 600
 
   private let accounts: AccountStore
   private let records: RecordStore
+  private let queue: JobQueue
   private let logger: Logger
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  package init(accounts: AccountStore, records: RecordStore, logger: Logger) {
+  package init(
+    accounts: AccountStore, records: RecordStore, queue: JobQueue, logger: Logger
+  ) {
+    self.queue = queue
     self.accounts = accounts
     self.records = records
     self.logger = logger
@@ -56,6 +61,11 @@ package final class Housekeeping: Sendable {
       try await records.removeExpiredReceipts()
     } catch {
       failed("receipts", error)
+    }
+    do {
+      try await queue.trim(JobsKept(), on: records.database)
+    } catch {
+      failed("jobs", error)
     }
   }
 

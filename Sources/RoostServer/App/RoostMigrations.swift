@@ -1,4 +1,5 @@
 import Accounts
+import Jobs
 import Queries
 import Records
 
@@ -9,6 +10,8 @@ enum RoostMigrations {
       AccountTables.migration(4), SeedMigrations.migration(5), RecordsMigrations.streamRules(6),
       AccountTables.roles(7), ReceiptTable.migration(8), RecordsMigrations.search(9),
       RecordsMigrations.grants(10), MoveMark.migration(11), SchemaHistory.migration(12),
-      RecordsMigrations.migrations(13),
+      JobTables.migration(13), RecordsMigrations.archive(14),
+      ImportMark.migration(15),
+      RecordsMigrations.migrations(16),
     ]
 }

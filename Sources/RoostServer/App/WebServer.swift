@@ -27,7 +27,7 @@ package final class WebServer: Sendable {
     let description = AppDescription(app)
     let router = try WebServer.router(app, description, drain, statistics, isDevelopment)
     let pipeline = Pipeline(
-      router: router, middleware: WebServer.middleware(app, description),
+      router: router, middleware: WebServer.middleware(app), mark: description.negotiation,
       logger: app.ambient.logger)
     server = Server(
       configuration: configuration, application: pipeline, ambient: app.ambient)
@@ -44,14 +44,17 @@ package final class WebServer: Sendable {
   }
 
   /// The steps around every handler, outermost first.
-  private static func middleware(
-    _ app: App, _ description: AppDescription
-  ) -> [any Middleware] {
+  private static func middleware(_ app: App) -> [any Middleware] {
     var steps: [any Middleware] = []
     if app.settings.boolean(SettingKeys.accessLog) {
       steps.append(AccessLog(logger: app.ambient.logger, time: app.ambient.time))
     }
-    steps.append(description.negotiation)
+    if let start = app.start {
+      steps.append(
+        ReadPositions(
+          database: app.database, start: start,
+          authenticator: Authenticator(accounts: app.accounts)))
+    }
     return steps
   }
 
@@ -70,12 +73,13 @@ package final class WebServer: Sendable {
           ? .unavailable("The app's schema has been migrated; this server knows an older one.")
           : .ready
       },
-      metrics: { ServerMetrics.all(app, statistics) }
+      metrics: { ServerMetrics.all(app, statistics) + (await JobMetrics.all(app)) }
     ).add(to: &router)
     description.routes(isDevelopment: isDevelopment).add(to: &router)
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
     AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
       .add(to: &router)
+    JobRoutes(app.jobs.queue, on: app.database, authenticator: authenticator).add(to: &router)
     ExplainRoutes(records: app.records, accounts: app.accounts, authenticator: authenticator)
       .add(to: &router)
     let records = RecordRoutes(

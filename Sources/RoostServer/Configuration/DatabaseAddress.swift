@@ -4,6 +4,29 @@ package struct DatabaseAddress: Sendable {
 
   package init(_ text: String) { self.text = text }
 
+  /// Whether a text begins as an address does.
+  static func isBegun(_ text: String) -> Bool {
+    text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")
+  }
+
+  /// The addresses of a list with commas or spaces; a comma between the hosts of one address does not
+  /// end it.
+  package static func list(_ text: String) -> [String] {
+    var addresses: [String] = []
+    for word in text.split(whereSeparator: { $0 == " " || $0 == "\n" || $0 == "\t" }) {
+      var continues = false
+      for part in word.split(separator: ",") {
+        if continues, !isBegun(String(part)), let last = addresses.popLast() {
+          addresses.append(last + "," + part)
+        } else {
+          addresses.append(String(part))
+        }
+        continues = true
+      }
+    }
+    return addresses
+  }
+
   /// Whether it holds a password: `user:password@` or the parameter `password`.
   package var hasPassword: Bool {
     guard let scheme = text.firstRange(of: "://") else { return text.contains("password=") }
@@ -23,8 +46,11 @@ package struct DatabaseAddress: Sendable {
   /// The address for people: without user information and parameters.
   package var shown: String {
     guard let scheme = text.firstRange(of: "://") else { return "postgresql" }
-    let rest = text[scheme.upperBound...].prefix { $0 != "?" }
-    let place = rest.lastIndex(of: "@").map { rest[rest.index(after: $0)...] } ?? rest
-    return "postgresql://\(place)"
+    let rest = text[scheme.upperBound...]
+    // To libpq a user may hold a "?", and not a "/"; whoever forgets to escape means both.
+    let at =
+      rest.prefix { $0 != "/" }.lastIndex(of: "@") ?? rest.prefix { $0 != "?" }.lastIndex(of: "@")
+    let place = at.map { rest[rest.index(after: $0)...] } ?? rest
+    return "postgresql://\(place.prefix { $0 != "?" })"
   }
 }

@@ -1,4 +1,5 @@
 import Accounts
+import Jobs
 
 /// One setting: declared once, and from it come the file's key, the environment's name, the flag, the
 /// check and the help.
@@ -10,6 +11,12 @@ package struct SettingKey: Sendable {
     case boolean
     /// Where a database server is; may not hold a password but in the environment.
     case address
+    /// Where several are; with commas or spaces between them.
+    case addresses
+    /// When something is done, as cron writes it.
+    case schedule
+    /// A time zone of which this machine has the data.
+    case zone
   }
 
   /// The key in `roost.yaml`, such as `server.port`.
@@ -43,6 +50,9 @@ package struct SettingKey: Sendable {
     case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
     case .address: "an address such as postgresql://user@host:5432/name"
+    case .addresses: "addresses such as postgresql://user@host:5432/name, with commas"
+    case .schedule: "a cron expression of five fields, such as \"17 3 * * *\", that is due some day"
+    case .zone: "UTC, or a time zone of this machine's tzdata, such as Europe/Berlin"
     }
   }
 
@@ -54,7 +64,18 @@ package struct SettingKey: Sendable {
     case .integer(let range): Int(text).map { range.contains($0) } ?? false
     case .boolean: text == "true" || text == "false"
     case .address:
-      text.isEmpty || text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")
+      text.isEmpty || DatabaseAddress.isBegun(text)
+    case .addresses: DatabaseAddress.list(text).allSatisfy { DatabaseAddress.isBegun($0) }
+    case .schedule: (try? CronExpression(text)) != nil
+    case .zone: (try? ZoneFolder.system.zone(text)) != nil
+    }
+  }
+
+  /// Whether values may hold a password, which then may stand in the environment alone.
+  var mayHoldPassword: Bool {
+    switch kind {
+    case .address, .addresses: true
+    case .text, .choice, .integer, .boolean, .schedule, .zone: false
     }
   }
 }
@@ -106,6 +127,12 @@ package enum SettingKeys {
     name: "database.writers", kind: .integer(1...64), defaultText: "2",
     help: "connections that write to PostgreSQL; more where many processors serve many streams",
     flag: nil)
+  package static let databaseReplicas = SettingKey(
+    name: "database.replicas", kind: .addresses, defaultText: "",
+    help: "streaming standbys of the server that may answer reads, with commas", flag: nil)
+  package static let replicaLagMilliseconds = SettingKey(
+    name: "database.replicaLagMilliseconds", kind: .integer(200...60_000), defaultText: "1000",
+    help: "how far behind a standby may be and still answer", flag: nil)
   package static let databaseReaders = SettingKey(
     name: "database.readers", kind: .text, defaultText: "",
     help: "logins that may read beside Roost what the rules show to whom they name, with commas",
@@ -129,9 +156,21 @@ package enum SettingKeys {
     defaultText: "10",
     help: "how long an access token is good", flag: nil)
 
+  package static let jobLeaseSeconds = SettingKey(
+    name: "jobs.leaseSeconds", kind: .integer(2...3600), defaultText: "30",
+    help: "how long a job stays with a process of which nothing is heard", flag: nil)
+  package static let retentionSchedule = SettingKey(
+    name: "retention.schedule", kind: .schedule, defaultText: "17 3 * * *",
+    help: "when @retention is carried out, as cron writes it", flag: nil)
+  package static let retentionZone = SettingKey(
+    name: "retention.zone", kind: .zone, defaultText: "UTC",
+    help: "the time zone of that time", flag: nil)
+
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
-    database, databaseSchema, databasePooled, databaseWriters, databaseReaders,
-    minimumFreeMegabytes, listMilliseconds, receiptMegabytes, authRateLimits, accessTokenMinutes,
+    database, databaseSchema, databasePooled, databaseWriters, databaseReplicas,
+    replicaLagMilliseconds, databaseReaders, minimumFreeMegabytes, listMilliseconds,
+    receiptMegabytes, authRateLimits, accessTokenMinutes, jobLeaseSeconds,
+    retentionSchedule, retentionZone,
   ]
 }

@@ -53,13 +53,15 @@ package struct Settings: Sendable {
 
   /// The text of a refused value, unless it may hold a password.
   private static func shown(_ text: String, _ key: SettingKey, _ separator: String) -> String {
-    if case .address = key.kind { "" } else { separator + text }
+    key.mayHoldPassword ? "" : separator + text
   }
 
   private static func refusePassword(
     _ text: String, _ key: SettingKey, _ place: String, _ reason: String
   ) throws(Failure) {
-    guard case .address = key.kind, DatabaseAddress(text).hasPassword else { return }
+    guard key.mayHoldPassword,
+      DatabaseAddress.list(text).contains(where: { DatabaseAddress($0).hasPassword })
+    else { return }
     throw Failure(
       description: """
         \(place): leave the password out of the address, since \(reason). Give it in PGPASSWORD or \

@@ -31,7 +31,7 @@ struct AppDescription: Sendable {
       releases.map { APIRelease(version: $0.entry.version, at: $0.entry.at, model: $0.model) })
   }
 
-  /// The step around every handler that speaks of versions.
+  /// What every answer says about versions.
   var negotiation: VersionNegotiation {
     var relations: [String: String] = [:]
     for collection in model.collections {

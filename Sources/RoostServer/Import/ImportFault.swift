@@ -5,8 +5,12 @@ package struct ImportFault: Error, Sendable, Equatable, CustomStringConvertible 
   /// What is wrong and what to do, beginning with the file and the place in it.
   package let message: String
 
-  package init(exitStatus: Int32 = 1, _ message: String) {
+  /// What it is for programs, such as `disk_full`; empty where nobody tells these faults apart.
+  package let code: String
+
+  package init(exitStatus: Int32 = 1, code: String = "", _ message: String) {
     self.exitStatus = exitStatus
+    self.code = code
     self.message = message
   }
 

@@ -60,11 +60,31 @@ package struct ImportJob: Sendable {
     }
     let reader = try RecordReader(file, format: format, encoding: mapping.encoding)
     let target = try ImportTarget(mapping, records.catalogue, header: reader.header)
-    var run = Run(
-      report: ImportReport(input: input, target: target.name), started: now, file: file)
     var refused: RefusedLines?
     if let path = options.refusedPath {
       refused = try RefusedLines(path: path, input: file, header: reader.headerSpan)
+    }
+    var report = await run(reader, target, refused: refused)
+    do {
+      try refused?.finish()
+    } catch {
+      report.failure = report.failure ?? ImportJob.reason(error)
+    }
+    return report
+  }
+
+  /// Imports what `reader` gives; with `mark` from where it stands, which is kept up to date.
+  func run(
+    _ reader: RecordReader, _ target: ImportTarget, refused: RefusedLines?,
+    mark: ImportMark? = nil
+  ) async -> ImportReport {
+    var reader = reader
+    var run = Run(
+      report: ImportReport(input: input, target: target.name), started: now, file: reader.file)
+    var mark = mark
+    if let mark, mark.position > 0 {
+      reader.seek(to: mark.position, line: mark.line)
+      run.resume(mark)
     }
     var source = BatchSource(reader, target, records, maximumRows: max(1, options.batchRows))
     let writer = BatchWriter(
@@ -72,7 +92,8 @@ package struct ImportJob: Sendable {
     do {
       var batch = try source.next()
       while let current = batch {
-        async let committed = writer.commit(current)
+        let note = mark
+        async let committed = writer.commit(current, noting: note)
         let next = Result { try source.next() }
         let result = try await committed
         for (line, outcome) in zip(current.lines, result.outcomes) {
@@ -81,6 +102,10 @@ package struct ImportJob: Sendable {
         }
         run.report.accountsMade += result.accountsMade
         run.report.bytes = current.position
+        if mark != nil {
+          let lengths = try refused?.settle()
+          run.note(current, lengths, in: &mark)
+        }
         onProgress(run.progress(at: now))
         if Task.isCancelled { throw ImportFault("interrupted; run it again to go on") }
         batch = try next.get()
@@ -88,18 +113,13 @@ package struct ImportJob: Sendable {
     } catch {
       run.report.failure = ImportJob.reason(error)
     }
-    do {
-      try refused?.finish()
-    } catch {
-      run.report.failure = run.report.failure ?? ImportJob.reason(error)
-    }
     run.report.seconds = run.seconds(at: now)
     return run.report
   }
 
   private var now: UInt64 { ambient.time.monotonicNanoseconds() }
 
-  private static func reason(_ error: any Error) -> String {
+  static func reason(_ error: any Error) -> String {
     switch error {
     case let error as RoostError where error.code == .storageFull:
       "the disk is full. What was imported until now is stored; make room and run it again"
@@ -115,6 +135,8 @@ package struct ImportJob: Sendable {
     var report: ImportReport
     let started: UInt64
     let file: InputFile
+    /// Those of an earlier run.
+    var rowsBefore = 0
 
     /// Counts a line; a refused one is returned.
     mutating func count(_ span: SourceSpan, _ outcome: BatchWriter.Outcome) -> RefusedLine? {
@@ -129,6 +151,30 @@ package struct ImportJob: Sendable {
         return line
       }
       return nil
+    }
+
+    mutating func resume(_ mark: ImportMark) {
+      report.rows = mark.rows
+      report.imported = mark.imported
+      report.unchanged = mark.unchanged
+      report.refused = mark.refused
+      report.bytes = mark.position
+      rowsBefore = mark.rows
+    }
+
+    /// Brings the mark to the end of a batch that is stored.
+    func note(
+      _ batch: ImportBatch, _ lengths: (lines: Int64, reasons: Int64)?,
+      in mark: inout ImportMark?
+    ) {
+      mark?.position = batch.position
+      mark?.line = batch.line
+      mark?.rows = report.rows
+      mark?.imported = report.imported
+      mark?.unchanged = report.unchanged
+      mark?.refused = report.refused
+      mark?.refusedBytes = lengths?.lines ?? 0
+      mark?.reasonBytes = lengths?.reasons ?? 0
     }
 
     func seconds(at now: UInt64) -> Double { Double(now &- started) / 1e9 }

@@ -28,7 +28,7 @@ package struct AppMove: Sendable {
   }
 
   /// The name of the place that the app goes to, for people.
-  package var place: String { AppDatabase.place(data, there) ?? data }
+  package var place: String { AppDatabase.place(data, there) }
 
   /// Moves everything; `onServing` gets the port as soon as reads are answered, nil for not serving.
   ///

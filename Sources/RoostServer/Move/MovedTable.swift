@@ -92,6 +92,27 @@ struct MovedTable: Sendable {
       "roost_schema_version", key: [int("number")],
       [text("version"), int("at"), blob("digest"), text("source")]),
     MovedTable("roost_lens", key: [int("version")], [text("lens")]),
+    MovedTable(
+      "roost_job", key: [id("id")],
+      [
+        text("kind"), text("unique_key"), text("payload"), int("priority"), text("state"),
+        int("run_after"), int("attempts"), int("lease_token"), text("lease_owner"),
+        int("lease_until"), int("cancel_requested"), text("checkpoint"), text("progress"),
+        text("error"), int("created_at"), int("ended_at"),
+      ]),
+    MovedTable(
+      "roost_task_runs", key: [id("job"), int("token")],
+      [
+        text("kind"), int("attempt"), text("owner"), int("started_at"), int("ended_at"),
+        text("outcome"), text("message"),
+      ]),
+    MovedTable(
+      "roost_schedule", key: [text("name")], [text("expression"), text("zone"), int("anchor")]),
+    MovedTable(
+      "roost_schedule_fire", key: [text("schedule"), text("local_time")],
+      [int("fired_at"), id("job")]),
+    MovedTable(
+      "roost_archive", key: [int("collection"), id("id")], [int("archived_at"), text("record")]),
     MovedTable("roost_seed", key: [text("file")], [blob("digest")]),
     MovedTable(
       "roost_receipt", key: [text("principal"), text("key")],
@@ -108,6 +129,7 @@ struct MovedTable: Sendable {
   static let staying: Set<String> = [
     "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
     "roost_migration_run", "roost_migration_task", "roost_retired", "roost_generation",
+    "roost_import",
   ]
 
   /// The table of a collection.

@@ -18,6 +18,7 @@ package final class AccessRules: Sendable {
   package let rules: [Rule]
   package let denials: [Denial]
   package let checks: [Check]
+  package let retentions: [Retention]
   /// The fields that a create fills with the caller when they are left out: those that a rule
   /// of the type for CREATE names as its owner, if the rule speaks to the caller.
   package let ownersFilledOnCreate: Set<Int>
@@ -38,8 +39,10 @@ package final class AccessRules: Sendable {
   }
 
   init(
-    model: SchemaModel, collection: Int, rules: [Rule], denials: [Denial], checks: [Check]
+    model: SchemaModel, collection: Int, rules: [Rule], denials: [Denial], checks: [Check],
+    retentions: [Retention] = []
   ) {
+    self.retentions = retentions
     self.model = model
     self.collection = collection
     self.rules = rules
@@ -111,7 +114,18 @@ package final class AccessRules: Sendable {
 
   /// The server itself: seeds, imports and the work of followers.
   package var systemAccess: Access {
-    Access(plan: .everything(self), facts: CallerFacts(.everyone, nil))
+    Access(plan: everything, facts: CallerFacts(.everyone, nil))
+  }
+
+  /// Made once: an import asks for it with every row.
+  private var everything: AccessPlan {
+    let key = PlanKey(rules: .max, denials: .max)
+    return plans.withLock { plans in
+      if let plan = plans[key] { return plan }
+      let plan = AccessPlan.everything(self)
+      plans[key] = plan
+      return plan
+    }
   }
 
   private func plan(_ rules: UInt64, _ denials: UInt64) -> AccessPlan {

@@ -13,6 +13,8 @@ package struct ExpressionChecker {
     package static let rule = Scope(allowsCaller: true, allowsPaths: true)
     /// `having`: the row of the membership alone.
     package static let having = Scope(allowsCaller: false, allowsPaths: false)
+    /// `unless` of `@retention`, which nobody calls.
+    package static let retention = Scope(allowsCaller: false, allowsPaths: true)
     /// `@check`: the row alone.
     package static let check = Scope(allowsCaller: false, allowsPaths: false)
   }

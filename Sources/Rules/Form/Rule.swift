@@ -57,6 +57,13 @@ package struct Denial: Sendable {
   package let text: String
 }
 
+/// One `@retention`, compiled.
+package struct Retention: Sendable {
+  package let declaration: RetentionRule
+  /// What keeps a row where it is TRUE of it.
+  package let unless: Expression?
+}
+
 /// One `@check`, compiled.
 package struct Check: Sendable {
   package let name: String

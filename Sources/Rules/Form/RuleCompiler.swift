@@ -51,7 +51,12 @@ struct RuleCompiler {
     return AccessRules(
       model: model, collection: index, rules: Array(rules.prefix(AccessRules.maximumRules)),
       denials: Array(denials.prefix(AccessRules.maximumRules)),
-      checks: collection.checks.compactMap { compile($0, index) })
+      checks: collection.checks.compactMap { compile($0, index) },
+      retentions: collection.retentions.map { rule in
+        Retention(
+          declaration: rule,
+          unless: rule.unless.flatMap { expression($0, index, .retention, rule.place) })
+      })
   }
 
   private func mask(_ rule: AllowRule, _ collection: Collection) -> FieldSet {

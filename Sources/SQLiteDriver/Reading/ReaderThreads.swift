@@ -167,5 +167,5 @@ private final class ReaderThread: TaskExecutor, Sendable {
   private static let tooLong = RoostError(
     .overloaded,
     "The query took too long and was stopped; narrow it with a filter on an indexed field or a "
-      + "smaller limit.")
+      + "smaller limit.", retryAfterSeconds: 5)
 }

@@ -104,9 +104,32 @@ extension Checker {
     if duration.milliseconds <= 0 {
       report.fault(use.location(of: "for"), "for of @retention must be longer than nothing")
     }
+    if use.string("unless")?.isEmpty == true {
+      report.fault(use.location(of: "unless"), "unless of @retention may not be empty")
+    }
+    if action == .anonymise { checkAnonymised(use, own) }
     return RetentionRule(
       after: after.text, duration: duration, action: action, unless: use.string("unless"),
-      location: use.location)
+      location: use.location, place: use.location(of: "unless"))
+  }
+
+  /// Faults where ANONYMISE has nothing to do, or cannot do it.
+  private func checkAnonymised(_ use: CheckedDirective, _ own: CollectionFields) {
+    let personal = own.stored.filter(\.isAnonymised)
+    if personal.isEmpty {
+      report.fault(
+        use.location(of: "action"),
+        "ANONYMISE empties fields under @pii, and no field here has one that does not KEEP")
+    }
+    for field in personal {
+      let value = field.anonymity?.value(of: .zero)
+      guard let value, field.validate(value, pointer: "", now: .minimum).isEmpty else {
+        report.fault(
+          use.location(of: "action"),
+          "ANONYMISE cannot empty \(field.name): let it be null, or say @pii(onErase: KEEP)")
+        continue
+      }
+    }
   }
 
   // MARK: Measured and shown

@@ -20,7 +20,6 @@ package struct StagePolicy: Sendable {
   /// The policy of this version.
   package static let current = StagePolicy(features: [
     "@encrypted": .refused,
-    "@retention": .refused,
     "@index(where:)": .refused,
     "@default(expr:)": .refused,
     "@sync": .noted,

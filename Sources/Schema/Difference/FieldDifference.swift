@@ -23,7 +23,7 @@ package struct FieldDifference: Sendable {
   package let isServerOnly: Change<Bool>?
   package let isUnique: Change<Bool>?
   package let isSearchable: Change<Bool>?
-  /// The field's own strategy, or that of its collection.
+  /// The field's own strategy, or that of its collection where it has none; nil where it never had.
   package let merge: Change<MergeStrategy>?
   package let onDelete: Change<Relation.OnDelete>?
   package let referenceCheck: Change<Relation.ReferenceCheck>?
@@ -57,7 +57,9 @@ package struct FieldDifference: Sendable {
     isServerOnly = .between(old.isServerOnly, new.isServerOnly)
     isUnique = .between(old.isUnique, new.isUnique)
     isSearchable = .between(old.isSearchable, new.isSearchable)
-    merge = .between(old.merge ?? before.merge, new.merge ?? after.merge)
+    merge =
+      old.merge == nil && new.merge == nil
+      ? nil : .between(old.merge ?? before.merge, new.merge ?? after.merge)
     let relations = old.relation != nil && new.relation != nil
     onDelete =
       relations

@@ -1,7 +1,8 @@
 extension SchemaDifference {
   /// All changes in words: what breaks first, then in the order of the new schema.
   package var changes: [SchemaChange] {
-    let found = removedCollections + addedCollections + collections.flatMap(\.changes)
+    let found =
+      removedCollections + addedCollections + collections.flatMap(\.changes)
       + enumChanges + roleChanges
     // The sort keeps the order of changes of one level: it is stable.
     return found.filter { $0.level != .none }.sorted { $0.level > $1.level }

@@ -115,17 +115,21 @@ package struct RetentionRule: Sendable {
   package let after: String
   package let duration: CalendarDuration
   package let action: Action
+  /// Rows of which this is TRUE are left alone.
   package let unless: String?
   package let location: SourceLocation
+  /// Where the expression begins.
+  package let place: SourceLocation
 
   package init(
     after: String, duration: CalendarDuration, action: Action, unless: String?,
-    location: SourceLocation
+    location: SourceLocation, place: SourceLocation? = nil
   ) {
     self.after = after
     self.duration = duration
     self.action = action
     self.unless = unless
     self.location = location
+    self.place = place ?? location
   }
 }

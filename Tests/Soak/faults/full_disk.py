@@ -76,10 +76,10 @@ def _fill(volume, server, crew, leave, when, result):
     elif not crew.refusals():
         result.violate(f"{when}: writes went on for {PATIENCE} s")
     else:
-        _reads(server, crew, when, result)
+        reads(server, crew, when, result)
     volume.relieve()
     if server.alive():
-        _recovery(crew, when, result)
+        recovery(crew, when, result)
     crew.stop()
     for status, body in crew.refusals():
         if status == 507:
@@ -89,7 +89,7 @@ def _fill(volume, server, crew, leave, when, result):
             break
 
 
-def _reads(server, crew, when, result):
+def reads(server, crew, when, result):
     """Health, one record of each writer, and a list, while the disk is full."""
     connection = server.connection()
     paths = [("/health/live", None), ("/v1/performances?limit=20", crew.accounts[0].token)]
@@ -104,7 +104,7 @@ def _reads(server, crew, when, result):
     connection.close()
 
 
-def _recovery(crew, when, result):
+def recovery(crew, when, result):
     """Every writer gets a write through again."""
     before = [writer.acknowledged for writer in crew.writers]
     deadline = time.monotonic() + PATIENCE

@@ -52,6 +52,9 @@ struct SourceLine {
     case .columns(let texts):
       guard let index = column.index, index < texts.count else { return nil }
       return .string(texts[index])
+    case .cells(let texts):
+      guard let index = column.index, index < texts.count else { return nil }
+      return texts[index].map { .string($0) }
     case .members(let members): return members[column.name]
     case .broken: return nil
     }
@@ -85,6 +88,11 @@ struct SourceLine {
     case .columns(let texts):
       return JSONObject(
         uniqueMembers: zip(header ?? [], texts).map { (key: $0, value: .string($1)) })
+    case .cells(let texts):
+      return JSONObject(
+        uniqueMembers: zip(header ?? [], texts).map {
+          (key: $0, value: $1.map { .string($0) } ?? .null)
+        })
     case .broken: return JSONObject()
     }
   }

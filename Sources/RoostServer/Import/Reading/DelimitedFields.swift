@@ -18,6 +18,8 @@ struct DelimitedFields {
   private var bytes: [UInt8] = []
   /// Where each field ends in `bytes`.
   private var ends: [Int] = []
+  /// Whether each field of `ends` was written in quotes; empty where none was.
+  private var quoted: [Bool] = []
   /// The record has more bytes than may be kept; the rest is only looked through for its end.
   private(set) var isTooLong = false
 
@@ -33,8 +35,12 @@ struct DelimitedFields {
   mutating func reset() {
     bytes.removeAll(keepingCapacity: true)
     ends.removeAll(keepingCapacity: true)
+    quoted.removeAll(keepingCapacity: true)
     isTooLong = false
   }
+
+  /// Whether field `index` was written in quotes.
+  func isQuoted(_ index: Int) -> Bool { index < quoted.count && quoted[index] }
 
   /// The bytes of field `index`.
   func withField<Result>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
@@ -85,9 +91,11 @@ struct DelimitedFields {
     let quote = UInt8(ascii: "\"")
     var position = 0
     var isQuoted = isOpen
+    var wasQuoted = isOpen
     while true {
       if !isQuoted, position < line.count, line[position] == quote {
         isQuoted = true
+        wasQuoted = true
         position += 1
       }
       if isQuoted {
@@ -117,7 +125,11 @@ struct DelimitedFields {
         }
         append(UnsafeRawBufferPointer(rebasing: line[start..<position]))
       }
-      if !isTooLong { ends.append(bytes.count) }
+      if !isTooLong {
+        ends.append(bytes.count)
+        quoted.append(wasQuoted)
+      }
+      wasQuoted = false
       if position == line.count { return .complete }
       position += 1
     }

@@ -30,6 +30,20 @@ package final class InputFile: Sendable {
     inode = UInt(status.st_ino)
   }
 
+  /// Takes over an open file that has no name of its own any more; `path` is for messages.
+  init(adopting descriptor: CInt, path: String) throws {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      close(descriptor)
+      throw ImportFault("\(path): cannot be read: \(String(cString: strerror(errno)))")
+    }
+    self.path = path
+    self.descriptor = descriptor
+    byteCount = Int64(status.st_size)
+    device = UInt(status.st_dev)
+    inode = UInt(status.st_ino)
+  }
+
   deinit { close(descriptor) }
 
   /// Fills `buffer` from `offset` and returns the number of bytes; fewer only at the end.

@@ -19,13 +19,16 @@ struct LineScanner {
     let isTooLong: Bool
     /// The bytes of the window without the line's end.
     fileprivate let content: Range<Int>
+    /// The bytes of the line's end as it was written.
+    fileprivate let terminatorCount: Int
     /// The line's end as it was written: nothing, LF or CRLF.
-    let terminator: [UInt8]
+    var terminator: [UInt8] { terminatorCount == 2 ? [13, 10] : terminatorCount == 1 ? [10] : [] }
 
     var isBlank: Bool { content.isEmpty }
   }
 
   private let file: InputFile
+  private let maximumBytes: Int
   private var window: [UInt8]
   /// The part of the window that holds bytes of the file not yet given out.
   private var start = 0
@@ -35,8 +38,12 @@ struct LineScanner {
   /// The number of the next line.
   private(set) var number = 1
 
-  init(_ file: InputFile, from offset: Int64 = 0) {
+  /// A line may have `maximumBytes`, or what is the bound for files that people write.
+  init(
+    _ file: InputFile, from offset: Int64 = 0, maximumBytes: Int = LineScanner.maximumLineBytes
+  ) {
     self.file = file
+    self.maximumBytes = maximumBytes
     self.offset = offset
     window = [UInt8](repeating: 0, count: LineScanner.blockBytes)
   }
@@ -60,7 +67,7 @@ struct LineScanner {
     while true {
       if let newline = newline(from: searched) { return line(upTo: newline, next: newline + 1) }
       searched = end
-      if end - start > LineScanner.maximumLineBytes + 2 { return try skip() }
+      if end - start > maximumBytes + 2 { return try skip() }
       let kept = searched - start
       guard try refill() > 0 else {
         return start == end ? nil : line(upTo: end, next: end)
@@ -83,8 +90,8 @@ struct LineScanner {
     if last > start, window[last - 1] == 13 { last -= 1 }
     let line = Line(
       number: number, offset: offset, endOffset: offset + Int64(next - start),
-      isTooLong: last - start > LineScanner.maximumLineBytes, content: start..<last,
-      terminator: Array(window[last..<next]))
+      isTooLong: last - start > maximumBytes, content: start..<last,
+      terminatorCount: next - last)
     offset = line.endOffset
     start = next
     number += 1
@@ -105,7 +112,7 @@ struct LineScanner {
     }
     let line = Line(
       number: number, offset: first, endOffset: offset, isTooLong: true, content: start..<start,
-      terminator: [10])
+      terminatorCount: 1)
     number += 1
     return line
   }

@@ -13,6 +13,12 @@ package struct RecordReader {
   /// The bytes of the header line with its end, for a file of refused lines.
   package private(set) var headerSpan: SourceSpan?
 
+  /// Whether it is a file of an export: nulls are told from empty texts, TSV has escapes, and lines
+  /// may be as long as records get.
+  private let isExport: Bool
+  private static let exportLineBytes = 64_000_000
+  private let maximumBytes: Int
+
   private var scanner: LineScanner
   private var fields: DelimitedFields
 
@@ -20,17 +26,38 @@ package struct RecordReader {
   package var position: Int64 { scanner.offset }
 
   /// Reads the header, if the format has one; throws `ImportFault`.
-  package init(_ file: InputFile, format: FileFormat, encoding: TextEncoding) throws {
+  package init(
+    _ file: InputFile, format: FileFormat, encoding: TextEncoding, isExport: Bool = false
+  ) throws {
     self.file = file
+    self.isExport = isExport
+    maximumBytes = isExport ? RecordReader.exportLineBytes : LineScanner.maximumLineBytes
     self.format = format
     self.encoding = encoding
     var mark: (UInt8, UInt8, UInt8) = (0, 0, 0)
     let count = try withUnsafeMutableBytes(of: &mark) { try file.read(at: 0, into: $0) }
+    guard count < 2 || !RecordReader.isWide(mark.0, mark.1) else {
+      throw ImportFault(
+        code: "encoding",
+        "\(file.path): is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8) and import that")
+    }
     let hasMark = encoding == .utf8 && count == 3 && mark == (0xEF, 0xBB, 0xBF)
-    scanner = LineScanner(file, from: hasMark ? 3 : 0)
-    fields = DelimitedFields(format)
+    scanner = LineScanner(file, from: hasMark ? 3 : 0, maximumBytes: maximumBytes)
+    fields = DelimitedFields(format, maximumBytes: maximumBytes)
     if format != .jsonLines { try readHeader() }
   }
+
+  /// The byte order marks of UTF-16, and an ASCII character beside a zero.
+  private static func isWide(_ first: UInt8, _ second: UInt8) -> Bool {
+    first == 0xFF && second == 0xFE || first == 0xFE && second == 0xFF
+      || (first == 0) != (second == 0)
+  }
+
+  /// Goes on at `position`, where line `line` starts.
+  mutating func seek(to position: Int64, line: Int) { scanner.seek(to: position, line: line) }
+
+  /// The number of the line that is read next.
+  var line: Int { scanner.number }
 
   private mutating func readHeader() throws {
     guard let record = try delimited(columns: nil) else {
@@ -45,7 +72,7 @@ package struct RecordReader {
       header = names
       headerSpan = record.span
     case .broken(_, let message): throw ImportFault("\(file.path):1: the header: \(message)")
-    case .members: return
+    case .members, .cells: return
     }
   }
 
@@ -55,7 +82,7 @@ package struct RecordReader {
     while let line = try scanner.next() {
       let span = SourceSpan(
         line: line.number, offset: line.offset, byteCount: line.endOffset - line.offset)
-      if line.isTooLong { return RecordReader.tooLong(span) }
+      if line.isTooLong { return tooLong(span) }
       let encoding = encoding
       let content = scanner.withBytes(line) { RecordReader.object($0, encoding) }
       if let content { return SourceRecord(span: span, content: content) }
@@ -83,12 +110,12 @@ package struct RecordReader {
     }
   }
 
-  private static func tooLong(_ span: SourceSpan) -> SourceRecord {
+  private func tooLong(_ span: SourceSpan) -> SourceRecord {
     SourceRecord(
       span: span,
       content: .broken(
         code: "too_long",
-        message: "longer than \(LineScanner.maximumLineBytes) bytes"))
+        message: "longer than \(maximumBytes) bytes"))
   }
 
   // MARK: CSV and TSV
@@ -106,11 +133,11 @@ package struct RecordReader {
     var progress = DelimitedFields.Progress.complete
     var terminator: [UInt8] = []
     while true {
-      if line.isTooLong { return RecordReader.tooLong(span(first, line)) }
+      if line.isTooLong { return tooLong(span(first, line)) }
       let isOpen = progress == .open
       var fed = fields
       // Moved out and in again, because the scanner's bytes are borrowed meanwhile.
-      fields = DelimitedFields(format)
+      fields = DelimitedFields(format, maximumBytes: maximumBytes)
       progress = scanner.withBytes(line) {
         fed.feed($0, isOpen: isOpen, lastTerminator: terminator)
       }
@@ -124,7 +151,7 @@ package struct RecordReader {
       guard let next = try scanner.next() else { return unbalanced(first) }
       line = next
     }
-    if fields.isTooLong { return RecordReader.tooLong(span(first, line)) }
+    if fields.isTooLong { return tooLong(span(first, line)) }
     return SourceRecord(span: span(first, line), content: content(columns))
   }
 
@@ -151,6 +178,7 @@ package struct RecordReader {
         code: "columns",
         message: "\(fields.count) columns, but the header names \(columns)")
     }
+    if isExport, columns != nil { return exported() }
     var texts: [String] = []
     texts.reserveCapacity(fields.count)
     for index in 0..<fields.count {
@@ -162,5 +190,49 @@ package struct RecordReader {
       texts.append(text)
     }
     return .columns(texts)
+  }
+
+  /// The cells of a line of an export.
+  private func exported() -> SourceRecord.Content {
+    var cells: [String?] = []
+    cells.reserveCapacity(fields.count)
+    for index in 0..<fields.count {
+      let text = fields.withField(index) { bytes -> String? in
+        format == .tsv && bytes.contains(UInt8(ascii: "\\"))
+          ? RecordReader.unescaped(bytes) : encoding.text(bytes)
+      }
+      guard let text else {
+        return .broken(
+          code: "encoding", message: "column \(index + 1) is not UTF-8, or no escape of an export")
+      }
+      let isNull =
+        text.isEmpty
+        && (format == .csv ? !fields.isQuoted(index) : fields.withField(index) { $0.isEmpty })
+      cells.append(isNull ? nil : text)
+    }
+    return .cells(cells)
+  }
+
+  /// A text with `\\t`, `\\n`, `\\r`, `\\\\` and, for nothing at all, `\\e`; nil for another escape.
+  private static func unescaped(_ bytes: UnsafeRawBufferPointer) -> String? {
+    var output: [UInt8] = []
+    output.reserveCapacity(bytes.count)
+    var isEscaped = false
+    for byte in bytes {
+      guard isEscaped else {
+        if byte == UInt8(ascii: "\\") { isEscaped = true } else { output.append(byte) }
+        continue
+      }
+      isEscaped = false
+      switch byte {
+      case UInt8(ascii: "t"): output.append(9)
+      case UInt8(ascii: "n"): output.append(10)
+      case UInt8(ascii: "r"): output.append(13)
+      case UInt8(ascii: "\\"): output.append(byte)
+      case UInt8(ascii: "e"): continue
+      default: return nil
+      }
+    }
+    return isEscaped ? nil : String(validating: output, as: UTF8.self)
   }
 }

@@ -5,6 +5,8 @@ package struct SourceRecord: Sendable {
   package enum Content: Sendable, Equatable {
     /// The texts of a CSV or TSV record, one for each column of the header.
     case columns([String])
+    /// The same of an export, which tells null from an empty text.
+    case cells([String?])
     /// The members of a JSON object.
     case members(JSONObject)
     /// Not a record of the format, and why.

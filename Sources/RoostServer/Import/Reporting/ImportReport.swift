@@ -42,6 +42,13 @@ package struct ImportReport: Sendable {
     self.target = target
   }
 
+  /// Counts a record as refused that was taken out again.
+  mutating func withdraw(_ line: RefusedLine) {
+    imported -= 1
+    refused += 1
+    if refusedLines.count < ImportReport.keptLines { refusedLines.append(line) }
+  }
+
   /// 0 when every line is stored, 3 when some were refused, 1 when the import stopped.
   package var exitStatus: Int32 { failure != nil ? 1 : refused > 0 ? 3 : 0 }
 

@@ -11,15 +11,30 @@ final class RefusedLines {
   private(set) var count = 0
 
   /// Opens both files, which replace former ones; throws `ImportFault`.
-  init(path: String, input: InputFile, header: SourceSpan?) throws {
+  ///
+  /// With `mark` they are those of an earlier run, which are gone on with where it stood.
+  init(path: String, input: InputFile, header: SourceSpan?, mark: ImportMark? = nil) throws {
     guard !input.isSame(as: path) else {
       throw ImportFault(
         exitStatus: 2, "\(path): is the input itself; give --refused another name")
     }
     self.input = input
     self.header = header
-    lines = try OutputFile(path: path)
-    reasons = try OutputFile(path: path + ".reasons.jsonl")
+    count = mark?.refused ?? 0
+    lines = try OutputFile(path: path, keeping: mark?.refusedBytes ?? 0)
+    reasons = try OutputFile(path: path + ".reasons.jsonl", keeping: mark?.reasonBytes ?? 0)
+  }
+
+  /// Whether the files hold what an earlier run had written by `mark`.
+  static func goesOn(_ path: String, _ mark: ImportMark) -> Bool {
+    if mark.refused == 0 { return true }
+    guard mark.refusedBytes > 0 else { return false }
+    return size(path) >= mark.refusedBytes && size(path + ".reasons.jsonl") >= mark.reasonBytes
+  }
+
+  private static func size(_ path: String) -> Int64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int64(status.st_size) : -1
   }
 
   func add(_ span: SourceSpan, _ line: RefusedLine) throws {
@@ -27,6 +42,13 @@ final class RefusedLines {
     count += 1
     try copy(span)
     try reasons.write(RefusedLines.json(line).encoded + [10])
+  }
+
+  /// Writes what waits, and says how long both files are.
+  func settle() throws -> (lines: Int64, reasons: Int64) {
+    try lines.flush()
+    try reasons.flush()
+    return (lines.byteCount, reasons.byteCount)
   }
 
   /// Ends both files; with nothing refused they are removed.
@@ -78,9 +100,15 @@ private final class OutputFile {
   private let descriptor: CInt
   private var buffer: [UInt8] = []
 
-  init(path: String) throws {
-    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+  /// Bytes that are in the file.
+  private(set) var byteCount: Int64
+
+  /// Opens the file and keeps its first `kept` bytes.
+  init(path: String, keeping kept: Int64) throws {
+    descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
     self.path = path
+    byteCount = kept
+    if descriptor >= 0, ftruncate(descriptor, off_t(kept)) == 0 { lseek(descriptor, 0, SEEK_END) }
     guard descriptor >= 0 else {
       throw ImportFault("\(path): cannot be written: \(String(cString: strerror(errno)))")
     }
@@ -106,6 +134,7 @@ private final class OutputFile {
       }
       written += count
     }
+    byteCount += Int64(buffer.count)
     buffer.removeAll(keepingCapacity: true)
   }
 

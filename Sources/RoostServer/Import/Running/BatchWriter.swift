@@ -24,13 +24,14 @@ struct BatchWriter: Sendable {
   /// Whether a line whose id is taken counts as unchanged whatever it says.
   let leavesTaken: Bool
 
-  /// Commits the lines of `batch` in one transaction; throws what speaks of more than one line, and
-  /// then none of them is stored.
-  func commit(_ batch: ImportBatch) async throws -> Result {
+  /// Commits the lines of `batch` in one transaction, in which `note` is written too; throws what
+  /// speaks of more than one line, and then none of them is stored.
+  func commit(_ batch: ImportBatch, noting note: ImportMark? = nil) async throws -> Result {
     let (submitted, made) =
       switch target {
-      case .records: try await commit(batch.creates, batch.accounts)
+      case .records, .restored: try await commit(batch.creates, batch.accounts, note)
       case .accounts: try await commit(batch.people)
+      case .people: try await commit(batch.returning, note)
       }
     var rest = submitted[...]
     let outcomes = batch.lines.map { line -> Outcome in
@@ -43,9 +44,9 @@ struct BatchWriter: Sendable {
   // MARK: Records
 
   private func commit(
-    _ creates: [(create: PreparedCreate, given: [Int])], _ missing: [UUID]
+    _ creates: [(create: PreparedCreate, given: [Int])], _ missing: [UUID], _ note: ImportMark?
   ) async throws -> ([Outcome], Int) {
-    let (errors, made) = try await write(creates.map(\.create), missing)
+    let (errors, made) = try await write(creates.map(\.create), missing, note)
     // A refused record may be an imported one that a rerun meets again.
     let suspects = zip(creates, errors).filter { $0.1 != nil }
       .map { (mutation: $0.0.create.mutation, given: $0.0.given) }
@@ -77,13 +78,14 @@ struct BatchWriter: Sendable {
     message: "What has this id was there and has been deleted; it was left alone.")
 
   private func write(
-    _ creates: [PreparedCreate], _ missing: [UUID]
+    _ creates: [PreparedCreate], _ missing: [UUID], _ note: ImportMark?
   ) async throws -> ([RoostError?], Int) {
     // Set, not added to: the body of a transaction may run again.
     let made = Mutex(0)
     let accounts = accounts
     if creates.isEmpty { return ([], 0) }
     let errors = try await records.importBatch(creates) { transaction in
+      try await note?.write(in: transaction)
       guard !missing.isEmpty else { return }
       let count = try await accounts.importUsers(missing, in: transaction)
       made.withLock { $0 = count }
@@ -108,6 +110,31 @@ struct BatchWriter: Sendable {
       }
     }
     return (outcomes, made)
+  }
+
+  private func commit(
+    _ people: [AccountRecord], _ note: ImportMark?
+  ) async throws -> ([Outcome], Int) {
+    if people.isEmpty { return ([], 0) }
+    let accounts = accounts
+    let outcomes = try await records.database.write { transaction in
+      try await note?.write(in: transaction)
+      var outcomes: [Outcome] = []
+      outcomes.reserveCapacity(people.count)
+      for person in people {
+        do {
+          switch try await accounts.restore(person, in: transaction) {
+          case .made: outcomes.append(.imported)
+          case .same: outcomes.append(.unchanged)
+          case .different: outcomes.append(.refused([BatchWriter.duplicate]))
+          }
+        } catch let error as RoostError where error.isOfOneLine {
+          outcomes.append(.refused(error.asIssues))
+        }
+      }
+      return outcomes
+    }
+    return (outcomes, outcomes.count { if case .imported = $0 { true } else { false } })
   }
 
   /// What becomes of a line whose id an account has already.

@@ -1,3 +1,4 @@
+import Accounts
 import Records
 import RoostCore
 
@@ -7,6 +8,8 @@ struct ImportBatch: Sendable {
     /// A create, and which fields the line gives, by index.
     case record(PreparedCreate, given: [Int])
     case account(AccountPlan.Draft)
+    /// An account that comes back.
+    case person(AccountRecord)
     /// Refused before it came to the database.
     case refused([FieldIssue])
   }
@@ -19,13 +22,18 @@ struct ImportBatch: Sendable {
   var lines: [Line] = []
   /// The accounts that the records need and that may be missing.
   var accounts: [UUID] = []
-  /// Where reading stood afterwards.
+  /// Where reading stood afterwards, and the number of the line there.
   var position: Int64 = 0
+  var line = 1
 
   var creates: [(create: PreparedCreate, given: [Int])] {
     lines.compactMap {
       if case .record(let create, let given) = $0.work { (create, given) } else { nil }
     }
+  }
+
+  var returning: [AccountRecord] {
+    lines.compactMap { if case .person(let account) = $0.work { account } else { nil } }
   }
 
   var people: [AccountPlan.Draft] {
@@ -67,6 +75,7 @@ struct BatchSource {
       batch.lines.append(ImportBatch.Line(span: record.span, work: work))
     }
     batch.position = reader.position
+    batch.line = reader.line
     return batch.lines.isEmpty ? nil : batch
   }
 
@@ -79,6 +88,14 @@ struct BatchSource {
     do {
       switch target {
       case .accounts(let plan): return .account(try plan.draft(record.content))
+      case .people:
+        guard case .members(let members) = record.content else { break }
+        return .person(try AccountLine.account(members))
+      case .restored(let plan):
+        let draft = try plan.draft(record.content)
+        let create = try records.systemCreate(
+          plan.collection, draft.body, stamp: draft.stamp, awaiting: plan.awaited)
+        return .record(create, given: Array(plan.collection.fields.indices))
       case .records(let plan):
         let draft = try plan.draft(record.content)
         let create = try records.systemCreate(plan.collection, draft.body)
@@ -86,6 +103,7 @@ struct BatchSource {
         let given = draft.body.object?.members.compactMap { plan.collection.index(of: $0.key) }
         return .record(create, given: given ?? [])
       }
+      return .refused([FieldIssue(pointer: "", code: "json", message: "a JSON object is expected")])
     } catch let refusal as RecordPlan.Refusal {
       return .refused(refusal.issues)
     } catch let error as RoostError where error.isOfOneLine {

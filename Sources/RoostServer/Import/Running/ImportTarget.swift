@@ -7,6 +7,10 @@ import Schema
 enum ImportTarget: Sendable {
   case records(RecordPlan)
   case accounts(AccountPlan)
+  /// Records that come back.
+  case restored(RestorePlan)
+  /// Accounts that come back.
+  case people
 
   /// Throws `ImportFault` where the mapping names what the schema or the header has not.
   init(_ mapping: ImportMapping, _ catalogue: Catalogue, header: [String]?) throws {
@@ -27,7 +31,8 @@ enum ImportTarget: Sendable {
   var name: String {
     switch self {
     case .records(let plan): plan.collection.name
-    case .accounts: "accounts"
+    case .accounts, .people: "accounts"
+    case .restored(let plan): plan.collection.name
     }
   }
 }

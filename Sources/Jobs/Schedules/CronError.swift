@@ -1,0 +1,6 @@
+/// What is wrong with a cron expression.
+package struct CronError: Error, Sendable, Equatable, CustomStringConvertible {
+  package let description: String
+
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,49 @@
+package import Jobs
+import Queries
+import Records
+import RoostCore
+
+/// The work that an app does by itself: its jobs, and when they are due.
+package final class AppJobs: Sendable {
+  let runner: JobRunner
+  let scheduler: Scheduler
+  let retention = RetentionFigures()
+  package let queue: JobQueue
+
+  /// `handlers` and `schedules` are those of a server that is built around the app.
+  init(
+    _ records: RecordStore, _ settings: Settings, signal: JobSignal, ambient: Ambient,
+    handlers: [any JobHandler], schedules: [Schedule]
+  ) throws {
+    queue = JobQueue(ambient)
+    let retentionJob = RetentionJob(records: records, figures: retention, ambient: ambient)
+    var configuration = RunnerConfiguration()
+    configuration.leaseMilliseconds =
+      Int64(settings.integer(SettingKeys.jobLeaseSeconds)) * 1000
+    configuration.heartbeatMilliseconds = configuration.leaseMilliseconds / 6
+    configuration.drainSeconds = settings.integer(SettingKeys.drainSeconds)
+    runner = JobRunner(
+      [retentionJob] + handlers, on: records.database, signal: signal, ambient: ambient,
+      configuration: configuration)
+    var all = schedules
+    if !records.retentionTasks.isEmpty {
+      all.append(
+        Schedule(
+          RetentionJob.kind,
+          try CronExpression(settings.text(SettingKeys.retentionSchedule)),
+          in: try ZoneFolder.system.zone(settings.text(SettingKeys.retentionZone)),
+          kind: RetentionJob.kind))
+    }
+    scheduler = Scheduler(all, on: records.database, ambient: ambient)
+  }
+
+  func start() {
+    runner.start()
+    scheduler.start()
+  }
+
+  func stop() async {
+    await scheduler.stop()
+    await runner.stop()
+  }
+}

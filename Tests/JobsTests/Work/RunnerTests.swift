@@ -1,0 +1,225 @@
+import Jobs
+import Queries
+import RoostCore
+import Synchronization
+import Testing
+
+@Suite struct RunnerTests {
+  @Test func jobsAreDoneOnceEach() async throws {
+    try await JobsHouse.with { house in
+      let runner = house.runner([
+        TestHandler(kind: "a") { context in
+          let name = context.payload["n"]?.string ?? ""
+          try await context.complete(JobsHouse.effect(name))
+        }
+      ])
+      runner.start()
+      let names = (100..<200).map(String.init)
+      for name in names { try await house.enqueue(NewJob("a", ["n": .string(name)])) }
+      try await house.until { try await house.effects().count >= 100 }
+      await runner.stop()
+      #expect(try await house.effects() == names)
+      #expect(runner.figures.ended["a"] == ["done": 100])
+      #expect(runner.figures.running == [:])
+    }
+  }
+
+  @Test func aJobOfThisProcessIsTakenAtOnce() async throws {
+    try await JobsHouse.with { house in
+      let runner = house.runner([TestHandler(kind: "a") { _ in }]) {
+        // Nothing but the commit can wake it in time.
+        $0.pollMilliseconds = 3_600_000
+        $0.heartbeatMilliseconds = 3_600_000
+      }
+      runner.start()
+      let id = try await house.enqueue(NewJob("a")).id
+      try await house.until { try await house.job(id).state == .done }
+      let next = try await house.enqueue(NewJob("a")).id
+      try await house.until { try await house.job(next).state == .done }
+      await runner.stop()
+    }
+  }
+
+  @Test func aPoisonedJobHarmsNoOther() async throws {
+    try await JobsHouse.with { house in
+      struct Poison: Error {}
+      let gate = Gate()
+      let runner = house.runner([
+        TestHandler(kind: "mixed") { context in
+          if context.payload["poison"] != nil { throw Poison() }
+          try await context.complete(JobsHouse.effect("mixed"))
+        },
+        TestHandler(kind: "stuck", limits: JobLimits(concurrency: 2)) { _ in await gate.wait() },
+        TestHandler(kind: "other") { context in
+          try await context.complete(JobsHouse.effect("other"))
+        },
+      ])
+      for _ in 0..<5 { try await house.enqueue(NewJob("stuck")) }
+      let poison = try await house.enqueue(NewJob("mixed", ["poison": true], priority: .high)).id
+      for _ in 0..<10 {
+        try await house.enqueue(NewJob("mixed"))
+        try await house.enqueue(NewJob("other"))
+      }
+      runner.start()
+      try await house.until { try await house.effects().count == 20 }
+      try await house.until { try await house.job(poison).state == .dead }
+      #expect(runner.figures.running["stuck"] == 2)
+      #expect(try await house.runs(poison) == ["1 failed", "2 failed", "3 failed"])
+      #expect(try await house.job(poison).error?.contains("Poison") == true)
+      gate.open()
+      await runner.stop()
+    }
+  }
+
+  @Test func handlersSayWhatIsToBecomeOfTheirJobs() async throws {
+    try await JobsHouse.with { house in
+      let runner = house.runner([
+        TestHandler(kind: "permanent") { _ in throw JobFailure.permanent("no such thing") },
+        TestHandler(kind: "later") { _ in throw JobFailure.later("closed", afterSeconds: 60) },
+      ])
+      runner.start()
+      let permanent = try await house.enqueue(NewJob("permanent")).id
+      let later = try await house.enqueue(NewJob("later")).id
+      try await house.until { try await house.job(permanent).state == .dead }
+      try await house.until { try await house.job(later).error == "closed" }
+      await runner.stop()
+      #expect(try await house.job(permanent).error == "no such thing")
+      #expect(try await house.job(permanent).attempts == 1)
+      let job = try await house.job(later)
+      #expect(job.state == .waiting)
+      #expect(job.runAfter >= house.time.now().adding(milliseconds: 60_000))
+    }
+  }
+
+  @Test func aRunningJobSeesThatItIsCancelled() async throws {
+    try await JobsHouse.with { house in
+      let runner = house.runner([
+        TestHandler(kind: "long") { context in
+          while true {
+            try context.proceed()
+            try await Task.sleep(nanoseconds: 5_000_000)
+          }
+        }
+      ])
+      runner.start()
+      let id = try await house.enqueue(NewJob("long")).id
+      try await house.until { try await house.job(id).state == .running }
+      #expect(try await house.cancel(id) == .running)
+      try await house.until { try await house.job(id).state == .cancelled }
+      #expect(try await house.runs(id) == ["1 cancelled"])
+      await runner.stop()
+    }
+  }
+
+  @Test func progressAndCheckpointsAreKept() async throws {
+    try await JobsHouse.with { house in
+      let handler = TestHandler(kind: "steps") { context in
+        var at = context.checkpoint?["at"]?.int ?? 0
+        while at < 6 {
+          at += 1
+          let step = at
+          try await context.save(["at": .int(step)], JobsHouse.effect("step \(step)"))
+          context.progress(step, of: 6)
+          // Once in the middle it fails; the next attempt goes on behind.
+          if step == 3, context.job.attempt == 1 { throw JobFailure.later("x", afterSeconds: 0) }
+        }
+      }
+      let runner = house.runner([handler])
+      runner.start()
+      let id = try await house.enqueue(NewJob("steps")).id
+      try await house.until { try await house.job(id).state == .done }
+      await runner.stop()
+      #expect(try await house.effects() == (1...6).map { "step \($0)" })
+      #expect(try await house.job(id).progress == ["done": 6, "total": 6])
+      #expect(try await house.runs(id) == ["1 failed", "2 done"])
+    }
+  }
+
+  @Test func whatAStoppingProcessGivesBackDoesNotCount() async throws {
+    try await JobsHouse.with { house in
+      let handler = TestHandler(kind: "long") { context in
+        if context.checkpoint != nil { return }
+        try await context.save(["at": 1])
+        while true {
+          try context.proceed()
+          try await Task.sleep(nanoseconds: 5_000_000)
+        }
+      }
+      let first = house.runner([handler])
+      first.start()
+      let id = try await house.enqueue(NewJob("long")).id
+      try await house.until { try await house.job(id).state == .running }
+      try await Task.sleep(nanoseconds: 50_000_000)
+      await first.stop()
+      let job = try await house.job(id)
+      #expect(job.state == .waiting)
+      #expect(job.attempts == 0)
+      let second = house.runner([handler])
+      second.start()
+      try await house.until { try await house.job(id).state == .done }
+      await second.stop()
+      #expect(try await house.runs(id) == ["1 released", "1 done"])
+    }
+  }
+
+  @Test func aLeaseIsKeptWhileItsJobRuns() async throws {
+    try await JobsHouse.with { house in
+      let gate = Gate()
+      let runner = house.runner([TestHandler(kind: "slow") { _ in await gate.wait() }])
+      runner.start()
+      let id = try await house.enqueue(NewJob("slow")).id
+      try await house.until { try await house.job(id).state == .running }
+      for _ in 0..<5 {
+        // Each time most of a lease passes, and the heartbeat has a moment to renew it.
+        let before = try await house.job(id).leaseUntil
+        house.time.advance(20_000)
+        try await house.until { try await house.job(id).leaseUntil != before }
+        #expect(try await house.reap() == 0)
+      }
+      gate.open()
+      try await house.until { try await house.job(id).state == .done }
+      await runner.stop()
+    }
+  }
+
+  @Test func anAttemptThatTakesTooLongIsEnded() async throws {
+    try await JobsHouse.with { house in
+      let limits = JobLimits(attempts: 1, seconds: 0)
+      let runner = house.runner([
+        TestHandler(kind: "slow", limits: limits) { _ in
+          try await Task.sleep(nanoseconds: 3_600_000_000_000)
+        }
+      ])
+      runner.start()
+      let id = try await house.enqueue(NewJob("slow")).id
+      try await house.until { try await house.job(id).state == .dead }
+      #expect(try await house.job(id).error?.contains("took longer than 0 s") == true)
+      await runner.stop()
+    }
+  }
+}
+
+/// Something that tests open.
+final class Gate: Sendable {
+  private let state = Mutex<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>(
+    (false, []))
+
+  func wait() async {
+    await withCheckedContinuation { continuation in
+      let isOpen = state.withLock { state -> Bool in
+        if !state.isOpen { state.waiting.append(continuation) }
+        return state.isOpen
+      }
+      if isOpen { continuation.resume() }
+    }
+  }
+
+  func open() {
+    let waiting = state.withLock { state in
+      state.isOpen = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for continuation in waiting { continuation.resume() }
+  }
+}

@@ -1,0 +1,94 @@
+"""The disk of PostgreSQL runs full under writers: 507, reads go on, and space brings all back.
+
+The tables are in a tablespace on a small file system, the log of PostgreSQL is not: a server that
+cannot write its log ends, which `postgres_crashes` is about.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+
+from harness.postgres import Cluster
+from harness.server import Server
+
+from .full_disk import reads, recovery
+from .inspection import ServerStore, compare
+from .result import Result
+from .volume import Volume
+from .writers import Crew
+
+NAME = "postgres-full"
+PROMISE = "a full disk under PostgreSQL is safe"
+TEST = "a small ext4 under PostgreSQL's tables, filled {tries} times under 8 writers: writes " \
+       "answer 507 and nothing else, reads work, writes work again when space is freed, nothing " \
+       "is lost"
+TRIES = (30, 0)
+SIZE = 256 << 20
+PATIENCE = 30
+
+
+def run(folder, tries):
+    result, crew = Result(), Crew()
+    result.counts.update({"fillings": 0, "refused with 507": 0, "acknowledged": 0, "lost": 0,
+                          "doubled": 0})
+    os.makedirs(folder, exist_ok=True)
+    # PostgreSQL's own account must come to it, whatever stands above the data of this test.
+    place = tempfile.mkdtemp(prefix="roost-full-")
+    os.chmod(place, 0o755)
+    try:
+        with Volume(place, SIZE) as volume, Cluster() as cluster:
+            _settle(cluster, volume)
+            with Server(os.path.join(folder, "data"), settings=cluster.settings()) as server:
+                crew.settle(server)
+                for number in range(tries):
+                    _fill(volume, server, crew, (number % 10) << 13, f"filling {number + 1}", result)
+                    with ServerStore(cluster) as store:
+                        compare(store, crew, result, f"filling {number + 1}")
+                    if not result.passed:
+                        break
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    result.add("acknowledged", crew.acknowledged())
+    return result
+
+
+def _settle(cluster, volume):
+    """Puts the tables that are to come onto the volume."""
+    owner = os.stat(os.path.join(cluster.folder, "data"))
+    tables = os.path.join(volume.path, "tables")
+    os.mkdir(tables, 0o700)
+    os.chown(tables, owner.st_uid, owner.st_gid)
+    cluster.query(f"CREATE TABLESPACE small OWNER roost LOCATION '{tables}'")
+    cluster.query("ALTER ROLE roost SET default_tablespace = small")
+
+
+def _fill(volume, server, crew, leave, when, result):
+    crew.start(server, patient=True)
+    if not crew.wait_for(20):
+        result.violate(f"{when}: no writes before the disk was full: {crew.refusals()[:1]}")
+        crew.stop()
+        return
+    volume.fill(leave)
+    result.add("fillings")
+    deadline = time.monotonic() + PATIENCE
+    # What the tables have of free pages is used up first.
+    while not crew.refusals() and time.monotonic() < deadline and server.alive():
+        time.sleep(0.02)
+    time.sleep(0.2)
+    if not server.alive():
+        result.violate(f"{when}: the server ended: {server.tail()}")
+    elif not crew.refusals():
+        result.violate(f"{when}: writes went on for {PATIENCE} s")
+    else:
+        reads(server, crew, when, result)
+    volume.relieve()
+    if server.alive():
+        recovery(crew, when, result)
+    crew.stop()
+    for status, body in crew.refusals():
+        if status == 507:
+            result.add("refused with 507")
+        else:
+            result.violate(f"{when}: a write was answered {status}: {body}")
+            break
