@@ -21,7 +21,9 @@ enum Plan {
     "Records": ["Rules"],
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Jobs", "Transport"],
-    "RoostServer": ["REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML", "CZlib"],
+    "RoostServer": [
+      "REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML", "CZlib",
+    ],
     "RoostCommand": ["RoostServer"],
   ]
 
