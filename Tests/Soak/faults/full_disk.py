@@ -39,7 +39,7 @@ def run(folder, tries):
             server = Server(data, log=log, settings=settings)
             server.start()
             when = f"{leave:,} bytes left, {'without a' if settings else 'with the'} reserve"
-            _fill(volume, server, crew, leave, when, result)
+            fill(volume, server, crew, leave, when, result)
             result.add("fillings")
             code = server.stop() if server.alive() else server.process.returncode
             if code != 0:
@@ -60,21 +60,23 @@ def _points(tries):
             yield (index // 2) << 13, {RESERVE: "0"}  # none at all, two pages, four pages, …
 
 
-def _fill(volume, server, crew, leave, when, result):
+def fill(volume, server, crew, leave, when, result, patience=PATIENCE):
+    """Fills the disk but for `leave` bytes under writers, and frees it again."""
     crew.start(server, patient=True)
     if not crew.wait_for(20):
         result.violate(f"{when}: no writes before the disk was full: {crew.refusals()[:1]}")
         crew.stop()
         return
     volume.fill(leave)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
+    # What a database has of free pages is used up first.
     while not crew.refusals() and time.monotonic() < deadline and server.alive():
         time.sleep(0.02)
     time.sleep(0.2)
     if not server.alive():
         result.violate(f"{when}: the server ended: {server.tail()}")
     elif not crew.refusals():
-        result.violate(f"{when}: writes went on for {PATIENCE} s")
+        result.violate(f"{when}: writes went on for {patience} s")
     else:
         reads(server, crew, when, result)
     volume.relieve()

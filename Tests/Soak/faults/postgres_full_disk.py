@@ -7,12 +7,11 @@ cannot write its log ends, which `postgres_crashes` is about.
 import os
 import shutil
 import tempfile
-import time
 
 from harness.postgres import Cluster
 from harness.server import Server
 
-from .full_disk import reads, recovery
+from .full_disk import fill
 from .inspection import ServerStore, compare
 from .result import Result
 from .volume import Volume
@@ -42,7 +41,10 @@ def run(folder, tries):
             with Server(os.path.join(folder, "data"), settings=cluster.settings()) as server:
                 crew.settle(server)
                 for number in range(tries):
-                    _fill(volume, server, crew, (number % 10) << 13, f"filling {number + 1}", result)
+                    fill(
+                        volume, server, crew, (number % 10) << 13, f"filling {number + 1}",
+                        result, patience=PATIENCE)
+                    result.add("fillings")
                     with ServerStore(cluster) as store:
                         compare(store, crew, result, f"filling {number + 1}")
                     if not result.passed:
@@ -61,34 +63,3 @@ def _settle(cluster, volume):
     os.chown(tables, owner.st_uid, owner.st_gid)
     cluster.query(f"CREATE TABLESPACE small OWNER roost LOCATION '{tables}'")
     cluster.query("ALTER ROLE roost SET default_tablespace = small")
-
-
-def _fill(volume, server, crew, leave, when, result):
-    crew.start(server, patient=True)
-    if not crew.wait_for(20):
-        result.violate(f"{when}: no writes before the disk was full: {crew.refusals()[:1]}")
-        crew.stop()
-        return
-    volume.fill(leave)
-    result.add("fillings")
-    deadline = time.monotonic() + PATIENCE
-    # What the tables have of free pages is used up first.
-    while not crew.refusals() and time.monotonic() < deadline and server.alive():
-        time.sleep(0.02)
-    time.sleep(0.2)
-    if not server.alive():
-        result.violate(f"{when}: the server ended: {server.tail()}")
-    elif not crew.refusals():
-        result.violate(f"{when}: writes went on for {PATIENCE} s")
-    else:
-        reads(server, crew, when, result)
-    volume.relieve()
-    if server.alive():
-        recovery(crew, when, result)
-    crew.stop()
-    for status, body in crew.refusals():
-        if status == 507:
-            result.add("refused with 507")
-        else:
-            result.violate(f"{when}: a write was answered {status}: {body}")
-            break
