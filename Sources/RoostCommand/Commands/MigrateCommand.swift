@@ -42,7 +42,7 @@ struct MigrateCommand: Command {
     }
     let folder = AppFolder(arguments.operands[1])
     let settings = try ServerSession.settings(folder, arguments)
-    guard AppDatabase.place(data, settings) != nil else {
+    guard try AppDatabase.isThere(data, settings) else {
       throw Arguments.Failure(description: "\(data): there is no database to migrate yet")
     }
     let migration = AppMigration(
