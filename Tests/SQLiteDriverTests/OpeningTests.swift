@@ -109,6 +109,8 @@ import Testing
 
   /// Runs statements on a file without the driver.
   private func alone(_ path: String, _ sql: String) {
+    // Whoever opens first sets the library up; afterwards it takes no settings.
+    #expect(SQLiteLibrary.configured == SQLITE_OK)
     var handle: OpaquePointer?
     #expect(sqlite3_open(path, &handle) == SQLITE_OK)
     #expect(sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK)

@@ -45,8 +45,28 @@ final class Connection: @unchecked Sendable {
     isClosed = true
     sqlite3_progress_handler(handle, 0, nil, nil)
     sqlite3_wal_hook(handle, nil, nil)
+    logWatch = nil
     cache.dropAll()
     sqlite3_close_v2(handle)
+  }
+
+  private var logWatch: ((Int32) -> Void)?
+
+  /// Calls `body` after each commit with the pages that the log then holds, until the connection is
+  /// closed.
+  ///
+  /// The hook belongs to the connection: who watches may outlive the handle and never touches it.
+  func watchLog(_ body: @escaping (Int32) -> Void) {
+    guard !isClosed else { return }
+    logWatch = body
+    sqlite3_wal_hook(
+      handle,
+      { context, _, _, frames in
+        if let context {
+          Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue().logWatch?(frames)
+        }
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(self).toOpaque())
   }
 
   /// Whether a transaction is open.

@@ -5,8 +5,8 @@ import RoostCore
 ///
 /// A passive checkpoint each second, or after `stepBytes`, moves what no reader needs, so that the log
 /// starts again from its beginning and its file keeps its size: overwriting pages that the file has
-/// costs the kernel half of what appending does, and a short step holds the writer for less. Above the configured size the log is
-/// emptied and cut. Neither waits for readers: behind one that stays, a cut would hold the writer.
+/// costs the kernel half of what appending does, and a short step holds the writer for less. Above
+/// the configured size the log is emptied and cut. Neither waits for readers: behind one that stays, a cut would hold the writer.
 final class Checkpointer {
   private let connection: Connection
   private let time: any TimeSource
@@ -33,17 +33,8 @@ final class Checkpointer {
     logBytes = configuration.logBytes
     stepBytes = configuration.checkpointBytes
     frameBytes = 4096 + 24
-    sqlite3_wal_hook(
-      connection.handle,
-      { context, _, _, frames in
-        if let context {
-          Unmanaged<Checkpointer>.fromOpaque(context).takeUnretainedValue().committed(frames)
-        }
-        return SQLITE_OK
-      }, Unmanaged.passUnretained(self).toOpaque())
+    connection.watchLog { [weak self] frames in self?.committed(frames) }
   }
-
-  deinit { sqlite3_wal_hook(connection.handle, nil, nil) }
 
   private func committed(_ frames: Int32) {
     // The log starts again from its beginning once all of it has been moved.
