@@ -25,6 +25,8 @@ enum Plan {
       "REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML", "CZlib",
     ],
     "RoostCommand": ["RoostServer"],
+    "RoostProgram": ["RoostCommand"],
+    "Roost": ["RoostCommand"],
   ]
 
   /// Where the engines may be told apart: the drivers, the dialect, the outputs of the compiler,

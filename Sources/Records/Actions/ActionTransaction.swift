@@ -63,7 +63,7 @@ package final class ActionTransaction {
   /// Ends it: whoever kept it can do nothing any more.
   ///
   /// Throws the error of the first failed write.
-  func end() throws {
+  package func end() throws {
     state.isOpen = false
     if let failure = state.failure { throw failure }
   }

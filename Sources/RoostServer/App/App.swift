@@ -101,7 +101,7 @@ package final class App: Sendable {
       let jobs = try AppJobs(
         records, settings, signal: signal, ambient: ambient,
         handlers: extensions.jobs.map { $0(records) }, schedules: try extensions.schedules())
-      let all = Followers.all(records) + extensions.followers.map { $0(records) }
+      let all = try Followers.all(records) + extensions.followers.map { try $0(records) }
       let followers = all.map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
