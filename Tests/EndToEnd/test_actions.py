@@ -127,8 +127,7 @@ class ActionsTests(unittest.TestCase):
     def test_an_unknown_action_names_the_nearest(self):
         answer = self.call(self.ann, "acceptReqest", status=404)
         self.assertIn("did you mean acceptRequest?", answer["detail"])
-        self.call(self.ann, "half/x", status=404)
-        self.assertEqual(self.ann.get("/v1/actions/half").status, 405)
+        self.assertEqual(self.ann.get("/v1/actions/half").status, 404)
 
     def test_arguments_are_checked_each_with_its_place(self):
         for arguments, issues in (
@@ -227,7 +226,7 @@ class MissingHandlersTests(unittest.TestCase):
         lines = done.stderr.splitlines()
         self.assertEqual(len(lines), 9, done.stderr)
         self.assertIn(
-            f"{folder.path}/schema.graphql:27:3: the action acceptRequest has no handler", lines[0])
+            f"{folder.path}/schema.graphql:22:3: the action acceptRequest has no handler", lines[0])
         self.assertIn("roost new DIR --template server", lines[0])
         self.assertFalse(os.path.exists(folder.join("data")))
 
