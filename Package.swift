@@ -142,6 +142,7 @@ let package = Package(
         "PostgresDriver", "HTTPServer", "Transport", "RoostCore",
       ]),
     tests("RoostCommand", ["RoostServer", "Schema", "Records", "RoostCore"]),
+    tests("Roost", ["RoostCore"]),
     .testTarget(name: "HouseTests", swiftSettings: settings),
   ],
   cxxLanguageStandard: .cxx17

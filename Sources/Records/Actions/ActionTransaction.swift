@@ -110,7 +110,13 @@ package final class ActionTransaction {
     }
     let (_, read) = try records.pageRead(collection, query, by: viewer)
     let page = try await read(state.transaction)
-    return try ActionTransaction.parsed(page.items).array ?? []
+    let items = try ActionTransaction.parsed(page.items).array ?? []
+    guard page.next == nil || items.count == query.limit else {
+      throw RoostError(
+        .internalError,
+        "A handler listed more of \(name) than fits into memory at once: narrow the list.")
+    }
+    return items
   }
 
   // MARK: Writing

@@ -20,7 +20,8 @@ extension Template {
 
       // Is told of every change in order, and counts each once: its place is committed with its effects.
       app.follower(name: "scores", of: ["finishes"]) { change, transaction in
-        guard change.kind == .create, let finish = try await transaction.get(change.collection, change.id)
+        guard change.kind == .create,
+          let finish = try await transaction.get(change.collection, change.id)
         else { return }
         let scores = try await transaction.list("scores", matching: ["owner": finish["owner"]])
         if let id = scores.first?["id"].id {
