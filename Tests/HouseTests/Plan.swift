@@ -18,13 +18,15 @@ enum Plan {
     "Schema": ["RoostCore", "CRE2"],
     "Generate": ["Schema"],
     "Rules": ["Schema", "Queries"],
-    "Records": ["Rules"],
+    "Records": ["Rules", "Cryptography"],
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Jobs", "Transport"],
     "RoostServer": [
       "REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML", "CZlib",
     ],
     "RoostCommand": ["RoostServer"],
+    "RoostProgram": ["RoostCommand"],
+    "Roost": ["RoostCommand"],
   ]
 
   /// Where the engines may be told apart: the drivers, the dialect, the outputs of the compiler,
