@@ -124,6 +124,10 @@ enum ProblemResponses {
     case .rateLimited: "Too many requests: wait as long as Retry-After says."
     case .timeout: "The request took too long to arrive."
     case .storageFull: "The server is out of space."
+    case .functionFailed: "The function behind the action failed, or its answer cannot be used."
+    case .functionTimeout: "The function behind the action did not answer in time."
+    case .functionUnavailable:
+      "The function behind the action failed too often: try again after Retry-After."
     case .overloaded: "The server is overloaded or shuts down: try again after Retry-After."
     default: code.title + "."
     }

@@ -122,6 +122,15 @@ extension RecordStore {
     return receipt
   }
 
+  /// Carries out all operations in their order in a transaction of the caller's.
+  ///
+  /// Throws `BatchFailure` for the first that is refused; then the transaction must not go on.
+  package func carryOut(
+    _ operations: [PreparedOperation], in transaction: any Transaction
+  ) async throws -> [OperationOutcome] {
+    try await perform(operations, Int.max, false, in: transaction)
+  }
+
   /// Runs `work`, which may draw creates together, and where one of them is refused runs it again,
   /// one by one.
   private func drawnTogether<Result: Sendable>(
