@@ -1,4 +1,4 @@
-import Queries
+package import Queries
 package import RoostCore
 import Rules
 import Schema

@@ -1,4 +1,4 @@
-import Queries
+package import Queries
 import RoostCore
 
 extension RecordStore {
