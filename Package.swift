@@ -38,7 +38,10 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
   name: "roost",
-  products: [.executable(name: "roost", targets: ["RoostCommand"])],
+  products: [
+    .executable(name: "roost", targets: ["RoostProgram"]),
+    .library(name: "Roost", targets: ["Roost"]),
+  ],
   targets: [
     // System libraries from Debian's packages, and thin shims.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -70,7 +73,7 @@ let package = Package(
 
     // Rules, records, people.
     room("Rules", ["Schema", "Queries", "RoostCore"]),
-    room("Records", ["Rules", "Schema", "Queries", "RoostCore"]),
+    room("Records", ["Rules", "Schema", "Queries", "Cryptography", "RoostCore"]),
     room("Accounts", ["Records", "Queries", "Cryptography", "RoostCore"]),
 
     // The doors.
@@ -90,18 +93,29 @@ let package = Package(
         "PostgresDriver", "HTTPServer", "HTTPClient", "Transport", "Cryptography", "RoostCore",
         "CYAML", "CZlib",
       ]),
-    .executableTarget(
-      name: "RoostCommand",
-      dependencies: [
+    room(
+      "RoostCommand",
+      [
         "RoostServer", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
         "RoostCore",
-      ],
-      swiftSettings: settings),
+      ]),
+    .executableTarget(
+      name: "RoostProgram", dependencies: ["RoostCommand", "RoostServer"], swiftSettings: settings),
+
+    // What servers of other packages are made with: the only public room.
+    room(
+      "Roost",
+      [
+        "RoostCommand", "RoostServer", "Records", "Jobs", "Schema", "Queries", "RoostCore",
+      ]),
 
     support("DriverConformance", ["Queries", "RoostCore"]),
     support("TestEngine", ["Queries", "SQLiteDriver", "PostgresDriver", "RoostCore"]),
     // A server with jobs of its own, for the long tests to kill.
     program("JobsWorker", ["RoostServer", "Jobs", "Schema", "Queries", "RoostCore"]),
+    // Servers with handlers of their own: one for the tests, and the one that a template writes.
+    program("ActionServer", ["Roost"]),
+    program("TemplateServer", ["Roost"]),
 
     tests("RoostCore"),
     tests("Cryptography", ["RoostCore"]),

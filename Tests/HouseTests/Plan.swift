@@ -4,7 +4,8 @@
 /// those has one importer. `ARCHITECTURE.md` shows the same rows in words.
 enum Plan {
   static let mayImport: [String: Set<String>] = [
-    "CSQLite": [], "CPostgres": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CZlib": [], "CCurl": [],
+    "CSQLite": [], "CPostgres": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CZlib": [],
+    "CCurl": [],
     "CRE2": [], "CLinux": [],
     "RoostCore": [],
     "Cryptography": ["RoostCore", "COpenSSL", "CArgon2"],
@@ -19,7 +20,7 @@ enum Plan {
     "Schema": ["RoostCore", "CRE2"],
     "Generate": ["Schema"],
     "Rules": ["Schema", "Queries"],
-    "Records": ["Rules"],
+    "Records": ["Rules", "Cryptography"],
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Jobs", "Transport"],
     "RoostServer": [
@@ -27,6 +28,8 @@ enum Plan {
       "CZlib",
     ],
     "RoostCommand": ["RoostServer"],
+    "RoostProgram": ["RoostCommand"],
+    "Roost": ["RoostCommand"],
   ]
 
   /// Where the engines may be told apart: the drivers, the dialect, the outputs of the compiler,

@@ -22,13 +22,17 @@ import Schema
     for name in ["ROOST_DATABASE", "ROOST_DATABASE_SCHEMA", "ROOST_JOBS_LEASE_SECONDS"] {
       if let value = getenv(name) { environment[name] = String(cString: value) }
     }
+    var extensions = AppExtensions()
+    extensions.jobs = [
+      { _ in CountingJob() }, { _ in StepsJob() }, { _ in PoisonJob() }, { _ in CrashJob() },
+    ]
     let app = try await App.open(
       try SchemaModel.load(source: "type Note @collection @allow(ops: [ALL]) { text: String }"),
       data: words[1],
       settings: try Settings(
         file: nil, environment: environment, flags: ["database.minimumFreeMegabytes": "0"]),
       ambient: Ambient(logger: Logger(level: .warning)),
-      handlers: [CountingJob(), StepsJob(), PoisonJob(), CrashJob()])
+      extensions: extensions)
     try await makeTables(app.database)
     app.startJobs()
     say("ready")

@@ -72,11 +72,11 @@ package struct ReadPositions: Middleware {
     var response = try await next(request)
     // These tell of nothing that is stored.
     if [400, 401, 413, 429].contains(response.status) { return response }
-    // What was refused for what is there, answered from a receipt or read in a batch tells of other
-    // writes too.
+    // What was refused for what is there, answered from a receipt, or read in a batch or an action
+    // tells of other writes too.
     let tellsOfOthers =
       response.status >= 400 || request.header("idempotency-key") != nil
-      || request.path == "/v1/batch"
+      || request.path == "/v1/batch" || request.path.hasPrefix("/v1/actions/")
     if let position = try? await database.position(isExact: tellsOfOthers) {
       note(position, account, &response)
     } else if let account {

@@ -67,7 +67,7 @@ package final class Catalogue: Sendable {
   }
 
   /// The collection of that number, or nil for one that the schema no longer has.
-  func collection(number: Int64) -> CompiledCollection? {
+  package func collection(number: Int64) -> CompiledCollection? {
     byNumber[number].map { collections[$0] }
   }
 }

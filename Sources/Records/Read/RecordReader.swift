@@ -6,10 +6,26 @@ import Schema
 package struct RecordReader: Sendable {
   let catalogue: Catalogue
   package let caller: Caller
+  /// The server itself, which sees everything.
+  let isSystem: Bool
+
+  init(catalogue: Catalogue, caller: Caller, isSystem: Bool = false) {
+    self.catalogue = catalogue
+    self.caller = caller
+    self.isSystem = isSystem
+  }
+
+  /// The server itself: it reads on nobody's behalf.
+  static func system(_ catalogue: Catalogue) -> RecordReader {
+    RecordReader(catalogue: catalogue, caller: .everyone, isSystem: true)
+  }
+
+  /// On whose behalf it reads.
+  var author: Mutation.Author { isSystem ? .system : .caller(caller) }
 
   /// What the reader may see of a collection.
   func access(_ collection: CompiledCollection) -> Access {
-    collection.rules.access(.read, caller)
+    isSystem ? collection.rules.systemAccess : collection.rules.access(.read, caller)
   }
 
   /// What the reader may see of the collection at that place of the schema.

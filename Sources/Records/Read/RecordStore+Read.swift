@@ -31,8 +31,14 @@ extension RecordStore {
   func pointRead(
     _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers, by caller: Caller
   ) throws -> @Sendable (any Reader) async throws -> RenderedRecord? {
-    let viewer = reader(caller)
-    let access = try Authority(.caller(caller), collection).access(.read)
+    try pointRead(collection, id, shown, by: reader(caller))
+  }
+
+  /// The same on behalf of `viewer`.
+  func pointRead(
+    _ collection: CompiledCollection, _ id: UUID, _ shown: ShownMembers, by viewer: RecordReader
+  ) throws -> @Sendable (any Reader) async throws -> RenderedRecord? {
+    let access = try Authority(viewer.author, collection).access(.read)
     guard shown.expansions.isEmpty else {
       return { reader in
         try await RecordStore.expanded(collection, id, shown, viewer, in: reader)
@@ -120,8 +126,14 @@ extension RecordStore {
   func pageRead(
     _ collection: CompiledCollection, _ query: ListQuery, by caller: Caller
   ) throws -> (ReadConsistency, @Sendable (any Reader) async throws -> Page) {
-    _ = try Authority(.caller(caller), collection).access(.read)
-    let viewer = reader(caller)
+    try pageRead(collection, query, by: reader(caller))
+  }
+
+  /// The same on behalf of `viewer`.
+  func pageRead(
+    _ collection: CompiledCollection, _ query: ListQuery, by viewer: RecordReader
+  ) throws -> (ReadConsistency, @Sendable (any Reader) async throws -> Page) {
+    _ = try Authority(viewer.author, collection).access(.read)
     let access = viewer.access(collection)
     let statement = PageStatement(
       collection, access, SortOrder(collection, access, query.sort))

@@ -1,14 +1,20 @@
 import Glibc
-import RoostServer
+package import RoostServer
 import Schema
 
-/// The program: finds the command and runs it.
-@main struct Program {
-  /// Not async: the main thread of an async `main` waits in `sigsuspend` with every signal unblocked
-  /// and would take those that `Signals` waits for.
-  static func main() {
+/// The command line: finds the command and runs it.
+package enum Program {
+  /// Runs the command that the process was started with, and ends the process.
+  ///
+  /// `extensions` are the handlers of an app's own server. Called on the main thread, before any other
+  /// is started. Not async: the main thread of an async `main` waits in `sigsuspend` with every signal
+  /// unblocked and would take those that `Signals` waits for.
+  package static func run(_ extensions: AppExtensions) -> Never {
     Signals.prepare()
-    Task.detached { exit(await run(Array(CommandLine.arguments.dropFirst()))) }
+    Task.detached {
+      let words = Array(CommandLine.arguments.dropFirst())
+      exit(await Embedded.$extensions.withValue(extensions) { await run(words) })
+    }
     while true { pause() }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Records
 import RoostCore
 import RoostServer
 import Rules
@@ -35,14 +36,19 @@ struct DoctorCommand: Command {
     let settings = try ServerSession.settings(folder, arguments)
     let remarks = try RuleBook(schema).remarks
     let notices = schema.notices + remarks.sorted { $0.location < $1.location }
-    let findings = notices.map {
+    var findings = notices.map {
       Finding(
         place: "\(folder.schemaPath):\($0.location.line):\($0.location.column)", code: $0.code,
         message: $0.message)
     }
+    findings += ActionBindings.warnings(schema, Embedded.extensions.actions).map {
+      Finding(place: folder.schemaPath, code: "no_action", message: $0)
+    }
+    findings += DoctorCommand.unbound(schema, folder)
     var facts: [(String, String)] = [
       ("roost", Version.current),
       ("collections", schema.collections.map(\.name).joined(separator: ", ")),
+      ("actions", schema.actions.map(\.name).joined(separator: ", ")),
     ]
     if let data = arguments["--data"] ?? DoctorCommand.served(folder, settings) {
       facts += try await look(at: data, schema, settings)
@@ -58,6 +64,16 @@ struct DoctorCommand: Command {
           : "\(findings.count) remark\(findings.count == 1 ? "" : "s"); the app can be served")
     }
     return ExitStatus.success
+  }
+
+  /// The actions that this program has no handler for.
+  private static func unbound(_ schema: SchemaModel, _ folder: AppFolder) -> [Finding] {
+    Embedded.extensions.actions.missing(in: schema).map { action in
+      Finding(
+        place: "\(folder.schemaPath):\(action.location.line):\(action.location.column)",
+        code: "no_handler",
+        message: "the action \(action.name) has no handler in this program, which cannot serve it")
+    }
   }
 
   /// The data folder that goes with a database on a server; nil where there is none.

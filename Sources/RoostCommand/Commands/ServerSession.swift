@@ -50,7 +50,10 @@ struct ServerSession {
         "the schema has notices; roost doctor lists them",
         [("count", .int(Int64(schema.notices.count)))])
     }
-    let app = try await App.open(schema, data: data, settings: settings, ambient: ambient)
+    let extensions = Embedded.extensions
+    try ServerSession.check(schema, extensions, folder, ambient)
+    let app = try await App.open(
+      schema, data: data, settings: settings, ambient: ambient, extensions: extensions)
     do {
       if loadsSeeds { try await loadSeeds(app) }
       let server = try WebServer(app, isDevelopment: loadsSeeds)
@@ -67,6 +70,19 @@ struct ServerSession {
     }
     await app.close()
     return ExitStatus.success
+  }
+
+  /// Throws where an action of the schema has no handler; a handler without an action is only told.
+  private static func check(
+    _ schema: SchemaModel, _ extensions: AppExtensions, _ folder: AppFolder, _ ambient: Ambient
+  ) throws {
+    let faults = ActionBindings.faults(schema, extensions.actions, path: folder.schemaPath)
+    guard faults.isEmpty else {
+      throw AppFolder.Failure(description: faults.joined(separator: "\n"))
+    }
+    for warning in ActionBindings.warnings(schema, extensions.actions) {
+      ambient.logger.warning("a handler has no action", [("detail", .string(warning))])
+    }
   }
 
   private func invite(_ app: App, _ port: Int) {

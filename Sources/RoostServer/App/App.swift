@@ -1,5 +1,5 @@
 package import Accounts
-package import Jobs
+import Jobs
 package import Queries
 import REST
 package import Records
@@ -17,6 +17,8 @@ package final class App: Sendable {
   let start: DatabasePosition?
   package let accounts: AccountStore
   package let records: RecordStore
+  /// What carries out the app's actions.
+  package let actions: ActionRunner
   package let ambient: Ambient
   /// The versions of the app's API that were served, the current one last.
   package let versions: [SchemaHistory.Entry]
@@ -38,7 +40,8 @@ package final class App: Sendable {
   private init(
     settings: Settings, engine: AppDatabase, database: any Database,
     start: DatabasePosition?, accounts: AccountStore, records: RecordStore,
-    versions: [SchemaHistory.Entry], retirements: Retirements, followers: [FollowerRunner],
+    actions: ActionRunner, versions: [SchemaHistory.Entry], retirements: Retirements,
+    followers: [FollowerRunner],
     jobs: AppJobs, ambient: Ambient, adminClaim: AdminClaimFile, recorder: ChangeRecorder
   ) {
     self.jobs = jobs
@@ -48,6 +51,7 @@ package final class App: Sendable {
     self.start = start
     self.accounts = accounts
     self.records = records
+    self.actions = actions
     self.versions = versions
     self.retirements = retirements
     self.followers = followers
@@ -63,12 +67,11 @@ package final class App: Sendable {
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
   /// what reads the log.
   ///
-  /// `over` puts something between the app and its database; `handlers` and `schedules` are the jobs
-  /// of a server that is built around the app. Without `followers` what reads the log waits for the
-  /// next start. Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
+  /// `over` puts something between the app and its database; `extensions` are those of a server that
+  /// is built around the app. Without `followers` what reads the log waits for the next start. Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
-    handlers: [any JobHandler] = [], schedules: [Schedule] = [],
+    extensions: AppExtensions = AppExtensions(),
     over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true
   ) async throws -> App {
     let recorder = ChangeRecorder()
@@ -96,9 +99,10 @@ package final class App: Sendable {
       try await LensBook(database: database).keep()
       let retirements = try await Retirements(of: schema, in: history)
       let jobs = try AppJobs(
-        records, settings, signal: signal, ambient: ambient, handlers: handlers,
-        schedules: schedules)
-      let followers = Followers.all(records).map {
+        records, settings, signal: signal, ambient: ambient,
+        handlers: extensions.jobs.map { $0(records) }, schedules: try extensions.schedules())
+      let all = try Followers.all(records) + extensions.followers.map { try $0(records) }
+      let followers = all.map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }
       for follower in followers where startsFollowers {
@@ -109,7 +113,8 @@ package final class App: Sendable {
       let app = App(
         settings: settings, engine: engine, database: database,
         start: try await database.position(isExact: true), accounts: accounts, records: records,
-        versions: versions, retirements: retirements,
+        actions: ActionRunner(records, extensions.actions), versions: versions,
+        retirements: retirements,
         followers: followers, jobs: jobs, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data), recorder: recorder)
       if startsFollowers {

@@ -89,6 +89,7 @@ package final class WebServer: Sendable {
     BatchRoutes(
       records, bodyBytes: app.settings.limits.bodyBytes, logger: app.ambient.logger
     ).add(to: &router)
+    ActionRoutes(records, app.actions, bodyBytes: app.settings.limits.bodyBytes).add(to: &router)
     return router
   }
 }

@@ -13,7 +13,7 @@ extension Checker {
       }
       if !seen.insert(name).inserted {
         report.fault(directive.name.location, "@\(name) is defined twice")
-      } else if known.shape != directive.shape {
+      } else if !known.isRepeated(by: directive) {
         report.fault(
           directive.name.location,
           "@\(name) is defined by Roost otherwise; leave this definition out")

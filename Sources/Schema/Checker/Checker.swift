@@ -33,6 +33,7 @@ final class Checker {
       checkRelations(own, of: type, shapes)
       collections.append(collection(type, own, shapes))
     }
+    let actions = types["Mutation"].map(actions) ?? []
     guard report.faults.isEmpty else {
       // The sort keeps the order of faults in one place: it is stable.
       throw SchemaError(faults: report.faults.sorted { $0.location < $1.location })
@@ -42,7 +43,7 @@ final class Checker {
       EnumType(name: $0.name.text, values: $0.values.map(\.name.text))
     }
     return SchemaModel(
-      collections: collections, enums: enums, roles: roles, source: source,
+      collections: collections, enums: enums, actions: actions, roles: roles, source: source,
       notices: report.notices.sorted { $0.location < $1.location })
   }
 

@@ -5,6 +5,10 @@ package enum NameRules {
   static let maximumFields = 500
   static let maximumRoles = 200
   static let maximumEnumValues = 1000
+  static let maximumActions = 500
+  static let maximumArguments = 100
+  /// Input types inside one another.
+  static let maximumInputDepth = 8
   /// Fields of one collection that its rules name as owner; what a caller may do is kept as a bit
   /// for each in a word, of which one value stands for everything.
   static let maximumOwners = 63

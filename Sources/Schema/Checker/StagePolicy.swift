@@ -28,7 +28,6 @@ package struct StagePolicy: Sendable {
     "@search(weight:)": .noted,
     "@search(language:)": .noted,
     "@pii": .noted,
-    "@action": .noted,
     "@was": .noted,
     "@merge(staleAfter:)": .noted,
     "@merge(strategy: APPEND)": .noted,

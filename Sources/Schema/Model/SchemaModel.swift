@@ -3,6 +3,8 @@ package struct SchemaModel: Sendable {
   /// The collections in the order of the file.
   package let collections: [Collection]
   package let enums: [EnumType]
+  /// The fields of Mutation marked `@action`, in the order of the file.
+  package let actions: [ActionDeclaration]
   /// The enum marked `@roles`, as a tree; nil when the schema has none.
   package let roles: RoleTree?
   /// The SDL as it was written.
@@ -14,9 +16,10 @@ package struct SchemaModel: Sendable {
   private let byTypeName: [String: Int]
 
   package init(
-    collections: [Collection], enums: [EnumType], roles: RoleTree?, source: String,
-    notices: [SchemaNotice]
+    collections: [Collection], enums: [EnumType], actions: [ActionDeclaration] = [],
+    roles: RoleTree?, source: String, notices: [SchemaNotice]
   ) {
+    self.actions = actions
     self.collections = collections
     self.enums = enums
     self.roles = roles
@@ -40,6 +43,11 @@ package struct SchemaModel: Sendable {
   /// The collection of that type name, such as `Performance`.
   package func collection(ofType typeName: String) -> Collection? {
     byTypeName[typeName].map { collections[$0] }
+  }
+
+  /// The action of that name.
+  package func action(named name: String) -> ActionDeclaration? {
+    actions.first { $0.name == name }
   }
 }
 

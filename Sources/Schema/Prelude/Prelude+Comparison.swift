@@ -17,11 +17,13 @@ extension TypeSyntax {
 }
 
 extension DirectiveSyntax {
-  /// The directive without descriptions and places.
-  var shape: String {
-    let arguments = arguments.map(\.shape).sorted().joined(separator: ",")
-    let locations = locations.map(\.text).sorted().joined(separator: "|")
-    return "@\(name.text)(\(arguments)) \(isRepeatable ? "repeatable " : "")on \(locations)"
+  /// Whether a definition in a file says the same, or what an earlier version said: fewer places.
+  func isRepeated(by other: DirectiveSyntax) -> Bool {
+    let places = Set(locations.map(\.text))
+    let others = Set(other.locations.map(\.text))
+    return name.text == other.name.text && isRepeatable == other.isRepeatable
+      && arguments.map(\.shape).sorted() == other.arguments.map(\.shape).sorted()
+      && !others.isEmpty && others.isSubset(of: places)
   }
 }
 

@@ -43,7 +43,7 @@ enum Prelude {
     directive @constraint(
       min: Float, max: Float, exclusiveMin: Float, minLength: Int, maxLength: Int,
       pattern: String, temporal: Temporal, minItems: Int, maxItems: Int, message: String
-    ) on FIELD_DEFINITION
+    ) on FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
     directive @check(name: String!, expr: String!, message: String) repeatable on OBJECT
     directive @relation(
       inverse: String, onDelete: OnDelete! = RESTRICT, refCheck: RefCheck! = VISIBLE_ON_CHANGE

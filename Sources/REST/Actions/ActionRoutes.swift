@@ -1,0 +1,68 @@
+package import Records
+import RoostCore
+import Schema
+package import Transport
+
+/// `POST /v1/actions/{name}`: a named transaction of the app, its arguments as a JSON object.
+package struct ActionRoutes: Sendable {
+  private let routes: RecordRoutes
+  private let runner: ActionRunner
+  private let body: BodyPolicy
+
+  /// `bodyBytes` bounds the arguments.
+  package init(_ routes: RecordRoutes, _ runner: ActionRunner, bodyBytes: Int) {
+    self.routes = routes
+    self.runner = runner
+    body = .buffered(limit: bodyBytes)
+  }
+
+  /// Adds the route to `router`.
+  package func add(to router: inout Router) {
+    router.add(.post, "/v1/actions/{name}", body: body) { try await answer($0) }
+  }
+
+  private func answer(_ request: Request) async throws -> Response {
+    let caller = try routes.authenticator.caller(of: request)
+    let name = request.parameters.first ?? ""
+    _ = try runner.action(name, for: caller)
+    if let query = request.query, !query.isEmpty {
+      throw RoostError.invalid(
+        "?", "unknown_parameter", "An action takes its arguments in the body, and no query.")
+    }
+    if let key = request.header("idempotency-key") {
+      return try await once(request, key, name, caller)
+    }
+    let prepared = try runner.prepare(name, try ActionRoutes.arguments(request), by: caller)
+    return .json(ActionRoutes.document(try await runner.run(prepared)))
+  }
+
+  /// Carries a call out once, however often it is sent with its key.
+  private func once(
+    _ request: Request, _ key: String, _ name: String, _ caller: Caller
+  ) async throws -> Response {
+    let claim = try IdempotencyKey.claim(key, of: request, by: caller)
+    let operation = OperationID.named(claim.key, of: claim.principal, in: claim.route)
+    return try await routes.idempotency.once(claim) {
+      let prepared = try runner.prepare(
+        name, try ActionRoutes.arguments(request), by: caller, operationID: operation)
+      return Response(
+        try await runner.run(prepared, leaving: claim) { result in
+          Receipt(status: 200, headers: [], body: ActionRoutes.document(result))
+        })
+    }
+  }
+
+  /// The arguments; a request without a body has none.
+  private static func arguments(_ request: Request) throws -> JSON {
+    request.body.isEmpty ? .object(JSONObject()) : try JSONBody.read(request)
+  }
+
+  private static func document(_ result: [UInt8]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(result.count + 12)
+    bytes.append(contentsOf: "{\"result\":".utf8)
+    bytes.append(contentsOf: result)
+    bytes.append(UInt8(ascii: "}"))
+    return bytes
+  }
+}

@@ -1,0 +1,3 @@
+import Roost
+
+RoostApp.run { _ in }
