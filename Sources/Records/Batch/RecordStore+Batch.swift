@@ -1,4 +1,4 @@
-package import Queries
+import Queries
 package import RoostCore
 import Rules
 import Schema
@@ -120,15 +120,6 @@ extension RecordStore {
     }
     receiptUse.add(receipt.byteCount, to: plan.claim.principal)
     return receipt
-  }
-
-  /// Carries out all operations in their order in a transaction of the caller's.
-  ///
-  /// Throws `BatchFailure` for the first that is refused; then the transaction must not go on.
-  package func carryOut(
-    _ operations: [PreparedOperation], in transaction: any Transaction
-  ) async throws -> [OperationOutcome] {
-    try await perform(operations, Int.max, false, in: transaction)
   }
 
   /// Runs `work`, which may draw creates together, and where one of them is refused runs it again,

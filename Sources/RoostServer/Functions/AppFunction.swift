@@ -1,6 +1,6 @@
 import Cryptography
 package import HTTPClient
-import Jobs
+package import Jobs
 package import RoostCore
 
 /// A function of the app, checked against the schema and with its keys.
@@ -27,6 +27,7 @@ package struct AppFunction: Sendable {
   package let retries: Int
   package let concurrency: Int
   package let requiresSignedAnswers: Bool
+  package let isPublic: Bool
 
   /// The kind of its jobs; each function has a lane of its own.
   package var jobKind: String { "function." + name }

@@ -1,34 +1,17 @@
-import HTTPClient
+package import HTTPClient
+package import Records
 package import RoostCore
 
-/// One change that a function asks for.
-package struct FunctionMutation: Sendable, Equatable {
-  package enum Kind: String, Sendable, CaseIterable {
-    case create
-    case update
-    case delete
-  }
-
-  package let kind: Kind
-  package let collection: String
-  /// Of a create nil where the server makes it.
-  package let id: UUID?
-  /// A JSON object; empty for a delete.
-  package let values: JSON
-  /// The version that the record must have; nil for any.
-  package let version: Int64?
-}
-
 /// What a function answered, read strictly: `{"mutations": [...], "result": ...}`.
-package struct FunctionAnswer: Sendable, Equatable {
+package struct FunctionAnswer: Sendable {
   package static let mostMutations = 1000
   private static let depth = 32
 
-  package let mutations: [FunctionMutation]
-  /// What an action comes to; null where the function says nothing.
-  package let result: JSON
+  package let mutations: [ActionMutation]
+  /// What an action comes to; nil where the function leaves it to the declared type.
+  package let result: JSON?
 
-  package init(mutations: [FunctionMutation] = [], result: JSON = .null) {
+  package init(mutations: [ActionMutation] = [], result: JSON? = nil) {
     self.mutations = mutations
     self.result = result
   }
@@ -69,7 +52,7 @@ package struct FunctionAnswer: Sendable, Equatable {
       throw FunctionFailure(
         .answer, "its answer has \"\(key.prefix(40))\": there are mutations and result")
     }
-    result = object["result"] ?? .null
+    result = object["result"]
     guard let given = object["mutations"], !given.isNull else {
       mutations = []
       return
@@ -81,7 +64,7 @@ package struct FunctionAnswer: Sendable, Equatable {
       throw FunctionFailure(
         .answer, "it has \(items.count) mutations; there may be \(FunctionAnswer.mostMutations)")
     }
-    var mutations: [FunctionMutation] = []
+    var mutations: [ActionMutation] = []
     mutations.reserveCapacity(items.count)
     for (index, item) in items.enumerated() {
       mutations.append(try FunctionAnswer.mutation(item, "mutations/\(index)"))
@@ -91,17 +74,17 @@ package struct FunctionAnswer: Sendable, Equatable {
 
   private static func mutation(
     _ json: JSON, _ place: String
-  ) throws(FunctionFailure) -> FunctionMutation {
+  ) throws(FunctionFailure) -> ActionMutation {
     func fault(_ text: String) -> FunctionFailure { FunctionFailure(.answer, "\(place) \(text)") }
     guard let object = json.object else { throw fault("is no object") }
-    let kinds = FunctionMutation.Kind.allCases.filter { object[$0.rawValue] != nil }
+    let kinds = [Mutation.Kind.create, .update, .delete].filter { object[$0.word] != nil }
     guard kinds.count == 1, let kind = kinds.first else {
       throw fault("has one of create, update and delete, with the collection's name")
     }
-    guard let collection = object[kind.rawValue]?.string else {
-      throw fault("names no collection after \(kind.rawValue)")
+    guard let collection = object[kind.word]?.string else {
+      throw fault("names no collection after \(kind.word)")
     }
-    var known = [kind.rawValue, "id"]
+    var known = [kind.word, "id"]
     if kind != .delete { known.append("values") }
     if kind != .create { known.append("version") }
     for (key, _) in object where !known.contains(key) {
@@ -114,9 +97,9 @@ package struct FunctionAnswer: Sendable, Equatable {
     } else if kind != .create {
       throw fault("lacks id")
     }
-    var values = JSON.object(JSONObject())
+    var values = JSONObject()
     if kind != .delete {
-      guard let given = object["values"], given.object != nil else {
+      guard let given = object["values"]?.object else {
         throw fault("lacks values, an object")
       }
       values = given
@@ -126,7 +109,6 @@ package struct FunctionAnswer: Sendable, Equatable {
       guard let number = given.int, number > 0 else { throw fault("has a version that is no number") }
       version = number
     }
-    return FunctionMutation(
-      kind: kind, collection: collection, id: id, values: values, version: version)
+    return ActionMutation(kind, collection, id: id, values: values, version: version)
   }
 }

@@ -1,5 +1,5 @@
 import HTTPClient
-package import RoostCore
+import RoostCore
 package import Schema
 
 /// The functions of an app, from its settings and its schema.
@@ -48,7 +48,8 @@ package struct FunctionBook: Sendable {
       name: setting.name, url: setting.url, signer: try signer(setting),
       occasion: try occasion(setting, schema), roles: roles,
       timeoutMilliseconds: setting.timeoutMilliseconds, retries: setting.retries,
-      concurrency: setting.concurrency, requiresSignedAnswers: setting.requiresSignedAnswers)
+      concurrency: setting.concurrency, requiresSignedAnswers: setting.requiresSignedAnswers,
+      isPublic: setting.isPublic)
   }
 
   private static func roles(
@@ -67,7 +68,14 @@ package struct FunctionBook: Sendable {
     _ setting: FunctionSetting, _ schema: SchemaModel
   ) throws(Settings.Failure) -> AppFunction.Occasion {
     switch setting.occasion {
-    case .action: return .action
+    case .action:
+      guard schema.action(named: setting.name) != nil else {
+        throw setting.failure(
+          setting.place, "the schema declares no action \"\(setting.name)\""
+            + Schema.didYouMean(setting.name, among: schema.actions.map(\.name))
+            + "; declare it: extend type Mutation { \(setting.name): Boolean! @action }")
+      }
+      return .action
     case .schedule(let expression, let zone): return .schedule(expression, zone)
     case .changes(let changes):
       let known = schema.collections.map(\.name)

@@ -61,34 +61,33 @@ struct FunctionJob: JobHandler {
     done.outcome = .done
     let completed = done
     do {
-      let writes = try FunctionWrites(answer.mutations, by: call.caller, in: records)
+      try FunctionWrites.check(answer.mutations, in: records)
+      let writes = FunctionWrites(
+        mutations: answer.mutations, caller: call.caller, operation: call.operation)
       let records = records
       try await context.complete { transaction in
-        if !writes.operations.isEmpty {
-          _ = try await records.carryOut(writes.operations, in: transaction)
-        }
+        try await writes.carryOut(records, in: transaction)
         try await FunctionRuns.add(completed, in: transaction)
       }
       line.count(completed)
-    } catch let failure as BatchFailure {
-      let refusal = FunctionWrites.refusal(failure.index, failure.error)
-      try await refuse(run, refusal)
+    } catch let refused as FunctionWrites.Refused {
+      try await refuse(run, refused.reason)
+      switch refused.error.code {
       // Somebody was faster: the function may decide again, on what there is now.
-      switch failure.error.code {
-      case .conflict, .preconditionFailed: throw JobFailure.later(refusal.reason, afterSeconds: 0)
-      case .overloaded, .storageFull, .draining, .timeout: throw failure.error
-      default: throw JobFailure.permanent(refusal.reason)
+      case .conflict, .preconditionFailed: throw JobFailure.later(refused.reason, afterSeconds: 0)
+      case .overloaded, .storageFull, .draining, .timeout: throw refused.error
+      default: throw JobFailure.permanent(refused.reason)
       }
     } catch let failure as FunctionFailure {
-      try await refuse(run, failure)
+      try await refuse(run, failure.reason)
       throw JobFailure.permanent(failure.reason)
     }
   }
 
-  private func refuse(_ run: FunctionRun, _ failure: FunctionFailure) async throws {
+  private func refuse(_ run: FunctionRun, _ reason: String) async throws {
     var refused = run
     refused.outcome = .refused
-    refused.error = failure.reason
+    refused.error = reason
     try await note(refused)
   }
 

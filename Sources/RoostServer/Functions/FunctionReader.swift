@@ -7,6 +7,7 @@ import Schema
 struct FunctionReader {
   private static let known = [
     "url", "secrets", "on", "roles", "timeout", "retries", "concurrency", "signedAnswers",
+    "public",
   ]
   private static let longestNameBytes = 60
   private static let mostSecrets = 3
@@ -43,13 +44,17 @@ struct FunctionReader {
     let (url, urlPlace) = try url()
     let occasion = try occasion()
     let isAction = if case .action = occasion { true } else { false }
+    let isPublic = try boolean("public")
+    guard isAction || !isPublic else {
+      throw failure(place, "public lets people without an account call an action; nobody calls this")
+    }
     return FunctionSetting(
       name: name, file: file, place: place, url: url, urlPlace: urlPlace,
       secrets: try secrets(), occasion: occasion, roles: try roles(isAction),
       timeoutMilliseconds: try timeout(),
       retries: try integer("retries", 0...20) ?? (isAction ? 2 : 8),
       concurrency: try integer("concurrency", 1...64) ?? 4,
-      requiresSignedAnswers: try boolean("signedAnswers"))
+      requiresSignedAnswers: try boolean("signedAnswers"), isPublic: isPublic)
   }
 
   private static func isName(_ text: String) -> Bool {

@@ -1,6 +1,6 @@
 package import HTTPClient
-import Jobs
-package import RoostCore
+package import Jobs
+import RoostCore
 import Schema
 
 /// A function as `roost.yaml` declares it, checked as far as that goes without the schema.
@@ -42,6 +42,8 @@ package struct FunctionSetting: Sendable {
   /// How many calls are under way at once, in a process; of triggers and schedules.
   package let concurrency: Int
   package let requiresSignedAnswers: Bool
+  /// Whether people without an account may call the action.
+  package let isPublic: Bool
 
   /// The name of the place in the log of a function that follows changes.
   package static func followerName(_ function: String) -> String { "function:" + function }

@@ -1,58 +1,48 @@
 import Queries
-package import Records
-package import RoostCore
+import Records
+import RoostCore
 
-/// The changes that a function asks for, on their way through the one path of all writes.
-package struct FunctionWrites: Sendable {
-  let operations: [PreparedOperation]
+/// The changes that a function asks for, as one of its own: judged like those of any caller.
+struct FunctionWrites: Sendable {
+  /// The mutation for which nothing was done, and why.
+  struct Refused: Error {
+    let index: Int
+    let error: RoostError
 
-  /// Decodes and authorises `mutations` as far as that goes without the database.
-  ///
-  /// Throws `FunctionFailure` that names the mutation and what is wrong with it.
-  package init(
-    _ mutations: [FunctionMutation], by caller: Caller, in records: RecordStore
+    var reason: String {
+      "mutations/\(index) was refused: \(error.detail) (\(error.code.rawValue))"
+    }
+  }
+
+  let mutations: [ActionMutation]
+  let caller: Caller
+  /// Records that it creates without an id get one that follows from this.
+  let operation: UUID
+
+  /// Throws where a mutation is of no collection of the app, which no attempt mends.
+  static func check(
+    _ mutations: [ActionMutation], in records: RecordStore
   ) throws(FunctionFailure) {
-    var operations: [PreparedOperation] = []
-    operations.reserveCapacity(mutations.count)
+    for (index, mutation) in mutations.enumerated()
+    where records.catalogue.collection(named: mutation.collection) == nil {
+      throw FunctionFailure(
+        .answer, "mutations/\(index) names \"\(mutation.collection.prefix(60))\", which is no "
+          + "collection")
+    }
+  }
+
+  /// Carries them out in their order; throws `Refused` for the first that may not be.
+  func carryOut(_ records: RecordStore, in transaction: any Transaction) async throws {
+    guard !mutations.isEmpty else { return }
+    let own = ActionTransaction(
+      records, transaction, as: .caller(caller), operationID: operation)
     for (index, mutation) in mutations.enumerated() {
       do {
-        operations.append(try FunctionWrites.operation(mutation, .caller(caller), records))
-      } catch {
-        throw FunctionWrites.refusal(index, error)
+        try await own.apply(mutation)
+      } catch let error as RoostError {
+        throw Refused(index: index, error: error)
       }
     }
-    self.operations = operations
-  }
-
-  private static func operation(
-    _ mutation: FunctionMutation, _ author: Mutation.Author, _ records: RecordStore
-  ) throws -> PreparedOperation {
-    guard let collection = records.catalogue.collection(named: mutation.collection) else {
-      throw RoostError(.notFound, "There is no collection \"\(mutation.collection.prefix(60))\".")
-    }
-    let expectation: Expectation = mutation.version.map { .oneOf([$0]) } ?? .nothing
-    switch mutation.kind {
-    case .create:
-      var body = mutation.values
-      if let id = mutation.id, var object = body.object {
-        object["id"] = .string(id.description)
-        body = .object(object)
-      }
-      return try records.prepareCreate(collection, body, by: author)
-    case .update:
-      return try records.prepareUpdate(
-        collection, mutation.id ?? .zero, mutation.values, expecting: expectation, by: author)
-    case .delete:
-      return try records.prepareDelete(
-        collection, mutation.id ?? .zero, expecting: expectation, by: author)
-    }
-  }
-
-  /// What a mutation was refused for.
-  ///
-  /// What another attempt may mend, such as a conflict, is thrown as it is.
-  static func refusal(_ index: Int, _ error: any Error) -> FunctionFailure {
-    let words = (error as? RoostError).map { "\($0.detail) (\($0.code.rawValue))" } ?? "\(error)"
-    return FunctionFailure(.answer, "mutations/\(index) was refused: \(words)")
+    try own.end()
   }
 }
