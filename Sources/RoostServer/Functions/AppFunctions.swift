@@ -110,14 +110,18 @@ package final class AppFunctions: Sendable {
     try FunctionWrites.check(mutations, in: records)
   }
 
+  /// The line to a function; throws 404 where there is none of that name.
+  func known(_ name: String) throws(RoostError) -> FunctionLine {
+    if let line = line(named: name) { return line }
+    let names = lines.map(\.function.name)
+    throw RoostError(
+      .notFound,
+      "There is no function \"\(name.prefix(60))\"\(Schema.didYouMean(name, among: names)).")
+  }
+
   /// Calls a function with nothing to do, and changes nothing whatever it answers.
   package func test(_ name: String) async throws -> FunctionRun {
-    guard let line = line(named: name) else {
-      let known = lines.map(\.function.name)
-      throw RoostError(
-        .notFound,
-        "There is no function \"\(name.prefix(60))\"\(Schema.didYouMean(name, among: known)).")
-    }
+    let line = try known(name)
     let run = try await AppFunctions.test(line, ambient)
     await note(run)
     return run
