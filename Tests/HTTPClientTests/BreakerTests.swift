@@ -36,7 +36,7 @@ struct BreakerTests {
     #expect(breaker.admit(at: 10) == .wait(milliseconds: 4999))
     #expect(breaker.admit(at: 5009) == .probe)
     #expect(breaker.state == .halfOpen)
-    #expect(breaker.admit(at: 5010) != .probe)
+    #expect(breaker.admit(at: 5010) == .wait(milliseconds: 1000))
     breaker.record(.success, isProbe: true, at: 5020)
     #expect(breaker.state == .closed)
     #expect(breaker.admit(at: 5021) == .go)

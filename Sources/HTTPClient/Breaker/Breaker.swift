@@ -36,6 +36,7 @@ package struct Breaker: Sendable {
   static let longestMilliseconds: Int64 = 300_000
   /// A probe of which nothing is heard for so long is taken for lost.
   static let probeMilliseconds: Int64 = 120_000
+  static let lookMilliseconds: Int64 = 1_000
 
   package private(set) var state = State.closed
   /// When a target that is left alone is tried again.
@@ -52,7 +53,11 @@ package struct Breaker: Sendable {
     switch state {
     case .closed: return .go
     case .open, .halfOpen:
-      guard now >= until else { return .wait(milliseconds: until - now) }
+      guard now >= until else {
+        // What becomes of a probe is known soon.
+        let left = until - now
+        return .wait(milliseconds: state == .halfOpen ? min(left, Breaker.lookMilliseconds) : left)
+      }
       state = .halfOpen
       until = now + Breaker.probeMilliseconds
       return .probe

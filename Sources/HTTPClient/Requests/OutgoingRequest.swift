@@ -82,6 +82,8 @@ package struct OutgoingFailure: Error, Sendable, Equatable, CustomStringConverti
   package var outcome: Breaker.Outcome {
     switch kind {
     case .cancelled, .overloaded: .neutral
+    // It answers; what it answers is another matter.
+    case .tooLarge, .redirected: .success
     default: .failure
     }
   }
