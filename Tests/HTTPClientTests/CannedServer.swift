@@ -48,7 +48,7 @@ final class CannedServer: Sendable {
           for (index, piece) in pieces.enumerated() {
             if index > 0, pause > 0 { usleep(UInt32(pause) * 1000) }
             let bytes = Array(piece.utf8)
-            if send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue)) < 0 { break }
+            if send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL)) < 0 { break }
           }
         } while keeps
         close(connection)
