@@ -19,13 +19,13 @@ struct OutgoingURLTests {
 
   @Test("What is no URL of a target is refused with the reason", arguments: [
     ("", "no URL"), ("example.org", "no URL"), ("/path", "no URL"),
-    ("ftp://example.org/", "https://"), ("file:///etc/passwd", ""),
+    ("ftp://example.org/", "https://"), ("file:///etc/passwd", "two slashes"),
     ("gopher://example.org/", "https://"),
     ("https://user:word@example.org/", "user and password"),
     ("https://user@example.org/", "user and password"), ("https://example.org/#part", "fragment"),
     ("https://exa mple.org/", "ASCII"), ("https://example.org/\r\nX: y", "ASCII"),
     ("https://bücher.example/", "ASCII"), ("https://example.org:99999/", "no URL"),
-    ("https:///path", ""), ("https://" + String(repeating: "a", count: 2048), "2,048"),
+    ("https:///path", "two slashes"), ("https:/path", "two slashes"), ("https://" + String(repeating: "a", count: 2048), "2,048"),
   ])
   func refuses(_ text: String, _ reason: String) {
     let fault = #expect(throws: OutgoingURL.Fault.self) { try OutgoingURL(text) }

@@ -22,6 +22,12 @@ package struct OutgoingURL: Sendable, Hashable, CustomStringConvertible {
     guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
       throw Fault(reason: "a URL is made of ASCII without spaces: escape what is not (%20)")
     }
+    // curl forgives one slash and three, and then takes the path for the host.
+    if let scheme = text.firstIndex(of: ":"), text[scheme...].hasPrefix(":/"),
+      !text[scheme...].hasPrefix("://") || text[scheme...].hasPrefix(":///")
+    {
+      throw Fault(reason: "a URL has two slashes before its host")
+    }
     guard let url = curl_url() else { throw Fault(reason: "out of memory") }
     defer { curl_url_cleanup(url) }
     let status = curl_url_set(url, CURLUPART_URL, text, 0)

@@ -85,7 +85,7 @@ struct FunctionSettingsTests {
     ("[env:KEY, env:OLD]", "[]", "4:14: secrets names one key"),
     ("[env:KEY, env:OLD]", "[env:KEY, env:OLD, env:KEY, env:OLD]", "4:14: secrets names one key"),
     ("[env:KEY, env:OLD]", "[env:KEY, whsec_abc]", "4:24: secrets says where a key lies"),
-    ("[env:KEY, env:OLD]", "env:", "4:14: secrets says where a key lies"),
+    ("[env:KEY, env:OLD]", "\"env:\"", "4:14: secrets says where a key lies"),
     ("[env:KEY, env:OLD]", "env:MISSING", "4:14: the environment has no variable MISSING"),
     ("[env:KEY, env:OLD]", "file:missing.key", "4:14: app/missing.key"),
     ("    on: action\n", "", "2:3: the function charge needs on"),
