@@ -23,13 +23,13 @@ ENGINE_TESTS := RulesTests RecordsTests AccountsTests RESTTests RoostServerTests
   PostgresDriverTests
 POSTGRES_MODULES := test_records test_lists test_relations test_masks test_batch \
   test_idempotency test_roles test_matrix test_policies test_move \
-  test_replicas test_versions test_migrate \
+  test_replicas test_versions test_migrate test_actions \
   test_postgres_start test_postgres_tls test_postgres_trouble test_postgres_log test_rolling
 # The same behind PgBouncer in transaction mode.
 ON_PGBOUNCER := $(ON_POSTGRES) Scripts/with-pgbouncer.sh
 PGBOUNCER_MODULES := test_pooled test_records test_lists test_relations test_batch test_idempotency
 
-.PHONY: help run build test test-swift test-python bench soak fuzz format lint
+.PHONY: help run build test test-swift test-python test-template bench soak fuzz format lint
 .PHONY: packages packages-test packages-python packages-bench toolchain clean
 
 help: ## Lists these targets
@@ -63,6 +63,7 @@ test-python: packages-test packages-python toolchain
 	@mkdir -p .build/test-logs
 	@swift build --product roost
 	@swift build --product JobsWorker
+	@swift build --product ActionServer
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
 	  | tee .build/test-logs/python.log
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" $(ON_POSTGRES) \
@@ -71,6 +72,10 @@ test-python: packages-test packages-python toolchain
 	  python3 Tests/EndToEnd/run.py $(PGBOUNCER_MODULES) 2>&1 | tee .build/test-logs/python-pgbouncer.log
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/Soak/run.py --short 2>&1 \
 	  | tee .build/test-logs/soak.log
+
+test-template: packages toolchain ## Makes a server from the template in a fresh folder and tests it
+	@swift build --product roost
+	@Scripts/test-template.sh
 
 bench: build packages-bench ## Measures (see docs/benchmarks.md)
 	@python3 Benchmarks/run.py $(ARGS)

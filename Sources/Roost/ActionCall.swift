@@ -33,7 +33,9 @@ public struct ActionCall: Sendable {
     core.arguments[name].map { JSONValue($0) } ?? .null
   }
 
-  /// An argument that is the id of a record. Throws 422 where it is none.
+  /// An argument that is the id of a record.
+  ///
+  /// Throws 422 where it is none.
   public func recordID(_ name: String) throws -> RecordID {
     guard let id = self[name].id else {
       throw ActionError.invalid(name, "\(name) is the id of a record, which is a UUID.")

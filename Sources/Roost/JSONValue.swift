@@ -12,22 +12,27 @@ public enum JSONValue: Sendable, Equatable {
   case array([JSONValue])
   case object([String: JSONValue])
 
+  /// Whether it is null.
   public var isNull: Bool {
     if case .null = self { true } else { false }
   }
 
+  /// The truth value; nil for anything else.
   public var bool: Bool? {
     if case .bool(let value) = self { value } else { nil }
   }
 
+  /// The text; nil for anything else.
   public var string: String? {
     if case .string(let value) = self { value } else { nil }
   }
 
+  /// The elements; nil for anything else.
   public var array: [JSONValue]? {
     if case .array(let value) = self { value } else { nil }
   }
 
+  /// The members; nil for anything else.
   public var object: [String: JSONValue]? {
     if case .object(let value) = self { value } else { nil }
   }
@@ -61,14 +66,21 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByBooleanLiteral, ExpressibleByFloatLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
+  /// A text.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// A whole number.
   public init(integerLiteral value: Int64) { self = .int(value) }
+  /// A truth value.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// A number.
   public init(floatLiteral value: Double) { self = .double(value) }
+  /// A list.
   public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  /// An object; of equal names the last one counts.
   public init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(Dictionary(elements) { $1 })
   }
+  /// Null.
   public init(nilLiteral: ()) { self = .null }
 
   /// The id as text.
@@ -107,7 +119,8 @@ extension JSONValue {
 extension [String: JSONValue] {
   /// The members in the order of their names.
   var json: JSONObject {
-    JSONObject(uniqueMembers: sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value.json) })
+    JSONObject(
+      uniqueMembers: sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value.json) })
   }
 }
 

@@ -10,12 +10,15 @@ public struct RecordChange: Sendable {
   public enum Kind: Sendable {
     case create
     case update
+    /// The record is there no more; what it took along has changes of its own.
     case delete
   }
 
   /// The collection's route name, such as `bandMembers`.
   public let collection: String
+  /// The record's id.
   public let id: RecordID
+  /// What was done.
   public let kind: Kind
   /// The record's version after the change.
   public let version: Int64
@@ -48,7 +51,8 @@ struct HandlerFollower: Follower {
     collections = try names?.map { wanted in
       guard let collection = records.catalogue.collection(named: wanted) else {
         throw AppFolder.Failure(
-          description: "the follower \(name) follows the collection \(wanted), which the schema does "
+          description:
+            "the follower \(name) follows the collection \(wanted), which the schema does "
             + "not have" + didYouMean(wanted, among: known))
       }
       return collection.number

@@ -22,7 +22,8 @@ public struct RoostApp {
   /// What carries an action out before its transaction; it may take its time.
   public typealias FunctionHandler = @Sendable (ActionCall) async throws -> FunctionOutcome
   /// What is done about a change; it awaits nothing but the transaction.
-  public typealias FollowerHandler = @Sendable (RecordChange, ServerTransaction) async throws -> Void
+  public typealias FollowerHandler =
+    @Sendable (RecordChange, ServerTransaction) async throws -> Void
   /// What is done at times of the clock; it may take its time.
   public typealias ScheduleHandler = @Sendable (ScheduleContext) async throws -> Void
 

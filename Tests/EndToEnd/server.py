@@ -14,6 +14,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 BINARY = os.path.abspath(
     os.environ.get("ROOST_BINARY", os.path.join(REPOSITORY, ".build/debug/roost")))
+# A server with handlers of its own, built beside it.
+ACTION_SERVER = os.path.join(os.path.dirname(BINARY), "ActionServer")
 EXAMPLES = os.path.join(REPOSITORY, "Examples")
 APPS = os.path.join(HERE, "apps")
 
@@ -59,10 +61,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def roost(*arguments, seconds=20, environment=None, folder=None):
+def roost(*arguments, seconds=20, environment=None, folder=None, binary=None):
     """Runs a command of roost that ends by itself; gives the finished process, with texts."""
     return subprocess.run(
-        [BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        [binary or BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=seconds, cwd=folder,
         env={**os.environ, **ENVIRONMENT, **database(data_of(arguments, folder)),
              **(environment or {})})
@@ -100,8 +102,10 @@ class Folder:
 class Server:
     """`roost dev` (or `serve`) of one app folder on a free port."""
 
-    def __init__(self, app, data=None, arguments=(), environment=None, command="dev"):
+    def __init__(self, app, data=None, arguments=(), environment=None, command="dev",
+                 binary=None):
         self.app = app
+        self.binary = binary or BINARY
         self.own = None if data else Folder()
         self.data = data or self.own.join("data")
         self.arguments = list(arguments)
@@ -133,7 +137,7 @@ class Server:
 
     def _launch(self):
         self.process = subprocess.Popen(
-            [BINARY, self.command, self.app, "--port", str(self.port), "--data", self.data,
+            [self.binary, self.command, self.app, "--port", str(self.port), "--data", self.data,
              *self.arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
             env=self.environment)

@@ -19,4 +19,21 @@ import Testing
       encoding: .utf8)
     #expect(Template.bandstand.schema == example)
   }
+
+  @Test func theProgramOfTheServerTemplateIsTheOneThatIsBuiltHere() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let program = try String(
+      contentsOf: root.appendingPathComponent("TemplateServer/main.swift"), encoding: .utf8)
+    #expect(Template.program == program)
+  }
+
+  @Test func aServerTemplateNamesTheCheckoutItIsBuiltWith() throws {
+    let files = Template.server.files(name: "a/b", roost: #"/home/a "b"\c"#)
+    let manifest = try #require(files.first { $0.0 == "Package.swift" }?.1)
+    #expect(manifest.contains(#"path: "/home/a \"b\"\\c""#))
+    #expect(!files.contains { $0.1.contains("{roost}") || $0.1.contains("{title}") })
+    #expect(files.first { $0.0 == "README.md" }?.1.hasPrefix("# b\n") == true)
+    #expect(Set(files.map(\.0)).count == files.count)
+  }
 }

@@ -20,7 +20,10 @@ struct RouteHouse: Sendable {
   /// The access token of an account.
   let token: String
 
-  static func run(_ schema: String, _ body: (RouteHouse) async throws -> Void) async throws {
+  static func run(
+    _ schema: String, actions: ActionRegistry = ActionRegistry(),
+    _ body: (RouteHouse) async throws -> Void
+  ) async throws {
     let folder = TestEngine.folder("routes")
     defer { TestEngine.remove(folder) }
     let ambient = Ambient(logger: Logger(level: .error))
@@ -45,6 +48,8 @@ struct RouteHouse: Sendable {
           signer: try accounts.cursorSigner(), bodyBytes: 1_048_576)
         routes.add(to: &router)
         BatchRoutes(routes, bodyBytes: 1_048_576, logger: ambient.logger).add(to: &router)
+        ActionRoutes(routes, ActionRunner(records, actions), bodyBytes: 1_048_576)
+          .add(to: &router)
         return router
       }
       let session = try await accounts.anonymous(

@@ -62,8 +62,8 @@ import Testing
       extend type Ticket { row: Int }
       extend interface Named { nick: String }
       type Query { found(wanted: Wanted!): [Found!]! }
-      extend type Mutation { buy(seat: Int!): Ticket! @action }
-      extend type Mutation { sell(seat: Int!): Ticket! @action }
+      extend type Mutation { buy(seat: Int!): Gig! @action }
+      extend type Mutation { sell(seat: Int!): Gig! @action }
       type Gig @collection @allow(ops: ALL, owner: "owner") { kind: Kind }
       extend type Gig @index(fields: ["kind"]) { owner: User! id: ID! }
       """

@@ -36,7 +36,6 @@ import Testing
     (Misuse.gig("x: String @search(§language: \"fi\")"), "language of @search"),
     (Misuse.gig("x: String §@pii(kind: \"name\")"), "@pii"),
     (Misuse.gig("x: String §@sync(tier: DAILY)"), "@sync"),
-    (Misuse.gig() + "\nextend type Mutation { go: Int §@action }", "@action"),
   ])
   func whatIsNotActedOnIsListed(_ marked: String, _ feature: String) throws {
     let schema = MarkedSchema(marked)

@@ -27,7 +27,7 @@ package struct DataDictionary: Sendable {
     for collection in model.collections {
       text += CollectionPage(collection: collection, model: model).markdown
     }
-    return text + roles + enums
+    return text + ActionPage.markdown(model) + roles + enums
   }
 
   private var personalData: String {

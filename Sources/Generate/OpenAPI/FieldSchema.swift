@@ -7,7 +7,8 @@ struct FieldSchema {
   private static let maximumItems = 10_000
 
   let field: Field
-  let collection: Collection
+  /// Nil for an argument of an action.
+  let collection: Collection?
   let example: JSON?
 
   /// As it is answered: the type without the bounds, which older records need not keep.
@@ -137,7 +138,7 @@ struct FieldSchema {
       remarks.append("Deprecated: " + deprecation.sentence)
       if let successor = deprecation.successor { remarks.append("Use `\(successor)`.") }
     }
-    if collection.fillsOwner(field) {
+    if collection?.fillsOwner(field) == true {
       remarks.append("The caller, where a create leaves it out.")
     }
     remarks += FieldWords.bounds(field, beyondJSONSchema: true)

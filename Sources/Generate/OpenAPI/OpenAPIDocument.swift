@@ -24,7 +24,7 @@ package struct OpenAPIDocument: Sendable {
       "tags": OpenAPIDocument.tags(model),
       "paths": .table(
         collections.flatMap { CollectionPaths($0, all: byType, model: model).paths }
-          + [BatchPath.path(model)] + AccountPaths.all),
+          + ActionPaths.all(model) + [BatchPath.path(model)] + AccountPaths.all),
       "components": [
         "schemas": OpenAPIDocument.schemas(model, collections),
         "responses": .table(ProblemResponses.components),
@@ -57,7 +57,7 @@ package struct OpenAPIDocument: Sendable {
           ]
         ))
     }
-    schemas += BatchPath.schemas + AccountPaths.schemas
+    schemas += ActionPaths.schemas(model) + BatchPath.schemas + AccountPaths.schemas
     return .table(schemas + [("Problem", ProblemResponses.schema)])
   }
 
@@ -68,8 +68,11 @@ package struct OpenAPIDocument: Sendable {
       return .members(
         ("name", .string(collection.name)), ("description", text.isEmpty ? nil : .string(text)))
     }
+    let actions: [JSON] =
+      model.actions.isEmpty
+      ? [] : [["name": "actions", "description": "Named transactions of the app."]]
     return .array(
-      own + [
+      own + actions + [
         ["name": "batch", "description": "Several requests in one."],
         ["name": "auth", "description": "Accounts and sessions."],
       ])

@@ -3,7 +3,7 @@ extension SchemaDifference {
   package var changes: [SchemaChange] {
     let found =
       removedCollections + addedCollections + collections.flatMap(\.changes)
-      + enumChanges + roleChanges
+      + actionChanges + enumChanges + roleChanges
     // The sort keeps the order of changes of one level: it is stable.
     return found.filter { $0.level != .none }.sorted { $0.level > $1.level }
   }

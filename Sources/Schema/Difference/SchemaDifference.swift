@@ -33,6 +33,10 @@ package struct SchemaDifference: Sendable {
   /// The enums that are in both, are used by fields, and differ.
   package let enums: [EnumDifference]
   package let roles: RoleDifference?
+  package let addedActions: [ActionDeclaration]
+  package let removedActions: [ActionDeclaration]
+  /// The actions that are in both and differ.
+  package let actions: [ActionDifference]
 
   package init(from old: SchemaModel, to new: SchemaModel) {
     self.old = old
@@ -68,6 +72,11 @@ package struct SchemaDifference: Sendable {
       .filter { !$0.isEmpty }
     enums = SchemaDifference.enums(old, new)
     roles = RoleDifference(old.roles, new.roles)
+    addedActions = new.actions.filter { old.action(named: $0.name) == nil }
+    removedActions = old.actions.filter { new.action(named: $0.name) == nil }
+    actions = new.actions.compactMap { action in
+      old.action(named: action.name).map { ActionDifference($0, action, renames: gone) }
+    }.filter { !$0.changes.isEmpty }
   }
 
   /// Whether nothing differs that anybody could notice.
@@ -80,7 +89,8 @@ package struct SchemaDifference: Sendable {
     let used = Set(
       (old.collections + new.collections).flatMap(\.fields).compactMap { field in
         if case .enumeration(let name, _) = field.type { name } else { nil }
-      })
+      }
+    ).union(old.enumsOfActions).union(new.enumsOfActions)
     return new.enums.compactMap { after in
       guard used.contains(after.name),
         let before = old.enums.first(where: { $0.name == after.name })
