@@ -78,7 +78,8 @@ struct AddressGuardTests {
     }
   }
 
-  @Test("Development lets requests go to this machine, and nowhere else that is not public",
+  @Test(
+    "Development lets requests go to this machine, and nowhere else that is not public",
     arguments: cases)
   func allowsLoopbackAlone(_ example: AddressCase) throws {
     let address = try #require(IPAddress(example.text))
@@ -86,9 +87,12 @@ struct AddressGuardTests {
     #expect((refusal == nil) == (example.kind == nil || example.kind == "loopback"))
   }
 
-  @Test("A text that is no address in its usual form is none", arguments: [
-    "", "localhost", "127.1", "0x7f.0.0.1", "2130706433", "1.2.3.4.5", "256.1.1.1", "::g", "[::1]",
-  ])
+  @Test(
+    "A text that is no address in its usual form is none",
+    arguments: [
+      "", "localhost", "127.1", "0x7f.0.0.1", "2130706433", "1.2.3.4.5", "256.1.1.1", "::g",
+      "[::1]",
+    ])
   func readsUsualFormsAlone(_ text: String) { #expect(IPAddress(text) == nil) }
 
   @Test("An address is written in its shortest form")

@@ -9,10 +9,12 @@ struct BreakerTests {
     return breaker
   }
 
-  @Test("It opens when half of the last requests failed, and not before", arguments: [
-    (0, 10, true), (0, 9, false), (5, 5, true), (6, 5, false), (6, 6, true), (25, 24, false),
-    (25, 25, true),
-  ])
+  @Test(
+    "It opens when half of the last requests failed, and not before",
+    arguments: [
+      (0, 10, true), (0, 9, false), (5, 5, true), (6, 5, false), (6, 6, true), (25, 24, false),
+      (25, 25, true),
+    ])
   func opens(_ successes: Int, _ failures: Int, _ isOpen: Bool) {
     var breaker = Breaker()
     for _ in 0..<successes { breaker.record(.success, isProbe: false, at: 0) }

@@ -19,7 +19,8 @@ struct OutgoingClientTests {
   ) throws -> OutgoingRequest {
     OutgoingRequest(
       "POST", try OutgoingURL("http://\(host):\(server.port)\(path)"),
-      headers: [("Content-Type", "application/json"), ("X-Own", "1")], body: Array("{\"a\":1}".utf8))
+      headers: [("Content-Type", "application/json"), ("X-Own", "1")], body: Array("{\"a\":1}".utf8)
+    )
   }
 
   private func failure(
@@ -77,16 +78,20 @@ struct OutgoingClientTests {
     #expect(server.requests.count == 1)
   }
 
-  @Test("What goes wrong has a name", arguments: [
-    // More than the bound, with and without saying so beforehand.
-    ("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + String(repeating: "x", count: 2000),
-      OutgoingFailure.Kind.tooLarge),
-    ("HTTP/1.1 200 OK\r\n\r\n" + String(repeating: "x", count: 2000), .tooLarge),
-    ("HTTP/1.1 200 OK\r\n" + String(repeating: "X-A: b\r\n", count: 10_000) + "\r\n", .tooLarge),
-    ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}", .brokenOff),
-    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", .brokenOff),
-    ("", .brokenOff), ("SSH-2.0-OpenSSH_9.2\r\n", .brokenOff),
-  ])
+  @Test(
+    "What goes wrong has a name",
+    arguments: [
+      // More than the bound, with and without saying so beforehand.
+      (
+        "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + String(repeating: "x", count: 2000),
+        OutgoingFailure.Kind.tooLarge
+      ),
+      ("HTTP/1.1 200 OK\r\n\r\n" + String(repeating: "x", count: 2000), .tooLarge),
+      ("HTTP/1.1 200 OK\r\n" + String(repeating: "X-A: b\r\n", count: 10_000) + "\r\n", .tooLarge),
+      ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}", .brokenOff),
+      ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", .brokenOff),
+      ("", .brokenOff), ("SSH-2.0-OpenSSH_9.2\r\n", .brokenOff),
+    ])
   func faults(_ answer: String, _ kind: OutgoingFailure.Kind) async throws {
     let server = try CannedServer([answer])
     defer { server.stop() }
@@ -112,7 +117,8 @@ struct OutgoingClientTests {
 
   @Test("An answer that drips in is not waited for beyond the time")
   func late() async throws {
-    let drops = ["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"] + Array(repeating: "x", count: 100)
+    let drops =
+      ["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"] + Array(repeating: "x", count: 100)
     let server = try CannedServer(drops, pauseMilliseconds: 50)
     defer { server.stop() }
     let client = client()
@@ -136,10 +142,12 @@ struct OutgoingClientTests {
     #expect(found?.kind == .unreachable || found?.kind == .brokenOff)
   }
 
-  @Test("This machine is not called where that is not allowed", arguments: [
-    "127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]",
-    "0.0.0.0",
-  ])
+  @Test(
+    "This machine is not called where that is not allowed",
+    arguments: [
+      "127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]",
+      "0.0.0.0",
+    ])
   func guarded(_ host: String) async throws {
     let server = try CannedServer([Self.good])
     defer { server.stop() }

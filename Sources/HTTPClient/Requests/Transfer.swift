@@ -141,7 +141,8 @@ final class Transfer: @unchecked Sendable {
     } else if let colon = line.firstIndex(of: ":") {
       headers.append(
         (
-          name: line[..<colon].lowercased(), value: Transfer.trimmed(line[line.index(after: colon)...])
+          name: line[..<colon].lowercased(),
+          value: Transfer.trimmed(line[line.index(after: colon)...])
         ))
     }
     return true
@@ -165,7 +166,8 @@ final class Transfer: @unchecked Sendable {
       return -1
     }
     let closed = Int32(SOCK_CLOEXEC.rawValue)
-    return socket(address.pointee.family, address.pointee.socktype | closed, address.pointee.protocol)
+    return socket(
+      address.pointee.family, address.pointee.socktype | closed, address.pointee.protocol)
   }
 
   // MARK: What it came to
@@ -195,7 +197,8 @@ final class Transfer: @unchecked Sendable {
         "\(request.url.host) redirects (\(status)) to \(Transfer.shown(target)): redirects are not "
           + "followed; give the URL that answers")
     }
-    return .success(OutgoingResponse(status: status, headers: response.headers, body: response.body))
+    return .success(
+      OutgoingResponse(status: status, headers: response.headers, body: response.body))
   }
 
   /// A text of another server as a message may show it.
@@ -217,7 +220,8 @@ final class Transfer: @unchecked Sendable {
       return failure(.unresolved, "the name \(host) has no address")
     case CURLE_ABORTED_BY_CALLBACK: return failure(.cancelled, "the request was given up")
     case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
-      CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_INVALIDCERTSTATUS:
+      CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CACERT_BADFILE,
+      CURLE_SSL_INVALIDCERTSTATUS:
       return failure(.untrusted, "the TLS of \(host) is not right: \(words)")
     default:
       return failure(.brokenOff, "\(host) broke off before its answer was complete: \(words)")

@@ -84,7 +84,8 @@ extension JobQueue {
       next = now.adding(milliseconds: milliseconds)
     default: break
     }
-    if case .retry = failure {} else {
+    if case .retry = failure {
+    } else {
       try await transaction.execute(
         "UPDATE roost_job SET attempts = \(found.attempts - 1) WHERE id = \(id)")
     }

@@ -89,7 +89,8 @@ struct FunctionsCommand: Command {
       return Console.print((["items": .array(items)] as JSON).text)
     }
     for function in book.functions {
-      let roles = function.roles.isEmpty ? "" : "  as \(function.roles.sorted().joined(separator: ", "))"
+      let roles =
+        function.roles.isEmpty ? "" : "  as \(function.roles.sorted().joined(separator: ", "))"
       Console.print("\(function.name)  on \(function.occasionText)  \(function.url)\(roles)")
     }
     if book.functions.isEmpty { Console.note("no functions: roost.yaml declares none") }
@@ -116,7 +117,8 @@ struct FunctionsCommand: Command {
       throw RoostError(
         .conflict,
         "\(error.description)\nWhile the server runs an administrator asks it, with an access token in "
-          + "TOKEN:\n  curl -H \"Authorization: Bearer $TOKEN\" '\(base)/v1/admin/functions\(path)'")
+          + "TOKEN:\n  curl -H \"Authorization: Bearer $TOKEN\" '\(base)/v1/admin/functions\(path)'"
+      )
     }
     if arguments.has("--json") {
       return Console.print((["items": .array(runs.map(\.json))] as JSON).text)

@@ -73,7 +73,9 @@ package final class WebServer: Sendable {
           ? .unavailable("The app's schema has been migrated; this server knows an older one.")
           : .ready
       },
-      metrics: { ServerMetrics.all(app, statistics) + (await JobMetrics.all(app)) + FunctionMetrics.all(app) }
+      metrics: {
+        ServerMetrics.all(app, statistics) + (await JobMetrics.all(app)) + FunctionMetrics.all(app)
+      }
     ).add(to: &router)
     description.routes(isDevelopment: isDevelopment).add(to: &router)
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)

@@ -92,7 +92,9 @@ package struct FunctionAnswer: Sendable {
     }
     var id: UUID?
     if let given = object["id"] {
-      guard let text = given.string, let uuid = UUID(text) else { throw fault("has an id that is no UUID") }
+      guard let text = given.string, let uuid = UUID(text) else {
+        throw fault("has an id that is no UUID")
+      }
       id = uuid
     } else if kind != .create {
       throw fault("lacks id")
@@ -106,7 +108,9 @@ package struct FunctionAnswer: Sendable {
     }
     var version: Int64?
     if let given = object["version"] {
-      guard let number = given.int, number > 0 else { throw fault("has a version that is no number") }
+      guard let number = given.int, number > 0 else {
+        throw fault("has a version that is no number")
+      }
       version = number
     }
     return ActionMutation(kind, collection, id: id, values: values, version: version)

@@ -58,7 +58,8 @@ package struct FunctionBook: Sendable {
     let known = schema.roles?.names ?? []
     for role in setting.roles where !known.contains(role.name) {
       throw setting.failure(
-        role.place, "the schema has no role \"\(role.name.prefix(60))\""
+        role.place,
+        "the schema has no role \"\(role.name.prefix(60))\""
           + Schema.didYouMean(role.name, among: known))
     }
     return Set(setting.roles.map(\.name))
@@ -71,7 +72,8 @@ package struct FunctionBook: Sendable {
     case .action:
       guard schema.action(named: setting.name) != nil else {
         throw setting.failure(
-          setting.place, "the schema declares no action \"\(setting.name)\""
+          setting.place,
+          "the schema declares no action \"\(setting.name)\""
             + Schema.didYouMean(setting.name, among: schema.actions.map(\.name))
             + "; declare it: extend type Mutation { \(setting.name): Boolean! @action }")
       }
@@ -83,7 +85,8 @@ package struct FunctionBook: Sendable {
       for change in changes {
         guard known.contains(change.collection) else {
           throw setting.failure(
-            change.place, "the schema has no collection \"\(change.collection.prefix(60))\""
+            change.place,
+            "the schema has no collection \"\(change.collection.prefix(60))\""
               + Schema.didYouMean(change.collection, among: known))
         }
         result.insert(
@@ -95,14 +98,16 @@ package struct FunctionBook: Sendable {
 
   // MARK: Keys
 
-  private static func signer(_ setting: FunctionSetting) throws(Settings.Failure) -> FunctionSigner {
+  private static func signer(_ setting: FunctionSetting) throws(Settings.Failure) -> FunctionSigner
+  {
     var secrets: [Secret<String>] = []
     for source in setting.secrets {
       let secret = try secret(source, of: setting)
       // Each by itself, so that the message can say which one.
       guard FunctionSigner([secret]) != nil else {
         throw setting.failure(
-          source.place, "the key is no whsec_ with base 64, or has fewer than "
+          source.place,
+          "the key is no whsec_ with base 64, or has fewer than "
             + "\(FunctionSigner.fewestBytes) bytes; make one with: openssl rand -base64 32")
       }
       secrets.append(secret)

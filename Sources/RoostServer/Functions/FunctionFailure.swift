@@ -33,8 +33,9 @@ package struct FunctionFailure: Error, Sendable, CustomStringConvertible {
     switch kind {
     case .unavailable: true
     case .transport(let failure): failure.isPassing
-    case .status(let status): status == 401 || status == 403 || status == 408 || status == 425
-      || status == 429 || status >= 500
+    case .status(let status):
+      status == 401 || status == 403 || status == 408 || status == 425
+        || status == 429 || status >= 500
     case .refusal, .answer: false
     }
   }

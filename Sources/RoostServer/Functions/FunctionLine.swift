@@ -206,7 +206,9 @@ package final class FunctionLine: Sendable {
     }
   }
 
-  private static func outcome(_ answer: Result<FunctionAnswer, FunctionFailure>) -> FunctionRun.Outcome {
+  private static func outcome(_ answer: Result<FunctionAnswer, FunctionFailure>)
+    -> FunctionRun.Outcome
+  {
     guard case .failure(let failure) = answer else { return .answered }
     switch failure.kind {
     case .refusal: return .declined

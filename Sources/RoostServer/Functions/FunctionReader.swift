@@ -32,7 +32,8 @@ struct FunctionReader {
   func setting() throws(Settings.Failure) -> FunctionSetting {
     guard FunctionReader.isName(name) else {
       throw failure(
-        place, "a function's name is made of letters, digits and _, begins with a letter, and has at "
+        place,
+        "a function's name is made of letters, digits and _, begins with a letter, and has at "
           + "most \(FunctionReader.longestNameBytes) characters")
     }
     for member in members where !FunctionReader.known.contains(member.key) {
@@ -46,7 +47,8 @@ struct FunctionReader {
     let isAction = if case .action = occasion { true } else { false }
     let isPublic = try boolean("public")
     guard isAction || !isPublic else {
-      throw failure(place, "public lets people without an account call an action; nobody calls this")
+      throw failure(
+        place, "public lets people without an account call an action; nobody calls this")
     }
     return FunctionSetting(
       name: name, file: file, place: place, url: url, urlPlace: urlPlace,
@@ -97,7 +99,8 @@ struct FunctionReader {
     let nodes = member.value.sequence ?? [member.value]
     guard (1...FunctionReader.mostSecrets).contains(nodes.count) else {
       throw failure(
-        member.value.place, "secrets names one key, or up to \(FunctionReader.mostSecrets) of them "
+        member.value.place,
+        "secrets names one key, or up to \(FunctionReader.mostSecrets) of them "
           + "while they are changed")
     }
     var sources: [FunctionSetting.SecretSource] = []
@@ -123,7 +126,8 @@ struct FunctionReader {
   }
 
   private func occasion() throws(Settings.Failure) -> FunctionSetting.Occasion {
-    let help = "action, or [collection.create, …], or {schedule: \"0 3 * * *\", zone: Europe/Berlin}"
+    let help =
+      "action, or [collection.create, …], or {schedule: \"0 3 * * *\", zone: Europe/Berlin}"
     let member = try required("on", "on: action")
     switch member.value {
     case .scalar(let scalar):
@@ -140,7 +144,8 @@ struct FunctionReader {
         let known = ["create", "update", "delete"]
         guard known.contains(String(words[1])) else {
           throw failure(
-            node.place, "\"\(words[1].prefix(30))\" is none of create, update and delete"
+            node.place,
+            "\"\(words[1].prefix(30))\" is none of create, update and delete"
               + Schema.didYouMean(String(words[1]), among: known))
         }
         changes.append((String(words[0]), String(words[1]), node.place))
@@ -154,7 +159,8 @@ struct FunctionReader {
     _ parts: [YAMLMember], _ place: SourcePlace
   ) throws(Settings.Failure) -> FunctionSetting.Occasion {
     for part in parts where part.key != "schedule" && part.key != "zone" {
-      throw failure(part.keyPlace, "a schedule has schedule and zone, not \"\(part.key.prefix(60))\"")
+      throw failure(
+        part.keyPlace, "a schedule has schedule and zone, not \"\(part.key.prefix(60))\"")
     }
     guard let part = parts.first(where: { $0.key == "schedule" }) else {
       throw failure(place, "say when: schedule: \"0 3 * * *\"")

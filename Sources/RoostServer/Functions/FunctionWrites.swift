@@ -26,7 +26,8 @@ struct FunctionWrites: Sendable {
     for (index, mutation) in mutations.enumerated()
     where records.catalogue.collection(named: mutation.collection) == nil {
       throw FunctionFailure(
-        .answer, "mutations/\(index) names \"\(mutation.collection.prefix(60))\", which is no "
+        .answer,
+        "mutations/\(index) names \"\(mutation.collection.prefix(60))\", which is no "
           + "collection")
     }
   }

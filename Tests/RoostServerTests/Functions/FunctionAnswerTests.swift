@@ -9,7 +9,8 @@ struct FunctionAnswerTests {
   private static let id = "0197a0c2-5f0e-7c53-9a34-6a2f7f2f3a10"
 
   private func answer(
-    _ body: String, status: Int = 200, _ headers: [(name: String, value: String)] = [
+    _ body: String, status: Int = 200,
+    _ headers: [(name: String, value: String)] = [
       ("content-type", "application/json; charset=utf-8")
     ]
   ) throws -> FunctionAnswer {
@@ -36,9 +37,11 @@ struct FunctionAnswerTests {
     #expect(answer.result == ["a": [1]])
   }
 
-  @Test("An answer may leave out what there is nothing to say of", arguments: [
-    "{}", #"{"mutations": []}"#, #"{"mutations": null}"#,
-  ])
+  @Test(
+    "An answer may leave out what there is nothing to say of",
+    arguments: [
+      "{}", #"{"mutations": []}"#, #"{"mutations": null}"#,
+    ])
   func sparse(_ body: String) throws {
     let answer = try answer(body)
     #expect(answer.mutations.isEmpty)
@@ -51,29 +54,31 @@ struct FunctionAnswerTests {
     #expect(throws: FunctionFailure.self) { try answer("", status: 200, []) }
   }
 
-  @Test("What cannot be used is refused with its place", arguments: [
-    ("", "not JSON"), ("{", "not JSON"), ("[]", "no object"), ("null", "no object"),
-    (#"{"mutation": []}"#, "\"mutation\""), (#"{"mutations": {}}"#, "no list"),
-    (#"{"mutations": [1]}"#, "mutations/0 is no object"),
-    (#"{"mutations": [{}]}"#, "one of create, update and delete"),
-    (#"{"mutations": [{"create": "a", "delete": "a"}]}"#, "one of create, update and delete"),
-    (#"{"mutations": [{"create": 1, "values": {}}]}"#, "names no collection"),
-    (#"{"mutations": [{"create": "a"}]}"#, "lacks values"),
-    (#"{"mutations": [{"create": "a", "values": []}]}"#, "lacks values"),
-    (#"{"mutations": [{"create": "a", "values": {}, "version": 1}]}"#, "\"version\""),
-    (#"{"mutations": [{"create": "a", "values": {}, "owner": 1}]}"#, "\"owner\""),
-    (#"{"mutations": [{"update": "a", "values": {}}]}"#, "lacks id"),
-    (#"{"mutations": [{"update": "a", "id": "7", "values": {}}]}"#, "no UUID"),
-    (#"{"mutations": [{"delete": "a", "id": 7}]}"#, "no UUID"),
-    (
-      #"{"mutations": [{"delete": "a", "id": "0197a0c2-5f0e-7c53-9a34-6a2f7f2f3a10", "version": 0}]}"#,
-      "version that is no number"
-    ),
-    (
-      #"{"mutations": [{"delete": "a", "id": "0197a0c2-5f0e-7c53-9a34-6a2f7f2f3a10", "values": {}}]}"#,
-      "\"values\""
-    ),
-  ])
+  @Test(
+    "What cannot be used is refused with its place",
+    arguments: [
+      ("", "not JSON"), ("{", "not JSON"), ("[]", "no object"), ("null", "no object"),
+      (#"{"mutation": []}"#, "\"mutation\""), (#"{"mutations": {}}"#, "no list"),
+      (#"{"mutations": [1]}"#, "mutations/0 is no object"),
+      (#"{"mutations": [{}]}"#, "one of create, update and delete"),
+      (#"{"mutations": [{"create": "a", "delete": "a"}]}"#, "one of create, update and delete"),
+      (#"{"mutations": [{"create": 1, "values": {}}]}"#, "names no collection"),
+      (#"{"mutations": [{"create": "a"}]}"#, "lacks values"),
+      (#"{"mutations": [{"create": "a", "values": []}]}"#, "lacks values"),
+      (#"{"mutations": [{"create": "a", "values": {}, "version": 1}]}"#, "\"version\""),
+      (#"{"mutations": [{"create": "a", "values": {}, "owner": 1}]}"#, "\"owner\""),
+      (#"{"mutations": [{"update": "a", "values": {}}]}"#, "lacks id"),
+      (#"{"mutations": [{"update": "a", "id": "7", "values": {}}]}"#, "no UUID"),
+      (#"{"mutations": [{"delete": "a", "id": 7}]}"#, "no UUID"),
+      (
+        #"{"mutations": [{"delete": "a", "id": "0197a0c2-5f0e-7c53-9a34-6a2f7f2f3a10", "version": 0}]}"#,
+        "version that is no number"
+      ),
+      (
+        #"{"mutations": [{"delete": "a", "id": "0197a0c2-5f0e-7c53-9a34-6a2f7f2f3a10", "values": {}}]}"#,
+        "\"values\""
+      ),
+    ])
   func refuses(_ body: String, _ words: String) {
     let failure = #expect(throws: FunctionFailure.self) { try answer(body) }
     #expect(failure?.reason.contains(words) == true, "\(failure?.reason ?? "")")
@@ -83,17 +88,21 @@ struct FunctionAnswerTests {
   @Test("There may be a thousand mutations and no more", arguments: [(1000, true), (1001, false)])
   func bound(_ count: Int, _ isTaken: Bool) {
     let item = #"{"delete": "a", "id": "\#(Self.id)"}"#
-    let body = "{\"mutations\": [" + Array(repeating: item, count: count).joined(separator: ",") + "]}"
+    let body =
+      "{\"mutations\": [" + Array(repeating: item, count: count).joined(separator: ",") + "]}"
     #expect(((try? answer(body)) != nil) == isTaken)
   }
 
-  @Test("Only JSON that is not packed is read", arguments: [
-    ([("content-type", "application/json")], true), ([("content-type", "Application/JSON")], true),
-    ([("content-type", "text/html")], false), ([("content-type", "application/jsonp")], false),
-    ([], false),
-    ([("content-type", "application/json"), ("content-encoding", "identity")], true),
-    ([("content-type", "application/json"), ("content-encoding", "gzip")], false),
-  ] as [([(name: String, value: String)], Bool)])
+  @Test(
+    "Only JSON that is not packed is read",
+    arguments: [
+      ([("content-type", "application/json")], true),
+      ([("content-type", "Application/JSON")], true),
+      ([("content-type", "text/html")], false), ([("content-type", "application/jsonp")], false),
+      ([], false),
+      ([("content-type", "application/json"), ("content-encoding", "identity")], true),
+      ([("content-type", "application/json"), ("content-encoding", "gzip")], false),
+    ] as [([(name: String, value: String)], Bool)])
   func types(_ headers: [(name: String, value: String)], _ isTaken: Bool) {
     #expect(((try? answer("{}", headers)) != nil) == isTaken)
   }

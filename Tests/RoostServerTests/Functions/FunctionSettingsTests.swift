@@ -73,13 +73,21 @@ struct FunctionSettingsTests {
 
   /// What is put in the place of what, where the fault is found, and its words.
   static let faults: [(String, String, String)] = [
-    ("  charge:\n    url: https://functions.example.org/charge", "  charge: yes\n  x:\n    url: y",
-      "2:11: the function charge holds settings"),
+    (
+      "  charge:\n    url: https://functions.example.org/charge", "  charge: yes\n  x:\n    url: y",
+      "2:11: the function charge holds settings"
+    ),
     ("  charge:", "  char-ge:", "2:3: a function's name is made of letters"),
     ("  charge:", "  1charge:", "2:3: a function's name"),
-    ("retries: 3", "retrys: 3", "7:5: unknown setting \"retrys\" of a function; did you mean retries"),
+    (
+      "retries: 3", "retrys: 3",
+      "7:5: unknown setting \"retrys\" of a function; did you mean retries"
+    ),
     ("url: https://functions.example.org/charge", "url: functions.example.org", "3:10: url:"),
-    ("url: https://functions.example.org/charge", "url: https://a:b@example.org/", "3:10: url: leave"),
+    (
+      "url: https://functions.example.org/charge", "url: https://a:b@example.org/",
+      "3:10: url: leave"
+    ),
     ("url: https://functions.example.org/charge", "url: [a]", "3:10: url is a text"),
     ("    secrets: [env:KEY, env:OLD]\n", "", "2:3: the function charge needs secrets"),
     ("[env:KEY, env:OLD]", "[]", "4:14: secrets names one key"),
@@ -103,9 +111,15 @@ struct FunctionSettingsTests {
     ("roles: [steward]", "roles: steward", "13:12: roles is a list"),
     ("roles: [steward]", "roles: [stewart]", "13:13: the schema has no role \"stewart\"; did you"),
     ("roles: [steward]", "public: true", "9:3: public lets people"),
-    ("bookings.create", "booking.create", "12:10: the schema has no collection \"booking\"; did you"),
+    (
+      "bookings.create", "booking.create",
+      "12:10: the schema has no collection \"booking\"; did you"
+    ),
     ("concurrency: 9", "concurrency: 65", "14:18: concurrency takes"),
-    ("  charge:", "  charges:", "2:3: the schema declares no action \"charges\"; did you mean charge"),
+    (
+      "  charge:", "  charges:",
+      "2:3: the schema declares no action \"charges\"; did you mean charge"
+    ),
     ("schedule: \"0 3 * * *\"", "schedule: \"0 3 * *\"", "20:17: schedule:"),
     ("schedule: \"0 3 * * *\"", "cron: \"0 3 * * *\"", "20:7: a schedule has schedule and zone"),
     ("      schedule: \"0 3 * * *\"\n", "", "20:7: say when"),
@@ -125,7 +139,8 @@ struct FunctionSettingsTests {
   @Test("A key is never in a message, nor in what is printed of the settings")
   func secrecy() throws {
     let failure = #expect(throws: Settings.Failure.self) {
-      try book(Self.good.replacing("env:OLD", with: "env:SHORT"), ["KEY": Self.key, "SHORT": "tiny"])
+      try book(
+        Self.good.replacing("env:OLD", with: "env:SHORT"), ["KEY": Self.key, "SHORT": "tiny"])
     }
     #expect(failure?.description.contains("fewer than 24 bytes") == true)
     #expect(failure?.description.contains("tiny") == false)
@@ -138,7 +153,8 @@ struct FunctionSettingsTests {
   @Test("Loopback and http are for development alone")
   func development() throws {
     let loopback = Self.good.replacing("functions:", with: "functions:\n  allowLoopback: true")
-    let plain = Self.good.replacing("https://functions.example.org/charge", with: "http://a.example/")
+    let plain = Self.good.replacing(
+      "https://functions.example.org/charge", with: "http://a.example/")
     #expect(try book(loopback, development: true).allowsLoopback)
     #expect(try !book(Self.good, development: true).allowsLoopback)
     #expect(try book(plain, development: true).functions.count == 3)

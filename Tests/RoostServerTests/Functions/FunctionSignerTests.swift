@@ -63,17 +63,21 @@ struct FunctionSignerTests {
     #expect(fault(signer, signature: "v1,AAAA \(Self.signature)") == nil)
   }
 
-  @Test("Clocks may be five minutes apart and no more", arguments: [
-    (-300, true), (300, true), (-301, false), (301, false), (100_000, false),
-  ])
+  @Test(
+    "Clocks may be five minutes apart and no more",
+    arguments: [
+      (-300, true), (300, true), (-301, false), (301, false), (100_000, false),
+    ])
   func tolerance(_ apart: Int64, _ isAccepted: Bool) throws {
     #expect((fault(try signer(Self.secret), at: Self.seconds + apart) == nil) == isAccepted)
   }
 
-  @Test("A key that could be guessed, or is not what it says, is none", arguments: [
-    "", "short", String(repeating: "x", count: 23), "whsec_", "whsec_AAAA", "whsec_!!!!",
-    "whsec_" + String(repeating: "A", count: 30),
-  ])
+  @Test(
+    "A key that could be guessed, or is not what it says, is none",
+    arguments: [
+      "", "short", String(repeating: "x", count: 23), "whsec_", "whsec_AAAA", "whsec_!!!!",
+      "whsec_" + String(repeating: "A", count: 30),
+    ])
   func weak(_ secret: String) {
     #expect(FunctionSigner([Secret(secret)]) == nil)
     #expect(FunctionSigner([Secret(Self.secret), Secret(secret)]) == nil)
