@@ -84,6 +84,11 @@ class FunctionsCase(unittest.TestCase):
             self.folder.path, data=self.folder.join("data"), environment=self.environment)
         self.addCleanup(self.server.kill)
 
+    def tearDown(self):
+        # Whatever was said on the way, no key was.
+        for key in (self.environment["ROOST_TEST_KEY"], OLD.decode().replace(" ", "_")):
+            self.assertNotIn(key.removeprefix("whsec_"), self.server.messages())
+
     def start(self, **more):
         self.folder.write("roost.yaml", settings(self.functions.port, **more))
         self.server.start()

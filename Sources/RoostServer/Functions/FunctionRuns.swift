@@ -40,6 +40,24 @@ package struct FunctionRun: Sendable {
   package var mutations: Int
   package var error: String?
 
+  package init(
+    id: UUID, function: String, cause: Cause, operation: UUID, attempt: Int, startedAt: Timestamp,
+    milliseconds: Int64, outcome: Outcome, status: Int?, bytes: Int, mutations: Int, error: String?
+  ) {
+    self.id = id
+    self.function = function
+    self.cause = cause
+    self.operation = operation
+    self.attempt = attempt
+    self.startedAt = startedAt
+    self.milliseconds = milliseconds
+    self.outcome = outcome
+    self.status = status
+    self.bytes = bytes
+    self.mutations = mutations
+    self.error = error
+  }
+
   /// The members that REST and the command line show.
   package var json: JSON {
     var object = JSONObject()
