@@ -146,6 +146,7 @@ let package = Package(
         "PostgresDriver", "HTTPServer", "HTTPClient", "Cryptography", "Transport", "RoostCore",
       ]),
     tests("RoostCommand", ["RoostServer", "Schema", "Records", "RoostCore"]),
+    tests("Roost", ["RoostCore"]),
     .testTarget(name: "HouseTests", swiftSettings: settings),
   ],
   cxxLanguageStandard: .cxx17

@@ -14,7 +14,8 @@ import RoostServer
 ///       }
 ///     }
 ///
-/// The program takes the same commands and options as `roost`: `dev`, `serve`, `doctor`, `migrate` …
+/// The program takes the same commands and options as `roost`: `dev`, `serve`, `doctor`, `migrate`
+/// …
 public struct RoostApp {
   /// What carries an action out inside its transaction; it awaits nothing else.
   public typealias ActionHandler =
@@ -28,8 +29,15 @@ public struct RoostApp {
   public typealias ScheduleHandler = @Sendable (ScheduleContext) async throws -> Void
 
   private var extensions = AppExtensions()
+  /// What was registered under a name, so that nothing is by mistake registered twice.
+  private var taken: Set<String> = []
 
   private init() {}
+
+  private mutating func take(_ name: String, as what: String) {
+    let isNew = taken.insert("\(what) \(name)").inserted
+    precondition(isNew, "the \(what) \(name) is registered twice")
+  }
 
   /// Runs the command that the program was started with, and ends the program.
   ///
@@ -42,12 +50,13 @@ public struct RoostApp {
 
   /// Binds a handler to the action of that name in the schema.
   ///
-  /// It runs in the transaction of the call, on behalf of the caller, and may run again. It returns a
-  /// value of the declared type; for a record the record itself or its id. `isPublic` lets in people
-  /// without an account.
+  /// It runs in the transaction of the call, on behalf of the caller, and may run again. It returns
+  /// a value of the declared type; for a record the record itself or its id. `isPublic` lets in
+  /// people without an account.
   public mutating func action(
     _ name: String, isPublic: Bool = false, _ handler: @escaping ActionHandler
   ) {
+    take(name, as: "action")
     extensions.actions.bind(
       name, isPublic: isPublic,
       .transaction { call, transaction in
@@ -57,13 +66,15 @@ public struct RoostApp {
       })
   }
 
-  /// Binds a function to the action of that name: it may await what it likes, such as other servers.
+  /// Binds a function to the action of that name: it may await what it likes, such as other
+  /// servers.
   ///
   /// It runs before the transaction, in which its outcome is carried out. Where its process ends in
   /// between, a repeat of the request calls it again, with the same `operationID`.
   public mutating func function(
     _ name: String, isPublic: Bool = false, _ handler: @escaping FunctionHandler
   ) {
+    take(name, as: "action")
     extensions.actions.bind(
       name, isPublic: isPublic,
       .function { call in try await translating { try await handler(ActionCall(call)).core } })
@@ -77,19 +88,21 @@ public struct RoostApp {
   public mutating func follower(
     name: String, of collections: [String]? = nil, _ handler: @escaping FollowerHandler
   ) {
+    take(name, as: "follower")
     extensions.followers.append { records in
       try HandlerFollower(name, collections, records, handler)
     }
   }
 
-  /// Adds a function that runs at times of the clock: `cron` has five fields, `zone` is the name of a
-  /// time zone such as `Europe/Berlin`.
+  /// Adds a function that runs at times of the clock: `cron` has five fields, `zone` is the name of
+  /// a time zone such as `Europe/Berlin`.
   ///
   /// `name` never changes. At most one run is in progress, over all processes; one that throws is
   /// tried again.
   public mutating func schedule(
     _ name: String, cron: String, zone: String = "UTC", _ handler: @escaping ScheduleHandler
   ) {
+    take(name, as: "schedule")
     extensions.jobs.append { ScheduledFunction(name: name, records: $0, handler: handler) }
     let others = extensions.schedules
     extensions.schedules = {

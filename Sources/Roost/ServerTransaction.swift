@@ -4,15 +4,16 @@ import RoostCore
 /// The transaction of a handler, and the only thing that it may await.
 ///
 /// A handler that awaits anything else is undone and answered 500. It may run again where a
-/// transaction was lost, and has no other effects. What fails in it undoes it all: nothing of a handler
-/// that throws remains, nor of one that goes on after a write that failed. Collections are named as in
-/// routes: `bandMembers`.
+/// transaction was lost, and has no other effects. What fails in it undoes it all: nothing of a
+/// handler that throws remains, nor of one that goes on after a write that failed. Collections are
+/// named as in routes: `bandMembers`.
 public final class ServerTransaction {
   private let core: ActionTransaction
 
   init(_ core: ActionTransaction) { self.core = core }
 
-  /// The same transaction on behalf of the server itself, which is held to everything but the rules.
+  /// The same transaction on behalf of the server itself, which is held to everything but the
+  /// rules.
   public var asServer: ServerTransaction { ServerTransaction(core.asServer) }
 
   /// The record as the caller may see it; nil where there is none that they may read.
@@ -24,8 +25,8 @@ public final class ServerTransaction {
 
   /// The records that the caller may see with all the values of `matching`, 1,000 at most.
   ///
-  /// `filter` is a text in the language of filters, into which no text of others belongs: that is what
-  /// `matching` is for. `sort` is a field, with `-` before it from the greatest on.
+  /// `filter` is a text in the language of filters, into which no text of others belongs: that is
+  /// what `matching` is for. `sort` is a field, with `-` before it from the greatest on.
   public func list(
     _ collection: String, matching: [String: JSONValue] = [:], filter: String? = nil,
     sort: String? = nil, limit: Int = 200
@@ -47,8 +48,8 @@ public final class ServerTransaction {
 
   /// Changes the fields that `values` names, and gives the record.
   ///
-  /// Takes intents too, such as `["plays": ["$increment": 1]]`. `version` is the one that the record
-  /// must have, else 412.
+  /// Takes intents too, such as `["plays": ["$increment": 1]]`. `version` is the one that the
+  /// record must have, else 412.
   @discardableResult
   public func update(
     _ collection: String, _ id: RecordID, _ values: [String: JSONValue], version: Int64? = nil

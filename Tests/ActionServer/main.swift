@@ -52,6 +52,10 @@ RoostApp.run { app in
     try await transaction.update("notes", call.recordID("id"), ["text": "mine"])
   }
 
+  app.action("jot") { call, transaction in
+    try await transaction.create("notes", ["text": .string(call.operationID.description)])
+  }
+
   app.function("slow") { call in
     try await Task.sleep(nanoseconds: UInt64(call["milliseconds"].int ?? 0) * 1_000_000)
     var outcome = FunctionOutcome()

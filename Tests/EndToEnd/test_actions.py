@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import json
 import os
+import threading
 import time
 import unittest
 import uuid
@@ -41,6 +42,7 @@ extend type Mutation {
   inspect: Boolean! @action
   foreign(id: ID!): Note! @action
   slow(milliseconds: Int! @constraint(min: 0, max: 5000), to: [Greeting!]): Note! @action
+  jot(milliseconds: Int!): Note! @action
 }
 """
 
@@ -224,7 +226,7 @@ class MissingHandlersTests(unittest.TestCase):
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertEqual(done.stdout, "")
         lines = done.stderr.splitlines()
-        self.assertEqual(len(lines), 9, done.stderr)
+        self.assertEqual(len(lines), 10, done.stderr)
         self.assertIn(
             f"{folder.path}/schema.graphql:22:3: the action acceptRequest has no handler", lines[0])
         self.assertIn("roost new DIR --template server", lines[0])
@@ -261,6 +263,49 @@ class MissingHandlersTests(unittest.TestCase):
         server.start()
         self.assertIn("the action inspect, which the schema does not declare", server.messages())
         server.stop()
+
+
+class KilledTests(unittest.TestCase):
+    def test_each_key_has_one_effect_though_the_server_is_killed_again_and_again(self):
+        folder = Folder({"schema.graphql": SCHEMA})
+        self.addCleanup(folder.remove)
+        data = folder.join("data")
+        person, sent = None, []
+        for _ in range(5):
+            server = Server(folder.path, data=data, binary=ACTION_SERVER)
+            self.addCleanup(server.kill)
+            server.start()
+            person = Client(server.port, person.token) if person else anonymous(server.port)
+            # What had no answer before is sent again, and all of it is answered now.
+            for key, path in sent:
+                answer = person.request(
+                    "POST", f"/v1/actions/{path}", {"milliseconds": 0},
+                    headers={"Idempotency-Key": key})
+                self.assertEqual(answer.status, 200, answer)
+            self.assertEqual(self.count(person), len(sent))
+            killer = threading.Timer(0.3, server.kill)
+            killer.start()
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                for keys in pool.map(lambda n: self.send(person, n), range(4)):
+                    sent += keys
+            killer.join()
+
+    @staticmethod
+    def send(person, number):
+        """Sends calls until the server is gone; their keys and actions."""
+        sent = []
+        while True:
+            key, path = str(uuid.uuid4()), ("jot", "slow")[number % 2]
+            sent.append((key, path))
+            try:
+                person.request("POST", f"/v1/actions/{path}", {"milliseconds": 0},
+                               headers={"Idempotency-Key": key})
+            except (OSError, http.client.HTTPException):
+                return sent
+
+    @staticmethod
+    def count(person):
+        return person.get("/v1/notes?count=exact&limit=1").json["count"]
 
 
 @unittest.skipUnless(ENGINE == "postgres", "one process owns a file")

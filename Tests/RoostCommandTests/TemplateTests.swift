@@ -29,9 +29,9 @@ import Testing
   }
 
   @Test func aServerTemplateNamesTheCheckoutItIsBuiltWith() throws {
-    let files = Template.server.files(name: "a/b", roost: #"/home/a "b"\c"#)
+    let files = Template.server.files(name: "a/b", roost: #"/srv/a "b"\c"#)
     let manifest = try #require(files.first { $0.0 == "Package.swift" }?.1)
-    #expect(manifest.contains(#"path: "/home/a \"b\"\\c""#))
+    #expect(manifest.contains(#"path: "/srv/a \"b\"\\c""#))
     #expect(!files.contains { $0.1.contains("{roost}") || $0.1.contains("{title}") })
     #expect(files.first { $0.0 == "README.md" }?.1.hasPrefix("# b\n") == true)
     #expect(Set(files.map(\.0)).count == files.count)

@@ -1,7 +1,7 @@
 import Roost
 
-// A server of your own: the commands of roost, with the handlers of this app in them. Names are those
-// of schema.graphql; docs/guides/actions.md in the checkout of Roost tells more.
+// A server of your own: the commands of roost, with the handlers of this app in them. Names are
+// those of schema.graphql; docs/guides/actions.md in the checkout of Roost tells more.
 RoostApp.run { app in
   // Runs in one transaction, and may run again: it awaits nothing but the transaction.
   app.action("finishTask") { call, transaction in
@@ -11,11 +11,13 @@ RoostApp.run { app in
     }
     guard task["done"] == false else { return task }
     // On behalf of the server: clients may set neither of these.
-    try await transaction.asServer.create("finishes", ["task": task["id"], "owner": task["owner"]])
+    try await transaction.asServer.create(
+      "finishes", ["task": task["id"], "owner": task["owner"]])
     return try await transaction.asServer.update("tasks", call.recordID("id"), ["done": true])
   }
 
-  // Is told of every change in order, and counts each once: its place is committed with its effects.
+  // Is told of every change in order, and counts each once: its place is committed with its
+  // effects.
   app.follower(name: "scores", of: ["finishes"]) { change, transaction in
     guard change.kind == .create,
       let finish = try await transaction.get(change.collection, change.id)

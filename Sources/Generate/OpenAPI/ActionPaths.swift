@@ -52,7 +52,8 @@ enum ActionPaths {
             .functionTimeout,
           ])
       ),
-      // Some actions are open to people without an account: the handler says so, and not the schema.
+      // Some actions are open to people without an account: the handler says so, and not the
+      // schema.
       ("security", [["bearer": []], JSON.object(JSONObject())]))
     return ["parameters": [RequestParameters.shared("Roost-Version")], "post": operation]
   }

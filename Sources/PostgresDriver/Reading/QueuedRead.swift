@@ -68,6 +68,8 @@ final class TypedRead<Result: Sendable>: QueuedRead, @unchecked Sendable {
       } catch {
         outcome = .failure(error)
       }
+      // It may be resumed after the database is gone: the thread's queue must still be there.
+      defer { withExtendedLifetime(executor) {} }
       guard reader.isOpen else { return }
       self.outcome = outcome
       self.isFinished = true

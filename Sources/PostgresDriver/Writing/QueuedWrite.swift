@@ -51,6 +51,8 @@ final class TypedWrite<Result: Sendable>: QueuedWrite, @unchecked Sendable {
       }
       // A body that suspended was given up; what it says later is not heard.
       if transaction.isOpen { self.outcome = outcome }
+      // It may be resumed after the database is gone: the thread's queue must still be there.
+      withExtendedLifetime(executor) {}
     }
   }
 

@@ -31,9 +31,9 @@ package struct ActionCall: Sendable {
 
 /// The identifiers of operations, and of what they make.
 ///
-/// Version 8 of RFC 9562, name-based as in its appendix B.2: the first 128 bits of a SHA-256. What an
-/// operation makes has its first 48 bits, which are a time in an identifier of version 7, so that
-/// records of one time lie beside one another in the tables.
+/// Version 8 of RFC 9562, name-based as in its appendix B.2: the first 128 bits of a SHA-256. What
+/// an operation makes has its first 48 bits, which are a time in an identifier of version 7, so
+/// that records of one time lie beside one another in the tables.
 package enum OperationID {
   /// The identifier of the operation that a caller names by `key`; that of another caller is
   /// another.

@@ -22,8 +22,8 @@ package struct ActionOutcome: Sendable {
 
   /// Applied in their order, each judged as one of the caller.
   package var mutations: [ActionMutation]
-  /// Nil where the declared type decides: the first record of its collection that was written, true,
-  /// or null.
+  /// Nil where the declared type decides: the first record of its collection that was written,
+  /// true, or null.
   package var result: Result?
 
   package init(mutations: [ActionMutation], result: Result? = nil) {

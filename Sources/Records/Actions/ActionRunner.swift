@@ -73,9 +73,9 @@ package struct ActionRunner: Sendable {
 
   /// Carries a call out in one transaction, in which the receipt is stored too; gives the receipt.
   ///
-  /// `answer` makes it of the JSON of the result. Throws `.conflict` where somebody else was faster with
-  /// the same claim, and `.rateLimited` where the claimant has no room for another receipt; then
-  /// nothing is done.
+  /// `answer` makes it of the JSON of the result. Throws `.conflict` where somebody else was faster
+  /// with the same claim, and `.rateLimited` where the claimant has no room for another receipt;
+  /// then nothing is done.
   package func run(
     _ prepared: Prepared, leaving claim: ReceiptClaim,
     answer: @escaping @Sendable ([UInt8]) -> Receipt
@@ -95,6 +95,9 @@ package struct ActionRunner: Sendable {
 
   // MARK: Steps
 
+  /// What an action may take in its transaction before the log tells of it.
+  private static let slowMilliseconds: UInt64 = 250
+
   private typealias Work = @Sendable (any Transaction) async throws -> [UInt8]
 
   /// What is done in the transaction; a function is called here, before it.
@@ -104,9 +107,11 @@ package struct ActionRunner: Sendable {
     case .transaction(let handler):
       return { transaction in
         let own = ActionRunner.open(records, call, transaction)
+        let start = records.ambient.time.monotonicNanoseconds()
         let value = try await handler(call, own)
         let bytes = try await ActionRunner.answer(value, call, own)
         try own.end()
+        ActionRunner.noteDuration(since: start, call, records.ambient)
         return bytes
       }
     case .function(let function):
@@ -118,6 +123,15 @@ package struct ActionRunner: Sendable {
         return bytes
       }
     }
+  }
+
+  /// Tells the log of a handler that kept others waiting who write.
+  private static func noteDuration(since start: UInt64, _ call: ActionCall, _ ambient: Ambient) {
+    let milliseconds = (ambient.time.monotonicNanoseconds() &- start) / 1_000_000
+    guard milliseconds >= slowMilliseconds else { return }
+    ambient.logger.warning(
+      "an action took long in its transaction, for which others wait",
+      [("action", .string(call.name)), ("milliseconds", .int(Int64(clamping: milliseconds)))])
   }
 
   private static func open(

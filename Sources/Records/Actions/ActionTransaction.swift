@@ -5,8 +5,9 @@ import Schema
 
 /// The transaction of an action, a follower or a scheduled function: all that it may await.
 ///
-/// Reads and writes go the way of every other door: a write is decoded, authorised, merged, validated
-/// and logged as if it had come by REST. Not Sendable, so that nothing else can have it meanwhile.
+/// Reads and writes go the way of every other door: a write is decoded, authorised, merged,
+/// validated and logged as if it had come by REST. Not Sendable, so that nothing else can have it
+/// meanwhile.
 package final class ActionTransaction {
   /// What all views of one transaction share.
   private final class State {
@@ -88,8 +89,8 @@ package final class ActionTransaction {
   /// Records that their reader may see: those that have the values of `matching`, and that `filter`
   /// takes, a text in the language of filters.
   ///
-  /// `sort` is as in a request, such as `-date`. Others may change them before the transaction ends:
-  /// `get` holds a record. Throws 422 for a filter or an order that no request could ask for.
+  /// `sort` is as in a request, such as `-date`. Others may change them before the transaction
+  /// ends: `get` holds a record. Throws 422 for a filter or an order that no request could ask for.
   package func list(
     _ name: String, matching: JSONObject = JSONObject(), filter: String? = nil,
     sort: String? = nil, limit: Int = listed
@@ -110,7 +111,13 @@ package final class ActionTransaction {
     }
     let (_, read) = try records.pageRead(collection, query, by: viewer)
     let page = try await read(state.transaction)
-    return try ActionTransaction.parsed(page.items).array ?? []
+    let items = try ActionTransaction.parsed(page.items).array ?? []
+    guard page.next == nil || items.count == query.limit else {
+      throw RoostError(
+        .internalError,
+        "A handler listed more of \(name) than fits into memory at once: narrow the list.")
+    }
+    return items
   }
 
   // MARK: Writing

@@ -6,9 +6,9 @@ import Schema
 package enum Program {
   /// Runs the command that the process was started with, and ends the process.
   ///
-  /// `extensions` are the handlers of an app's own server. Called on the main thread, before any other
-  /// is started. Not async: the main thread of an async `main` waits in `sigsuspend` with every signal
-  /// unblocked and would take those that `Signals` waits for.
+  /// `extensions` are the handlers of an app's own server. Called on the main thread, before any
+  /// other is started. Not async: the main thread of an async `main` waits in `sigsuspend` with
+  /// every signal unblocked and would take those that `Signals` waits for.
   package static func run(_ extensions: AppExtensions) -> Never {
     Signals.prepare()
     Task.detached {

@@ -9,9 +9,9 @@ extension Template {
     readme: readme)
 
   private static let schemaOfServer = #"""
-    # An app with a server of its own. Every type marked @collection is a table with a REST route; @allow
-    # says who may do what, and what no rule allows is refused. A field of Mutation marked @action is
-    # carried out by a handler in Sources/server/main.swift.
+    # An app with a server of its own. Every type marked @collection is a table with a REST route;
+    # @allow says who may do what, and what no rule allows is refused. A field of Mutation marked
+    # @action is carried out by a handler in Sources/server/main.swift.
 
     type Task @collection @allow(ops: [ALL], owner: "owner") {
       owner: User! @immutable @relation(onDelete: CASCADE)
@@ -33,7 +33,8 @@ extension Template {
     }
 
     "How many tasks have been finished by how many people, minute by minute."
-    type Report @collection @allow(ops: [READ]) @retention(after: "createdAt", for: "P1D", action: PURGE) {
+    type Report @collection @allow(ops: [READ])
+      @retention(after: "createdAt", for: "P1D", action: PURGE) {
       people: Int!
       finished: Int!
     }
@@ -68,14 +69,14 @@ extension Template {
   private static let readme = #"""
     # {title}
 
-    An app of Roost with a server of its own. `schema.graphql` declares what it stores, who may do what,
-    and the action `finishTask`; `Sources/server/main.swift` holds the handler of the action, a follower
-    that counts, and a function that runs each minute. `Package.swift` says where the checkout of Roost
-    is, which is built along with it: some minutes the first time.
+    An app of Roost with a server of its own. `schema.graphql` declares what it stores, who may do
+    what, and the action `finishTask`; `Sources/server/main.swift` holds the handler of the action, a
+    follower that counts, and a function that runs each minute. `Package.swift` says where the
+    checkout of Roost is, which is built along with it: some minutes the first time.
 
-        swift build                          # with the packages of Debian that `make build` of Roost installs
-        .build/debug/server dev .            # takes the commands of roost: dev, serve, doctor, migrate …
-        swift test                           # starts the server and calls the action
+        swift build                  # needs the packages that `make build` of Roost installs
+        .build/debug/server dev .    # takes the commands of roost: dev, serve, doctor, migrate …
+        swift test                   # starts the server and calls the action
         swift build -c release --static-swift-stdlib
 
     Sign in without an e-mail address, write down a task and finish it:

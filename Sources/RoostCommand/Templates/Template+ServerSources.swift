@@ -1,10 +1,10 @@
 extension Template {
-  /// `Sources/server/main.swift`; the same text as `Tests/TemplateServer/main.swift`, which a test keeps.
+  /// `Sources/server/main.swift`; the text of `Tests/TemplateServer/main.swift`, as a test sees.
   static let program = #"""
     import Roost
 
-    // A server of your own: the commands of roost, with the handlers of this app in them. Names are those
-    // of schema.graphql; docs/guides/actions.md in the checkout of Roost tells more.
+    // A server of your own: the commands of roost, with the handlers of this app in them. Names are
+    // those of schema.graphql; docs/guides/actions.md in the checkout of Roost tells more.
     RoostApp.run { app in
       // Runs in one transaction, and may run again: it awaits nothing but the transaction.
       app.action("finishTask") { call, transaction in
@@ -14,13 +14,16 @@ extension Template {
         }
         guard task["done"] == false else { return task }
         // On behalf of the server: clients may set neither of these.
-        try await transaction.asServer.create("finishes", ["task": task["id"], "owner": task["owner"]])
+        try await transaction.asServer.create(
+          "finishes", ["task": task["id"], "owner": task["owner"]])
         return try await transaction.asServer.update("tasks", call.recordID("id"), ["done": true])
       }
 
-      // Is told of every change in order, and counts each once: its place is committed with its effects.
+      // Is told of every change in order, and counts each once: its place is committed with its
+      // effects.
       app.follower(name: "scores", of: ["finishes"]) { change, transaction in
-        guard change.kind == .create, let finish = try await transaction.get(change.collection, change.id)
+        guard change.kind == .create,
+          let finish = try await transaction.get(change.collection, change.id)
         else { return }
         let scores = try await transaction.list("scores", matching: ["owner": finish["owner"]])
         if let id = scores.first?["id"].id {
@@ -59,8 +62,8 @@ extension Template {
       init() throws {
         // The program stands beside the tests, wherever the build has put both.
         let products = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-          .deletingLastPathComponent()
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+          .deletingLastPathComponent().deletingLastPathComponent()
         let output = Pipe()
         process.executableURL = products.appending(path: "server")
         process.arguments = ["dev", folder.path(), "--port", "0", "--data", data.path()]

@@ -74,8 +74,9 @@ package final class App: Sendable {
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
   /// what reads the log.
   ///
-  /// `over` puts something between the app and its database; `extensions` are those of a server that
-  /// is built around the app. Without `followers` what reads the log waits for the next start. Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
+  /// `over` puts something between the app and its database; `extensions` are those of a server
+  /// that is built around the app. Without `followers` what reads the log waits for the next start.
+  /// Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
     extensions: AppExtensions = AppExtensions(), functions: AppFunctions? = nil,

@@ -1,7 +1,8 @@
 package import Jobs
 package import Records
 
-/// What a server that is built around an app brings along: code that the schema's names are bound to.
+/// What a server that is built around an app brings along: code that the schema's names are bound
+/// to.
 package struct AppExtensions: Sendable {
   /// The handlers of actions.
   package var actions = ActionRegistry()

@@ -74,7 +74,8 @@ extension Checker {
         elementsAreRequired: isList && element.isRequired, location: field.name.location))
   }
 
-  /// The element's type, and whether it is one of a list; nil for lists of lists, which are reported.
+  /// The element's type, and whether it is one of a list; nil for lists of lists, which are
+  /// reported.
   private func listed(_ type: TypeReference, _ what: String) -> (TypeReference, Bool)? {
     guard case .list(let inner, _) = type.unwrapped else { return (type.unwrapped, false) }
     if case .list(_, let location) = inner.unwrapped {

@@ -4,7 +4,7 @@ extension ActionDeclaration {
   /// Reads the JSON object of a call: the arguments that were given, with defaults for the others.
   ///
   /// Values are in the form in which they are answered elsewhere: ids in lower case, times in UTC.
-  /// An argument that was left out and has no default is left out. `now` is the time of the operation.
+  /// One without a default is left out. `now` is the time of the operation.
   /// Throws 422 with a pointer for each fault; codes as `Field.decode` and `Field.validate` have
   /// them, and `unknown_argument`.
   package func decode(_ body: JSON, now: Timestamp) throws(RoostError) -> JSONObject {
