@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import unittest
@@ -79,7 +81,10 @@ class FunctionsCase(unittest.TestCase):
         self.addCleanup(self.folder.remove)
         self.environment = {
             "ROOST_TEST_KEY": "whsec_" + base64.b64encode(NEW).decode(),
-            "ROOST_JOBS_LEASE_SECONDS": "2"}
+            "ROOST_JOBS_LEASE_SECONDS": "2",
+            # Nobody listens there: a call that took a proxy would fail.
+            "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
+            "all_proxy": "http://127.0.0.1:9", "no_proxy": ""}
         self.server = Server(
             self.folder.path, data=self.folder.join("data"), environment=self.environment)
         self.addCleanup(self.server.kill)
@@ -384,6 +389,19 @@ class TriggerTests(FunctionsCase):
         self.assertEqual([run["status"] for run in runs], [200, 500, 429, 503])
         self.assertEqual([run["attempt"] for run in runs], [4, 3, 2, 1])
 
+    def test_a_function_is_left_alone_for_as_long_as_it_asks(self):
+        self.start()
+        answers = [lambda handler: handler.reply(503, Retry_After="2")]
+
+        def busy(call, handler):
+            return answers.pop()(handler) if answers else self.note(call, handler)
+
+        self.answer("audit", busy)
+        self.person.create("bookings", title="Room 7")
+        self.wait(lambda: len(self.entries()) == 1)
+        first, second = self.functions.to("/audit")
+        self.assertGreaterEqual(second.at - first.at, 2)
+
     def test_what_may_not_be_done_is_not_done_and_the_job_is_dead(self):
         self.start()
         foreign = self.person.create("bookings", title="First", note="mine")
@@ -595,6 +613,23 @@ class CommandTests(FunctionsCase):
             "by https:// alone",
             doctor(good.replace("  allowLoopback: true\n", ""),
                    command=("serve", "--data", self.folder.join("other"))))
+
+    def test_a_certificate_that_nobody_vouches_for_is_not_trusted(self):
+        key, certificate = self.folder.join("tls.key"), self.folder.join("tls.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out",
+             certificate, "-days", "1", "-subj", "/CN=localhost", "-addext",
+             "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.functions.server.socket = context.wrap_socket(
+            self.functions.server.socket, server_side=True)
+        self.folder.write("roost.yaml", settings(self.functions.port).replace(
+            "http://127.0.0.1", "https://localhost"))
+        path = self.folder.path
+        refused = self.functions_command("test", path, "charge", status=1).stdout
+        self.assertIn("the TLS of localhost is not right: SSL peer certificate", refused)
+        self.assertEqual(self.functions.calls, [])
 
     def test_inner_addresses_are_not_called(self):
         self.folder.write(
