@@ -55,6 +55,8 @@ class Functions:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body are sent apart, and the second would wait for word of the first.
+            disable_nagle_algorithm = True
 
             def log_message(self, *_):
                 pass

@@ -261,6 +261,26 @@ class ActionTests(FunctionsCase):
         self.assertEqual(self.person.get(f"/v1/bookings/{own['id']}")["count"], 1)
         self.assertEqual(len(self.functions.to("/charge")), 1)
 
+    def test_an_answer_that_is_sent_twice_counts_once_and_for_its_own_call(self):
+        self.start(audit=None)
+        own = self.person.create("bookings", title="Mine")
+
+        def twice(call, handler):
+            amount = call.json["arguments"]["amount"]
+            data = json.dumps({"mutations": [
+                {"update": "bookings", "id": own["id"],
+                 "values": {"status": f"paid {amount}", "count": {"$increment": 1}}}]}).encode()
+            handler.reply(200, data)
+            handler.reply(200, data)
+
+        self.answer("charge", twice)
+        for amount in range(1, 6):
+            status, body, _ = self.act("charge", booking=own["id"], amount=amount)
+            self.assertEqual(status, 200, body)
+            self.assertEqual(
+                (body["result"]["status"], body["result"]["count"]), (f"paid {amount}", amount))
+        self.assertEqual(len(self.functions.to("/charge")), 5)
+
     def test_failures_are_tried_again_within_the_time_with_one_id(self):
         self.start(audit=None)
         own = self.person.create("bookings", title="Mine")

@@ -7,6 +7,7 @@ final class CannedServer: Sendable {
   let port: Int
   private let listener: Int32
   private let received = Mutex<[String]>([])
+  private let accepted = Mutex(0)
 
   /// Answers every request with `pieces`, a pause between two of them, and closes the connection
   /// unless `keeps`.
@@ -32,6 +33,8 @@ final class CannedServer: Sendable {
 
   var requests: [String] { received.withLock { $0 } }
 
+  var connections: Int { accepted.withLock { $0 } }
+
   func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
   private func serve(_ pieces: [String], _ pause: Int, _ keeps: Bool) {
@@ -41,6 +44,7 @@ final class CannedServer: Sendable {
         close(listener)
         return
       }
+      accepted.withLock { $0 += 1 }
       Thread.detachNewThread { [self] in
         repeat {
           guard let request = CannedServer.read(connection) else { break }

@@ -205,13 +205,15 @@ struct OutgoingClientTests {
     #expect(await waiting.value?.kind == .cancelled)
   }
 
-  @Test("A connection is used again")
-  func keeps() async throws {
-    let server = try CannedServer([Self.good], keeps: true)
+  @Test("A connection is used once, so that no second answer is taken for that of another request")
+  func usesConnectionsOnce() async throws {
+    let other = "HTTP/1.1 500 Other\r\nContent-Length: 0\r\n\r\n"
+    let server = try CannedServer([Self.good + other], keeps: true)
     defer { server.stop() }
     let client = client()
     defer { client.stop() }
     for _ in 0..<5 { #expect(try await client.send(request(server)).status == 200) }
     #expect(server.requests.count == 5)
+    #expect(server.connections == 5)
   }
 }

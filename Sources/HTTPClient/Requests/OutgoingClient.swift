@@ -7,16 +7,13 @@ import Synchronization
 /// A name is looked up here, and every one of its addresses is judged, before a connection goes to
 /// just these. Redirects are not followed; proxies, `.netrc` and cookies do not exist.
 package final class OutgoingClient: Sendable {
-  private static let keptByOrigin = 4
-  private static let kept = 32
-
   private let allowed: AddressGuard
   private let time: any TimeSource
   private let pool: OffloadPool
   private let resolver = Resolver()
   private let lookUp: (@Sendable (String) -> Result<[IPAddress], OutgoingFailure>)?
-  /// Handles that are not in use, by origin, with the connections that they keep.
-  private let shelf = Mutex<[String: [CurlHandle]]>([:])
+  /// Handles that are not in use; no more than there are threads.
+  private let shelf = Mutex<[CurlHandle]>([])
 
   /// Starts the threads that requests run on.
   ///
@@ -39,7 +36,7 @@ package final class OutgoingClient: Sendable {
   package func stop() {
     pool.stop()
     resolver.stop()
-    shelf.withLock { $0 = [:] }
+    shelf.withLock { $0 = [] }
   }
 
   /// Makes a request and returns the answer, whatever its status, if that is not a redirect.
@@ -111,7 +108,7 @@ package final class OutgoingClient: Sendable {
           "the request to \(request.url.host) was not begun within \(request.timeoutMilliseconds) ms"
         ))
     }
-    guard let handle = take(request.url.origin) ?? CurlHandle() else {
+    guard let handle = take() ?? CurlHandle() else {
       return .failure(OutgoingFailure(.overloaded, "out of memory"))
     }
     let transfer = Transfer(request, to: addresses, cancellation)
@@ -119,22 +116,11 @@ package final class OutgoingClient: Sendable {
     let result = withExtendedLifetime(transfer) {
       transfer.checked(transfer.run(on: handle, within: left), status: handle.status)
     }
-    // What went wrong may have left a connection behind that is no good.
-    if case .success = result { put(handle, request.url.origin) }
+    put(handle)
     return result
   }
 
-  private func take(_ origin: String) -> CurlHandle? {
-    shelf.withLock { $0[origin]?.popLast() }
-  }
+  private func take() -> CurlHandle? { shelf.withLock { $0.popLast() } }
 
-  private func put(_ handle: CurlHandle, _ origin: String) {
-    shelf.withLock { shelf in
-      let count = shelf.values.reduce(0) { $0 + $1.count }
-      guard count < OutgoingClient.kept,
-        shelf[origin, default: []].count < OutgoingClient.keptByOrigin
-      else { return }
-      shelf[origin, default: []].append(handle)
-    }
-  }
+  private func put(_ handle: CurlHandle) { shelf.withLock { $0.append(handle) } }
 }

@@ -62,7 +62,7 @@ package struct OutgoingURL: Sendable, Hashable, CustomStringConvertible {
       host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
   }
 
-  /// Scheme, host and port: what connections are kept by.
+  /// Scheme, host and port.
   package var origin: String {
     let name = host.contains(":") ? "[\(host)]" : host
     return "\(isSecure ? "https" : "http")://\(name):\(port)"

@@ -87,7 +87,10 @@ final class Transfer: @unchecked Sendable {
     roost_curl_set_long(curl, CURLOPT_TIMEOUT_MS, Int(max(1, milliseconds)))
     roost_curl_set_long(
       curl, CURLOPT_CONNECTTIMEOUT_MS, Int(max(1, min(milliseconds, request.connectMilliseconds))))
-    roost_curl_set_long(curl, CURLOPT_MAXAGE_CONN, 60)
+    // A connection is used once: what a server sends beyond its answer would be taken for that of the
+    // next request (libcurl 7.88 does), and nothing in HTTP/1 tells them apart.
+    roost_curl_set_long(curl, CURLOPT_FRESH_CONNECT, 1)
+    roost_curl_set_long(curl, CURLOPT_FORBID_REUSE, 1)
   }
 
   private func setCalls(_ curl: UnsafeMutableRawPointer) {
@@ -235,7 +238,8 @@ final class Transfer: @unchecked Sendable {
   }
 }
 
-/// A handle of libcurl with the connections that it keeps.
+/// A handle of libcurl with what it keeps from one request to the next: the certificates that are
+/// trusted, and sessions of TLS.
 final class CurlHandle: @unchecked Sendable {
   // Proof: whoever took it from the shelf has it alone, and hands it on only by putting it back.
   let pointer: UnsafeMutableRawPointer
