@@ -4,9 +4,9 @@ extension ActionDeclaration {
   /// Reads the JSON object of a call: the arguments that were given, with defaults for the others.
   ///
   /// Values are in the form in which they are answered elsewhere: ids in lower case, times in UTC.
-  /// One without a default is left out. `now` is the time of the operation.
-  /// Throws 422 with a pointer for each fault; codes as `Field.decode` and `Field.validate` have
-  /// them, and `unknown_argument`.
+  /// What was left out and has no default is not there. `now` is the time of the operation. Throws
+  /// 422 with a pointer for each fault; codes as `Field.decode` and `Field.validate` have them, and
+  /// `unknown_argument`.
   package func decode(_ body: JSON, now: Timestamp) throws(RoostError) -> JSONObject {
     guard let members = body.object else {
       throw .invalid("", "type", "Send the arguments as a JSON object, not \(body.kind).")
