@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import sys
 import threading
 import time
 
@@ -21,6 +22,16 @@ def verify(headers, body, secrets, now=None):
             if hmac.compare_digest(signature, "v1," + code):
                 return True
     return False
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    """Threads that come to their ends when Roost hangs up are no matter."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Call:
@@ -77,8 +88,7 @@ class Functions:
                 self.end_headers()
                 self.wfile.write(data)
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Listener(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
