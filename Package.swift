@@ -49,6 +49,8 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(
+      name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
     .target(name: "CLinux"),
@@ -63,6 +65,7 @@ let package = Package(
     room("Wire", ["RoostCore"]),
     room("Transport", ["RoostCore"]),
     room("HTTPServer", ["Transport", "Wire", "RoostCore", "CLinux"]),
+    room("HTTPClient", ["RoostCore", "CCurl"]),
     room("Schema", ["RoostCore", "CRE2"]),
 
     // Descriptions of an app, made from its schema.
@@ -87,8 +90,8 @@ let package = Package(
       [
         "REST", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
         "SQLiteDriver",
-        "PostgresDriver", "HTTPServer", "Transport", "Cryptography", "RoostCore", "CYAML",
-        "CZlib",
+        "PostgresDriver", "HTTPServer", "HTTPClient", "Transport", "Cryptography", "RoostCore",
+        "CYAML", "CZlib",
       ]),
     room(
       "RoostCommand",
@@ -123,6 +126,7 @@ let package = Package(
     tests("Wire", ["RoostCore"]),
     tests("Transport", ["RoostCore"]),
     tests("HTTPServer", ["Transport", "Wire", "RoostCore"]),
+    tests("HTTPClient", ["RoostCore"]),
     tests("Schema", ["RoostCore"]),
     tests("Generate", ["Schema", "RoostCore"]),
     tests("Rules", ["TestEngine", "Schema", "Queries", "SQLiteDriver", "CSQLite", "RoostCore"]),
@@ -139,7 +143,7 @@ let package = Package(
       [
         "TestEngine", "REST", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
         "SQLiteDriver",
-        "PostgresDriver", "HTTPServer", "Transport", "RoostCore",
+        "PostgresDriver", "HTTPServer", "HTTPClient", "Cryptography", "Transport", "RoostCore",
       ]),
     tests("RoostCommand", ["RoostServer", "Schema", "Records", "RoostCore"]),
     tests("Roost", ["RoostCore"]),

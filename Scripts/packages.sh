@@ -8,7 +8,7 @@ build=(
   binutils git libc6-dev libcurl4 libgcc-12-dev libncurses6 libsqlite3-0 libstdc++-12-dev libxml2
   libuuid1 pkg-config tzdata zlib1g
   # What Roost links.
-  libargon2-dev libpq-dev libre2-dev libsqlite3-dev libssl-dev libyaml-dev zlib1g-dev
+  libargon2-dev libcurl4-openssl-dev libpq-dev libre2-dev libsqlite3-dev libssl-dev libyaml-dev zlib1g-dev
   # What drives the build.
   make
 )

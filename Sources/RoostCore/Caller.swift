@@ -10,16 +10,19 @@ package struct Caller: Sendable, Hashable {
   package let claims: Set<String>
   /// The session that the access token belongs to; nil for other credentials.
   package let sessionID: UUID?
+  /// It is a part of the app and no person: signed in to the rules, and owner of nothing.
+  package let isService: Bool
 
   package init(
     uid: UUID?, isAnonymous: Bool = false, roles: Set<String> = [], claims: Set<String> = [],
-    sessionID: UUID? = nil
+    sessionID: UUID? = nil, isService: Bool = false
   ) {
     self.uid = uid
     self.isAnonymous = isAnonymous
     self.roles = roles
     self.claims = claims
     self.sessionID = sessionID
+    self.isService = isService
   }
 
   /// A request without credentials.

@@ -5,6 +5,7 @@
 enum Plan {
   static let mayImport: [String: Set<String>] = [
     "CSQLite": [], "CPostgres": [], "COpenSSL": [], "CArgon2": [], "CYAML": [], "CZlib": [],
+    "CCurl": [],
     "CRE2": [], "CLinux": [],
     "RoostCore": [],
     "Cryptography": ["RoostCore", "COpenSSL", "CArgon2"],
@@ -15,6 +16,7 @@ enum Plan {
     "Wire": ["RoostCore"],
     "Transport": ["RoostCore"],
     "HTTPServer": ["Transport", "Wire", "CLinux"],
+    "HTTPClient": ["RoostCore", "CCurl"],
     "Schema": ["RoostCore", "CRE2"],
     "Generate": ["Schema"],
     "Rules": ["Schema", "Queries"],
@@ -22,7 +24,8 @@ enum Plan {
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Jobs", "Transport"],
     "RoostServer": [
-      "REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "CYAML", "CZlib",
+      "REST", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "HTTPClient", "CYAML",
+      "CZlib",
     ],
     "RoostCommand": ["RoostServer"],
     "RoostProgram": ["RoostCommand"],

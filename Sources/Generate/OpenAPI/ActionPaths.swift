@@ -48,7 +48,8 @@ enum ActionPaths {
         ProblemResponses.answers(
           [(200, answer(action, model))],
           ProblemResponses.common + ProblemResponses.body + [
-            .forbidden, .notFound, .conflict, .preconditionFailed, .storageFull,
+            .forbidden, .notFound, .conflict, .preconditionFailed, .storageFull, .functionFailed,
+            .functionTimeout,
           ])
       ),
       // Some actions are open to people without an account: the handler says so, and not the

@@ -16,13 +16,14 @@ enum ProblemResponses {
   private static let all: [ErrorCode] =
     common + body + [
       .forbidden, .notFound, .conflict, .preconditionFailed, .preconditionRequired, .storageFull,
+      .functionFailed, .functionTimeout,
     ]
 
   /// The parts for `components/responses`.
   static var components: [(String, JSON)] {
     all.map { code in
       var headers: [(String, JSON)] = Headers.always
-      if [.rateLimited, .overloaded, .conflict].contains(code) {
+      if [.rateLimited, .overloaded, .conflict, .functionTimeout].contains(code) {
         headers.append(("Retry-After", .reference("headers/Retry-After")))
       }
       let response: JSON = [
@@ -124,7 +125,9 @@ enum ProblemResponses {
     case .rateLimited: "Too many requests: wait as long as Retry-After says."
     case .timeout: "The request took too long to arrive."
     case .storageFull: "The server is out of space."
-    case .overloaded: "The server is overloaded or shuts down: try again after Retry-After."
+    case .functionFailed: "The function behind the action failed, or its answer cannot be used."
+    case .functionTimeout: "The function behind the action did not answer in time."
+    case .overloaded: "The server is overloaded or shuts down, or a function is left alone: see Retry-After."
     default: code.title + "."
     }
   }

@@ -6,6 +6,8 @@ extension JobQueue {
   package enum Failure: Sendable {
     /// To be tried again after so many milliseconds.
     case retry(_ message: String, afterMilliseconds: Int64)
+    /// To be tried after so many milliseconds; the attempt does not count.
+    case postponed(_ message: String, afterMilliseconds: Int64)
     /// No further attempt is of use.
     case dead(_ message: String)
     /// The handler saw that it is to stop.
@@ -62,6 +64,10 @@ extension JobQueue {
     case .retry(let text, _):
       message = text
       if found.isCancelled { state = .cancelled }
+    case .postponed(let text, _):
+      outcome = .released
+      message = text
+      if found.isCancelled { state = .cancelled }
     }
     message = message.map { String($0.prefix(JobQueue.errorCharacters)) }
     if state == .cancelled { outcome = .cancelled }
@@ -72,13 +78,18 @@ extension JobQueue {
       try await end(id, state, message, in: transaction)
       return state
     }
-    if case .retry(_, let milliseconds) = failure {
-      try await wait(id, until: now.adding(milliseconds: milliseconds), message, in: transaction)
+    var next = now
+    switch failure {
+    case .retry(_, let milliseconds), .postponed(_, let milliseconds):
+      next = now.adding(milliseconds: milliseconds)
+    default: break
+    }
+    if case .retry = failure {
     } else {
       try await transaction.execute(
         "UPDATE roost_job SET attempts = \(found.attempts - 1) WHERE id = \(id)")
-      try await wait(id, until: now, nil, in: transaction)
     }
+    try await wait(id, until: next, message, in: transaction)
     return .waiting
   }
 

@@ -21,6 +21,8 @@ package enum JobFailure: Error, Sendable, Equatable {
   case permanent(String)
   /// To be tried again, not before so many seconds.
   case later(String, afterSeconds: Int)
+  /// To be tried after so many milliseconds; this attempt does not count, since it was none.
+  case postponed(String, afterMilliseconds: Int64)
 }
 
 /// Why a handler is to stop: `JobContext.proceed` throws it.

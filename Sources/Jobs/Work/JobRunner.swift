@@ -285,7 +285,7 @@ package final class JobRunner: Sendable {
     }
     switch (state, failure) {
     case (.cancelled, _): return TaskRun.Outcome.cancelled.rawValue
-    case (_, .released): return TaskRun.Outcome.released.rawValue
+    case (_, .released), (_, .postponed): return TaskRun.Outcome.released.rawValue
     case (.dead, .dead(let message)):
       logger.error(
         "a job is dead: see roost jobs",
@@ -316,6 +316,8 @@ package final class JobRunner: Sendable {
     case .later(let reason, let seconds):
       message = reason
       delay = max(delay, Int64(seconds) * 1000)
+    case .postponed(let reason, let milliseconds):
+      return .postponed(reason, afterMilliseconds: max(0, milliseconds))
     case nil: break
     }
     guard job.attempt < limits.attempts else {

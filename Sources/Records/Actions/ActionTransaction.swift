@@ -171,7 +171,8 @@ package final class ActionTransaction {
   }
 
   /// Carries out a mutation that a function asked for; gives the id of its record.
-  func apply(_ mutation: ActionMutation) async throws -> UUID {
+  @discardableResult
+  package func apply(_ mutation: ActionMutation) async throws -> UUID {
     switch mutation.kind {
     case .create:
       var values = mutation.values

@@ -80,7 +80,7 @@ struct BulkCreate {
         let field = collection.fields[change.field]
         guard case .uuid(let id) = draft.record.values[change.field] else { continue }
         switch field.type {
-        case .user: if author.uid != id { people.insert(id) }
+        case .user: if author.account != id { people.insert(id) }
         case .reference(let typeName):
           guard let target = path.catalogue.collection(ofType: typeName) else { continue }
           let access = WritePath.referenceAccess(target, field, author)

@@ -89,4 +89,9 @@ extension Mutation.Author {
   var uid: UUID? {
     if case .caller(let caller) = self { caller.uid } else { nil }
   }
+
+  /// The account of the author; nil for the server, and for what is no person.
+  var account: UUID? {
+    if case .caller(let caller) = self, !caller.isService { caller.uid } else { nil }
+  }
 }

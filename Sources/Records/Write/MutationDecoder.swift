@@ -203,7 +203,7 @@ struct MutationDecoder {
   private mutating func initialValue(_ index: Int) -> FieldValue? {
     let field = collection.fields[index]
     if let value = field.defaultValue { return value }
-    if case .caller(let caller) = author, let uid = caller.uid,
+    if case .caller(let caller) = author, let uid = author.account,
       collection.rules.fillsOwner(index, for: caller)
     {
       return .uuid(uid)

@@ -39,7 +39,7 @@ extension WritePath {
       let exists: Bool
       switch field.type {
       case .user:
-        if mutation.author.uid == id { continue }
+        if mutation.author.account == id { continue }
         exists = try await people.userExists(id, in: transaction)
       case .reference(let typeName):
         guard let target = catalogue.collection(ofType: typeName) else { continue }

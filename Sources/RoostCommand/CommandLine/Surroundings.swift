@@ -4,13 +4,13 @@ import RoostServer
 
 /// What commands take from the process: its environment, and a log as the settings ask for it.
 enum Surroundings {
-  /// The variables whose names begin with `ROOST_`.
+  /// All variables: a function's key may lie in any of them.
   static var environment: [String: String] {
     var variables: [String: String] = [:]
     var entry = environ
     while let pointer = entry.pointee {
       let text = String(cString: pointer)
-      if text.hasPrefix("ROOST_"), let equals = text.firstIndex(of: "=") {
+      if let equals = text.firstIndex(of: "=") {
         variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
       }
       entry += 1

@@ -34,6 +34,8 @@ struct DoctorCommand: Command {
     let folder = AppFolder(arguments.operands[0])
     let schema = try folder.schema()
     let settings = try ServerSession.settings(folder, arguments)
+    // Whatever a start would refuse of the functions is refused here too.
+    _ = try FunctionBook(settings, schema, isDevelopment: true)
     let remarks = try RuleBook(schema).remarks
     let notices = schema.notices + remarks.sorted { $0.location < $1.location }
     var findings = notices.map {
@@ -44,7 +46,7 @@ struct DoctorCommand: Command {
     findings += ActionBindings.warnings(schema, Embedded.extensions.actions).map {
       Finding(place: folder.schemaPath, code: "no_action", message: $0)
     }
-    findings += DoctorCommand.unbound(schema, folder)
+    findings += DoctorCommand.unbound(schema, folder, settings)
     var facts: [(String, String)] = [
       ("roost", Version.current),
       ("collections", schema.collections.map(\.name).joined(separator: ", ")),
@@ -67,8 +69,12 @@ struct DoctorCommand: Command {
   }
 
   /// The actions that this program has no handler for.
-  private static func unbound(_ schema: SchemaModel, _ folder: AppFolder) -> [Finding] {
-    Embedded.extensions.actions.missing(in: schema).map { action in
+  private static func unbound(
+    _ schema: SchemaModel, _ folder: AppFolder, _ settings: Settings
+  ) -> [Finding] {
+    let functions = Set(settings.functions.map(\.name))
+    let missing = Embedded.extensions.actions.missing(in: schema)
+    return missing.filter { !functions.contains($0.name) }.map { action in
       Finding(
         place: "\(folder.schemaPath):\(action.location.line):\(action.location.column)",
         code: "no_handler",

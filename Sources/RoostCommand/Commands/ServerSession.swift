@@ -50,10 +50,14 @@ struct ServerSession {
         "the schema has notices; roost doctor lists them",
         [("count", .int(Int64(schema.notices.count)))])
     }
-    let extensions = Embedded.extensions
+    var extensions = Embedded.extensions
+    let functions = AppFunctions(
+      try FunctionBook(settings, schema, isDevelopment: loadsSeeds), ambient)
+    try functions.extend(&extensions)
     try ServerSession.check(schema, extensions, folder, ambient)
     let app = try await App.open(
-      schema, data: data, settings: settings, ambient: ambient, extensions: extensions)
+      schema, data: data, settings: settings, ambient: ambient, extensions: extensions,
+      functions: functions)
     do {
       if loadsSeeds { try await loadSeeds(app) }
       let server = try WebServer(app, isDevelopment: loadsSeeds)

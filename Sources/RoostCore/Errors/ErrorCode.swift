@@ -23,8 +23,11 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case headTooLarge = "head_too_large"
   case internalError = "internal_error"
   case notImplemented = "not_implemented"
+  case functionFailed = "function_failed"
   case overloaded
   case draining
+  case functionUnavailable = "function_unavailable"
+  case functionTimeout = "function_timeout"
   case versionNotSupported = "version_not_supported"
   case storageFull = "storage_full"
 
@@ -52,7 +55,9 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .headTooLarge: 431
     case .internalError: 500
     case .notImplemented: 501
-    case .overloaded, .draining: 503
+    case .functionFailed: 502
+    case .overloaded, .draining, .functionUnavailable: 503
+    case .functionTimeout: 504
     case .versionNotSupported: 505
     case .storageFull: 507
     }
@@ -84,6 +89,9 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .notImplemented: "Not implemented"
     case .overloaded: "The server is overloaded"
     case .draining: "The server is shutting down"
+    case .functionFailed: "A function failed"
+    case .functionUnavailable: "A function cannot be called now"
+    case .functionTimeout: "A function took too long"
     case .versionNotSupported: "HTTP version not supported"
     case .storageFull: "Out of space"
     }

@@ -27,6 +27,8 @@ package final class App: Sendable {
   /// The one-time claim by which the first administrator is made.
   package let adminClaim: AdminClaimFile
   let followers: [FollowerRunner]
+  /// The functions that the app calls over HTTP.
+  package let functions: AppFunctions
   /// What the app does by itself; it begins with `startJobs`.
   package let jobs: AppJobs
   private let housekeeping: Housekeeping
@@ -42,7 +44,8 @@ package final class App: Sendable {
     start: DatabasePosition?, accounts: AccountStore, records: RecordStore,
     actions: ActionRunner, versions: [SchemaHistory.Entry], retirements: Retirements,
     followers: [FollowerRunner],
-    jobs: AppJobs, ambient: Ambient, adminClaim: AdminClaimFile, recorder: ChangeRecorder
+    jobs: AppJobs, functions: AppFunctions, ambient: Ambient, adminClaim: AdminClaimFile,
+    recorder: ChangeRecorder
   ) {
     self.jobs = jobs
     self.settings = settings
@@ -58,10 +61,14 @@ package final class App: Sendable {
     self.ambient = ambient
     self.adminClaim = adminClaim
     self.recorder = recorder
+    self.functions = functions
     watch = LogWatch(database) { for follower in followers { follower.wake() } }
     migration = MigrationKeeper(records: records, logger: ambient.logger)
     housekeeping = Housekeeping(
-      accounts: accounts, records: records, queue: jobs.queue, logger: ambient.logger)
+      accounts: accounts, records: records, queue: jobs.queue, logger: ambient.logger,
+      followers: followers.map(\.name)
+        + settings.functions.filter(\.isTrigger).map { FunctionSetting.followerName($0.name) },
+      time: ambient.time)
   }
 
   /// Opens the database in the folder `data`, brings its tables in step with `schema`, and starts
@@ -72,7 +79,7 @@ package final class App: Sendable {
   /// Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
-    extensions: AppExtensions = AppExtensions(),
+    extensions: AppExtensions = AppExtensions(), functions: AppFunctions? = nil,
     over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true
   ) async throws -> App {
     let recorder = ChangeRecorder()
@@ -102,6 +109,8 @@ package final class App: Sendable {
       let jobs = try AppJobs(
         records, settings, signal: signal, ambient: ambient,
         handlers: extensions.jobs.map { $0(records) }, schedules: try extensions.schedules())
+      let functions = functions ?? AppFunctions.none(ambient)
+      try await functions.begin(records)
       let all = try Followers.all(records) + extensions.followers.map { try $0(records) }
       let followers = all.map {
         FollowerRunner($0, records: records, logger: ambient.logger)
@@ -116,7 +125,7 @@ package final class App: Sendable {
         start: try await database.position(isExact: true), accounts: accounts, records: records,
         actions: ActionRunner(records, extensions.actions), versions: versions,
         retirements: retirements,
-        followers: followers, jobs: jobs, ambient: ambient,
+        followers: followers, jobs: jobs, functions: functions, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data), recorder: recorder)
       if startsFollowers {
         app.housekeeping.start()
@@ -136,6 +145,7 @@ package final class App: Sendable {
   /// Stops the jobs and the followers, finishes what is queued and closes the database.
   package func close() async {
     await jobs.stop()
+    functions.stop()
     await migration.stop()
     await housekeeping.stop()
     await watch.stop()

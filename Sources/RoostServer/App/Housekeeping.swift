@@ -13,12 +13,18 @@ package final class Housekeeping: Sendable {
   private let records: RecordStore
   private let queue: JobQueue
   private let logger: Logger
+  /// Whoever follows the log; nothing that one of them still needs is cut off.
+  private let followers: [String]
+  private let time: any TimeSource
   private let task = Mutex<Task<Void, Never>?>(nil)
 
   package init(
-    accounts: AccountStore, records: RecordStore, queue: JobQueue, logger: Logger
+    accounts: AccountStore, records: RecordStore, queue: JobQueue, logger: Logger,
+    followers: [String] = [], time: any TimeSource = SystemTime()
   ) {
     self.queue = queue
+    self.followers = followers
+    self.time = time
     self.accounts = accounts
     self.records = records
     self.logger = logger
@@ -53,7 +59,7 @@ package final class Housekeeping: Sendable {
       failed("accounts", error)
     }
     do {
-      try await records.trimLog(followers: Followers.all(records).map(\.name))
+      try await records.trimLog(followers: Followers.all(records).map(\.name) + followers)
     } catch {
       failed("log", error)
     }
@@ -66,6 +72,11 @@ package final class Housekeeping: Sendable {
       try await queue.trim(JobsKept(), on: records.database)
     } catch {
       failed("jobs", error)
+    }
+    do {
+      try await FunctionRuns.trim(on: records.database, now: time.now())
+    } catch {
+      failed("function runs", error)
     }
   }
 

@@ -73,13 +73,16 @@ package final class WebServer: Sendable {
           ? .unavailable("The app's schema has been migrated; this server knows an older one.")
           : .ready
       },
-      metrics: { ServerMetrics.all(app, statistics) + (await JobMetrics.all(app)) }
+      metrics: {
+        ServerMetrics.all(app, statistics) + (await JobMetrics.all(app)) + FunctionMetrics.all(app)
+      }
     ).add(to: &router)
     description.routes(isDevelopment: isDevelopment).add(to: &router)
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
     AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
       .add(to: &router)
     JobRoutes(app.jobs.queue, on: app.database, authenticator: authenticator).add(to: &router)
+    FunctionRoutes(FunctionMetrics.source(app), authenticator: authenticator).add(to: &router)
     ExplainRoutes(records: app.records, accounts: app.accounts, authenticator: authenticator)
       .add(to: &router)
     let records = RecordRoutes(

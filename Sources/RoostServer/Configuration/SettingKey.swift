@@ -165,12 +165,15 @@ package enum SettingKeys {
   package static let retentionZone = SettingKey(
     name: "retention.zone", kind: .zone, defaultText: "UTC",
     help: "the time zone of that time", flag: nil)
+  package static let functionsLoopback = SettingKey(
+    name: "functions.allowLoopback", kind: .boolean, defaultText: "false",
+    help: "let functions be called on this machine; for roost dev alone", flag: nil)
 
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
     database, databaseSchema, databasePooled, databaseWriters, databaseReplicas,
     replicaLagMilliseconds, databaseReaders, minimumFreeMegabytes, listMilliseconds,
     receiptMegabytes, authRateLimits, accessTokenMinutes, jobLeaseSeconds,
-    retentionSchedule, retentionZone,
+    retentionSchedule, retentionZone, functionsLoopback,
   ]
 }

@@ -9,6 +9,8 @@ package struct Settings: Sendable {
   }
 
   private let values: [String: String]
+  /// The functions of `roost.yaml`, in its order.
+  package let functions: [FunctionSetting]
 
   /// Reads and checks all settings.
   ///
@@ -23,9 +25,13 @@ package struct Settings: Sendable {
   ) throws(Failure) {
     var values: [String: String] = [:]
     for key in SettingKeys.all { values[key.name] = key.defaultText }
+    var functions: [FunctionSetting] = []
     if let file {
-      for (name, text) in try Settings.read(file.path, file.bytes) { values[name] = text }
+      for (name, text) in try Settings.read(file.path, file.bytes, environment, &functions) {
+        values[name] = text
+      }
     }
+    self.functions = functions
     for key in SettingKeys.all {
       guard let text = environment[key.environment] else { continue }
       guard key.accepts(text) else {
@@ -85,7 +91,8 @@ package struct Settings: Sendable {
 
   /// The settings of a file, by name, each checked.
   private static func read(
-    _ path: String, _ bytes: [UInt8]
+    _ path: String, _ bytes: [UInt8], _ environment: [String: String],
+    _ functions: inout [FunctionSetting]
   ) throws(Failure) -> [(String, String)] {
     let document: YAMLNode?
     do throws(YAMLError) {
@@ -114,6 +121,11 @@ package struct Settings: Sendable {
         throw failure(path, group.value.place, "\(group.key) holds settings, one a line")
       }
       for member in members {
+        if group.key == "functions", case .mapping(let parts, _) = member.value {
+          functions.append(
+            try FunctionReader(path, member, parts, environment: environment).setting())
+          continue
+        }
         values.append(try value(path, group.key, member))
       }
     }
@@ -127,6 +139,11 @@ package struct Settings: Sendable {
     guard let key = SettingKeys.all.first(where: { $0.name == name }) else {
       let known = SettingKeys.all.filter { $0.name.hasPrefix(group + ".") }
         .map { String($0.name.dropFirst(group.count + 1)) }
+      guard group != "functions" else {
+        throw failure(
+          path, member.value.place,
+          "the function \(member.key.prefix(60)) holds settings, one a line: url, secrets, on")
+      }
       throw failure(path, member.keyPlace, unknown(member.key, known))
     }
     guard case .scalar(let scalar) = member.value, key.accepts(scalar.text) else {
@@ -142,7 +159,7 @@ package struct Settings: Sendable {
     return "unknown setting \"\(key.prefix(60))\"\(hint)"
   }
 
-  private static func failure(_ path: String, _ place: SourcePlace, _ message: String) -> Failure {
+  static func failure(_ path: String, _ place: SourcePlace, _ message: String) -> Failure {
     Failure(description: "\(path):\(place.line):\(place.column): \(message)")
   }
 }

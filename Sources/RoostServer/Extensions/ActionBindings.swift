@@ -18,7 +18,7 @@ package enum ActionBindings {
       return
         "\(path):\(action.location.line):\(action.location.column): the action \(action.name) has "
         + "no handler in this program\(hint): register one in a server of your own (roost new DIR "
-        + "--template server makes one), or remove @action"
+        + "--template server makes one), declare a function for it in roost.yaml, or remove @action"
     }
   }
 

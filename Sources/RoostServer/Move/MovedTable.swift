@@ -113,6 +113,13 @@ struct MovedTable: Sendable {
       [int("fired_at"), id("job")]),
     MovedTable(
       "roost_archive", key: [int("collection"), id("id")], [int("archived_at"), text("record")]),
+    MovedTable(
+      "roost_function_run", key: [id("id")],
+      [
+        text("function"), text("cause"), id("operation"), int("attempt"), int("started_at"),
+        int("milliseconds"), text("outcome"), int("status"), int("bytes"), int("mutations"),
+        text("error"),
+      ]),
     MovedTable("roost_seed", key: [text("file")], [blob("digest")]),
     MovedTable(
       "roost_receipt", key: [text("principal"), text("key")],

@@ -76,13 +76,24 @@ import Testing
       let runner = house.runner([
         TestHandler(kind: "permanent") { _ in throw JobFailure.permanent("no such thing") },
         TestHandler(kind: "later") { _ in throw JobFailure.later("closed", afterSeconds: 60) },
+        TestHandler(kind: "postponed", limits: JobLimits(attempts: 1)) { _ in
+          throw JobFailure.postponed("left alone", afterMilliseconds: 60_000)
+        },
       ])
       runner.start()
       let permanent = try await house.enqueue(NewJob("permanent")).id
       let later = try await house.enqueue(NewJob("later")).id
       try await house.until { try await house.job(permanent).state == .dead }
       try await house.until { try await house.job(later).error == "closed" }
+      let postponed = try await house.enqueue(NewJob("postponed")).id
+      try await house.until { try await house.job(postponed).error == "left alone" }
       await runner.stop()
+      // No attempt is spent, so even the last one is still there.
+      let left = try await house.job(postponed)
+      #expect(left.state == .waiting)
+      #expect(left.attempts == 0)
+      #expect(left.runAfter >= house.time.now().adding(milliseconds: 60_000))
+      #expect(try await house.runs(postponed) == ["1 released"])
       #expect(try await house.job(permanent).error == "no such thing")
       #expect(try await house.job(permanent).attempts == 1)
       let job = try await house.job(later)

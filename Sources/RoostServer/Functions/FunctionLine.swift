@@ -1,0 +1,223 @@
+package import HTTPClient
+package import RoostCore
+import Synchronization
+
+/// The line to one function: signs, sends, reads the answer, and leaves the function alone while it
+/// fails.
+package final class FunctionLine: Sendable {
+  /// One call: what came of it, and its record.
+  package struct Attempt: Sendable {
+    package let answer: Result<FunctionAnswer, FunctionFailure>
+    package var run: FunctionRun
+  }
+
+  /// What is said to a function.
+  package struct Message: Sendable {
+    package let cause: FunctionRun.Cause
+    package let operation: UUID
+    package let attempt: Int
+    package let body: [UInt8]
+
+    package init(_ cause: FunctionRun.Cause, operation: UUID, attempt: Int, body: [UInt8]) {
+      self.cause = cause
+      self.operation = operation
+      self.attempt = attempt
+      self.body = body
+    }
+  }
+
+  /// What happened since the process started.
+  package struct Figures: Sendable {
+    package var outcomes: [FunctionRun.Outcome: Int] = [:]
+    package var milliseconds: Int64 = 0
+    /// Calls that were put off because the breaker is open.
+    package var postponed = 0
+    /// Changes that called nothing because too many functions followed from one another.
+    package var loops = 0
+  }
+
+  package let function: AppFunction
+  private let client: OutgoingClient
+  private let ambient: Ambient
+  private let breaker = Mutex(Breaker())
+  private let counted = Mutex(Figures())
+
+  package init(_ function: AppFunction, _ client: OutgoingClient, _ ambient: Ambient) {
+    self.function = function
+    self.client = client
+    self.ambient = ambient
+  }
+
+  package var figures: Figures { counted.withLock { $0 } }
+
+  /// The state of the breaker, and in how many milliseconds there is another look.
+  package var breakerState: (state: Breaker.State, waitMilliseconds: Int64) {
+    let now = milliseconds
+    return breaker.withLock { ($0.state, $0.state == .closed ? 0 : max(0, $0.until - now)) }
+  }
+
+  private var milliseconds: Int64 { Int64(ambient.time.monotonicNanoseconds() / 1_000_000) }
+
+  // MARK: Calling
+
+  /// Whether a call may be made now; throws where the function is left alone.
+  private func admit() throws(FunctionFailure) -> Bool {
+    let now = milliseconds
+    switch breaker.withLock({ $0.admit(at: now) }) {
+    case .go: return false
+    case .probe: return true
+    case .wait(let milliseconds):
+      counted.withLock { $0.postponed += 1 }
+      throw FunctionFailure(
+        .unavailable(milliseconds: milliseconds),
+        "\(function.name) failed too often and is left alone for \(milliseconds) ms")
+    }
+  }
+
+  /// Calls the function once, within `timeoutMilliseconds` where that is less than its own time.
+  ///
+  /// Throws where it is left alone; nothing was sent then.
+  package func call(
+    _ message: Message, within timeoutMilliseconds: Int64? = nil
+  ) async throws(FunctionFailure) -> Attempt {
+    let isProbe = try admit()
+    let startedAt = ambient.time.now()
+    let began = milliseconds
+    let time = min(timeoutMilliseconds ?? .max, function.timeoutMilliseconds)
+    let request = request(message, startedAt, time)
+    var status: Int?
+    var bytes = 0
+    let answer: Result<FunctionAnswer, FunctionFailure>
+    let outcome: Breaker.Outcome
+    do throws(OutgoingFailure) {
+      let response = try await client.send(request)
+      status = response.status
+      bytes = response.body.count
+      (answer, outcome) = read(response, message)
+    } catch {
+      answer = .failure(FunctionFailure(.transport(error), "\(function.name): \(error.reason)"))
+      outcome = error.outcome
+    }
+    var floor: Int64 = 0
+    if case .failure(let failure) = answer, let seconds = failure.retryAfterSeconds {
+      floor = Int64(seconds) * 1000
+    }
+    let (now, wait) = (milliseconds, floor)
+    breaker.withLock {
+      $0.record(outcome, isProbe: isProbe, at: now, floorMilliseconds: wait)
+    }
+    let run = FunctionRun(
+      id: ambient.newID(), function: function.name, cause: message.cause,
+      operation: message.operation, attempt: message.attempt, startedAt: startedAt,
+      milliseconds: now - began, outcome: FunctionLine.outcome(answer), status: status,
+      bytes: bytes, mutations: (try? answer.get())?.mutations.count ?? 0,
+      error: FunctionLine.reason(answer))
+    return Attempt(answer: answer, run: run)
+  }
+
+  /// Counts a run, when it is known what became of it.
+  package func count(_ run: FunctionRun) {
+    counted.withLock { figures in
+      figures.outcomes[run.outcome, default: 0] += 1
+      figures.milliseconds += run.milliseconds
+    }
+  }
+
+  package func countLoop() { counted.withLock { $0.loops += 1 } }
+
+  private func request(
+    _ message: Message, _ now: Timestamp, _ milliseconds: Int64
+  ) -> OutgoingRequest {
+    let id = message.operation.description
+    let seconds = now.milliseconds / 1000
+    var request = OutgoingRequest(
+      "POST", function.url,
+      headers: [
+        ("Content-Type", "application/json"), ("Accept", "application/json"),
+        ("User-Agent", "Roost"), ("Roost-Attempt", "\(message.attempt)"),
+        ("webhook-id", id), ("webhook-timestamp", "\(seconds)"),
+        (
+          "webhook-signature",
+          function.signer.signatures(id: id, seconds: seconds, body: message.body)
+        ),
+      ], body: message.body)
+    request.timeoutMilliseconds = max(1, milliseconds)
+    return request
+  }
+
+  // MARK: Reading the answer
+
+  private func read(
+    _ response: OutgoingResponse, _ message: Message
+  ) -> (Result<FunctionAnswer, FunctionFailure>, Breaker.Outcome) {
+    guard (200..<300).contains(response.status) else { return readFailure(response) }
+    do throws(FunctionFailure) {
+      try checkSignature(response, message)
+      return (.success(try FunctionAnswer(response)), .success)
+    } catch {
+      // It answers; that the answer is wrong is no matter of leaving it alone.
+      return (.failure(error), .success)
+    }
+  }
+
+  private func readFailure(
+    _ response: OutgoingResponse
+  ) -> (Result<FunctionAnswer, FunctionFailure>, Breaker.Outcome) {
+    let status = response.status
+    if let refusal = FunctionLine.refusal(response) { return (.failure(refusal), .success) }
+    let seconds = response.header("retry-after").flatMap { Int($0) }.map { min(max(0, $0), 3600) }
+    let failure = FunctionFailure(
+      .status(status), "\(function.name) answered \(status)", retryAfterSeconds: seconds)
+    switch status {
+    case 401, 403: return (.failure(failure), .credentials)
+    case 500...: return (.failure(failure), .failure)
+    default: return (.failure(failure), .success)
+    }
+  }
+
+  /// The no of a function: one of a few statuses with a message, `{"message": "…"}`.
+  private static func refusal(_ response: OutgoingResponse) -> FunctionFailure? {
+    let code: ErrorCode
+    switch response.status {
+    case 400: code = .malformed
+    case 403: code = .forbidden
+    case 404: code = .notFound
+    case 409: code = .conflict
+    case 422: code = .invalid
+    default: return nil
+    }
+    guard FunctionAnswer.isJSON(response.header("content-type")),
+      let text = (try? JSON.parse(response.body))?["message"]?.string, !text.isEmpty
+    else { return nil }
+    return FunctionFailure(.refusal(code), String(text.prefix(500)))
+  }
+
+  private func checkSignature(
+    _ response: OutgoingResponse, _ message: Message
+  ) throws(FunctionFailure) {
+    let signature = response.header("webhook-signature")
+    guard signature != nil || function.requiresSignedAnswers else { return }
+    let fault = function.signer.fault(
+      id: response.header("webhook-id"), timestamp: response.header("webhook-timestamp"),
+      signature: signature, body: response.body, expecting: message.operation.description,
+      now: ambient.time.now())
+    if let fault {
+      throw FunctionFailure(.answer, "the signature of its answer is not right: \(fault)")
+    }
+  }
+
+  private static func outcome(_ answer: Result<FunctionAnswer, FunctionFailure>)
+    -> FunctionRun.Outcome
+  {
+    guard case .failure(let failure) = answer else { return .answered }
+    switch failure.kind {
+    case .refusal: return .declined
+    case .answer: return .refused
+    case .unavailable, .transport, .status: return .failed
+    }
+  }
+
+  private static func reason(_ answer: Result<FunctionAnswer, FunctionFailure>) -> String? {
+    if case .failure(let failure) = answer { failure.reason } else { nil }
+  }
+}
