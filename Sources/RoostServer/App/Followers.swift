@@ -3,6 +3,6 @@ import Records
 /// Everything that happens after a change, in one list.
 enum Followers {
   static func all(_ records: RecordStore) -> [any Follower] {
-    [CollectionCounter(), RelationKeeper(records), SearchIndexer(records)]
+    [CollectionCounter(), RelationKeeper(records), SearchIndexer(records), DerivedKeeper(records)]
   }
 }
