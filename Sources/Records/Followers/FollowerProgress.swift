@@ -20,6 +20,8 @@ final class FollowerProgress: Sendable {
   /// Whether everything up to `place` was taken into account; false before the follower has looked.
   func covers(_ place: LogPlace) -> Bool { state.withLock { $0.place?.covers(place) == true } }
 
+  /// How far it is; nil before it has looked.
+  var place: LogPlace? { state.withLock { $0.place } }
   /// Whether it was begun: else another process keeps it.
   var isBegun: Bool { state.withLock { $0.hurry != nil } }
 

@@ -32,7 +32,8 @@ enum ExitStatus {
 enum Commands {
   static let all: [any Command] = [
     NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), ImportCommand(),
-    ExportCommand(), JobsCommand(), MoveCommand(), MigrateCommand(), GenerateCommand(),
+    ExportCommand(), JobsCommand(), FollowersCommand(), RebuildCommand(), MoveCommand(),
+    MigrateCommand(), GenerateCommand(),
     DoctorCommand(),
   ]
 }

@@ -98,6 +98,7 @@ package final class App: Sendable {
       let jobs = try AppJobs(
         records, settings, signal: signal, ambient: ambient, handlers: handlers,
         schedules: schedules)
+      try await jobs.begin(records)
       let followers = Followers.all(records).map {
         FollowerRunner($0, records: records, logger: ambient.logger)
       }

@@ -1,5 +1,6 @@
 import Accounts
 import HTTPServer
+import Jobs
 import REST
 import Records
 import RoostCore
@@ -73,13 +74,20 @@ package final class WebServer: Sendable {
           ? .unavailable("The app's schema has been migrated; this server knows an older one.")
           : .ready
       },
-      metrics: { ServerMetrics.all(app, statistics) + (await JobMetrics.all(app)) }
+      metrics: {
+        ServerMetrics.all(app, statistics) + (await FollowerMetrics.all(app))
+          + (await JobMetrics.all(app))
+      }
     ).add(to: &router)
     description.routes(isDevelopment: isDevelopment).add(to: &router)
     AuthRoutes.add(to: &router, accounts: app.accounts, authenticator: authenticator)
     AdminRoutes(accounts: app.accounts, authenticator: authenticator, claim: app.adminClaim)
       .add(to: &router)
     JobRoutes(app.jobs.queue, on: app.database, authenticator: authenticator).add(to: &router)
+    let queue = app.jobs.queue
+    FollowerRoutes(
+      app.followers, of: app.records, authenticator: authenticator, time: app.ambient.time
+    ) { try await queue.enqueue(RebuildJob.job, in: $0).id }.add(to: &router)
     ExplainRoutes(records: app.records, accounts: app.accounts, authenticator: authenticator)
       .add(to: &router)
     let records = RecordRoutes(

@@ -23,7 +23,7 @@ package final class AppJobs: Sendable {
     configuration.heartbeatMilliseconds = configuration.leaseMilliseconds / 6
     configuration.drainSeconds = settings.integer(SettingKeys.drainSeconds)
     runner = JobRunner(
-      [retentionJob] + handlers, on: records.database, signal: signal, ambient: ambient,
+      [retentionJob, RebuildJob(records: records, ambient: ambient)] + handlers, on: records.database, signal: signal, ambient: ambient,
       configuration: configuration)
     var all = schedules
     if !records.retentionTasks.isEmpty {
@@ -35,6 +35,15 @@ package final class AppJobs: Sendable {
           kind: RetentionJob.kind))
     }
     scheduler = Scheduler(all, on: records.database, ambient: ambient)
+  }
+
+  /// Puts what a change of the schema left to be rebuilt into the queue.
+  func begin(_ records: RecordStore) async throws {
+    let queue = queue
+    try await records.database.write { transaction in
+      guard try await records.isRebuildDue(in: transaction) else { return }
+      _ = try await queue.enqueue(RebuildJob.job, in: transaction)
+    }
   }
 
   func start() {
