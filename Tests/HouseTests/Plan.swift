@@ -18,7 +18,7 @@ enum Plan {
     "Schema": ["RoostCore", "CRE2"],
     "Generate": ["Schema"],
     "Rules": ["Schema", "Queries"],
-    "Records": ["Rules"],
+    "Records": ["Rules", "Cryptography"],
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Jobs", "Transport"],
     "RoostServer": [

@@ -96,7 +96,7 @@ import Testing
     let house = try await RecordsHouse(DerivedSchema.text)
     let keeper = Shaky(keeper: DerivedKeeper(house.records))
     let runner = FollowerRunner(
-      keeper, records: house.records, logger: Logger(level: .critical), patience: 1_000)
+      keeper, records: house.records, logger: Logger(level: .error, sink: Silence()), patience: 1_000)
     house.recorder.onCommit { [weak runner] in runner?.wake() }
     runner.start()
     var random = Numbers(state: seed)
@@ -144,6 +144,7 @@ import Testing
     let house = try await RecordsHouse(DerivedSchema.text)
     let runner = FollowerRunner(
       DerivedKeeper(house.records), records: house.records, logger: Logger(level: .error))
+    house.recorder.onCommit { [weak runner] in runner?.wake() }
     runner.start()
     let band = try await house.create("bands", ["name": "a"])
     try await house.create(
@@ -155,7 +156,7 @@ import Testing
     runner.wake()
     try await settle(runner.follower, house)
     try await check(house, finds: 0)
-    try await house.database.write { try await $0.execute("UPDATE bands SET played = 9") }
+    _ = try await house.database.write { try await $0.execute("UPDATE bands SET played = 9") }
     try await check(house, finds: 1)
     let records = house.records
     try await house.database.write { transaction in
@@ -173,6 +174,7 @@ import Testing
     let house = try await RecordsHouse(DerivedSchema.text)
     let keeper = DerivedKeeper(house.records)
     let runner = FollowerRunner(keeper, records: house.records, logger: Logger(level: .error))
+    house.recorder.onCommit { [weak runner] in runner?.wake() }
     runner.start()
     let band = try await house.create("bands", ["name": "a"])
     #expect(band["played"] == 0)
@@ -287,6 +289,7 @@ import Testing
     let band = try await house.create("bands", ["name": "a"])
     let runner = FollowerRunner(
       DerivedKeeper(house.records), records: house.records, logger: Logger(level: .error))
+    house.recorder.onCommit { [weak runner] in runner?.wake() }
     runner.start()
     try await settle(runner.follower, house)
     try await house.create("performances", ["band": band["id"] ?? .null])

@@ -39,12 +39,12 @@ private struct Recorder: Follower {
   private func house() async throws -> (RecordsHouse, Recorder, FollowerRunner) {
     let house = try await RecordsHouse(schema)
     let id = house.database.dialect.id
-    try await house.database.write {
+    _ = try await house.database.write {
       try await $0.execute("CREATE TABLE taken (id \(id) NOT NULL, kind BIGINT NOT NULL)")
     }
     let follower = Recorder()
     let runner = FollowerRunner(
-      follower, records: house.records, logger: Logger(level: .critical), patience: 2)
+      follower, records: house.records, logger: Logger(level: .error, sink: Silence()), patience: 2)
     house.recorder.onCommit { [weak runner] in runner?.wake() }
     return (house, follower, runner)
   }

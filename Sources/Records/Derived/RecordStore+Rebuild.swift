@@ -121,7 +121,7 @@ extension RecordStore {
     let table = source.source
     var rows: [UUID: RowImage] = [:]
     var ids: [UUID] = []
-    let beyond: SQL = generation.after.map { "AND id > \($0)" } ?? ""
+    let beyond: SQL = generation.after.map { "AND id > \($0)" } ?? .empty
     try await transaction.query(
       """
       SELECT \(table.selectList) FROM \(table.table) WHERE \(identifier: "deletedAt") IS NULL \
@@ -189,16 +189,18 @@ extension RecordStore {
     _ generation: DerivedGeneration, _ source: DerivedSource, in transaction: any Transaction
   ) async throws -> [UUID] {
     let limit = RecordStore.keysAtOnce
+    let beyond: SQL = generation.after.map { " AND id > \($0)" } ?? .empty
+    let keysBeyond: SQL = generation.after.map { " AND key > \($0)" } ?? .empty
     let rows: SQL = """
       SELECT id FROM \(source.target.table) WHERE \(identifier: "deletedAt") IS NULL\
-      \(generation.after.map { " AND id > \($0)" } ?? "")
+      \(beyond)
       """
     guard source.isView else {
       return try await transaction.all("\(rows) ORDER BY id LIMIT \(limit)") { $0.uuid(0) ?? .zero }
     }
     let groups: SQL = """
       SELECT key AS id FROM roost_derived_total WHERE source = \(generation.number)\
-      \(generation.after.map { " AND key > \($0)" } ?? "")
+      \(keysBeyond)
       """
     // Each side by its own key: a sort of the union would read them whole.
     return try await transaction.all(

@@ -40,10 +40,11 @@ package struct PoisonedEntry: Sendable {
   package static func mark(
     of name: String, position: Int64?, in transaction: any Transaction
   ) async throws -> Int {
-    try await transaction.execute(
+    let one: SQL = position.map { " AND position = \($0)" } ?? .empty
+    return try await transaction.execute(
       """
       UPDATE roost_follower_poison SET is_retried = 1 WHERE name = \(name)\
-      \(position.map { " AND position = \($0)" } ?? "")
+      \(one)
       """)
   }
 
@@ -51,10 +52,11 @@ package struct PoisonedEntry: Sendable {
   package static func drop(
     of name: String, position: Int64?, in transaction: any Transaction
   ) async throws -> Int {
-    try await transaction.execute(
+    let one: SQL = position.map { " AND position = \($0)" } ?? .empty
+    return try await transaction.execute(
       """
       DELETE FROM roost_follower_poison WHERE name = \(name)\
-      \(position.map { " AND position = \($0)" } ?? "")
+      \(one)
       """)
   }
 
