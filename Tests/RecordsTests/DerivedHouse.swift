@@ -4,7 +4,6 @@ import RoostCore
 import Schema
 import Testing
 
-
 /// A schema with everything that can be derived, and what its values are by a model in memory.
 enum DerivedSchema {
   static let text = """

@@ -55,7 +55,8 @@ import Testing
       body["band"] = bands.randomElement(using: &random) ?? .null
       body["title"] = .string("gig \(Int.random(in: 0..<1000, using: &random))")
       body["status"] = .string(Bool.random(using: &random) ? "PLAYED" : "PLANNED")
-      body["tickets"] = Bool.random(using: &random) ? .int(.random(in: -5...500, using: &random)) : .null
+      body["tickets"] =
+        Bool.random(using: &random) ? .int(.random(in: -5...500, using: &random)) : .null
       body["rating"] =
         Bool.random(using: &random) ? .double(Double.random(in: -5...5, using: &random)) : .null
       body["startsAt"] = .string(
@@ -96,7 +97,8 @@ import Testing
     let house = try await RecordsHouse(DerivedSchema.text)
     let keeper = Shaky(keeper: DerivedKeeper(house.records))
     let runner = FollowerRunner(
-      keeper, records: house.records, logger: Logger(level: .error, sink: Silence()), patience: 1_000)
+      keeper, records: house.records, logger: Logger(level: .error, sink: Silence()),
+      patience: 1_000)
     house.recorder.onCommit { [weak runner] in runner?.wake() }
     runner.start()
     var random = Numbers(state: seed)

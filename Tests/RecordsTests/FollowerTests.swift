@@ -53,7 +53,8 @@ private struct Recorder: Follower {
     Int(try await house.texts("SELECT count(*) FROM taken").first ?? "") ?? -1
   }
 
-  private func status(_ follower: any Follower, _ house: RecordsHouse) async throws -> FollowerStatus
+  private func status(_ follower: any Follower, _ house: RecordsHouse) async throws
+    -> FollowerStatus
   {
     try await house.database.read(.snapshot) { try await FollowerStatus.read(follower, in: $0) }
   }

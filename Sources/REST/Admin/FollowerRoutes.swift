@@ -85,7 +85,8 @@ package struct FollowerRoutes: Sendable {
         .flatMap({ ReplayStart($0) })
     else {
       throw RoostError.invalid(
-        "/from", "type", "from is a position of the log, a time such as 2026-01-31T20:00:00Z, or start.")
+        "/from", "type",
+        "from is a position of the log, a time such as 2026-01-31T20:00:00Z, or start.")
     }
     let runner = try runner(of: request)
     let records = records

@@ -10,7 +10,7 @@ import Schema
 package struct DerivedKeeper: Follower {
   static let followerName = "derived"
   /// What one transaction does at most, so that writers do not wait long.
-  private static let entriesAtOnce = 500
+  private static let entriesAtOnce = 1000
 
   package let name = DerivedKeeper.followerName
   package let kinds: [Mutation.Kind] = [.create, .update, .delete]

@@ -223,8 +223,9 @@ struct DerivedShow {
     }
   }
 
-  /// A number that its field cannot hold is null: a wrong one would look right. A required field has
-  /// the nearest that it can hold.
+  /// A number that its field cannot hold is null: a wrong one would look right.
+  ///
+  /// A required field has the nearest that it can hold.
   private func fit(_ number: Int128, _ field: Field) -> FieldValue {
     let range: ClosedRange<Int128> =
       field.type == .int

@@ -88,7 +88,9 @@ struct DerivedSources: Sendable {
 
   /// The numbers of the collections whose changes concern it.
   var collections: [Int64] {
-    let numbers = all.flatMap { $0.isView ? [$0.source.number] : [$0.source.number, $0.target.number] }
+    let numbers = all.flatMap {
+      $0.isView ? [$0.source.number] : [$0.source.number, $0.target.number]
+    }
     return Set(numbers).sorted()
   }
 }
@@ -109,7 +111,9 @@ private struct DerivedSourceBuilder {
         target, source, .values(groups), view.condition,
         target.rules.derived.first { $0.field == nil }?.expression, fields,
         prefix: "view \(view.typeName) by "
-          + target.fields.compactMap { field in field.grouping.map { "\(field.name) \($0.text)" } }
+          + target.fields.compactMap { field in
+            field.grouping.map { "\(field.name) \(field.declaredType) = \($0.text)" }
+          }
           .joined(separator: ", "))
       return
     }
@@ -177,8 +181,15 @@ private struct DerivedSourceBuilder {
       }
       if let kind { measures.append(DerivedSource.Measure(field: field, kind: kind)) }
     }
+    // With the types: other ones are kept otherwise.
     let named = fields.compactMap { index -> String? in
-      target.fields[index].derivation.map { "\(target.fields[index].name) \($0.measure.text)" }
+      let field = target.fields[index]
+      return field.derivation.map { derivation in
+        let read = derivation.measure.fields.compactMap { source.model.field(named: $0) }
+          .map(\.declaredType).joined(separator: " ")
+        return "\(field.name) \(field.declaredType) = \(derivation.measure.text)"
+          + (read.isEmpty ? "" : " (\(read))")
+      }
     }
     let definition =
       "\(target.name): \(prefix)" + (condition.map { " where \($0)" } ?? "") + ": "

@@ -129,7 +129,9 @@ struct DerivedSync {
         guard let key = row.uuid(0), var total = deltas[key] else { return true }
         total.count += row.int64(1)
         let sums = DerivedLists.sums(row.text(2))
-        for place in total.sums.indices where place < sums.count { total.sums[place] += sums[place] }
+        for place in total.sums.indices where place < sums.count {
+          total.sums[place] += sums[place]
+        }
         total.label = row.optionalText(3) ?? total.label
         totals[key] = total
         return true

@@ -1,5 +1,5 @@
 package import Queries
-import RoostCore
+package import RoostCore
 import Rules
 import Schema
 
@@ -18,6 +18,20 @@ package struct RebuildFinding: Sendable, Equatable {
   package let definition: String
   /// Rows whose values were not what their sources say.
   package let differences: Int64
+}
+
+extension Catalogue {
+  /// What a start with this schema leaves to be made anew, in the caller's transaction, which is to be
+  /// undone: each by its declaration.
+  package func derivedDue(at now: Timestamp, in transaction: any Transaction) async throws
+    -> [String]
+  {
+    let sources = DerivedSources(self)
+    try await sources.reconcile(at: now, in: transaction)
+    return try await DerivedGeneration.all(in: transaction).filter { generation in
+      !generation.isCheck && (generation.state == .gathering || generation.state == .showing)
+    }.map(\.definition)
+  }
 }
 
 extension RecordStore {
@@ -57,7 +71,8 @@ extension RecordStore {
     guard let target = catalogue.collection(named: collection) else {
       let hint = Schema.nearest(collection, among: catalogue.collections.map(\.name))
       throw RoostError(
-        .notFound, "There is no collection \"\(collection.prefix(60))\"."
+        .notFound,
+        "There is no collection \"\(collection.prefix(60))\"."
           + (hint.map { " Did you mean \($0)?" } ?? ""))
     }
     var sources = derived.all.filter { $0.target.number == target.number }
@@ -105,7 +120,9 @@ extension RecordStore {
       return .busy
     }
     let all = try await DerivedGeneration.all(in: transaction)
-    guard let next = all.first(where: { $0.state != .live && $0.state != .told }) else { return .done }
+    guard let next = all.first(where: { $0.state != .live && $0.state != .told }) else {
+      return .done
+    }
     guard next.state != .retired, let source = derived[next.definition] else {
       return try await clear(next, in: transaction)
     }

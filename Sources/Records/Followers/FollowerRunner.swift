@@ -349,7 +349,7 @@ package final class FollowerRunner: Sendable {
             return true
           }
         }
-      } catch where !PoisonSuspicion.isPassing(error) {
+      } catch  where !PoisonSuspicion.isPassing(error) {
         let reason = PoisonedEntry.reason(error)
         try await records.database.write { transaction in
           try await PoisonedEntry.failedAgain(entry, of: name, reason: reason, in: transaction)
@@ -369,7 +369,9 @@ private final class ApplyProbe: Sendable {
   /// The entries at which the follower failed; nil where something else did.
   var failing: [LogEntry]? { entries.withLock { $0 } }
 
-  func begin(_ entries: [LogEntry]) { self.entries.withLock { $0 = entries.isEmpty ? nil : entries } }
+  func begin(_ entries: [LogEntry]) {
+    self.entries.withLock { $0 = entries.isEmpty ? nil : entries }
+  }
   func end() { entries.withLock { $0 = nil } }
 }
 

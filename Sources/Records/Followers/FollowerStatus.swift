@@ -99,7 +99,8 @@ extension RecordStore {
       guard LogPartition.all(transaction.dialect).count == 1 || position == 0 else {
         throw RoostError.invalid(
           "/from", "type",
-          "The log has several parts here, so a position alone says nothing: give a time, or start.")
+          "The log has several parts here, so a position alone says nothing: give a time, or start."
+        )
       }
       guard position <= head.total else {
         throw RoostError.invalid(

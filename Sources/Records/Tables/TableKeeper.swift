@@ -349,7 +349,9 @@ package struct TableKeeper: Sendable {
         ADD COLUMN \(identifier: field.name) \(field.columnType(dialect))\(field.columnDefault)
         """)
       // What is derived is made by its rebuild, which tells of it too.
-      if field.defaultValue != nil, field.derivation == nil { defaulted[collection.name, default: []].append(field) }
+      if field.defaultValue != nil, field.derivation == nil {
+        defaulted[collection.name, default: []].append(field)
+      }
       try await record(field, number, of: collection)
     }
 

@@ -165,12 +165,15 @@ package enum SettingKeys {
   package static let retentionZone = SettingKey(
     name: "retention.zone", kind: .zone, defaultText: "UTC",
     help: "the time zone of that time", flag: nil)
+  package static let derivedSchedule = SettingKey(
+    name: "derived.schedule", kind: .text, defaultText: "",
+    help: "when derived data are made anew beside being kept, as cron writes it, in UTC", flag: nil)
 
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
     database, databaseSchema, databasePooled, databaseWriters, databaseReplicas,
     replicaLagMilliseconds, databaseReaders, minimumFreeMegabytes, listMilliseconds,
     receiptMegabytes, authRateLimits, accessTokenMinutes, jobLeaseSeconds,
-    retentionSchedule, retentionZone,
+    retentionSchedule, retentionZone, derivedSchedule,
   ]
 }

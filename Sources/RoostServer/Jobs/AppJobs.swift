@@ -23,7 +23,8 @@ package final class AppJobs: Sendable {
     configuration.heartbeatMilliseconds = configuration.leaseMilliseconds / 6
     configuration.drainSeconds = settings.integer(SettingKeys.drainSeconds)
     runner = JobRunner(
-      [retentionJob, RebuildJob(records: records, ambient: ambient)] + handlers, on: records.database, signal: signal, ambient: ambient,
+      [retentionJob, RebuildJob(records: records, ambient: ambient)] + handlers,
+      on: records.database, signal: signal, ambient: ambient,
       configuration: configuration)
     var all = schedules
     if !records.retentionTasks.isEmpty {
@@ -33,6 +34,17 @@ package final class AppJobs: Sendable {
           try CronExpression(settings.text(SettingKeys.retentionSchedule)),
           in: try ZoneFolder.system.zone(settings.text(SettingKeys.retentionZone)),
           kind: RetentionJob.kind))
+    }
+    let rebuilding = settings.text(SettingKeys.derivedSchedule)
+    if !rebuilding.isEmpty {
+      do {
+        all.append(
+          Schedule(
+            RebuildJob.kind, try CronExpression(rebuilding), in: try ZoneFolder.system.zone("UTC"),
+            kind: RebuildJob.kind, payload: RebuildJob.everything))
+      } catch let error as CronError {
+        throw RoostError(.invalid, "derived.schedule is no time: \(error)")
+      }
     }
     scheduler = Scheduler(all, on: records.database, ambient: ambient)
   }

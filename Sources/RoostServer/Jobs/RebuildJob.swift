@@ -18,11 +18,20 @@ struct RebuildJob: JobHandler {
   /// The job for whatever there is to do; one at a time.
   static var job: NewJob { NewJob(kind, key: kind) }
 
+  /// What a schedule puts into the queue: to make everything anew.
+  static let everything: JSON = ["everything": true]
+
   /// Somebody asked for more while the job came to its end.
   private struct Unfinished: Error {}
 
   func run(_ context: JobContext) async throws {
     let records = records
+    if context.payload == RebuildJob.everything, context.checkpoint == nil {
+      try await context.save([:]) { transaction in
+        _ = try await records.beginRebuild(
+          collection: nil, field: nil, isCheck: false, in: transaction)
+      }
+    }
     while true {
       try context.proceed()
       let began = ambient.time.monotonicNanoseconds()

@@ -112,7 +112,11 @@ extension Checker {
       return (parts[0], parts[1])
     }
     let lists = type.fields.filter {
-      if case .list = $0.type.unwrapped { types[$0.type.name.text]?.isCollection == true } else { false }
+      if case .list = $0.type.unwrapped {
+        types[$0.type.name.text]?.isCollection == true
+      } else {
+        false
+      }
     }
     guard parts.count == 1, let list = lists.first(where: { $0.name.text == from.text }) else {
       report.fault(
@@ -247,7 +251,8 @@ extension Checker {
       }
     } else if field.type != type || field.isList {
       report.fault(
-        field.location, "\(field.name) is \(field.typeText), and \(name.text) is \(type.schemaName)")
+        field.location, "\(field.name) is \(field.typeText), and \(name.text) is \(type.schemaName)"
+      )
     }
   }
 

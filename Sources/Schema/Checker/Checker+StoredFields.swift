@@ -41,7 +41,8 @@ extension Checker {
         relation: grouping != nil && relation != nil ? Relation(onDelete: .cascade) : relation,
         defaultValue: defaultValue,
         defaultExpression: expression, isImmutable: uses.first("immutable") != nil,
-        isServerOnly: uses.first("serverOnly") != nil || derivation != nil, isUnique: uses.first("unique") != nil,
+        isServerOnly: uses.first("serverOnly") != nil || derivation != nil,
+        isUnique: uses.first("unique") != nil,
         isSearchable: uses.first("search") != nil,
         personalData: pii.flatMap { use in
           guard let kind = use.string("kind"),
