@@ -27,6 +27,7 @@ import Testing
     var name: String { keeper.name }
     var kinds: [Mutation.Kind] { keeper.kinds }
     var collections: [Int64]? { keeper.collections }
+    var createdCollections: [Int64] { keeper.createdCollections }
     func begin(hurry: @escaping @Sendable () -> Void) { keeper.begin(hurry: hurry) }
     func reached(_ place: LogPlace) { keeper.reached(place) }
     func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int {

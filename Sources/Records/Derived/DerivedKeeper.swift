@@ -15,11 +15,13 @@ package struct DerivedKeeper: Follower {
   package let name = DerivedKeeper.followerName
   package let kinds: [Mutation.Kind] = [.create, .update, .delete]
   package let collections: [Int64]?
+  package let createdCollections: [Int64]
   private let records: RecordStore
 
   package init(_ records: RecordStore) {
     self.records = records
     collections = records.derived.collections
+    createdCollections = records.derived.targets
   }
 
   package func begin(hurry: @escaping @Sendable () -> Void) {

@@ -86,12 +86,12 @@ struct DerivedSources: Sendable {
 
   subscript(definition: String) -> DerivedSource? { byDefinition[definition].map { all[$0] } }
 
-  /// The numbers of the collections whose changes concern it.
-  var collections: [Int64] {
-    let numbers = all.flatMap {
-      $0.isView ? [$0.source.number] : [$0.source.number, $0.target.number]
-    }
-    return Set(numbers).sorted()
+  /// The numbers of the collections that something is derived from.
+  var collections: [Int64] { Set(all.map(\.source.number)).sorted() }
+
+  /// The numbers of those whose new records get derived values, and that are none of the others.
+  var targets: [Int64] {
+    Set(all.filter { !$0.isView }.map(\.target.number)).subtracting(collections).sorted()
   }
 }
 
