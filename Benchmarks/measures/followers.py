@@ -12,7 +12,7 @@ from harness.process import cpu_seconds
 from harness.server import REPOSITORY, Server
 
 NAME = "followers"
-APP = os.path.join(REPOSITORY, "Tests/EndToEnd/apps/derived")
+APP = os.path.join(REPOSITORY, "Benchmarks/followers")
 RATE, BATCH, CONNECTIONS, BANDS = 8000, 100, 4, 1000
 
 
@@ -107,11 +107,12 @@ def _lag(connection):
 
 def figures(bench):
     rows = bench.samples
+    rate, rate_from = bench.at_least(int(0.95 * RATE))
     return [
         Figure(NAME, "derived data behind, at most", "ms", rows["follower_lag"], ("<=", 1000),
-               f"{BANDS:,} records with six derived values; {bench.notes.get('followers', '')}"),
+               f"{BANDS:,} records with a count and a sum; {bench.notes.get('followers', '')}"),
         Figure(NAME, "behind, median", "ms", rows["follower_lag_p50"]),
         Figure(NAME, "caught up after the load", "ms", rows["follower_after"]),
-        Figure(NAME, "writes meanwhile", "/s", rows["follower_rate"]),
+        Figure(NAME, "writes meanwhile", "/s", rows["follower_rate"], rate, rate_from),
         Figure(NAME, "server CPU of a write and what follows", "µs", rows["follower_cpu"]),
     ]

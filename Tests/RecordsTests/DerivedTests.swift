@@ -309,4 +309,47 @@ import Testing
     await runner.stop()
     await house.close()
   }
+
+  @Test func aServerLeavesWhatANewerSchemaDerivesToOneThatKnowsIt() async throws {
+    let house = try await RecordsHouse(DerivedSchema.text)
+    let records = house.records
+    let band = try await house.create("bands", ["name": "a"])
+    // As a server with another schema would have begun it.
+    try await house.database.write { transaction in
+      _ = try await transaction.execute(
+        """
+        INSERT INTO roost_derived (definition, target, state, is_check, done, differences, began_at) \
+        VALUES ('bands: something newer', 'bands', 0, 0, 0, 0, 0)
+        """)
+    }
+    #expect(try await !house.database.read(.statement) { try await records.isRebuildDue(in: $0) })
+    #expect(try await house.database.write { try await records.rebuildStep(in: $0) } == .done)
+    let runner = FollowerRunner(
+      DerivedKeeper(records), records: records, logger: Logger(level: .error, sink: Silence()),
+      patience: 1)
+    house.recorder.onCommit { [weak runner] in runner?.wake() }
+    runner.start()
+    try await house.create(
+      "performances",
+      [
+        "band": band["id"] ?? .null, "title": "x", "status": "PLAYED",
+        "startsAt": "2026-01-31T20:00:00Z",
+      ])
+    runner.wake()
+    try await Task.sleep(nanoseconds: 500_000_000)
+    // Neither counted nor passed over nor set aside.
+    let status = try await house.database.read(.snapshot) {
+      try await FollowerStatus.read(runner.follower, in: $0)
+    }
+    #expect(status.behind > 0)
+    #expect(status.setAside == 0)
+    _ = try await house.database.write {
+      try await $0.execute("DELETE FROM roost_derived WHERE definition = 'bands: something newer'")
+    }
+    runner.wake()
+    try await settle(runner.follower, house)
+    #expect(try await house.read("bands", band["id"])["played"] == 1)
+    await runner.stop()
+    await house.close()
+  }
 }

@@ -41,7 +41,12 @@ package struct DerivedKeeper: Follower {
       if entry.kind == .create { made[entry.collection, default: []].insert(entry.id) }
     }
     for generation in generations where generation.state.isKept {
-      guard let source = records.derived[generation.definition] else { continue }
+      guard let source = records.derived[generation.definition] else {
+        // It would be counted out of step: a server that knows it goes on here.
+        throw RoostError(
+          .draining,
+          "Another server keeps derived data of a newer schema: this one leaves it to do so.")
+      }
       var keys: Set<UUID> = []
       let number = source.source.number
       if let changed = ids[number]?.sorted() {

@@ -96,8 +96,16 @@ extension RecordStore {
 
   /// Whether anything is left for `rebuildStep`.
   package func isRebuildDue(in reader: any Reader) async throws -> Bool {
-    try await DerivedGeneration.all(in: reader).contains {
-      $0.state != .live && $0.state != .told
+    try await DerivedGeneration.all(in: reader).contains { isDue($0) }
+  }
+
+  /// Whether something is to be done for a generation, and this process knows what: a server with
+  /// another schema makes its own.
+  private func isDue(_ generation: DerivedGeneration) -> Bool {
+    switch generation.state {
+    case .gathering, .showing: derived[generation.definition] != nil
+    case .retired: true
+    case .live, .told: false
     }
   }
 
@@ -120,7 +128,7 @@ extension RecordStore {
       return .busy
     }
     let all = try await DerivedGeneration.all(in: transaction)
-    guard let next = all.first(where: { $0.state != .live && $0.state != .told }) else {
+    guard let next = all.first(where: { isDue($0) }) else {
       return .done
     }
     guard next.state != .retired, let source = derived[next.definition] else {
