@@ -66,7 +66,9 @@ package struct SettingKey: Sendable {
     case .address:
       text.isEmpty || DatabaseAddress.isBegun(text)
     case .addresses: DatabaseAddress.list(text).allSatisfy { DatabaseAddress.isBegun($0) }
-    case .schedule: (try? CronExpression(text)) != nil
+    // What has none of its own may be left to none.
+    case .schedule:
+      text.isEmpty && defaultText.isEmpty || (try? CronExpression(text)) != nil
     case .zone: (try? ZoneFolder.system.zone(text)) != nil
     }
   }
@@ -166,7 +168,7 @@ package enum SettingKeys {
     name: "retention.zone", kind: .zone, defaultText: "UTC",
     help: "the time zone of that time", flag: nil)
   package static let derivedSchedule = SettingKey(
-    name: "derived.schedule", kind: .text, defaultText: "",
+    name: "derived.schedule", kind: .schedule, defaultText: "",
     help: "when derived data are made anew beside being kept, as cron writes it, in UTC", flag: nil)
 
   package static let all = [

@@ -37,14 +37,10 @@ package final class AppJobs: Sendable {
     }
     let rebuilding = settings.text(SettingKeys.derivedSchedule)
     if !rebuilding.isEmpty {
-      do {
-        all.append(
-          Schedule(
-            RebuildJob.kind, try CronExpression(rebuilding), in: try ZoneFolder.system.zone("UTC"),
-            kind: RebuildJob.kind, payload: RebuildJob.everything))
-      } catch let error as CronError {
-        throw RoostError(.invalid, "derived.schedule is no time: \(error)")
-      }
+      all.append(
+        Schedule(
+          RebuildJob.kind, try CronExpression(rebuilding), in: try ZoneFolder.system.zone("UTC"),
+          kind: RebuildJob.kind, payload: RebuildJob.everything))
     }
     scheduler = Scheduler(all, on: records.database, ambient: ambient)
   }
