@@ -4,6 +4,8 @@ A measure has `NAME`, and any of `round(bench)` (called once in each interleaved
 `once(bench)` (called after the rounds) and `figures(bench)` (the figures of its samples).
 """
 
-from . import static, reads, creates, rules, memory, ready, idle, ingest, hostile, postgres, export
+from . import (
+    creates, export, followers, hostile, idle, ingest, memory, postgres, reads, ready, rules, static)
 
-ALL = [ingest, static, reads, creates, rules, memory, ready, idle, hostile, postgres, export]
+ALL = [ingest, static, reads, creates, rules, memory, ready, idle, hostile, followers, postgres,
+       export]

@@ -15,7 +15,10 @@ package final class RecordStore: Sendable {
   let receiptBytes: Int64?
   let receiptUse = ReceiptUse()
   /// How far the search tables are.
-  let search = SearchProgress()
+  let search = FollowerProgress()
+  /// All that is derived, and how far its keeper is.
+  let derived: DerivedSources
+  let derivedProgress = FollowerProgress()
 
   private init(
     catalogue: Catalogue, database: any Database, ambient: Ambient, people: any UserDirectory,
@@ -24,6 +27,7 @@ package final class RecordStore: Sendable {
     self.listWork = listWork
     self.receiptBytes = receiptBytes
     self.catalogue = catalogue
+    derived = DerivedSources(catalogue)
     self.database = database
     self.ambient = ambient
     path = WritePath(
@@ -41,9 +45,13 @@ package final class RecordStore: Sendable {
     listWork: WorkLimit? = RecordStore.defaultListWork,
     receiptBytes: Int64? = RecordStore.defaultReceiptBytes, numbers: [String: Int64] = [:]
   ) async throws -> RecordStore {
-    let keeper = TableKeeper(
-      book: try RuleBook(model), now: ambient.time.now(), assigned: numbers)
-    let catalogue = try await database.write { try await keeper.run(in: $0) }
+    let now = ambient.time.now()
+    let keeper = TableKeeper(book: try RuleBook(model), now: now, assigned: numbers)
+    let catalogue = try await database.write { transaction in
+      let catalogue = try await keeper.run(in: transaction)
+      try await DerivedSources(catalogue).reconcile(at: now, in: transaction)
+      return catalogue
+    }
     return RecordStore(
       catalogue: catalogue, database: database, ambient: ambient, people: people,
       listWork: listWork, receiptBytes: receiptBytes)

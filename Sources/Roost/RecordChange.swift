@@ -36,15 +36,17 @@ struct HandlerFollower: Follower {
   let name: String
   let kinds: [Mutation.Kind] = [.create, .update, .delete]
   let collections: [Int64]?
+  let isReplayable: Bool
   private let records: RecordStore
   private let handler: RoostApp.FollowerHandler
 
   /// `names` are the collections that it follows; nil for all.
   init(
-    _ name: String, _ names: [String]?, _ records: RecordStore,
+    _ name: String, _ names: [String]?, _ isReplayable: Bool, _ records: RecordStore,
     _ handler: @escaping RoostApp.FollowerHandler
   ) throws {
     self.name = "app." + name
+    self.isReplayable = isReplayable
     self.records = records
     self.handler = handler
     let known = records.catalogue.collections.map(\.name)

@@ -84,13 +84,19 @@ public struct RoostApp {
   /// named), in order, and its effects are committed together with its place, so each happens once.
   ///
   /// `name` never changes. A new follower begins at the oldest change that is still kept. One that
-  /// throws is tried again. Its own changes are told to it too: see that it comes to an end.
+  /// throws is tried again; a change at which it keeps failing is set aside with the reason
+  /// (`roost followers`), and the others go on. Its own changes are told to it too: see that it comes
+  /// to an end.
+  ///
+  /// With `isReplayable` an operator may have it take old changes again (`roost followers replay`):
+  /// only where taking a change twice does no harm.
   public mutating func follower(
-    name: String, of collections: [String]? = nil, _ handler: @escaping FollowerHandler
+    name: String, of collections: [String]? = nil, isReplayable: Bool = false,
+    _ handler: @escaping FollowerHandler
   ) {
     take(name, as: "follower")
     extensions.followers.append { records in
-      try HandlerFollower(name, collections, records, handler)
+      try HandlerFollower(name, collections, isReplayable, records, handler)
     }
   }
 

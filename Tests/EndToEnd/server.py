@@ -44,7 +44,7 @@ def data_of(arguments, folder):
     for name in ("--app",):
         if name in words and words.index(name) + 1 < len(words):
             return os.path.join(folder or ".", words[words.index(name) + 1], ".roost")
-    place = 2 if words[:1] in (["jobs"], ["functions"]) else 1
+    place = 2 if words[:1] in (["jobs"], ["functions"], ["followers"]) else 1
     app = "." if not words[place:] or words[0] == "explain" else words[place]
     return os.path.join(folder or ".", app, ".roost")
 

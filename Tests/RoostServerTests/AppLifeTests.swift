@@ -45,7 +45,7 @@ struct AppLifeTests {
     #expect(
       try await eventually {
         try await house.rows(
-          "SELECT count(*) FROM roost_follower WHERE position = 1", columns: 1) == ["3"]
+          "SELECT count(*) FROM roost_follower WHERE position = 1", columns: 1) == ["4"]
       })
     time.advance(RecordStore.logKeptMilliseconds + 1)
     _ = try await app.database.write { transaction in

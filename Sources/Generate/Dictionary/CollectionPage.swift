@@ -43,6 +43,8 @@ struct CollectionPage {
     if collection.fillsOwner(field) { notes.append("Owner: the caller, where it is left out.") }
     if let text = field.defaultText { notes.append("Default `\(text)`.") }
     if field.isImmutable { notes.append("Never changed.") }
+    if let derivation = field.derivation { notes.append("Derived: \(derivation.text).") }
+    if let grouping = field.grouping { notes.append("Group by \(grouping.text).") }
     if field.isServerOnly { notes.append("Set by the server.") }
     if field.isUnique { notes.append("Unique.") }
     if field.isSearchable { notes.append("Searched.") }

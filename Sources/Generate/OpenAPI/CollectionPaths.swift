@@ -101,7 +101,8 @@ struct CollectionPaths {
 
   private func page(_ target: Collection) -> JSON {
     answer(
-      "A page.", Headers.always + Headers.deprecation(target), ComponentNames.list(target),
+      "A page.", Headers.always + Headers.deprecation(target) + Headers.refreshed(target),
+      ComponentNames.list(target),
       example: all[target.typeName]?.listExample)
   }
 
@@ -153,7 +154,8 @@ struct CollectionPaths {
           (
             200,
             answer(
-              "The record.", Headers.record(collection), ComponentNames.record(collection),
+              "The record.", Headers.record(collection) + Headers.refreshed(collection),
+              ComponentNames.record(collection),
               example: schemas.recordExample)
           ),
           (304, answer("The caller has it already.", Headers.record(collection))),

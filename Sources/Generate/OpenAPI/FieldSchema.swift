@@ -26,7 +26,8 @@ struct FieldSchema {
     }
     if !field.isRequired { schema = TypeSchema.nullable(schema) }
     return noted(
-      schema.with(("readOnly", field.isServerOnly ? true : nil)))
+      schema.with(("readOnly", field.isServerOnly ? true : nil)),
+      field.derivation.map { "Derived: \($0.text)." } ?? "")
   }
 
   /// As a create takes it.

@@ -146,6 +146,11 @@ enum Headers {
     always + [("ETag", .reference("headers/ETag"))] + deprecation(collection)
   }
 
+  /// That of reads of derived data.
+  static func refreshed(_ collection: Collection) -> [(String, JSON)] {
+    collection.isDerived ? [("Roost-Refreshed-At", .reference("headers/Roost-Refreshed-At"))] : []
+  }
+
   static func deprecation(_ collection: Collection) -> [(String, JSON)] {
     let isDeprecated =
       collection.deprecation != nil || collection.fields.contains { $0.deprecation != nil }
@@ -169,6 +174,10 @@ enum Headers {
         text("`full`, or `partial` with what broke: where the request had a Roost-Version.")
       ),
       ("ETag", text("The version of the record, for If-Match and If-None-Match.")),
+      (
+        "Roost-Refreshed-At",
+        text("Every change up to then is in the derived fields; missing while they are being made.")
+      ),
       ("Location", text("The path of the new record.")),
       (
         "Retry-After",

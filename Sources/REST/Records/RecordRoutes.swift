@@ -13,6 +13,7 @@ package struct RecordRoutes: Sendable {
   private let cursors: ListCursors
   private let body: BodyPolicy
   private let shapes: [Int64: EntityTag.Shape]
+  private let hasDerived: Bool
 
   /// `bodyBytes` bounds the body of a write.
   package init(
@@ -22,6 +23,7 @@ package struct RecordRoutes: Sendable {
     self.records = records
     idempotency = Idempotency(records)
     shapes = EntityTag.Shape.all(records.catalogue)
+    hasDerived = records.catalogue.collections.contains { $0.model.isDerived }
     self.authenticator = authenticator
     cursors = ListCursors(signer: signer)
   }
@@ -55,8 +57,9 @@ package struct RecordRoutes: Sendable {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
     let (query, context) = try listQuery(request, collection, nil, caller)
+    let asOf = try await freshness(of: collection)
     let page = try await records.list(collection, query, by: caller, from: ReadPositions.source)
-    return list(page, context)
+    return list(page, context).refreshed(at: asOf)
   }
 
   /// The records on the other side of an inverse relation of a record that the caller sees.
@@ -66,9 +69,16 @@ package struct RecordRoutes: Sendable {
     let (inverse, id) = try inverse(request, collection)
     let (query, context) = try listQuery(
       request, inverse.target, ListQuery.Parent(field: inverse.field, id: id), caller)
+    let asOf = try await freshness(of: inverse.target)
     let page = try await records.list(
       inverse, of: collection, id, query, by: caller, from: ReadPositions.source)
-    return list(page, context)
+    return list(page, context).refreshed(at: asOf)
+  }
+
+  /// As of when derived data of a collection are, brought in step where the schema asks for it.
+  private func freshness(of collection: CompiledCollection) async throws -> Timestamp? {
+    guard collection.model.isDerived else { return nil }
+    return try await records.freshness(of: collection)
   }
 
   /// The relation that a request names, and whose.
@@ -142,9 +152,10 @@ package struct RecordRoutes: Sendable {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
     let shown = try shownMembers(request, collection, caller)
+    let asOf = try await freshness(of: collection)
     let record = try await records.read(
       collection, try id(of: request), shown, by: caller, from: ReadPositions.source)
-    return found(record, collection, shown, to: request)
+    return found(record, collection, shown, to: request).refreshed(at: asOf)
   }
 
   /// What of the record a request asks for.
@@ -207,7 +218,15 @@ package struct RecordRoutes: Sendable {
     let shape = shapes[collection.number] ?? EntityTag.Shape(collection)
     return EntityTag(
       version: record.version,
-      shape: shape.part(members: record.members, query: query, expanded: record.expanded))
+      shape: shape.part(
+        members: record.members, query: query,
+        expanded: derives(collection, record) ? record.expanded + record.json : record.expanded))
+  }
+
+  /// Whether the bytes of a record may change while its version stays: with derived fields of its own,
+  /// or of records that came with it.
+  private func derives(_ collection: CompiledCollection, _ record: RenderedRecord) -> Bool {
+    collection.model.isDerived || !record.expanded.isEmpty && hasDerived
   }
 
   func collection(of request: Request) throws -> CompiledCollection {
@@ -224,5 +243,15 @@ package struct RecordRoutes: Sendable {
       throw RoostError(.notFound, "There is no such record: an id is a UUID.")
     }
     return id
+  }
+}
+
+extension Response {
+  /// The answer with `Roost-Refreshed-At`: every change up to then is in its derived data.
+  fileprivate func refreshed(at time: Timestamp?) -> Response {
+    guard let time else { return self }
+    var response = self
+    response.headers.set("Roost-Refreshed-At", time.description)
+    return response
   }
 }

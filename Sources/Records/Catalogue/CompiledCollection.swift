@@ -43,6 +43,9 @@ package final class CompiledCollection: Sendable {
   let selectRow: Statement
   /// `selectRow` with a lock, for what is about to be changed.
   let selectForWrite: Statement
+  /// `selectRow` without the clocks for many live rows, and `selectForWrite` for many rows.
+  let selectManyLive: PaddedStatement
+  let selectManyForWrite: PaddedStatement
   let statements: StatementShapes
 
   init(
@@ -95,6 +98,19 @@ package final class CompiledCollection: Sendable {
     let row: SQL = "SELECT \(all.joined(by: ", ")) FROM \(table) WHERE id = \(SQL.placeholder)"
     selectRow = Statement(row)
     selectForWrite = Statement("\(row)\(dialect.forUpdate)")
+    let listed = selectList
+    selectManyLive = PaddedStatement { _, count in
+      """
+      SELECT \(listed) FROM \(table) WHERE id IN (\(PaddedList.placeholders(count))) \
+      AND \(identifier: "deletedAt") IS NULL
+      """
+    }
+    selectManyForWrite = PaddedStatement { dialect, count in
+      """
+      SELECT \(all.joined(by: ", ")) FROM \(table) WHERE id IN (\(PaddedList.placeholders(count))) \
+      ORDER BY id\(dialect.forUpdate)
+      """
+    }
     statements = StatementShapes()
     allMembers = FieldSet(count: model.fields.count + model.inverses.count)
   }

@@ -6,6 +6,9 @@ package struct CollectionCounter: Follower {
 
   package let kinds: [Mutation.Kind] = [.create, .delete]
 
+  /// A record that is counted twice is one too many.
+  package let isReplayable = false
+
   package init() {}
 
   package func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int {

@@ -9,6 +9,10 @@ package protocol Follower: Sendable {
   var kinds: [Mutation.Kind] { get }
   /// The numbers of the collections that concern it; nil for all.
   var collections: [Int64]? { get }
+  /// The numbers of further collections of which creates alone concern it.
+  var createdCollections: [Int64] { get }
+  /// Whether entries may be taken into account again, as a replay asks for; not where effects add up.
+  var isReplayable: Bool { get }
   /// Takes entries into account and returns how many of them are finished, from the first.
   ///
   /// Runs in a transaction and awaits nothing but it; may run again with the same entries if that
@@ -27,6 +31,8 @@ package protocol Follower: Sendable {
 
 extension Follower {
   package var collections: [Int64]? { nil }
+  package var createdCollections: [Int64] { [] }
+  package var isReplayable: Bool { true }
   package func begin(hurry: @escaping @Sendable () -> Void) {}
   package func reached(_ place: LogPlace) {}
   package func catchUp(in transaction: any Transaction) async throws -> Bool { true }

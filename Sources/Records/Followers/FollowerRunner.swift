@@ -13,6 +13,8 @@ package final class FollowerRunner: Sendable {
   /// the writer to those who wait for it.
   private static let busyMilliseconds: UInt64 = 50
   private static let pauseMilliseconds: UInt64 = 100
+  /// How often what others asked of set-aside entries is looked at.
+  private static let retriedSeconds: Int64 = 5
 
   private struct State {
     var isWoken = true
@@ -24,15 +26,29 @@ package final class FollowerRunner: Sendable {
     /// The pause in progress, and whether it, or the next one, is to be cut short.
     var pause: Task<Void, Never>?
     var isHurried = false
+    /// How often the follower was sent back, as far as this process has heard.
+    var replays: Int64?
+    /// Entries of one transaction: fewer while the one is looked for that makes it fail.
+    var limit = FollowerRunner.entriesAtOnce
+    /// Failures of the entry that comes next, alone in its transaction.
+    var failures = 0
+    var lookedAtRetries = ContinuousClock.now
+    var isRetrying = true
   }
 
-  private let follower: any Follower
+  package let follower: any Follower
   private let records: RecordStore
+  /// Failures of an entry alone after which it is set aside.
+  private let patience: Int
   private let logger: Logger
   private let state = Mutex(State())
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  package init(_ follower: any Follower, records: RecordStore, logger: Logger) {
+  /// After `patience` failures an entry is set aside; each waits longer than the one before.
+  package init(
+    _ follower: any Follower, records: RecordStore, logger: Logger, patience: Int = 5
+  ) {
+    self.patience = patience
     self.follower = follower
     self.records = records
     self.logger = logger.binding("follower", .string(follower.name))
@@ -43,11 +59,18 @@ package final class FollowerRunner: Sendable {
   /// How many changes the follower has taken into account, over all parts of the log.
   package var position: Int64 { place.total }
 
-  private var place: LogPlace { state.withLock { $0.place } }
+  package var place: LogPlace { state.withLock { $0.place } }
 
   package func start() {
     follower.begin { [weak self] in self?.hurry() }
     task.withLock { $0 = Task { await self.run() } }
+  }
+
+  /// Has the entries tried again that were marked for it.
+  package func retry() {
+    state.withLock { $0.isRetrying = true }
+    wake()
+    hurry()
   }
 
   /// Says that there is something new.
@@ -79,6 +102,7 @@ package final class FollowerRunner: Sendable {
     while !state.withLock({ $0.isStopped }) {
       await waitForWake()
       do {
+        try await retryMarked()
         while !state.withLock({ $0.isStopped }), try await step() {}
         failures = 0
         if !isCaughtUp {
@@ -101,7 +125,9 @@ package final class FollowerRunner: Sendable {
       } catch {
         if state.withLock({ $0.isStopped }) { return }
         failures = min(failures + 1, 6)
-        logger.error("a follower failed and will try again", [("cause", .string("\(error)"))])
+        if !(error is PoisonSuspicion) {
+          logger.error("a follower failed and will try again", [("cause", .string("\(error)"))])
+        }
         try? await Task.sleep(nanoseconds: 100_000_000 << failures)
         wake()
       }
@@ -150,14 +176,24 @@ package final class FollowerRunner: Sendable {
     let follower = follower
     let seen = place
     // A look outside a transaction, so that a follower with nothing to do does not occupy the writer.
-    let (stored, head, isNew) = try await records.database.read(.snapshot) { reader in
+    let known = state.withLock { $0.replays }
+    let (stored, head, isNew, replays) = try await records.database.read(.snapshot) { reader in
       let stored = try await FollowerPlace.read(follower.name, in: reader)
       let head = try await LogPlace.head(in: reader)
+      let replays = try await FollowerPlace.replays(follower.name, in: reader)
       var start = stored
-      start.advance(to: seen)
+      if known == nil || known == replays { start.advance(to: seen) }
       let next = try await LogEntry.read(
         for: follower, after: start, upTo: head, limit: 1, in: reader)
-      return (stored, head, !next.isEmpty)
+      return (stored, head, !next.isEmpty, replays)
+    }
+    state.withLock { state in
+      // Sent back: what was seen before is to be seen again.
+      if let known = state.replays, known != replays {
+        state.place = stored
+        state.isUnwritten = false
+      }
+      state.replays = replays
     }
     guard isNew || head.total - stored.total > FollowerRunner.unwritten else {
       // Nothing for this one: its place is written down when there is time.
@@ -168,9 +204,7 @@ package final class FollowerRunner: Sendable {
       follower.reached(place)
       return false
     }
-    let done = try await records.database.write { transaction in
-      try await FollowerRunner.advance(follower, in: transaction)
-    }
+    let done = try await attempt()
     guard let (reached, isDone) = done else {
       // Another process is at it: what it does is looked at after a moment.
       try await Task.sleep(nanoseconds: FollowerRunner.busyMilliseconds * 1_000_000)
@@ -186,7 +220,7 @@ package final class FollowerRunner: Sendable {
 
   /// Does a piece of the follower's work; nil when another process is doing it.
   private static func advance(
-    _ follower: any Follower, in transaction: any Transaction
+    _ follower: any Follower, limit: Int, _ probe: ApplyProbe, in transaction: any Transaction
   ) async throws -> (LogPlace, isDone: Bool)? {
     guard let place = try await FollowerPlace.take(follower.name, in: transaction) else {
       return nil
@@ -195,11 +229,13 @@ package final class FollowerRunner: Sendable {
     let head = try await LogPlace.head(in: transaction)
     let end = place.limited(to: head, within: entriesLookedAt)
     let entries = try await LogEntry.read(
-      for: follower, after: place, upTo: end, limit: entriesAtOnce, in: transaction)
+      for: follower, after: place, upTo: end, limit: limit, in: transaction)
+    probe.begin(entries)
     let finished = entries.isEmpty ? 0 : try await follower.apply(entries, in: transaction)
+    probe.end()
     var reached = place
     for entry in entries.prefix(finished) { reached.advance(entry.partition, to: entry.position) }
-    let isThrough = finished == entries.count && entries.count < entriesAtOnce
+    let isThrough = finished == entries.count && entries.count < limit
     // Everything up to there was looked at, in this very transaction.
     if isThrough { reached.advance(to: end) }
     let isDone = isThrough && end == head
@@ -212,69 +248,141 @@ package final class FollowerRunner: Sendable {
     guard isDue else { return }
     let place = place
     let name = name
+    let known = state.withLock { $0.replays }
     try await records.database.write { transaction in
+      guard try await FollowerPlace.replays(name, in: transaction) == known else { return }
       guard let stored = try await FollowerPlace.take(name, in: transaction) else { return }
       try await FollowerPlace.write(name, place, from: stored, in: transaction)
     }
     state.withLock { $0.isUnwritten = !place.covers($0.place) }
   }
+
+  // MARK: Entries that make it fail
+
+  /// Takes the next entries, in a transaction of their own.
+  ///
+  /// Where the follower fails at them, half as many come next, until one is alone; that one is tried
+  /// again with pauses, and then set aside. A fault of the database is none of an entry: setting it
+  /// aside would fail as well.
+  private func attempt() async throws -> (LogPlace, isDone: Bool)? {
+    let follower = follower
+    let limit = state.withLock { $0.limit }
+    let probe = ApplyProbe()
+    do {
+      let done = try await records.database.write { transaction in
+        try await FollowerRunner.advance(follower, limit: limit, probe, in: transaction)
+      }
+      state.withLock { state in
+        state.failures = 0
+        state.limit = min(2 * state.limit, FollowerRunner.entriesAtOnce)
+      }
+      return done
+    } catch {
+      guard let failing = probe.failing, !PoisonSuspicion.isPassing(error) else { throw error }
+      guard failing.count == 1, let entry = failing.first else {
+        state.withLock { $0.limit = max(1, min(failing.count, $0.limit) / 2) }
+        return (place, isDone: false)
+      }
+      let failures = state.withLock { state -> Int in
+        state.limit = 1
+        state.failures += 1
+        return state.failures
+      }
+      guard failures >= patience else {
+        logger.warning(
+          "a follower failed at an entry of the log and will try it again",
+          [("position", .int(entry.position)), ("cause", .string("\(error)"))])
+        throw PoisonSuspicion()
+      }
+      try await setAside(entry, error, attempts: failures)
+      state.withLock { $0.failures = 0 }
+      return (place, isDone: false)
+    }
+  }
+
+  private func setAside(_ entry: LogEntry, _ error: any Error, attempts: Int) async throws {
+    let (name, now) = (name, records.ambient.time.now())
+    let reason = PoisonedEntry.reason(error)
+    try await records.database.write { transaction in
+      guard let stored = try await FollowerPlace.take(name, in: transaction),
+        stored[entry.partition] < entry.position
+      else { return }
+      try await PoisonedEntry.put(
+        entry, of: name, reason: reason, attempts: attempts, at: now, in: transaction)
+      var reached = stored
+      reached.advance(entry.partition, to: entry.position)
+      try await FollowerPlace.write(name, reached, from: stored, in: transaction)
+    }
+    logger.error(
+      "an entry of the log was set aside: a follower fails at it",
+      [
+        ("position", .int(entry.position)), ("partition", .int(entry.partition)),
+        ("record", .string(entry.id.description)), ("cause", .string(reason)),
+      ])
+  }
+
+  /// Tries the entries again that somebody marked for it.
+  private func retryMarked() async throws {
+    let isDue = state.withLock { state -> Bool in
+      let now = ContinuousClock.now
+      guard
+        state.isRetrying
+          || state.lookedAtRetries.duration(to: now) > .seconds(FollowerRunner.retriedSeconds)
+      else { return false }
+      state.isRetrying = false
+      state.lookedAtRetries = now
+      return true
+    }
+    guard isDue else { return }
+    let (follower, name) = (follower, name)
+    let marked = try await records.database.read(.statement) { reader in
+      try await PoisonedEntry.marked(of: name, in: reader)
+    }
+    for entry in marked {
+      do {
+        var isDone = false
+        while !isDone, !state.withLock({ $0.isStopped }) {
+          isDone = try await records.database.write { transaction in
+            guard try await FollowerPlace.take(name, in: transaction) != nil else { return false }
+            guard try await follower.apply([entry], in: transaction) > 0 else { return false }
+            try await PoisonedEntry.remove(entry, of: name, in: transaction)
+            return true
+          }
+        }
+      } catch  where !PoisonSuspicion.isPassing(error) {
+        let reason = PoisonedEntry.reason(error)
+        try await records.database.write { transaction in
+          try await PoisonedEntry.failedAgain(entry, of: name, reason: reason, in: transaction)
+        }
+        logger.error(
+          "an entry that was set aside failed again",
+          [("position", .int(entry.position)), ("cause", .string(reason))])
+      }
+    }
+  }
 }
 
-/// The durable place of a follower in the log.
-enum FollowerPlace {
-  static func read(_ name: String, in reader: any Reader) async throws -> LogPlace {
-    try await LogPlace.read(
-      "SELECT partition, position FROM roost_follower WHERE name = \(name)", in: reader)
-  }
+/// Where in a transaction of a follower an error came from.
+private final class ApplyProbe: Sendable {
+  private let entries = Mutex<[LogEntry]?>(nil)
 
-  /// The place, held until the commit; nil when another process holds it.
-  static func take(_ name: String, in transaction: any Transaction) async throws -> LogPlace? {
-    let dialect = transaction.dialect
-    guard dialect.hasOtherWriters else { return try await read(name, in: transaction) }
-    for isMade in [false, true] {
-      if isMade {
-        let rows = LogPartition.all(dialect).map { partition -> SQL in
-          "(\(name), \(SQL.constant(partition)), 0)"
-        }.joined(by: ", ")
-        try await transaction.execute(
-          """
-          INSERT INTO roost_follower (name, partition, position) VALUES \(rows) \
-          ON CONFLICT DO NOTHING
-          """)
-      }
-      var place = LogPlace.start
-      var free = 0
-      try await transaction.query(
-        """
-        SELECT partition, position FROM roost_follower WHERE name = \(name) \
-        ORDER BY partition\(dialect.forUpdateOfFree)
-        """
-      ) { row in
-        place.advance(row.int64(0), to: row.int64(1))
-        free += 1
-        return true
-      }
-      // Some of them is none: the others are where another process says.
-      if free == dialect.partitions { return place }
-    }
-    return nil
-  }
+  /// The entries at which the follower failed; nil where something else did.
+  var failing: [LogEntry]? { entries.withLock { $0 } }
 
-  /// Writes down what of `place` lies beyond `stored`.
-  static func write(
-    _ name: String, _ place: LogPlace, from stored: LogPlace, in transaction: any Transaction
-  ) async throws {
-    for partition in LogPartition.all(transaction.dialect)
-    where place[partition] > stored[partition] {
-      try await transaction.post(
-        upsert, [.text(name), .int(partition), .int(place[partition])])
+  func begin(_ entries: [LogEntry]) {
+    self.entries.withLock { $0 = entries.isEmpty ? nil : entries }
+  }
+  func end() { entries.withLock { $0 = nil } }
+}
+
+/// A follower failed at one entry alone and will try it again after a pause.
+private struct PoisonSuspicion: Error {
+  /// Whether an error is of the moment, and none of the entry.
+  static func isPassing(_ error: any Error) -> Bool {
+    if error is CancellationError { return true }
+    switch (error as? RoostError)?.code {
+    case .storageFull, .overloaded, .draining, .timeout: return true
+    default: return false
     }
   }
-
-  private static let upsert = Statement(
-    """
-    INSERT INTO roost_follower (name, partition, position) \
-    VALUES (\(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder)) \
-    ON CONFLICT (name, partition) DO UPDATE SET position = excluded.position
-    """)
 }

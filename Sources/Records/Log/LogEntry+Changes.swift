@@ -1,4 +1,5 @@
 import Queries
+import RoostCore
 
 extension LogEntry {
   /// Whether records of a collection have changed behind `place`, as far as the reader sees.
@@ -15,5 +16,33 @@ extension LogEntry {
       """
     }.joined(by: " UNION ALL ")
     return try await reader.first("\(parts) LIMIT 1") { _ in true } ?? false
+  }
+
+  /// When the oldest entry behind `place` happened that concerns `follower`; nil where there is none.
+  static func oldest(
+    for follower: any Follower, after place: LogPlace, upTo end: LogPlace, in reader: any Reader
+  ) async throws -> Timestamp? {
+    var oldest: Timestamp?
+    for partition in LogPartition.all(reader.dialect) where end[partition] > place[partition] {
+      var one = end
+      for other in LogPartition.all(reader.dialect) where other != partition {
+        one.replace(other, by: place[other])
+      }
+      let next = try await read(for: follower, after: place, upTo: one, limit: 1, in: reader)
+      if let at = next.first?.at { oldest = min(oldest ?? at, at) }
+    }
+    return oldest
+  }
+
+  /// When the oldest entry happened that the log still has.
+  static func oldestTime(in reader: any Reader) async throws -> Timestamp? {
+    var oldest: Timestamp?
+    for partition in LogPartition.all(reader.dialect) {
+      let at = try await reader.first(
+        "SELECT at FROM roost_log WHERE partition = \(partition) ORDER BY position LIMIT 1"
+      ) { $0.timestamp(0) }
+      if let at { oldest = min(oldest ?? at, at) }
+    }
+    return oldest
   }
 }

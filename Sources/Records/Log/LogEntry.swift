@@ -21,9 +21,19 @@ package struct LogEntry: Sendable {
     let kinds = follower.kinds
     var among: SQL = .empty
     if let collections = follower.collections {
-      if collections.isEmpty { return [] }
-      let numbers = collections.map { number -> SQL in "\(number)" }.joined(by: ", ")
-      among = " AND collection IN (\(numbers))"
+      let created = follower.createdCollections
+      if collections.isEmpty, created.isEmpty { return [] }
+      var tests: [SQL] = []
+      if !collections.isEmpty {
+        let numbers = collections.map { number -> SQL in "\(number)" }.joined(by: ", ")
+        tests.append("collection IN (\(numbers))")
+      }
+      if !created.isEmpty {
+        let numbers = created.map { number -> SQL in "\(number)" }.joined(by: ", ")
+        tests.append(
+          "(kind = \(Mutation.Kind.create.rawValue) AND collection IN (\(numbers)))")
+      }
+      among = " AND (\(tests.joined(by: " OR ")))"
     }
     let wanted = kinds.map { kind -> SQL in "\(kind.rawValue)" }.joined(by: ", ")
     // Each part by its key, between two ends: a join over all parts, and a range without an end,

@@ -48,6 +48,12 @@ package struct LogPlace: Sendable, Equatable {
     positions[Int(partition)] = max(positions[Int(partition)], position)
   }
 
+  /// Takes `position` in one part, also where it lies before the one there.
+  mutating func replace(_ partition: Int64, by position: Int64) {
+    advance(partition, to: position)
+    positions[Int(partition)] = position
+  }
+
   /// The place as far as `head`, but in no part more than `count` behind this one.
   func limited(to head: LogPlace, within count: Int64) -> LogPlace {
     var place = head

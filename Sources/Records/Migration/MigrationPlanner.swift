@@ -172,13 +172,14 @@ struct MigrationPlanner {
           wayBack: "the field is retired", at: field.location))
       return
     }
-    let isFilled = field.defaultValue != nil
+    let isFilled = field.defaultValue != nil && field.derivation == nil
     steps.append(
       MigrationStep(
         isFilled ? .fillField(field) : .addField(field), .additive, collection.typeName,
         table: old.name, item: item,
         isFilled
-          ? "add \(item) with the default \(field.defaultText ?? "")" : "add \(item)",
+          ? "add \(item) with the default \(field.defaultText ?? "")"
+          : "add \(item)" + (field.derivation == nil ? "" : ", derived by a job"),
         wayBack: "the field is retired with its values", at: field.location))
   }
 

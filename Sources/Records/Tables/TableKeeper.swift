@@ -348,7 +348,10 @@ package struct TableKeeper: Sendable {
         ALTER TABLE \(identifier: collection.name) \
         ADD COLUMN \(identifier: field.name) \(field.columnType(dialect))\(field.columnDefault)
         """)
-      if field.defaultValue != nil { defaulted[collection.name, default: []].append(field) }
+      // What is derived is made by its rebuild, which tells of it too.
+      if field.defaultValue != nil, field.derivation == nil {
+        defaulted[collection.name, default: []].append(field)
+      }
       try await record(field, number, of: collection)
     }
 

@@ -24,6 +24,12 @@ struct Authority {
   /// The access for an operation; throws where no row could ever be allowed: 401 for a caller
   /// without credentials, who may try with some, 403 for others.
   func access(_ operation: Operation) throws -> Access {
+    if operation != .read, let view = collection.model.view {
+      throw RoostError(
+        .forbidden,
+        "\(collection.name) is a view: the server makes its records of those of \(view.typeName), "
+          + "so change these.")
+    }
     guard case .caller(let caller) = author else { return collection.rules.systemAccess }
     let access = collection.rules.access(operation, caller)
     if access.isNever {

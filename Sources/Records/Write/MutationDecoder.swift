@@ -37,6 +37,10 @@ struct MutationDecoder {
         let field = collection.fields[index]
         let pointer = collection.pointers[index]
         guard isSettable(field, pointer) else { continue }
+        if field.derivation != nil {
+          given[index] = false
+          continue
+        }
         if let operation = set(field, value, pointer) {
           changes.append(FieldChange(field: index, operation: operation))
         }
@@ -66,7 +70,7 @@ struct MutationDecoder {
       if let index = collection.index(of: key) {
         let field = collection.fields[index]
         let pointer = collection.pointers[index]
-        guard isSettable(field, pointer) else { continue }
+        guard isSettable(field, pointer), field.derivation == nil else { continue }
         if let operation = intent(field, value, pointer) ?? set(field, value, pointer) {
           changes.append(FieldChange(field: index, operation: operation))
         }
@@ -135,7 +139,10 @@ struct MutationDecoder {
 
   private mutating func isSettable(_ field: Field, _ pointer: String) -> Bool {
     if field.isServerOnly, case .caller = author {
-      add(pointer, "server_only", "\(field.name) is set by the server.")
+      add(
+        pointer, "server_only",
+        field.derivation.map { "\(field.name) is derived (\($0.text)); the server keeps it." }
+          ?? "\(field.name) is set by the server.")
       return false
     }
     return true

@@ -162,7 +162,7 @@ struct WritePath: Sendable {
     }
   }
 
-  private static func row(_ record: Record) -> [Value] {
+  static func row(_ record: Record) -> [Value] {
     var row: [Value] = []
     row.reserveCapacity(record.values.count + 6)
     row.append(.uuid(record.id))
@@ -381,15 +381,17 @@ struct WritePath: Sendable {
 
   /// Leaves the log entry and the moves in the streams for the step before the commit.
   ///
-  /// `resolved` are rows that the scopes of rows before this one were resolved from.
+  /// `resolved` are rows that the scopes of rows before this one were resolved from; `time` is when
+  /// it happened, where the row does not say so.
   func attach(
     kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
-    before: Record, after: Record, changed: [Int], _ resolved: inout ResolvedRows,
-    to transaction: any Transaction
+    before: Record?, after: Record, changed: [Int], _ resolved: inout ResolvedRows,
+    at time: Timestamp? = nil, to transaction: any Transaction
   ) async throws {
     let moves = try await moves(
       collection, before: before, after: after, changed: changed, &resolved, in: transaction)
-    transaction.attach(change(kind, collection, author, after, changed: changed, moves))
+    transaction.attach(
+      change(kind, collection, author, after, changed: changed, moves, at: time))
   }
 
   /// What a change does to the streams; the row is written already.

@@ -32,8 +32,8 @@ enum ExitStatus {
 enum Commands {
   static let all: [any Command] = [
     NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), ImportCommand(),
-    ExportCommand(), JobsCommand(), FunctionsCommand(), MoveCommand(), MigrateCommand(),
-    GenerateCommand(),
+    ExportCommand(), JobsCommand(), FunctionsCommand(), FollowersCommand(), RebuildCommand(),
+    MoveCommand(), MigrateCommand(), GenerateCommand(),
     DoctorCommand(),
   ]
 }

@@ -50,10 +50,8 @@ struct ServerSession {
         "the schema has notices; roost doctor lists them",
         [("count", .int(Int64(schema.notices.count)))])
     }
-    var extensions = Embedded.extensions
-    let functions = AppFunctions(
-      try FunctionBook(settings, schema, isDevelopment: loadsSeeds), ambient)
-    try functions.extend(&extensions)
+    let (extensions, functions) = try ServerSession.extensions(
+      settings, schema, isDevelopment: loadsSeeds, ambient)
     try ServerSession.check(schema, extensions, folder, ambient)
     let app = try await App.open(
       schema, data: data, settings: settings, ambient: ambient, extensions: extensions,
@@ -74,6 +72,17 @@ struct ServerSession {
     }
     await app.close()
     return ExitStatus.success
+  }
+
+  /// What the embedding program and the functions of `roost.yaml` add to an app.
+  static func extensions(
+    _ settings: Settings, _ schema: SchemaModel, isDevelopment: Bool, _ ambient: Ambient
+  ) throws -> (AppExtensions, AppFunctions) {
+    var extensions = Embedded.extensions
+    let functions = AppFunctions(
+      try FunctionBook(settings, schema, isDevelopment: isDevelopment), ambient)
+    try functions.extend(&extensions)
+    return (extensions, functions)
   }
 
   /// Throws where an action of the schema has no handler; a handler without an action is only told.

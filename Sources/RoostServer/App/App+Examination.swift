@@ -76,7 +76,14 @@ extension App {
           rehearsal.facts.append(
             ("migrations", "\(steps) of Roost's own tables pending; the next start takes them"))
         }
-        _ = try await keeper.run(in: transaction)
+        let catalogue = try await keeper.run(in: transaction)
+        for definition in try await catalogue.derivedDue(at: now, in: transaction) {
+          rehearsal.facts.append(("derived data to be made by a job", definition))
+        }
+        let setAside = try await PoisonedEntry.counts(in: transaction)
+        for (name, count) in setAside.sorted(by: { $0.key < $1.key }) {
+          rehearsal.facts.append(("entries that \(name) failed at", "\(count)"))
+        }
         throw rehearsal
       }
     } catch let rehearsal as Rehearsal {

@@ -26,7 +26,7 @@ package final class App: Sendable {
   let retirements: Retirements
   /// The one-time claim by which the first administrator is made.
   package let adminClaim: AdminClaimFile
-  let followers: [FollowerRunner]
+  package let followers: [FollowerRunner]
   /// The functions that the app calls over HTTP.
   package let functions: AppFunctions
   /// What the app does by itself; it begins with `startJobs`.
@@ -109,6 +109,7 @@ package final class App: Sendable {
       let jobs = try AppJobs(
         records, settings, signal: signal, ambient: ambient,
         handlers: extensions.jobs.map { $0(records) }, schedules: try extensions.schedules())
+      try await jobs.begin(records)
       let functions = functions ?? AppFunctions.none(ambient)
       try await functions.begin(records)
       let all = try Followers.all(records) + extensions.followers.map { try $0(records) }

@@ -1,8 +1,10 @@
-import Records
+package import Records
 
 /// Everything that happens after a change, in one list.
-enum Followers {
-  static func all(_ records: RecordStore) -> [any Follower] {
-    [CollectionCounter(), RelationKeeper(records), SearchIndexer(records)]
+package enum Followers {
+  package static func all(_ records: RecordStore) -> [any Follower] {
+    [
+      CollectionCounter(), RelationKeeper(records), SearchIndexer(records), DerivedKeeper(records),
+    ]
   }
 }

@@ -12,6 +12,6 @@ enum RoostMigrations {
       RecordsMigrations.grants(10), MoveMark.migration(11), SchemaHistory.migration(12),
       JobTables.migration(13), RecordsMigrations.archive(14),
       ImportMark.migration(15),
-      RecordsMigrations.migrations(16), FunctionRuns.migration(17),
+      RecordsMigrations.migrations(16), FunctionRuns.migration(17), RecordsMigrations.derived(18),
     ]
 }

@@ -6,7 +6,7 @@ import Records
 enum ServerMetrics {
   static func all(_ app: App, _ source: StatisticsSource) -> [Metric] {
     (source.statistics.map(http) ?? []) + app.engine.metrics
-      + followers(app) + process()
+      + process()
   }
 
   private static func http(_ figures: HTTPServerStatistics) -> [Metric] {
@@ -42,14 +42,6 @@ enum ServerMetrics {
       Metric(
         "roost_http_timeouts_total", .counter, "Connections closed for being slow or idle.",
         Double(figures.timeouts)),
-    ]
-  }
-
-  private static func followers(_ app: App) -> [Metric] {
-    [
-      Metric(
-        "roost_follower_position", .gauge, "The position in the log that a follower has reached.",
-        samples: app.followers.map { ([("follower", $0.name)], Double($0.position)) })
     ]
   }
 

@@ -1,5 +1,6 @@
 import Accounts
 import HTTPServer
+import Jobs
 import REST
 import Records
 import RoostCore
@@ -74,7 +75,8 @@ package final class WebServer: Sendable {
           : .ready
       },
       metrics: {
-        ServerMetrics.all(app, statistics) + (await JobMetrics.all(app)) + FunctionMetrics.all(app)
+        ServerMetrics.all(app, statistics) + (await FollowerMetrics.all(app))
+          + (await JobMetrics.all(app)) + FunctionMetrics.all(app)
       }
     ).add(to: &router)
     description.routes(isDevelopment: isDevelopment).add(to: &router)
@@ -83,6 +85,10 @@ package final class WebServer: Sendable {
       .add(to: &router)
     JobRoutes(app.jobs.queue, on: app.database, authenticator: authenticator).add(to: &router)
     FunctionRoutes(FunctionMetrics.source(app), authenticator: authenticator).add(to: &router)
+    let queue = app.jobs.queue
+    FollowerRoutes(
+      app.followers, of: app.records, authenticator: authenticator, time: app.ambient.time
+    ) { try await queue.enqueue(RebuildJob.job, in: $0).id }.add(to: &router)
     ExplainRoutes(records: app.records, accounts: app.accounts, authenticator: authenticator)
       .add(to: &router)
     let records = RecordRoutes(

@@ -66,7 +66,9 @@ package struct SettingKey: Sendable {
     case .address:
       text.isEmpty || DatabaseAddress.isBegun(text)
     case .addresses: DatabaseAddress.list(text).allSatisfy { DatabaseAddress.isBegun($0) }
-    case .schedule: (try? CronExpression(text)) != nil
+    // What has none of its own may be left to none.
+    case .schedule:
+      text.isEmpty && defaultText.isEmpty || (try? CronExpression(text)) != nil
     case .zone: (try? ZoneFolder.system.zone(text)) != nil
     }
   }
@@ -169,11 +171,15 @@ package enum SettingKeys {
     name: "functions.allowLoopback", kind: .boolean, defaultText: "false",
     help: "let functions be called on this machine; for roost dev alone", flag: nil)
 
+  package static let derivedSchedule = SettingKey(
+    name: "derived.schedule", kind: .schedule, defaultText: "",
+    help: "when derived data are made anew beside being kept, as cron writes it, in UTC", flag: nil)
+
   package static let all = [
     host, port, loops, accessLog, drainSeconds, connections, bodyBytes, logLevel, logFormat,
     database, databaseSchema, databasePooled, databaseWriters, databaseReplicas,
     replicaLagMilliseconds, databaseReaders, minimumFreeMegabytes, listMilliseconds,
     receiptMegabytes, authRateLimits, accessTokenMinutes, jobLeaseSeconds,
-    retentionSchedule, retentionZone, functionsLoopback,
+    retentionSchedule, retentionZone, derivedSchedule, functionsLoopback,
   ]
 }

@@ -2,6 +2,7 @@ import Accounts
 import Queries
 package import Records
 import RoostCore
+import Schema
 import Synchronization
 
 /// Writes the collections of an app, and its accounts, as they are at one moment.
@@ -65,7 +66,8 @@ package struct ExportJob: Sendable {
   private func parts() throws -> [CompiledCollection?] {
     let catalogue = app.records.catalogue
     guard let names = options.collections else {
-      return [nil] + catalogue.collections.map { $0 }
+      // The rows of a view are made where they come back.
+      return [nil] + catalogue.collections.filter { $0.model.view == nil }.map { $0 }
     }
     return try names.map { name in
       if let collection = catalogue.collection(named: name) { return collection }

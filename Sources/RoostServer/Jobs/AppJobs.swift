@@ -23,7 +23,8 @@ package final class AppJobs: Sendable {
     configuration.heartbeatMilliseconds = configuration.leaseMilliseconds / 6
     configuration.drainSeconds = settings.integer(SettingKeys.drainSeconds)
     runner = JobRunner(
-      [retentionJob] + handlers, on: records.database, signal: signal, ambient: ambient,
+      [retentionJob, RebuildJob(records: records, ambient: ambient)] + handlers,
+      on: records.database, signal: signal, ambient: ambient,
       configuration: configuration)
     var all = schedules
     if !records.retentionTasks.isEmpty {
@@ -34,7 +35,23 @@ package final class AppJobs: Sendable {
           in: try ZoneFolder.system.zone(settings.text(SettingKeys.retentionZone)),
           kind: RetentionJob.kind))
     }
+    let rebuilding = settings.text(SettingKeys.derivedSchedule)
+    if !rebuilding.isEmpty {
+      all.append(
+        Schedule(
+          RebuildJob.kind, try CronExpression(rebuilding), in: try ZoneFolder.system.zone("UTC"),
+          kind: RebuildJob.kind, payload: RebuildJob.everything))
+    }
     scheduler = Scheduler(all, on: records.database, ambient: ambient)
+  }
+
+  /// Puts what a change of the schema left to be rebuilt into the queue.
+  func begin(_ records: RecordStore) async throws {
+    let queue = queue
+    try await records.database.write { transaction in
+      guard try await records.isRebuildDue(in: transaction) else { return }
+      _ = try await queue.enqueue(RebuildJob.job, in: transaction)
+    }
   }
 
   func start() {

@@ -132,11 +132,12 @@ struct MovedTable: Sendable {
   /// Roost's own tables that stay: what they say is of one engine, or is made anew from the rows.
   ///
   /// `roost_log_head` is written for the part of the log that moves; the tables of searches are filled
-  /// by their follower.
+  /// by their follower, and those of derived data by a rebuild.
   static let staying: Set<String> = [
     "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
     "roost_migration_run", "roost_migration_task", "roost_retired", "roost_generation",
-    "roost_import",
+    "roost_import", "roost_derived", "roost_derived_part", "roost_derived_total",
+    "roost_derived_extreme", "roost_follower_replay", "roost_follower_poison",
   ]
 
   /// The table of a collection.

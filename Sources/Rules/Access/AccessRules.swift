@@ -19,6 +19,8 @@ package final class AccessRules: Sendable {
   package let denials: [Denial]
   package let checks: [Check]
   package let retentions: [Retention]
+  /// The conditions of what is derived here.
+  package let derived: [DerivedCondition]
   /// The fields that a create fills with the caller when they are left out: those that a rule
   /// of the type for CREATE names as its owner, if the rule speaks to the caller.
   package let ownersFilledOnCreate: Set<Int>
@@ -40,9 +42,10 @@ package final class AccessRules: Sendable {
 
   init(
     model: SchemaModel, collection: Int, rules: [Rule], denials: [Denial], checks: [Check],
-    retentions: [Retention] = []
+    retentions: [Retention] = [], derived: [DerivedCondition] = []
   ) {
     self.retentions = retentions
+    self.derived = derived
     self.model = model
     self.collection = collection
     self.rules = rules

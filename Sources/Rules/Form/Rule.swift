@@ -64,6 +64,13 @@ package struct Retention: Sendable {
   package let unless: Expression?
 }
 
+/// The condition of a `@derived` or of the `@view`, compiled; it speaks of a row of the source.
+package struct DerivedCondition: Sendable {
+  /// The field, or nil for the view's own.
+  package let field: Int?
+  package let expression: Expression
+}
+
 /// One `@check`, compiled.
 package struct Check: Sendable {
   package let name: String

@@ -56,7 +56,26 @@ struct RuleCompiler {
         Retention(
           declaration: rule,
           unless: rule.unless.flatMap { expression($0, index, .retention, rule.place) })
-      })
+      }, derived: derived(collection))
+  }
+
+  /// The conditions of what is derived here, each in the words of its source.
+  private mutating func derived(_ collection: Collection) -> [DerivedCondition] {
+    var conditions: [DerivedCondition] = []
+    if let view = collection.view, let text = view.condition,
+      let source = model.collections.firstIndex(where: { $0.typeName == view.typeName }),
+      let expression = expression(text, source, .check, view.place)
+    {
+      conditions.append(DerivedCondition(field: nil, expression: expression))
+    }
+    for (number, field) in collection.fields.enumerated() {
+      guard let derivation = field.derivation, let text = derivation.condition,
+        let source = model.collections.firstIndex(where: { $0.typeName == derivation.typeName }),
+        let expression = expression(text, source, .check, derivation.place)
+      else { continue }
+      conditions.append(DerivedCondition(field: number, expression: expression))
+    }
+    return conditions
   }
 
   private func mask(_ rule: AllowRule, _ collection: Collection) -> FieldSet {

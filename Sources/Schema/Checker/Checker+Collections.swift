@@ -27,7 +27,8 @@ extension Checker {
       location: type.name.location, mergeOptions: mergeOptions(uses.first("merge")),
       analytics: uses.first("analytics").map { analytics($0, own) },
       activity: uses.first("activity").map { activity($0, own) },
-      deprecation: uses.first("deprecated").flatMap(deprecation))
+      deprecation: uses.first("deprecated").flatMap(deprecation),
+      view: uses.first("view").flatMap { view($0) })
   }
 
   /// What takes the place of something deprecated is there: another collection, or another field.

@@ -24,6 +24,8 @@ extension Checker {
     checkSearch(uses.first("search"), shape)
     let constraint = uses.first("constraint").flatMap { self.constraint($0, shape) }
     let relation = relation(uses.first("relation"), shape, uses)
+    let derivation = uses.first("derived").flatMap { self.derivation($0, of: type) }
+    let grouping = uses.first("group").flatMap(grouping)
     let encryption = encryption(uses, shape, merge ?? collectionMerge(type), type)
     let pii = uses.first("pii")
     if let pii, pii.string("kind")?.isEmpty == true {
@@ -34,9 +36,13 @@ extension Checker {
       Field(
         name: field.name.text, type: shape.type, isRequired: shape.isRequired,
         isList: shape.isList, elementsAreRequired: shape.elementsAreRequired, merge: merge,
-        constraint: constraint, relation: relation, defaultValue: defaultValue,
+        constraint: constraint,
+        // The rows of a view go with what they are about.
+        relation: grouping != nil && relation != nil ? Relation(onDelete: .cascade) : relation,
+        defaultValue: defaultValue,
         defaultExpression: expression, isImmutable: uses.first("immutable") != nil,
-        isServerOnly: uses.first("serverOnly") != nil, isUnique: uses.first("unique") != nil,
+        isServerOnly: uses.first("serverOnly") != nil || derivation != nil,
+        isUnique: uses.first("unique") != nil,
         isSearchable: uses.first("search") != nil,
         personalData: pii.flatMap { use in
           guard let kind = use.string("kind"),
@@ -52,8 +58,10 @@ extension Checker {
           SearchPolicy(weight: $0.integer("weight") ?? 1, language: $0.string("language"))
         },
         sync: uses.first("sync").map(syncPolicy),
-        allows: uses.all("allow").compactMap(allowRule))
+        allows: uses.all("allow").compactMap(allowRule), derivation: derivation,
+        grouping: grouping)
     }
+    if derivation?.measure.isZeroOfNothing == true { return made(.int(0)) }
     let bare = made(nil)
     guard let use = uses.first("default") else {
       checkServerOnly(bare, uses, of: type)

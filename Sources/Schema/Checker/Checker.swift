@@ -31,9 +31,11 @@ final class Checker {
     let shapes = Dictionary(uniqueKeysWithValues: fields.map { ($0.0.name.text, $0.1) })
     for (type, own) in fields where !report.isFull {
       checkRelations(own, of: type, shapes)
+      checkDerived(own, of: type, shapes)
       collections.append(collection(type, own, shapes))
     }
     let actions = types["Mutation"].map(actions) ?? []
+    if report.faults.isEmpty { checkDerivedCycles(collections) }
     guard report.faults.isEmpty else {
       // The sort keeps the order of faults in one place: it is stable.
       throw SchemaError(faults: report.faults.sorted { $0.location < $1.location })

@@ -25,5 +25,9 @@ struct DeclaredType {
   let values: [DeclaredValue]
   let members: [Name]
 
-  var isCollection: Bool { kind == .object && directives.first("collection") != nil }
+  var isCollection: Bool {
+    kind == .object && (directives.first("collection") != nil || isView)
+  }
+  /// Its rows are groups of others; it needs no `@collection` beside that.
+  var isView: Bool { directives.first("view") != nil }
 }

@@ -113,6 +113,19 @@ extension CollectionDifference {
         "Changes merge by `\(merge.new.rawValue)`, not by `\(merge.old.rawValue)`.",
         refuses ? "Send `If-Match` with every change and delete." : nil)
     }
+    if let view {
+      let text: String =
+        switch (view.old, view.new) {
+        case (nil, let new?): "Its records are groups of `\(new)` now, and nobody writes them."
+        case (_, nil): "Its records are not those of a view any more."
+        default:
+          "Its records were groups of `\(view.old ?? "")` and are groups of `\(view.new ?? "")`; "
+            + "they are made anew."
+        }
+      notes.add(
+        view.old == nil ? .major : .minor, "view_changed", text,
+        view.old == nil ? "Change what they are made of." : nil)
+    }
     for rule in addedRetentions {
       notes.add(
         .minor, "retention_added",

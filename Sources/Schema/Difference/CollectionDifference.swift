@@ -27,6 +27,8 @@ package struct CollectionDifference: Sendable {
   package let removedRetentions: [RetentionRule]
   package let deprecation: Change<Deprecation?>?
   package let description: Change<String?>?
+  /// What the rows of a view are made of.
+  package let view: Change<String?>?
   /// Options of merging, measures and activities: what changes no request.
   package let hasOtherOptions: Bool
 
@@ -66,6 +68,7 @@ package struct CollectionDifference: Sendable {
     removedRetentions = old.retentions.filter { one in !new.retentions.contains { $0.says(one) } }
     deprecation = .between(old.deprecation, new.deprecation)
     description = .between(old.description, new.description)
+    view = .between(old.view?.text, new.view?.text)
     hasOtherOptions = old.optionsText != new.optionsText
   }
 

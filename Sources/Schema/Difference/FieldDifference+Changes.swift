@@ -91,6 +91,16 @@ extension FieldDifference {
           + "`\(change.old.rawValue)`.",
         refuses ? "Send `If-Match` with a change of it." : nil)
     }
+    if let change = derivation {
+      let text: String =
+        switch (change.old, change.new) {
+        case (nil, let new?): "\(notes.name) is derived now: `\(new)`."
+        case (_, nil): "\(notes.name) is not derived any more."
+        default:
+          "\(notes.name) was `\(change.old ?? "")` and is `\(change.new ?? "")`; it is made anew."
+        }
+      notes.add(.minor, "derivation_changed", text)
+    }
     if let change = isSearchable {
       notes.add(
         change.new ? .minor : .major, "search_changed",

@@ -35,6 +35,8 @@ package struct FieldDifference: Sendable {
   package let deprecation: Change<Deprecation?>?
   package let description: Change<String?>?
   package let rules: RuleDifference?
+  /// What the value is made of; the server makes it anew.
+  package let derivation: Change<String?>?
 
   /// `renames` leads from the type names of before to those of now.
   init(
@@ -80,6 +82,7 @@ package struct FieldDifference: Sendable {
     deprecation = .between(old.deprecation, new.deprecation)
     description = .between(old.description, new.description)
     rules = RuleDifference(allows: old.allows, new.allows)
+    derivation = .between(old.derivedText, new.derivedText)
   }
 
   /// Whether anything differs.
@@ -141,6 +144,9 @@ extension Field {
     encode(defaultValue, into: &writer)
     return try? JSON.parse(writer.bytes)
   }
+
+  /// What the value is made of; nil where somebody gives it.
+  var derivedText: String? { derivation?.text ?? grouping?.text }
 
   var personalDataText: String? {
     personalData.map { "\($0.kind), \($0.onErase.rawValue)" }

@@ -26,6 +26,8 @@ package struct Collection: Sendable {
   package let activity: ActivityPolicy?
   /// `@deprecated`, or nil.
   package let deprecation: Deprecation?
+  /// `@view`, or nil: then the server keeps the rows.
+  package let view: ViewDeclaration?
 
   package init(
     typeName: String, name: String, fields: [Field], inverses: [InverseField] = [],
@@ -34,7 +36,8 @@ package struct Collection: Sendable {
     indexes: [IndexDeclaration] = [], retentions: [RetentionRule] = [], formerName: String? = nil,
     description: String? = nil, location: SourceLocation = SourceLocation(line: 1, column: 1),
     mergeOptions: MergeOptions = MergeOptions(), analytics: AnalyticsPolicy? = nil,
-    activity: ActivityPolicy? = nil, deprecation: Deprecation? = nil
+    activity: ActivityPolicy? = nil, deprecation: Deprecation? = nil,
+    view: ViewDeclaration? = nil
   ) {
     self.typeName = typeName
     self.name = name
@@ -54,6 +57,7 @@ package struct Collection: Sendable {
     self.analytics = analytics
     self.activity = activity
     self.deprecation = deprecation
+    self.view = view
   }
 
   package func field(named name: String) -> Field? { fields.first { $0.name == name } }

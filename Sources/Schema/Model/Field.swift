@@ -43,6 +43,10 @@ package final class Field: Sendable {
   package let sync: SyncPolicy?
   /// `@allow` on the field itself.
   package let allows: [AllowRule]
+  /// `@derived`, or nil: then the server keeps the value.
+  package let derivation: Derivation?
+  /// `@group`, or nil.
+  package let grouping: Grouping?
 
   package init(
     name: String, type: FieldType, isRequired: Bool, isList: Bool = false,
@@ -53,7 +57,8 @@ package final class Field: Sendable {
     deprecation: Deprecation? = nil, description: String? = nil,
     location: SourceLocation = SourceLocation(line: 1, column: 1),
     mergeOptions: MergeOptions = MergeOptions(), encryption: Encryption? = nil,
-    search: SearchPolicy? = nil, sync: SyncPolicy? = nil, allows: [AllowRule] = []
+    search: SearchPolicy? = nil, sync: SyncPolicy? = nil, allows: [AllowRule] = [],
+    derivation: Derivation? = nil, grouping: Grouping? = nil
   ) {
     self.name = name
     self.type = type
@@ -79,6 +84,8 @@ package final class Field: Sendable {
     self.search = search
     self.sync = sync
     self.allows = allows
+    self.derivation = derivation
+    self.grouping = grouping
   }
 }
 

@@ -26,6 +26,7 @@ enum Prelude {
     enum Retain { PURGE ANONYMISE ARCHIVE }
     enum To { PUBLIC ANONYMOUS USER }
     enum CryptMode { CLIENT SERVER }
+    enum CalendarPart { DAY WEEK MONTH YEAR }
 
     directive @collection(name: String) on OBJECT
     directive @merge(strategy: Merge!, staleAfter: Duration, validWhen: String)
@@ -62,6 +63,12 @@ enum Prelude {
     directive @activity(type: String, static: [String!], dynamic: [String!]) on OBJECT
     directive @analytics(events: [Op!], measures: [String!], dimensions: [String!]) on OBJECT
     directive @action on FIELD_DEFINITION
+    directive @derived(
+      from: String, count: Boolean, sum: String, min: String, max: String, latest: String,
+      order: String, where: String, maxAge: Duration
+    ) on FIELD_DEFINITION
+    directive @view(of: String!, where: String, maxAge: Duration) on OBJECT
+    directive @group(by: String!, part: CalendarPart) on FIELD_DEFINITION
     directive @was(name: String!) on OBJECT | FIELD_DEFINITION
     type Query { _x: ID }
     type Mutation { _x: ID }

@@ -6,8 +6,8 @@ short run is left out of it.
 """
 
 from . import (
-    drain, full_disk, jobs, kills, migration, postgres_crashes, postgres_full_disk,
+    drain, followers, full_disk, jobs, kills, migration, postgres_crashes, postgres_full_disk,
     postgres_jobs, postgres_kills, postgres_order, power, sync_failure)
 
-ALL = [kills, power, sync_failure, full_disk, drain, jobs, postgres_kills, postgres_crashes,
-       postgres_order, postgres_full_disk, postgres_jobs, migration]
+ALL = [kills, power, sync_failure, full_disk, drain, jobs, followers, postgres_kills,
+       postgres_crashes, postgres_order, postgres_full_disk, postgres_jobs, migration]

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// How far the search tables are, for those who search right after a write.
-final class SearchProgress: Sendable {
+/// How far a follower is, for those who read what it keeps right after a write.
+final class FollowerProgress: Sendable {
   private struct Waiter {
     let place: LogPlace
     let continuation: CheckedContinuation<Void, Never>
@@ -17,13 +17,18 @@ final class SearchProgress: Sendable {
 
   private let state = Mutex(State())
 
-  /// The position of the log up to which the tables are in step; -1 before the indexer has begun.
+  /// Whether everything up to `place` was taken into account; false before the follower has looked.
   func covers(_ place: LogPlace) -> Bool { state.withLock { $0.place?.covers(place) == true } }
 
-  /// Takes the function that has the indexer look at the log at once.
+  /// How far it is; nil before it has looked.
+  var place: LogPlace? { state.withLock { $0.place } }
+  /// Whether it was begun: else another process keeps it.
+  var isBegun: Bool { state.withLock { $0.hurry != nil } }
+
+  /// Takes the function that has the follower look at the log at once.
   func begin(hurry: @escaping @Sendable () -> Void) { state.withLock { $0.hurry = hurry } }
 
-  /// Says how far the tables are.
+  /// Says how far the follower is.
   func reached(_ place: LogPlace) {
     let ready = state.withLock { state -> [Waiter] in
       var reached = state.place ?? .start

@@ -1,0 +1,203 @@
+import Queries
+import Records
+import RoostCore
+import Schema
+import Synchronization
+import Testing
+
+private let schema = """
+  type Note @collection @allow(ops: [ALL], owner: "owner") {
+    owner: User!
+    text: String
+  }
+  """
+
+/// A follower that writes down each entry that it takes, and fails at those that it is told to.
+private struct Recorder: Follower {
+  let name = "recorder"
+  let kinds: [Mutation.Kind] = [.create, .update, .delete]
+  let poison = Mutexed()
+
+  final class Mutexed: Sendable {
+    let ids = Mutex<Set<UUID>>([])
+  }
+  struct Poisoned: Error, CustomStringConvertible {
+    let description = "cannot take this"
+  }
+
+  func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int {
+    for entry in entries {
+      try await transaction.execute(
+        "INSERT INTO taken (id, kind) VALUES (\(entry.id), \(entry.kind.rawValue))")
+      if poison.ids.withLock({ $0.contains(entry.id) }) { throw Poisoned() }
+    }
+    return entries.count
+  }
+}
+
+@Suite struct FollowerTests {
+  private func house() async throws -> (RecordsHouse, Recorder, FollowerRunner) {
+    let house = try await RecordsHouse(schema)
+    let id = house.database.dialect.id
+    _ = try await house.database.write {
+      try await $0.execute("CREATE TABLE taken (id \(id) NOT NULL, kind BIGINT NOT NULL)")
+    }
+    let follower = Recorder()
+    let runner = FollowerRunner(
+      follower, records: house.records, logger: Logger(level: .error, sink: Silence()), patience: 2)
+    house.recorder.onCommit { [weak runner] in runner?.wake() }
+    return (house, follower, runner)
+  }
+
+  private func taken(_ house: RecordsHouse) async throws -> Int {
+    Int(try await house.texts("SELECT count(*) FROM taken").first ?? "") ?? -1
+  }
+
+  private func status(_ follower: any Follower, _ house: RecordsHouse) async throws
+    -> FollowerStatus
+  {
+    try await house.database.read(.snapshot) { try await FollowerStatus.read(follower, in: $0) }
+  }
+
+  /// Waits for a condition with a generous bound.
+  private func wait(_ what: String, _ condition: () async throws -> Bool) async throws {
+    for _ in 0..<3000 {
+      if try await condition() { return }
+      try await Task.sleep(nanoseconds: 10_000_000)
+    }
+    Issue.record("waited in vain: \(what)")
+  }
+
+  @Test func lagIsTheAgeOfTheOldestChangeThatWasNotTaken() async throws {
+    let (house, follower, runner) = try await house()
+    let first = house.time.now()
+    try await house.create("notes", ["text": "a"])
+    house.time.advance(5000)
+    try await house.create("notes", ["text": "b"])
+    let behind = try await status(follower, house)
+    #expect(behind.behind == 2)
+    #expect(behind.waitingSince == first)
+    #expect(behind.lagMilliseconds(at: house.time.now()) == 5000)
+    runner.start()
+    try await settle(follower, house)
+    let after = try await status(follower, house)
+    #expect(after.lagMilliseconds(at: house.time.now()) == 0)
+    #expect(after.position == after.head)
+    await runner.stop()
+    await house.close()
+  }
+
+  @Test func anEntryThatFailsIsSetAsideWithItsReasonAndTheOthersGoOn() async throws {
+    let (house, follower, runner) = try await house()
+    var ids: [JSON] = []
+    for number in 0..<40 {
+      let note = try await house.create("notes", ["text": .string("\(number)")])
+      ids.append(note["id"] ?? .null)
+    }
+    let bad = Set([7, 8, 31].map { RecordsHouse.uuid(ids[$0]) })
+    follower.poison.ids.withLock { $0 = bad }
+    runner.start()
+    try await settle(follower, house)
+    #expect(try await taken(house) == 37)
+    let entries = try await house.database.read(.statement) {
+      try await PoisonedEntry.all(of: "recorder", in: $0)
+    }
+    #expect(Set(entries.map(\.entry.id)) == bad)
+    #expect(entries.allSatisfy { $0.reason == "cannot take this" && $0.attempts == 2 })
+    #expect(try await status(follower, house).setAside == 3)
+    // It goes on with what comes.
+    try await house.create("notes", ["text": "later"])
+    try await settle(follower, house)
+    #expect(try await taken(house) == 38)
+    // Tried again: those that go well now are taken once, the other one stays.
+    let still = RecordsHouse.uuid(ids[31])
+    follower.poison.ids.withLock { $0 = [still] }
+    _ = try await house.database.write {
+      try await PoisonedEntry.mark(of: "recorder", position: nil, in: $0)
+    }
+    runner.retry()
+    try await wait("retried") { try await status(follower, house).setAside == 1 }
+    #expect(try await taken(house) == 40)
+    try await wait("failed again") {
+      try await house.texts("SELECT attempts FROM roost_follower_poison") == ["3"]
+    }
+    _ = try await house.database.write {
+      try await PoisonedEntry.drop(of: "recorder", position: nil, in: $0)
+    }
+    #expect(try await status(follower, house).setAside == 0)
+    #expect(try await taken(house) == 40)
+    await runner.stop()
+    await house.close()
+  }
+
+  @Test func aReplayTakesEntriesAgainAlsoWhileTheFollowerRuns() async throws {
+    let (house, follower, runner) = try await house()
+    for _ in 0..<3 { try await house.create("notes", ["text": "a"]) }
+    house.time.advance(10_000)
+    let since = house.time.now()
+    for _ in 0..<2 { try await house.create("notes", ["text": "b"]) }
+    runner.start()
+    try await settle(follower, house)
+    #expect(try await taken(house) == 5)
+    let records = house.records
+    for (start, expected) in [(ReplayStart.beginning, 10), (.time(since), 12)] {
+      _ = try await house.database.write {
+        try await records.replay(follower, from: start, in: $0)
+      }
+      runner.wake()
+      try await wait("\(start)") { try await taken(house) == expected }
+    }
+    if house.database.dialect == .sqlite {
+      _ = try await house.database.write {
+        try await records.replay(follower, from: .position(4), in: $0)
+      }
+      runner.wake()
+      try await wait("position") { try await taken(house) == 13 }
+      let beyond = await refusal {
+        _ = try await house.database.write {
+          try await records.replay(follower, from: .position(6), in: $0)
+        }
+      }
+      #expect(beyond?.code == .invalid)
+    }
+    await runner.stop()
+    #expect(try await taken(house) == (house.database.dialect == .sqlite ? 13 : 12))
+    await house.close()
+  }
+
+  @Test func aReplayFromWhatWasTrimmedIsRefusedAndSoIsOneThatWouldAddUp() async throws {
+    let (house, follower, runner) = try await house()
+    runner.start()
+    for _ in 0..<4 { try await house.create("notes", ["text": "a"]) }
+    try await settle(follower, house)
+    let early = house.time.now()
+    house.time.advance(RecordStore.logKeptMilliseconds + 1000)
+    try await house.create("notes", ["text": "b"])
+    try await settle(follower, house)
+    let records = house.records
+    // What has nothing to do writes its place down in its own time.
+    try await wait("trimmed") {
+      try await records.trimLog(followers: [follower.name])
+      return try await house.texts("SELECT count(*) FROM roost_log") == ["1"]
+    }
+    let late = await refusal {
+      _ = try await house.database.write {
+        try await records.replay(follower, from: .time(early), in: $0)
+      }
+    }
+    #expect(late?.detail.contains("trimmed") == true)
+    let counter = await refusal {
+      _ = try await house.database.write {
+        try await records.replay(CollectionCounter(), from: .beginning, in: $0)
+      }
+    }
+    #expect(counter?.detail.contains("adds up") == true)
+    _ = try await house.database.write {
+      try await records.replay(follower, from: .beginning, in: $0)
+    }
+    runner.wake()
+    try await wait("the rest") { try await taken(house) == 6 }
+    await runner.stop()
+    await house.close()
+  }
+}
