@@ -44,4 +44,12 @@ import Testing
     }
     #expect(DerivedPart(key: key, values: [nil]) != DerivedPart(key: key, values: [0]))
   }
+
+  @Test func sumsBeyondSixtyFourBitsComeBackAsTheyWere() {
+    let sums: [Int128] = [
+      0, -1, Int128(Int64.max), Int128(Int64.min), Int128(Int64.max) * 1000, Int128.min,
+    ]
+    #expect(DerivedLists.sums(DerivedLists.text(of: sums)) == sums)
+    #expect(DerivedLists.sums("") == [])
+  }
 }
