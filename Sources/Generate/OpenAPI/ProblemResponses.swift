@@ -127,7 +127,8 @@ enum ProblemResponses {
     case .storageFull: "The server is out of space."
     case .functionFailed: "The function behind the action failed, or its answer cannot be used."
     case .functionTimeout: "The function behind the action did not answer in time."
-    case .overloaded: "The server is overloaded or shuts down, or a function is left alone: see Retry-After."
+    case .overloaded:
+      "The server is overloaded or shuts down, or a function is left alone: see Retry-After."
     default: code.title + "."
     }
   }
