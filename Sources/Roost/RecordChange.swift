@@ -70,8 +70,7 @@ struct HandlerFollower: Follower {
       }
       let own = ActionTransaction(
         records, transaction, as: .system,
-        operationID: OperationID.named(
-          "\(entry.id) \(entry.version) \(entry.kind.rawValue)", of: name, in: "follower"))
+        operationID: OperationID.named(entry.identity, of: name, in: "follower"))
       let change = RecordChange(
         collection: collection.name, id: RecordID(entry.id), kind: HandlerFollower.kind(entry.kind),
         version: entry.version, milliseconds: entry.at.milliseconds,

@@ -41,7 +41,10 @@ package struct ActionRoutes: Sendable {
     _ request: Request, _ key: String, _ name: String, _ caller: Caller
   ) async throws -> Response {
     let claim = try IdempotencyKey.claim(key, of: request, by: caller)
-    let operation = OperationID.named(claim.key, of: claim.principal, in: claim.route)
+    // The body is part of it: a call that was refused may be corrected under its key, and what a
+    // function has done for the first body must not pass for the answer to the second.
+    let operation = OperationID.named(
+      claim.key, of: claim.principal, in: claim.route, saying: claim.fingerprint)
     return try await routes.idempotency.once(claim) {
       let prepared = try runner.prepare(
         name, try ActionRoutes.arguments(request), by: caller, operationID: operation)

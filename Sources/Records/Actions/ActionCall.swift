@@ -36,13 +36,15 @@ package struct ActionCall: Sendable {
 /// that records of one time lie beside one another in the tables.
 package enum OperationID {
   /// The identifier of the operation that a caller names by `key`; that of another caller is
-  /// another.
-  package static func named(_ key: String, of principal: String, in scope: String) -> UUID {
+  /// another, and so is that of another `content`.
+  package static func named(
+    _ key: String, of principal: String, in scope: String, saying content: [UInt8] = []
+  ) -> UUID {
     var bytes: [UInt8] = []
     for part in ["roost operation", scope, principal, key] {
       bytes += Array("\(part.utf8.count) ".utf8) + Array(part.utf8)
     }
-    return make(bytes)
+    return make(bytes + content)
   }
 
   /// The identifier of something that an operation makes.

@@ -39,5 +39,9 @@ extension LogEntry {
   }
 
   /// What tells this change from all others of the database, as a text.
-  package var identity: String { "\(collection)/\(id)/\(version)/\(kind.rawValue)" }
+  ///
+  /// The place is part of it: changes of derived values leave the version of their record.
+  package var identity: String {
+    "\(partition)/\(position)/\(collection)/\(id)/\(version)/\(kind.rawValue)"
+  }
 }

@@ -324,7 +324,6 @@ struct WritePath: Sendable {
   }
 
   private func checkVersion(_ mutation: Mutation, _ record: Record) throws {
-    guard case .caller = mutation.author else { return }
     switch mutation.expectation {
     case .any: return
     case .oneOf(let versions):
@@ -335,6 +334,8 @@ struct WritePath: Sendable {
             + "on what it says.")
       }
     case .nothing:
+      // The server itself is not asked which version it has seen.
+      guard case .caller = mutation.author else { return }
       let collection = mutation.collection
       if collection.model.merge == .reject
         || mutation.changes.contains(where: { collection.merge($0.field) == .reject })

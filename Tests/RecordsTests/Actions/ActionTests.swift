@@ -45,6 +45,37 @@ struct ActionTests {
     }
   }
 
+  @Test(arguments: [(Int64(1), true), (2, false)])
+  func aVersionThatAHandlerNamesIsHeldAlsoWhereItActsAsTheServer(
+    version: Int64, isStale: Bool
+  ) async throws {
+    try await ActionHouse.run { own async throws in
+      let house = own.house
+      let band = try await house.create("bands", ["name": "Owls"], by: house.ann)
+      let id = RecordsHouse.uuid(band["id"])
+      own.bind("flag") { call, transaction in
+        try await transaction.asServer.update("bands", id, ["name": "First"])
+        try await transaction.asServer.update("bands", id, ["name": "Second"], version: version)
+        return true
+      }
+      let code = await own.refused("flag", [:], by: house.ann)
+      #expect(code == (isStale ? "precondition_failed" : nil))
+      #expect(try await house.read("bands", band["id"])["name"] == (isStale ? "Owls" : "Second"))
+    }
+  }
+
+  @Test(arguments: [
+    ("k", "ann", "book", [UInt8]([1]), true), ("k", "ann", "book", [2], false),
+    ("k", "bob", "book", [1], false), ("k", "ann", "flag", [1], false),
+    ("l", "ann", "book", [1], false),
+  ])
+  func anOperationIsOfItsKeyItsSenderItsRouteAndItsBody(
+    key: String, sender: String, route: String, body: [UInt8], isSame: Bool
+  ) {
+    let first = OperationID.named("k", of: "ann", in: "book", saying: [1])
+    #expect((OperationID.named(key, of: sender, in: route, saying: body) == first) == isSame)
+  }
+
   @Test func callsAtTheSameTimeTakeEachSeatOnce() async throws {
     try await ActionHouse.run { own async throws in
       own.bind("book") { try await ActionTests.book($0, $1) }
