@@ -28,7 +28,9 @@ POSTGRES_MODULES := test_records test_lists test_relations test_masks test_batch
   test_postgres_start test_postgres_tls test_postgres_trouble test_postgres_log test_rolling
 # The same behind PgBouncer in transaction mode.
 ON_PGBOUNCER := $(ON_POSTGRES) Scripts/with-pgbouncer.sh
-PGBOUNCER_MODULES := test_pooled test_records test_lists test_relations test_batch test_idempotency
+PGBOUNCER_MODULES := test_pooled test_batch
+# The long tests run these behind it too.
+PGBOUNCER_SOAK_MODULES := test_records test_lists test_relations test_idempotency test_actions
 
 .PHONY: help run build test test-swift test-python test-template bench soak fuzz format lint
 .PHONY: packages packages-test packages-python packages-bench toolchain clean
@@ -85,6 +87,8 @@ soak: build packages-bench packages-python ## Runs the long tests: kills, full d
 	@ROOST_RULES_CASES="$${ROOST_RULES_CASES:-1000000}" swift test --filter RulesTests.AgreementTests
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" $(ON_POSTGRES) \
 	  python3 Tests/EndToEnd/run.py
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" $(ON_PGBOUNCER) \
+	  python3 Tests/EndToEnd/run.py $(PGBOUNCER_SOAK_MODULES)
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" ROOST_OPENAPI_CASES=5000 \
 	  python3 Tests/EndToEnd/run.py test_openapi
 	@swift build --configuration release --static-swift-stdlib --product JobsWorker
