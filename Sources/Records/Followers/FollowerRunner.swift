@@ -274,13 +274,15 @@ package final class FollowerRunner: Sendable {
     let name = name
     let known = state.withLock { $0.replays }
     let standing = records.standing
-    try await records.database.write { transaction in
-      guard try await FollowerPlace.replays(name, in: transaction) == known else { return }
-      guard let stored = try await FollowerPlace.take(name, in: transaction) else { return }
+    let isWritten = try await records.database.write { transaction in
+      guard let stored = try await FollowerPlace.take(name, in: transaction) else { return false }
+      // Behind the lock: a replay that was under way has ended, and nothing of it is undone.
+      guard try await FollowerPlace.replays(name, in: transaction) == known else { return false }
       try await standing.check(in: transaction)
       try await FollowerPlace.write(name, place, from: stored, in: transaction)
+      return true
     }
-    state.withLock { $0.isUnwritten = !place.covers($0.place) }
+    if isWritten { state.withLock { $0.isUnwritten = !place.covers($0.place) } }
   }
 
   // MARK: Entries that make it fail
@@ -330,11 +332,13 @@ package final class FollowerRunner: Sendable {
   private func setAside(_ entry: LogEntry, _ error: any Error, attempts: Int) async throws {
     let (name, now) = (name, records.ambient.time.now())
     let reason = PoisonedEntry.reason(error)
-    let standing = records.standing
-    try await records.database.write { transaction in
+    let (standing, known) = (records.standing, state.withLock { $0.replays })
+    let isSetAside = try await records.database.write { transaction in
       guard let stored = try await FollowerPlace.take(name, in: transaction),
-        stored[entry.partition] < entry.position
-      else { return }
+        stored[entry.partition] < entry.position,
+        // Sent back meanwhile, it has others before this one.
+        try await FollowerPlace.replays(name, in: transaction) == known
+      else { return false }
       // What looks like a fault of the entry may be a column that a migration took away.
       try await standing.check(in: transaction)
       try await PoisonedEntry.put(
@@ -342,13 +346,33 @@ package final class FollowerRunner: Sendable {
       var reached = stored
       reached.advance(entry.partition, to: entry.position)
       try await FollowerPlace.write(name, reached, from: stored, in: transaction)
+      return true
     }
+    guard isSetAside else { return }
     logger.error(
       "an entry of the log was set aside: a follower fails at it",
       [
         ("position", .int(entry.position)), ("partition", .int(entry.partition)),
         ("record", .string(entry.id.description)), ("cause", .string(reason)),
       ])
+  }
+
+  private enum Tried: Sendable { case done, unfinished, busy }
+
+  /// Tries one entry again that was set aside, unless another process has done so.
+  private static func retry(
+    _ entry: LogEntry, _ follower: any Follower, _ standing: SchemaStanding,
+    in transaction: any Transaction
+  ) async throws -> Tried {
+    guard try await FollowerPlace.take(follower.name, in: transaction) != nil else { return .busy }
+    try await standing.check(in: transaction)
+    guard try await PoisonedEntry.claim(entry, of: follower.name, in: transaction) else {
+      return .done
+    }
+    // What a follower does in pieces stays, and so does the entry until the last of them.
+    guard try await follower.apply([entry], in: transaction) > 0 else { return .unfinished }
+    try await PoisonedEntry.remove(entry, of: follower.name, in: transaction)
+    return .done
   }
 
   /// Tries the entries again that somebody marked for it.
@@ -370,14 +394,13 @@ package final class FollowerRunner: Sendable {
     }
     for entry in marked {
       do {
-        var isDone = false
-        while !isDone, !state.withLock({ $0.isStopped }) {
-          isDone = try await records.database.write { transaction in
-            guard try await FollowerPlace.take(name, in: transaction) != nil else { return false }
-            try await standing.check(in: transaction)
-            guard try await follower.apply([entry], in: transaction) > 0 else { return false }
-            try await PoisonedEntry.remove(entry, of: name, in: transaction)
-            return true
+        var tried = Tried.unfinished
+        while tried != .done, !state.withLock({ $0.isStopped }) {
+          tried = try await records.database.write { transaction in
+            try await FollowerRunner.retry(entry, follower, standing, in: transaction)
+          }
+          if tried == .busy {
+            try await Task.sleep(nanoseconds: FollowerRunner.busyMilliseconds * 1_000_000)
           }
         }
       } catch  where !PoisonSuspicion.isPassing(error) {

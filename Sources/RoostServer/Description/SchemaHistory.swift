@@ -62,6 +62,13 @@ package struct SchemaHistory: Sendable {
     return entries + [entry]
   }
 
+  /// The history, with `schema` at its end, in a transaction of its own.
+  func take(in schema: SchemaModel, ambient: Ambient) async throws -> [Entry] {
+    try await database.write {
+      try await SchemaHistory.take(in: schema, at: ambient.time.now(), in: $0)
+    }
+  }
+
   /// The history as it is.
   func entries() async throws -> [Entry] {
     try await database.read(.statement) { try await SchemaHistory.entries(in: $0) }
@@ -69,7 +76,7 @@ package struct SchemaHistory: Sendable {
 
   /// Whether the schema that was served last is that of `entry`; so is one that was served before,
   /// and again after others.
-  static func isNewest(_ entry: Entry?, in reader: any Reader) async throws -> Bool {
+  package static func isNewest(_ entry: Entry?, in reader: any Reader) async throws -> Bool {
     let digest = try await reader.first(SchemaHistory.selectNewest, []) { $0.blob(0) }
     return digest == entry?.digest
   }
