@@ -79,13 +79,15 @@ package struct SchemaMigration: Sendable {
 
   /// Carries the plan out, or goes on with one that was interrupted, and returns the collections.
   ///
-  /// `allowed` names what may lose data; `ahead` makes indexes that can be made beside writers.
+  /// `allowed` names what may lose data; `ahead` makes indexes that can be made beside writers, and
+  /// `onSwitch` writes what is to be on record together with the new schema.
   /// Throws `MigrationRefused` with everything that keeps it from
   /// being done, before anything is; `RoostError` where a row came to stand in the way meanwhile.
   package func apply(
     allowing allowed: Set<String> = [],
     onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in },
-    ahead: (([IndexAhead]) async throws -> Void)? = nil
+    ahead: (([IndexAhead]) async throws -> Void)? = nil,
+    onSwitch: @escaping @Sendable (any Transaction) async throws -> Void = { _ in }
   ) async throws -> Catalogue {
     let open = try await database.read(.statement) { try await MigrationRun.converting(in: $0) }
     var run = open?.number
@@ -99,7 +101,7 @@ package struct SchemaMigration: Sendable {
     }
     let runner = MigrationRunner(database: database, time: time)
     if run != nil { try await runner.convert(onProgress) }
-    let catalogue = try await makeSwitch(run, allowed)
+    let catalogue = try await makeSwitch(run, allowed, onSwitch)
     try await runner.fill(catalogue, onProgress)
     return catalogue
   }
@@ -205,7 +207,10 @@ package struct SchemaMigration: Sendable {
   }
 
   /// Makes the new schema hold, in one transaction.
-  private func makeSwitch(_ open: Int64?, _ allowed: Set<String>) async throws -> Catalogue {
+  private func makeSwitch(
+    _ open: Int64?, _ allowed: Set<String>,
+    _ onSwitch: @escaping @Sendable (any Transaction) async throws -> Void
+  ) async throws -> Catalogue {
     let now = time.now()
     return try await database.write { transaction in
       if let lock = transaction.dialect.lockOfTables {
@@ -228,12 +233,15 @@ package struct SchemaMigration: Sendable {
           UPDATE roost_migration_run SET state = 'filling' \
           WHERE number = \(open) AND state = 'converting'
           """)
-      } else if !planned.steps.isEmpty {
+      } else if !planned.steps.isEmpty || isRollback && before?.source != model.source {
+        // A way back is on record even where it is free of steps: the history is read by it.
         run = try await MigrationRun.make(
           kind, .filling, schema: model.source, planned.steps, now: now, in: transaction)
       }
       guard let run else {
-        return try await TableKeeper(book: book, now: now, run: 0).run(in: transaction)
+        let catalogue = try await TableKeeper(book: book, now: now, run: 0).run(in: transaction)
+        try await onSwitch(transaction)
+        return catalogue
       }
       try await transaction.execute(
         "UPDATE roost_migration_run SET switched_at = \(now) WHERE number = \(run)")
@@ -248,6 +256,7 @@ package struct SchemaMigration: Sendable {
         AND NOT EXISTS (SELECT 1 FROM roost_migration_task t \
         WHERE t.run = \(run) AND t.is_open = 1)
         """)
+      try await onSwitch(transaction)
       return catalogue
     }
   }

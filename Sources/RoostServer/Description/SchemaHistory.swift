@@ -39,27 +39,11 @@ package struct SchemaHistory: Sendable {
   static func take(
     in schema: SchemaModel, at now: Timestamp, in transaction: any Transaction
   ) async throws -> [Entry] {
-    let digest = SHA256.digest(Array(schema.source.utf8))
     if let lock = transaction.dialect.lockOfTables {
       // Another process that starts at the same time is waited for.
       try await transaction.query(lock) { _ in false }
     }
-    let entries = try await SchemaHistory.entries(in: transaction)
-    guard entries.last?.digest != digest else { return entries }
-    var version = APIVersion.first
-    if let last = entries.last {
-      let level = try await SchemaHistory.level(from: last, to: schema, in: transaction)
-      if level == .none { return entries }
-      version = last.version.next(level)
-    }
-    let entry = Entry(
-      number: (entries.last?.number ?? 0) + 1, version: version, at: now, digest: digest)
-    try await transaction.execute(
-      """
-      INSERT INTO roost_schema_version (number, version, at, digest, source) VALUES \
-      (\(entry.number), \(version.description), \(now), \(digest), \(schema.source))
-      """)
-    return entries + [entry]
+    return try await SchemaHistory.add(schema, at: now, in: transaction)
   }
 
   /// The history, with `schema` at its end, in a transaction of its own.
@@ -91,6 +75,31 @@ package struct SchemaHistory: Sendable {
     guard let last = try await entries(in: reader).last else { return false }
     if last.digest == SHA256.digest(Array(schema.source.utf8)) { return true }
     return try await level(from: last, to: schema, in: reader) == .none
+  }
+
+  /// Puts `schema` at the end of the history where it differs from the last, in a transaction that
+  /// holds the lock of the tables; returns the history.
+  @discardableResult
+  static func add(
+    _ schema: SchemaModel, at now: Timestamp, in transaction: any Transaction
+  ) async throws -> [Entry] {
+    let digest = SHA256.digest(Array(schema.source.utf8))
+    let entries = try await SchemaHistory.entries(in: transaction)
+    guard entries.last?.digest != digest else { return entries }
+    var version = APIVersion.first
+    if let last = entries.last {
+      let level = try await SchemaHistory.level(from: last, to: schema, in: transaction)
+      if level == .none { return entries }
+      version = last.version.next(level)
+    }
+    let entry = Entry(
+      number: (entries.last?.number ?? 0) + 1, version: version, at: now, digest: digest)
+    try await transaction.execute(
+      """
+      INSERT INTO roost_schema_version (number, version, at, digest, source) VALUES \
+      (\(entry.number), \(version.description), \(now), \(digest), \(schema.source))
+      """)
+    return entries + [entry]
   }
 
   /// The level of the change from the schema that was served last.

@@ -43,12 +43,12 @@ package struct AppMigration: Sendable {
     onBreaking: (@Sendable (BreakingRow) throws -> Void)? = nil
   ) async throws -> MigrationPlan {
     try await open { database, _ in
-      let releases = try await SchemaHistory(database: database).releases()
-      if let fault = AppMigration.behind(schema, releases) {
+      let line = try await SchemaLine.read(database)
+      if let fault = line.behind(schema) {
         return MigrationPlan(steps: [], faults: [fault])
       }
       return try await SchemaMigration(
-        to: schema, on: database, before: releases.last?.model, time: ambient.time
+        to: schema, on: database, before: line.last?.model, time: ambient.time
       ).plan(onBreaking: onBreaking)
     }
   }
@@ -59,14 +59,15 @@ package struct AppMigration: Sendable {
     onProgress: @escaping @Sendable (MigrationProgress) -> Void
   ) async throws {
     try await open { database, engine in
-      let releases = try await SchemaHistory(database: database).releases()
-      if let fault = AppMigration.behind(schema, releases) {
+      let line = try await SchemaLine.read(database)
+      if let fault = line.behind(schema) {
         throw MigrationRefused(faults: [fault])
       }
       let migration = try SchemaMigration(
-        to: schema, on: database, before: releases.last?.model, time: ambient.time)
+        to: schema, on: database, before: line.last?.model, time: ambient.time)
       _ = try await migration.apply(
-        allowing: allowed, onProgress: onProgress, ahead: { try await make($0, engine) })
+        allowing: allowed, onProgress: onProgress, ahead: { try await make($0, engine) },
+        onSwitch: { try await SchemaHistory.add(schema, at: ambient.time.now(), in: $0) })
       try await conclude(schema, on: database)
     }
   }
@@ -86,41 +87,33 @@ package struct AppMigration: Sendable {
     try await PolicyKeeper(settings).run(schema, on: database)
   }
 
-  /// The fault of a schema that the database has left behind; nil for any other.
-  static func behind(
-    _ schema: SchemaModel, _ releases: [(entry: SchemaHistory.Entry, model: SchemaModel)]
-  ) -> MigrationFault? {
-    guard let last = releases.last, last.model.source != schema.source,
-      let old = releases.last(where: { $0.model.source == schema.source })
-    else { return nil }
-    return MigrationFault(
-      "schema_behind",
-      "The database is at version \(last.entry.version) of the app's schema, and this file is "
-        + "version \(old.entry.version): use the newer file, or go back with roost migrate rollback"
-    )
-  }
-
   // MARK: Back
 
   /// The way back to the schema that was served before the last one.
   private func backward(
     on database: any Database
   ) async throws -> (migration: SchemaMigration, target: SchemaModel)? {
-    let releases = try await SchemaHistory(database: database).releases()
-    let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
-    // A rollback that was interrupted goes on to where it was going.
-    let open = runs.last.flatMap { $0.kind == .rollback && $0.isOpen ? $0.schema : nil }
-    let current = runs.last { $0.state != .cancelled && $0.state != .converting }?.schema
-    let last = releases.last { $0.model.source == current } ?? releases.last
-    guard let last else { return nil }
-    let target =
-      releases.last { $0.model.source == open }
-      ?? releases.last { $0.entry.number < last.entry.number }
-    guard let target else { return nil }
+    let history = try await SchemaHistory(database: database).releases()
+    let (runs, stored) = try await database.read(.snapshot) { reader in
+      (try await MigrationRun.all(in: reader), try await StoredSchema.read(in: reader))
+    }
+    let line = SchemaLine(history, runs: runs)
+    guard let last = line.last else { return nil }
+    let target: SchemaModel
+    if let run = runs.last, run.kind == .rollback, run.isOpen,
+      let open = history.last(where: { $0.model.source == run.schema })
+    {
+      // A rollback that was interrupted goes on to where it was going.
+      target = open.model
+    } else {
+      if let fault = line.unlike(stored) { throw MigrationRefused(faults: [fault]) }
+      guard let previous = line.previous else { return nil }
+      target = previous.model
+    }
     return (
       try SchemaMigration(
-        to: target.model, on: database, before: last.model, isRollback: true, time: ambient.time),
-      target.model
+        to: target, on: database, before: last.model, isRollback: true, time: ambient.time),
+      target
     )
   }
 
@@ -153,7 +146,9 @@ package struct AppMigration: Sendable {
             "no_history", "There is no schema before this one: nothing to go back to")
         ])
       }
-      _ = try await migration.apply(allowing: allowed, onProgress: onProgress)
+      _ = try await migration.apply(
+        allowing: allowed, onProgress: onProgress,
+        onSwitch: { try await SchemaHistory.add(target, at: ambient.time.now(), in: $0) })
       try await conclude(target, on: database)
       return target.source
     }

@@ -33,11 +33,11 @@ final class MigrationKeeper: Sendable {
     // A server of the schema of before goes on beside it.
     guard open.schema == schema.source else { return }
     ambient.logger.notice("a migration was ended in the middle and is finished first")
-    let releases = try await SchemaHistory(database: database).releases()
+    let line = try await SchemaLine.read(database)
     _ = try await SchemaMigration(
-      to: schema, on: database, before: releases.last?.model,
+      to: schema, on: database, before: line.last?.model,
       isRollback: open.kind == .rollback, time: ambient.time
-    ).apply()
+    ).apply(onSwitch: { try await SchemaHistory.add(schema, at: ambient.time.now(), in: $0) })
   }
 
   /// Opens the records; says so where the schema is one that the database has left behind.
@@ -47,8 +47,7 @@ final class MigrationKeeper: Sendable {
     do {
       return try await open()
     } catch let error as SchemaChangeError {
-      let releases = try await SchemaHistory(database: database).releases()
-      guard let fault = AppMigration.behind(schema, releases) else { throw error }
+      guard let fault = try await SchemaLine.read(database).behind(schema) else { throw error }
       throw MigrationRefused(faults: [fault])
     }
   }
