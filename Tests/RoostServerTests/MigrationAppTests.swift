@@ -7,11 +7,11 @@ import Testing
 
 /// What a server does when it finds a migration in its database.
 @Suite struct MigrationAppTests {
-  private func schema(_ fields: String) throws -> SchemaModel {
+  private func schema(_ fields: String, owner: String = "User!") throws -> SchemaModel {
     try SchemaModel.load(
       source: """
         type Note @collection @allow(ops: [ALL], owner: "owner") {
-          owner: User!
+          owner: \(owner)
           \(fields)
         }
         """)
@@ -52,11 +52,10 @@ import Testing
     let app = try await App.open(
       schema, data: folder, settings: settings, ambient: Ambient(logger: Logger(level: .error)))
     let notes = try #require(app.records.catalogue.collection(named: "notes"))
-    let owner = JSON.string(UUID.zero.description)
     for _ in 0..<(count / 250) {
       _ = try await app.records.importBatch(
         try (0..<250).map { _ in
-          try app.records.systemCreate(notes, ["text": "a", "owner": owner])
+          try app.records.systemCreate(notes, ["text": "a"])
         })
     }
     await app.close()
@@ -95,9 +94,9 @@ import Testing
       file: nil, environment: TestEngine.environment, flags: TestEngine.flags(folder))
     let migration = AppMigration(
       data: folder, settings: settings, ambient: Ambient(logger: Logger(level: .error)))
-    let zeroth = try schema("text: String other: Int")
-    let first = try schema("text: String")
-    let second = try schema("text: String stars: Int! @default(value: \"3\")")
+    let zeroth = try schema("text: String other: Int", owner: "User")
+    let first = try schema("text: String", owner: "User")
+    let second = try schema("text: String stars: Int! @default(value: \"3\")", owner: "User")
     try await serve(zeroth, folder, settings)
     try await migration.apply(first, allowing: ["Note.other"]) { _ in }
     try await serve(first, folder, settings, count: 1250)
