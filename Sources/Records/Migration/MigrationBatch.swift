@@ -93,7 +93,7 @@ struct ColumnConversion: Sendable {
   let shadow: String
   let old: Field
   let new: Field
-  /// A value that has no form in the new type leaves the column beside it as it is.
+  /// A value that has no form in the new type leaves the column beside it empty.
   let isLenient: Bool
 
   init(
@@ -126,9 +126,42 @@ struct ColumnConversion: Sendable {
     ]
   }
 
+  /// Converts the rows under a condition, a page at a time.
+  ///
+  /// Throws as `write` does.
+  func writeAll(
+    where condition: SQL, table: String, in transaction: any Transaction
+  ) async throws {
+    var last: UUID?
+    repeat {
+      var sql: SQL = """
+        SELECT id, \(identifier: source), \(identifier: "deletedAt") FROM \(identifier: table) \
+        WHERE (\(condition))
+        """
+      if let last { sql += " AND id > \(last)" }
+      sql += " ORDER BY id LIMIT \(MigrationBatch.rowsAtOnce)"
+      let ids = try await write(sql, table: table, in: transaction)
+      last = ids.count < MigrationBatch.rowsAtOnce ? nil : ids.last
+    } while last != nil
+  }
+
+  /// The rows of which a value that is kept as `kept` since `at` may be out of date, in favour of
+  /// `source`: those changed since, and those that came with a time of their own.
+  ///
+  /// Clocks of several machines: ten minutes of rows more are converted than needed, but for those
+  /// that hold nothing newer.
+  static func changed(since at: Timestamp, source: String, kept: String) -> SQL {
+    let early = at.milliseconds - 600_000
+    return """
+      \(identifier: "updatedAt") >= \(at) OR (\(identifier: source) IS NOT NULL \
+      AND (\(identifier: "updatedAt") >= \(early) OR \(identifier: kept) IS NULL))
+      """
+  }
+
   /// Converts the rows of a query of ids, values and times of deletion; returns the ids.
   ///
-  /// A deleted row keeps nobody waiting for its value. Throws `RoostError` where a value has no form in the new type.
+  /// A deleted row keeps nobody waiting for its value. Throws `RoostError` where a value has no form
+  /// in the new type.
   func write(
     _ query: SQL, table: String, in transaction: any Transaction
   ) async throws -> [UUID] {
@@ -145,7 +178,9 @@ struct ColumnConversion: Sendable {
     for row in rows {
       switch conversion.convert(row.value) {
       case .success(let value): try await transaction.post(update, [value.stored, .uuid(row.id)])
-      case .failure where isLenient || row.isDeleted: continue
+      case .failure where isLenient || row.isDeleted:
+        // An earlier value of the row may stand there, converted before it was changed.
+        try await transaction.post(update, [.null, .uuid(row.id)])
       case .failure(let issue):
         throw RoostError(
           .conflict,

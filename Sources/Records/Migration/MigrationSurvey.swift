@@ -78,7 +78,10 @@ struct MigrationSurvey {
       }
     case .revertField(let kept, let column, let field, _, let old):
       let conversion = ValueConversion(from: old, to: field)
-      return try await values(of: step, table, column, old, since: kept.at) { value in
+      return try await values(
+        of: step, table, column, old,
+        under: ColumnConversion.changed(since: kept.at, source: column, kept: kept.kept)
+      ) { value in
         if case .failure(let issue) = conversion.convert(value) { issue } else { nil }
       }
     case .makeUnique(_, let columns): return try await duplicates(of: step, table, columns)
@@ -111,10 +114,10 @@ struct MigrationSurvey {
   /// The rows whose value in `column`, which holds a `field`, has an issue.
   private func values(
     of step: MigrationStep, _ table: String, _ column: String, _ field: Field,
-    since: Timestamp? = nil, _ issue: @escaping (FieldValue) -> FieldIssue?
+    under condition: SQL? = nil, _ issue: @escaping (FieldValue) -> FieldIssue?
   ) async throws -> Int {
     var filter: SQL = "\(identifier: column) IS NOT NULL"
-    if let since { filter += " AND \(identifier: "updatedAt") >= \(since)" }
+    if let condition { filter += " AND (\(condition))" }
     let kind = StoredKind(field)
     return try await pieces(table, .identifier(column), filter) { id, row, deleted in
       let value = kind.value(1, in: row)

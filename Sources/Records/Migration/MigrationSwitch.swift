@@ -80,11 +80,9 @@ struct MigrationSwitch {
       let work = ColumnConversion(
         item: step.item, source: from, shadow: retired.kept, old: old, new: field,
         isLenient: allowed.contains(step.item))
-      let changed: SQL = """
-        SELECT id, \(identifier: from), \(identifier: "deletedAt") FROM \(identifier: table) \
-        WHERE \(identifier: "updatedAt") >= \(retired.at)
-        """
-      _ = try await work.write(changed, table: table, in: transaction)
+      try await work.writeAll(
+        where: ColumnConversion.changed(since: retired.at, source: from, kept: retired.kept),
+        table: table, in: transaction)
       try await replace(from, by: retired.kept, field, collection, old, step.item)
       // Behind it: a number that is free again would be given to what is kept now.
       try await forget(retired)
@@ -101,13 +99,11 @@ struct MigrationSwitch {
     ) { $0.int64(0) }
     // Clocks of several machines: ten minutes of rows more are converted again than needed.
     let since = (begun ?? 0) - 600_000
-    _ = try await work.write(
-      """
-      SELECT id, \(identifier: work.source), \(identifier: "deletedAt") \
-      FROM \(identifier: table) \
-      WHERE \(identifier: "updatedAt") >= \(since) OR (\(identifier: work.shadow) IS NULL \
-      AND \(identifier: work.source) IS NOT NULL)
-      """, table: table, in: transaction)
+    try await work.writeAll(
+      where: """
+        \(identifier: "updatedAt") >= \(since) OR (\(identifier: work.shadow) IS NULL \
+        AND \(identifier: work.source) IS NOT NULL)
+        """, table: table, in: transaction)
   }
 
   /// Puts the column `shadow` into the place of `source`, which is kept.

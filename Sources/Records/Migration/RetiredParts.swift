@@ -45,11 +45,15 @@ package enum RetiredParts {
       try await transaction.query(lock) { _ in false }
     }
     var gone: [String] = []
+    var dropped: Set<Int64> = []
     for retired in try await StoredSchema.read(in: transaction).retired {
+      if dropped.contains(retired.collection) { continue }
       if let items, !items.contains(retired.name) { continue }
       if let place = try await place(of: retired, in: transaction) {
         if retired.field == nil {
           try await transaction.execute("DROP TABLE \(identifier: place.table)")
+          try await forgetFields(of: retired.collection, in: transaction)
+          dropped.insert(retired.collection)
         } else {
           try await transaction.execute(
             "ALTER TABLE \(identifier: place.table) DROP COLUMN \(identifier: place.column)")
@@ -61,6 +65,17 @@ package enum RetiredParts {
     return gone
   }
 
+  /// Removes what is on record of the fields of a collection whose table is gone.
+  ///
+  /// The collection's number stays taken: the log and the streams of clients still speak of it.
+  private static func forgetFields(
+    of collection: Int64, in transaction: any Transaction
+  ) async throws {
+    for table in ["roost_retired", "roost_field", "roost_stream_rules"] as [SQL] {
+      try await transaction.execute("DELETE FROM \(table) WHERE collection = \(collection)")
+    }
+  }
+
   /// Where it is kept; nil where its collection is gone.
   private static func place(
     of retired: StoredSchema.Retired, in reader: any Reader
@@ -69,7 +84,14 @@ package enum RetiredParts {
     let table = try await reader.first(
       "SELECT name FROM roost_collection WHERE number = \(retired.collection)"
     ) { $0.text(0) }
-    return table.map { Place(table: $0, column: retired.kept) }
+    guard let table else { return nil }
+    if RetiredName.isOne(table) {
+      let isKept = try await reader.first(
+        "SELECT 1 FROM roost_retired WHERE collection = \(retired.collection) AND field IS NULL"
+      ) { _ in true }
+      guard isKept ?? false else { return nil }
+    }
+    return Place(table: table, column: retired.kept)
   }
 }
 
