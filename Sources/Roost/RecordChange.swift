@@ -69,7 +69,7 @@ struct HandlerFollower: Follower {
         continue
       }
       let own = ActionTransaction(
-        records, transaction, as: .system,
+        records, transaction, as: .server(because: entry.actor),
         operationID: OperationID.named(entry.identity, of: name, in: "follower"))
       let change = RecordChange(
         collection: collection.name, id: RecordID(entry.id), kind: HandlerFollower.kind(entry.kind),

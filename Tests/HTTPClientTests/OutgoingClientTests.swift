@@ -1,6 +1,9 @@
-import HTTPClient
+import Glibc
 import RoostCore
+import Synchronization
 import Testing
+
+@testable import HTTPClient
 
 @Suite("Requests to other servers")
 struct OutgoingClientTests {
@@ -124,10 +127,10 @@ struct OutgoingClientTests {
     let client = client()
     defer { client.stop() }
     var request = try request(server)
-    request.timeoutMilliseconds = 300
+    request.timeoutMilliseconds = 2500
     let found = await failure(client, request)
     #expect(found?.kind == .timedOut)
-    #expect(found?.reason.contains("300 ms") == true)
+    #expect(found?.reason.contains("2500 ms") == true)
   }
 
   @Test("A port where nobody listens cannot be reached")
@@ -215,5 +218,61 @@ struct OutgoingClientTests {
     for _ in 0..<5 { #expect(try await client.send(request(server)).status == 200) }
     #expect(server.requests.count == 5)
     #expect(server.connections == 5)
+  }
+
+  @Test("A request that finds no thread says nothing of its server, and does not wait for ever")
+  func notBegun() async throws {
+    let server = try CannedServer(["", "late"], pauseMilliseconds: 20_000)
+    defer { server.stop() }
+    let client = client()
+    defer { client.stop() }
+    var request = try request(server)
+    request.timeoutMilliseconds = 60_000
+    let slow = request
+    let others = [Task { await failure(client, slow) }, Task { await failure(client, slow) }]
+    while server.requests.count < 2 { try await Task.sleep(nanoseconds: 5_000_000) }
+    request.timeoutMilliseconds = 100
+    let found = await failure(client, request)
+    #expect(found?.kind == .overloaded)
+    #expect(found?.outcome == .neutral)
+    #expect(server.requests.count == 2)
+    // One that had a thread and got no answer does say something.
+    for other in others { other.cancel() }
+    for other in others { #expect(await other.value?.kind == .cancelled) }
+    request.timeoutMilliseconds = 2500
+    #expect(await failure(client, request)?.kind == .timedOut)
+  }
+
+  @Test("A name whose lookup was never begun says nothing of it; one that was begun is late")
+  func lookups() async throws {
+    let gate = LookupGate()
+    let resolver = Resolver(threads: 1) { _ in
+      gate.wait()
+      return .success([])
+    }
+    defer { resolver.stop() }
+    async let late = resolver.addresses(of: "slow.example", within: 200_000_000)
+    while !gate.isEntered { try await Task.sleep(nanoseconds: 1_000_000) }
+    let never = await resolver.addresses(of: "other.example", within: 20_000_000)
+    #expect(LookupGate.kind(never) == .overloaded)
+    #expect(LookupGate.kind(await late) == .timedOut)
+    gate.open()
+  }
+}
+
+/// Holds a lookup until it is opened.
+private final class LookupGate: Sendable {
+  private let state = Mutex((isEntered: false, isOpen: false))
+
+  var isEntered: Bool { state.withLock { $0.isEntered } }
+  func open() { state.withLock { $0.isOpen = true } }
+
+  func wait() {
+    state.withLock { $0.isEntered = true }
+    for _ in 0..<30_000 where !state.withLock({ $0.isOpen }) { usleep(1000) }
+  }
+
+  static func kind(_ result: Result<[IPAddress], OutgoingFailure>) -> OutgoingFailure.Kind? {
+    if case .failure(let failure) = result { failure.kind } else { nil }
   }
 }

@@ -7,31 +7,56 @@ import Synchronization
 struct Resolver: Sendable {
   private let pool: OffloadPool
 
-  init() { pool = OffloadPool(threads: 2, queued: 64, name: "roost-names") }
+  private let lookUp: @Sendable (String) -> Result<[IPAddress], OutgoingFailure>
+
+  /// `lookUp` stands in for the system's lookup, for tests.
+  init(
+    threads: Int = 2,
+    _ lookUp: @escaping @Sendable (String) -> Result<[IPAddress], OutgoingFailure> = {
+      Resolver.lookUp($0)
+    }
+  ) {
+    self.lookUp = lookUp
+    pool = OffloadPool(threads: threads, queued: 64, name: "roost-names")
+  }
 
   func stop() { pool.stop() }
 
   /// All addresses of `host`, a name or an address in any form that the system knows.
   ///
-  /// The lookup itself cannot be stopped: after `nanoseconds` it is left alone.
+  /// The lookup itself cannot be stopped: after `nanoseconds` it is left alone. One that was not even
+  /// begun by then says nothing of the name and is `.overloaded`.
   func addresses(
     of host: String, within nanoseconds: UInt64
   ) async -> Result<[IPAddress], OutgoingFailure> {
-    let pool = pool
+    let (pool, lookUp) = (pool, lookUp)
     return await withCheckedContinuation { continuation in
       let answer = FirstAnswer(continuation)
-      let timer = Task {
-        do { try await Task.sleep(nanoseconds: nanoseconds) } catch { return }
-        answer.give(
-          .failure(OutgoingFailure(.timedOut, "the name \(host) was not found out in time")))
-      }
-      Task {
+      let isBegun = Flag()
+      let work = Task {
         do {
-          answer.give(try await pool.run { Resolver.lookUp(host) })
+          answer.give(
+            try await pool.run {
+              isBegun.set()
+              return lookUp(host)
+            })
         } catch {
           answer.give(
             .failure(OutgoingFailure(.overloaded, "too many names are being looked up")))
         }
+      }
+      let timer = Task {
+        do { try await Task.sleep(nanoseconds: nanoseconds) } catch { return }
+        // What waits for a thread leaves its place; what has begun is not touched by this.
+        work.cancel()
+        answer.give(
+          .failure(
+            isBegun.isSet
+              ? OutgoingFailure(.timedOut, "the name \(host) was not found out in time")
+              : OutgoingFailure(.overloaded, "too many names are being looked up")))
+      }
+      Task {
+        await work.value
         timer.cancel()
       }
     }
@@ -63,6 +88,13 @@ struct Resolver: Sendable {
     }
     return .success(found)
   }
+}
+
+/// Is set once.
+private final class Flag: Sendable {
+  private let state = Atomic<Bool>(false)
+  var isSet: Bool { state.load(ordering: .acquiring) }
+  func set() { state.store(true, ordering: .releasing) }
 }
 
 /// Takes the first of two answers and leaves the other.

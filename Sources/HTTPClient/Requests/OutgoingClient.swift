@@ -45,27 +45,47 @@ package final class OutgoingClient: Sendable {
   ) async throws(OutgoingFailure) -> OutgoingResponse {
     let end = time.monotonicNanoseconds() + UInt64(max(1, request.timeoutMilliseconds)) * 1_000_000
     let addresses = try await checkedAddresses(request, end).get()
-    let cancellation = Transfer.Cancellation()
-    let pool = pool
-    let result = await withTaskCancellationHandler {
-      await self.run(request, addresses, cancellation, end, on: pool)
-    } onCancel: {
-      cancellation.set()
-    }
-    return try result.get()
+    return try await run(request, addresses, end).get()
   }
 
+  /// Makes the request on a thread, for which it waits half of its time at most: the server that is
+  /// asked is to have the other half, else its lateness would be ours.
   private func run(
-    _ request: OutgoingRequest, _ addresses: [IPAddress], _ cancellation: Transfer.Cancellation,
-    _ end: UInt64, on pool: OffloadPool
+    _ request: OutgoingRequest, _ addresses: [IPAddress], _ end: UInt64
   ) async -> Result<OutgoingResponse, OutgoingFailure> {
-    do {
-      return try await pool.run { self.perform(request, addresses, cancellation, end) }
-    } catch is CancellationError {
-      return .failure(OutgoingFailure(.cancelled, "the request was given up"))
-    } catch {
+    let now = time.monotonicNanoseconds()
+    let wait = (end > now ? end - now : 0) / 2
+    let (cancellation, pool) = (Transfer.Cancellation(), pool)
+    let work = Task {
+      try await pool.run { self.perform(request, addresses, cancellation, end, begins: now + wait) }
+    }
+    // To cancel work that has begun does nothing: libcurl keeps its time from then on.
+    let timer = Task {
+      do { try await Task.sleep(nanoseconds: wait) } catch { return }
+      work.cancel()
+    }
+    let result = await withTaskCancellationHandler {
+      await work.result
+    } onCancel: {
+      cancellation.set()
+      work.cancel()
+    }
+    timer.cancel()
+    switch result {
+    case .success(let answer): return answer
+    case .failure(let error) where error is CancellationError:
+      return .failure(cancellation.isSet ? OutgoingClient.givenUp : notBegun(request))
+    case .failure:
       return .failure(OutgoingFailure(.overloaded, "too many requests wait to be sent"))
     }
+  }
+
+  private static let givenUp = OutgoingFailure(.cancelled, "the request was given up")
+
+  private func notBegun(_ request: OutgoingRequest) -> OutgoingFailure {
+    OutgoingFailure(
+      .overloaded,
+      "the request to \(request.url.host) was not begun in time: too many others are under way")
   }
 
   /// Where the name leads, if all of that is public.
@@ -95,19 +115,11 @@ package final class OutgoingClient: Sendable {
 
   private func perform(
     _ request: OutgoingRequest, _ addresses: [IPAddress], _ cancellation: Transfer.Cancellation,
-    _ end: UInt64
+    _ end: UInt64, begins latest: UInt64
   ) -> Result<OutgoingResponse, OutgoingFailure> {
-    if cancellation.isSet {
-      return .failure(OutgoingFailure(.cancelled, "the request was given up"))
-    }
+    if cancellation.isSet { return .failure(OutgoingClient.givenUp) }
     let now = time.monotonicNanoseconds()
-    guard end > now else {
-      return .failure(
-        OutgoingFailure(
-          .timedOut,
-          "the request to \(request.url.host) was not begun within \(request.timeoutMilliseconds) ms"
-        ))
-    }
+    guard now <= latest, now < end else { return .failure(notBegun(request)) }
     guard let handle = take() ?? CurlHandle() else {
       return .failure(OutgoingFailure(.overloaded, "out of memory"))
     }

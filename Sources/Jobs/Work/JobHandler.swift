@@ -3,6 +3,11 @@ package protocol JobHandler: Sendable {
   /// The kind; it never changes.
   var kind: String { get }
   var limits: JobLimits { get }
+  /// How many jobs may run at once now, where that is fewer than the limits allow: with none the lane
+  /// rests, and its jobs stay in the queue untouched.
+  ///
+  /// It is asked at each look for jobs, once a second at least, and does not block.
+  var room: Int { get }
   /// Does the job of `context`.
   ///
   /// Effects in the database belong in `context.complete` or `context.save`, which take place once.
@@ -13,6 +18,7 @@ package protocol JobHandler: Sendable {
 
 extension JobHandler {
   package var limits: JobLimits { JobLimits() }
+  package var room: Int { limits.concurrency }
 }
 
 /// An error by which a handler says what is to become of its job.

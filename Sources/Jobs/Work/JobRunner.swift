@@ -201,8 +201,9 @@ package final class JobRunner: Sendable {
     let room = state.withLock { state -> [(kind: String, count: Int)] in
       var used: [String: Int] = [:]
       for running in state.running.values { used[running.context.job.kind, default: 0] += 1 }
-      return handlers.values.map {
-        (kind: $0.kind, count: $0.limits.concurrency - used[$0.kind, default: 0])
+      return handlers.values.map { handler in
+        let most = min(handler.limits.concurrency, handler.room)
+        return (kind: handler.kind, count: most - used[handler.kind, default: 0])
       }.filter { $0.count > 0 }.sorted { $0.kind < $1.kind }
     }
     guard !room.isEmpty else { return false }

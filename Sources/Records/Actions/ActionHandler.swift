@@ -25,10 +25,13 @@ package struct ActionOutcome: Sendable {
   /// Nil where the declared type decides: the first record of its collection that was written,
   /// true, or null.
   package var result: Result?
+  /// Whether another server decided on it: what is wrong with it is that one's fault.
+  package var isForeign: Bool
 
-  package init(mutations: [ActionMutation], result: Result? = nil) {
+  package init(mutations: [ActionMutation], result: Result? = nil, isForeign: Bool = false) {
     self.mutations = mutations
     self.result = result
+    self.isForeign = isForeign
   }
 }
 

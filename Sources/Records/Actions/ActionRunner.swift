@@ -118,9 +118,17 @@ package struct ActionRunner: Sendable {
       let outcome = try await function(call)
       return { transaction in
         let own = ActionRunner.open(records, call, transaction)
-        let bytes = try await ActionRunner.apply(outcome, call, own, records)
-        try own.end()
-        return bytes
+        do {
+          let bytes = try await ActionRunner.apply(outcome, call, own, records)
+          try own.end()
+          return bytes
+        } catch let error as RoostError {
+          guard outcome.isForeign, let fault = error.cause as? ActionFault else { throw error }
+          throw RoostError(
+            .functionFailed,
+            "The function of \(call.name) gave an answer that cannot be used: \(fault.reason)",
+            cause: fault)
+        }
       }
     }
   }
@@ -147,7 +155,7 @@ package struct ActionRunner: Sendable {
     _ records: RecordStore
   ) async throws -> [UInt8] {
     let type = call.action.result
-    let wanted = type.recordType.flatMap { records.catalogue.model.collection(ofType: $0)?.name }
+    let wanted = wantedCollection(call, records)
     var first: UUID?
     for mutation in outcome.mutations {
       let id = try await transaction.apply(mutation)
@@ -167,12 +175,42 @@ package struct ActionRunner: Sendable {
     }
   }
 
+  /// What is wrong with the result of a function, as far as it can be told before the transaction;
+  /// nil where it is of the declared type.
+  package static func fault(
+    in outcome: ActionOutcome, _ call: ActionCall, _ records: RecordStore
+  ) -> String? {
+    let type = call.action.result
+    let wanted = wantedCollection(call, records)
+    let value: JSON
+    switch outcome.result {
+    case .value(let given): value = given
+    case .record(let collection, let id):
+      guard collection == wanted else { return "it is a record of \(collection.prefix(60))" }
+      value = .string(id.description)
+    case nil:
+      if type.field.type == .boolean, !type.field.isList { return nil }
+      let isWritten = outcome.mutations.contains { $0.collection == wanted && $0.kind != .delete }
+      value = isWritten ? .string(call.operationID.description) : .null
+    }
+    switch type.decode(type.recordType == nil ? value : identifiers(value, call)) {
+    case .success: return nil
+    case .failure(let issue):
+      return "its result is not \(type.field.declaredType): \(issue.message)"
+    }
+  }
+
+  private static func wantedCollection(_ call: ActionCall, _ records: RecordStore) -> String? {
+    call.action.result.recordType.flatMap { records.catalogue.model.collection(ofType: $0)?.name }
+  }
+
   // MARK: Result
 
   /// The JSON of what a handler returned, checked against the declared type; records as the caller
   /// may see them.
   ///
-  /// Throws `.internalError` for another type: nothing of the action remains then.
+  /// Throws `.internalError` for another type (`.functionFailed` where another server gave it):
+  /// nothing of the action remains then.
   private static func answer(
     _ value: JSON, _ call: ActionCall, _ transaction: ActionTransaction
   ) async throws -> [UInt8] {
@@ -186,9 +224,7 @@ package struct ActionRunner: Sendable {
         return json.bytes
       }
     }
-    // A handler may return the record that it has read or written, or its id.
-    let ids = type.field.isList ? value.array.map { .array($0.map(identifier)) } : identifier(value)
-    switch type.decode(ids ?? value) {
+    switch type.decode(identifiers(value, call)) {
     case .failure(let issue): throw fault(call, issue.message)
     case .success(.uuid(let id)): return try await record(id, call, transaction)
     case .success(.json(.array(let elements))):
@@ -205,6 +241,12 @@ package struct ActionRunner: Sendable {
       return json.bytes
     case .success: return Array("null".utf8)
     }
+  }
+
+  /// A handler may return the records that it has read or written, or their ids.
+  private static func identifiers(_ value: JSON, _ call: ActionCall) -> JSON {
+    guard call.action.result.field.isList else { return identifier(value) }
+    return value.array.map { .array($0.map(identifier)) } ?? value
   }
 
   private static func identifier(_ value: JSON) -> JSON { value["id"] ?? value }

@@ -54,7 +54,9 @@ package final class ActionTransaction {
   }
 
   /// The same transaction on behalf of the server itself: held to everything but the rules.
-  package var asServer: ActionTransaction { ActionTransaction(self, as: .system) }
+  package var asServer: ActionTransaction {
+    ActionTransaction(self, as: author.isSystem ? author : .system)
+  }
 
   /// The same transaction on behalf of `caller`.
   func acting(as caller: Caller) -> ActionTransaction {
@@ -221,7 +223,7 @@ package final class ActionTransaction {
   private var viewer: RecordReader {
     switch author {
     case .caller(let caller): records.reader(caller)
-    case .system: RecordReader.system(records.catalogue)
+    case .system, .consequence: RecordReader.system(records.catalogue)
     }
   }
 

@@ -13,10 +13,11 @@ package struct RelationKeeper: Follower {
 
   package func apply(_ entries: [LogEntry], in transaction: any Transaction) async throws -> Int {
     // One budget for the transaction, however many deletes it finishes.
-    var deletion = Deletion(
-      path: records.path, author: .system, time: records.ambient.time.now(),
-      skipsRestricted: true)
+    var budget = Deletion.inlineRows
     for (index, entry) in entries.enumerated() where entry.kind == .delete {
+      var deletion = Deletion(
+        path: records.path, author: .server(because: entry.actor),
+        time: records.ambient.time.now(), skipsRestricted: true, budget: budget)
       guard let collection = records.catalogue.collection(number: entry.collection),
         collection.inbound.contains(where: { $0.onDelete != .restrict })
       else { continue }
@@ -27,6 +28,7 @@ package struct RelationKeeper: Follower {
           [("collection", .string(collection.name)), ("rows", .int(Int64(deletion.restricted)))])
       }
       if !isDone { return index }
+      budget = deletion.budget
     }
     return entries.count
   }

@@ -15,6 +15,9 @@ package struct Mutation: Sendable {
   package enum Author: Sendable {
     case caller(Caller)
     case system
+    /// The server, for a change that follows from one of this service: the log names that, so that
+    /// a loop of changes is known for one.
+    case consequence(of: UUID)
   }
 
   package let kind: Kind
@@ -82,12 +85,24 @@ package struct FieldChange: Sendable {
 
 extension Mutation.Author {
   var isSystem: Bool {
-    if case .system = self { true } else { false }
+    if case .caller = self { false } else { true }
+  }
+
+  /// Who makes the changes that the server makes because of one by `actor`.
+  ///
+  /// Only a service is passed on: a person did not make what the server did.
+  package static func server(because actor: UUID?) -> Mutation.Author {
+    guard let actor, ServiceID.isService(actor) else { return .system }
+    return .consequence(of: actor)
   }
 
   /// Who is named in the log; nil for the server.
   var uid: UUID? {
-    if case .caller(let caller) = self { caller.uid } else { nil }
+    switch self {
+    case .caller(let caller): caller.uid
+    case .consequence(let service): service
+    case .system: nil
+    }
   }
 
   /// The account of the author; nil for the server, and for what is no person.

@@ -65,7 +65,7 @@ extension WritePath {
     _ target: CompiledCollection, _ field: Field, _ author: Mutation.Author
   ) -> Access {
     switch author {
-    case .system: target.rules.systemAccess
+    case .system, .consequence: target.rules.systemAccess
     case .caller(let caller):
       field.relation?.referenceCheck == Relation.ReferenceCheck.none
         ? target.rules.systemAccess : target.rules.access(.read, caller)

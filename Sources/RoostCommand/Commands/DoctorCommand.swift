@@ -34,8 +34,10 @@ struct DoctorCommand: Command {
     let folder = AppFolder(arguments.operands[0])
     let schema = try folder.schema()
     let settings = try ServerSession.settings(folder, arguments)
-    // Whatever a start would refuse of the functions is refused here too.
+    // Whatever any start would refuse of the functions is refused here too; what roost serve alone
+    // would refuse is said below.
     _ = try FunctionBook(settings, schema, isDevelopment: true)
+    let refusal = FunctionBook.refusal(settings, schema)
     let remarks = try RuleBook(schema).remarks
     let notices = schema.notices + remarks.sorted { $0.location < $1.location }
     var findings = notices.map {
@@ -47,6 +49,12 @@ struct DoctorCommand: Command {
       Finding(place: folder.schemaPath, code: "no_action", message: $0)
     }
     findings += DoctorCommand.unbound(schema, folder, settings)
+    if let refusal {
+      findings.append(
+        Finding(
+          place: folder.settingsPath, code: "not_for_serve",
+          message: "roost serve refuses this app, roost dev takes it: \(refusal)"))
+    }
     var facts: [(String, String)] = [
       ("roost", Version.current),
       ("collections", schema.collections.map(\.name).joined(separator: ", ")),
@@ -63,7 +71,8 @@ struct DoctorCommand: Command {
       Console.print(
         findings.isEmpty
           ? "nothing to remark"
-          : "\(findings.count) remark\(findings.count == 1 ? "" : "s"); the app can be served")
+          : "\(findings.count) remark\(findings.count == 1 ? "" : "s"); the app can be served"
+            + (refusal == nil ? "" : " by roost dev alone"))
     }
     return ExitStatus.success
   }

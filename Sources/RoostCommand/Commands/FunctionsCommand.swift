@@ -40,6 +40,9 @@ struct FunctionsCommand: Command {
     switch task {
     case .list:
       list(try FunctionBook(settings, schema, isDevelopment: true), arguments)
+      if let refusal = FunctionBook.refusal(settings, schema) {
+        Console.note("roost serve refuses these functions, roost dev takes them: \(refusal)")
+      }
       return ExitStatus.success
     case .runs:
       try await runs(words.count > 2 ? words[2] : nil, folder, settings, ambient, arguments)

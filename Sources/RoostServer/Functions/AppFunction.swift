@@ -1,6 +1,7 @@
 import Cryptography
 package import HTTPClient
 package import Jobs
+import Records
 package import RoostCore
 
 /// A function of the app, checked against the schema and with its keys.
@@ -50,7 +51,7 @@ package struct AppFunction: Sendable {
   /// Who makes the changes that the function returns, where so many functions follow from one
   /// another: the id stands in the log, and says what made the change and how deep it lies.
   package static func callerID(_ name: String, depth: Int) -> UUID {
-    DerivedID.make(callers, "\(name)/\(depth)")
+    ServiceID.make(DerivedID.make(callers, "\(name)/\(depth)"))
   }
 
   package func caller(depth: Int) -> Caller {

@@ -15,6 +15,12 @@ package final class AppFunctions: Sendable {
   private let ambient: Ambient
   private let records = Mutex<RecordStore?>(nil)
 
+  /// A thread for each call that may be under way, so that no function waits for another, within
+  /// bounds.
+  static func threads(_ book: FunctionBook) -> Int {
+    min(max(8, book.functions.reduce(0) { $0 + $1.concurrency }), 64)
+  }
+
   /// No functions at all.
   package static func none(_ ambient: Ambient) -> AppFunctions { AppFunctions(.empty, ambient) }
 
@@ -26,7 +32,8 @@ package final class AppFunctions: Sendable {
       return
     }
     let client = OutgoingClient(
-      AddressGuard(allowsLoopback: book.allowsLoopback), time: ambient.time)
+      AddressGuard(allowsLoopback: book.allowsLoopback), time: ambient.time,
+      threads: AppFunctions.threads(book))
     self.client = client
     lines = book.functions.map { FunctionLine($0, client, ambient) }
   }
@@ -104,10 +111,13 @@ package final class AppFunctions: Sendable {
     }
   }
 
-  /// Throws where a mutation is of no collection of the app.
-  func check(_ mutations: [ActionMutation]) throws(FunctionFailure) {
+  /// Throws where a mutation is of no collection of the app, or the result not of its type.
+  func check(_ outcome: ActionOutcome, of call: ActionCall) throws(FunctionFailure) {
     guard let records = records.withLock({ $0 }) else { return }
-    try FunctionWrites.check(mutations, in: records)
+    try FunctionWrites.check(outcome.mutations, in: records)
+    if let fault = ActionRunner.fault(in: outcome, call, records) {
+      throw FunctionFailure(.answer, fault)
+    }
   }
 
   /// The line to a function; throws 404 where there is none of that name.

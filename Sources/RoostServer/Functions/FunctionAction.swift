@@ -39,7 +39,7 @@ struct FunctionAction: Sendable {
       let failure: FunctionFailure
       switch attempt.answer {
       case .success(let answer):
-        return try await outcome(answer, attempt.run)
+        return try await outcome(answer, attempt.run, call)
       case .failure(let given):
         await functions.note(attempt.run)
         failure = given
@@ -59,10 +59,12 @@ struct FunctionAction: Sendable {
   }
 
   private func outcome(
-    _ answer: FunctionAnswer, _ run: FunctionRun
+    _ answer: FunctionAnswer, _ run: FunctionRun, _ call: ActionCall
   ) async throws -> ActionOutcome {
+    let outcome = ActionOutcome(
+      mutations: answer.mutations, result: answer.result.map { .value($0) }, isForeign: true)
     do throws(FunctionFailure) {
-      try functions.check(answer.mutations)
+      try functions.check(outcome, of: call)
     } catch {
       var refused = run
       refused.outcome = .refused
@@ -71,7 +73,7 @@ struct FunctionAction: Sendable {
       throw error.error(of: line.function.name)
     }
     await functions.note(run)
-    return ActionOutcome(mutations: answer.mutations, result: answer.result.map { .value($0) })
+    return outcome
   }
 
   /// How long to wait before another attempt; nil where there is to be none, or no time for one.

@@ -34,6 +34,16 @@ package struct FunctionBook: Sendable {
     self.functions = functions
   }
 
+  /// Why `roost serve` would refuse the functions; nil where it takes them.
+  package static func refusal(_ settings: Settings, _ schema: SchemaModel) -> String? {
+    do throws(Settings.Failure) {
+      _ = try FunctionBook(settings, schema, isDevelopment: false)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
   package func function(named name: String) -> AppFunction? { functions.first { $0.name == name } }
 
   private static func function(
@@ -83,6 +93,12 @@ package struct FunctionBook: Sendable {
       let known = schema.collections.map(\.name)
       var result: Set<AppFunction.Change> = []
       for change in changes {
+        if let view = schema.collections.first(where: { $0.name == change.collection })?.view {
+          throw setting.failure(
+            change.place,
+            "\(change.collection) is a view, which the server keeps of \(view.typeName): changes of "
+              + "a view call no function; follow the collection of \(view.typeName)")
+        }
         guard known.contains(change.collection) else {
           throw setting.failure(
             change.place,

@@ -40,6 +40,15 @@ package struct FunctionFailure: Error, Sendable, CustomStringConvertible {
     }
   }
 
+  /// In how many milliseconds to come back, where nothing was sent; nil where something was.
+  var untriedMilliseconds: Int64? {
+    switch kind {
+    case .unavailable(let milliseconds): milliseconds
+    case .transport(let failure) where failure.kind == .overloaded: 1000
+    case .transport, .status, .refusal, .answer: nil
+    }
+  }
+
   /// The same as whoever asked for an action is told it.
   package func error(of function: String) -> RoostError {
     let failed = "The function of \(function) "

@@ -24,8 +24,12 @@ struct FunctionJob: JobHandler {
       backoff: Backoff(baseMilliseconds: 1000, longestMilliseconds: 600_000))
   }
 
+  /// The lane rests while the function is left alone: its jobs stay where they are.
+  var room: Int { line.room }
+
   func run(_ context: JobContext) async throws {
     let call = try FunctionCall(context.job, line.function)
+    do throws(FunctionFailure) { try line.checkBreaker() } catch { throw postponed(error) }
     let body = try await call.body(records, at: ambient.time.now())
     try context.proceed()
     let message = FunctionLine.Message(
@@ -36,21 +40,35 @@ struct FunctionJob: JobHandler {
     } catch {
       throw postponed(error)
     }
-    // A function that answers somebody who was told to stop, or whose lease is lost, is not heard.
-    do {
-      try context.proceed()
-    } catch {
+    if let interruption = FunctionJob.ending(attempt, context) {
       var run = attempt.run
       run.outcome = .failed
       run.error = "the job was stopped before the answer came"
       try await note(run)
-      throw error
+      throw interruption
     }
     switch attempt.answer {
     case .failure(let failure):
       try await note(attempt.run)
       throw job(failure)
     case .success(let answer): try await carryOut(answer, attempt.run, call, context)
+    }
+  }
+
+  /// Why an answer is not heard: the job was cancelled, has lost its lease, or took too long.
+  ///
+  /// An answer that comes while the process stops is carried out all the same: the token of the lease
+  /// sees to it that it counts once. What failed then is for the next process to try.
+  private static func ending(
+    _ attempt: FunctionLine.Attempt, _ context: JobContext
+  ) -> JobInterruption? {
+    do {
+      try context.proceed()
+      return nil
+    } catch {
+      guard let interruption = error as? JobInterruption else { return .stopping }
+      if interruption == .stopping, case .success = attempt.answer { return nil }
+      return interruption
     }
   }
 
@@ -101,9 +119,10 @@ struct FunctionJob: JobHandler {
     return .later(failure.reason, afterSeconds: failure.retryAfterSeconds ?? 0)
   }
 
-  /// Not tried at all: when the breaker looks again, and a little later than others that wait.
+  /// Not tried at all: when the breaker looks again, or in a moment where too much is under way,
+  /// and a little later than others that wait.
   private func postponed(_ failure: FunctionFailure) -> JobFailure {
-    guard case .unavailable(let milliseconds) = failure.kind else { return job(failure) }
+    guard let milliseconds = failure.untriedMilliseconds else { return job(failure) }
     let spread = Int64(ambient.random.next() % 2000)
     return .postponed(failure.reason, afterMilliseconds: milliseconds + spread)
   }

@@ -30,7 +30,7 @@ package final class FunctionLine: Sendable {
   package struct Figures: Sendable {
     package var outcomes: [FunctionRun.Outcome: Int] = [:]
     package var milliseconds: Int64 = 0
-    /// Calls that were put off because the breaker is open.
+    /// Calls that were put off because the breaker is open, or because too many are under way.
     package var postponed = 0
     /// Changes that called nothing because too many functions followed from one another.
     package var loops = 0
@@ -40,6 +40,7 @@ package final class FunctionLine: Sendable {
   private let client: OutgoingClient
   private let ambient: Ambient
   private let breaker = Mutex(Breaker())
+  private let underWay = Mutex(0)
   private let counted = Mutex(Figures())
 
   package init(_ function: AppFunction, _ client: OutgoingClient, _ ambient: Ambient) {
@@ -60,26 +61,67 @@ package final class FunctionLine: Sendable {
 
   // MARK: Calling
 
+  /// Takes one of the function's own places, so that a slow one fills no more than these.
+  private func enter() throws(FunctionFailure) {
+    let (most, name) = (function.concurrency, function.name)
+    let isIn = underWay.withLock { count in
+      guard count < most else { return false }
+      count += 1
+      return true
+    }
+    guard isIn else {
+      throw overloaded(
+        OutgoingFailure(.overloaded, "\(most) calls of \(name) are under way, its most"))
+    }
+  }
+
+  private func leave() { underWay.withLock { $0 -= 1 } }
+
+  /// Nothing was sent, which is no matter of the function's.
+  private func overloaded(_ failure: OutgoingFailure) -> FunctionFailure {
+    counted.withLock { $0.postponed += 1 }
+    return FunctionFailure(.transport(failure), "\(function.name): \(failure.reason)")
+  }
+
   /// Whether a call may be made now; throws where the function is left alone.
   private func admit() throws(FunctionFailure) -> Bool {
     let now = milliseconds
     switch breaker.withLock({ $0.admit(at: now) }) {
     case .go: return false
     case .probe: return true
-    case .wait(let milliseconds):
-      counted.withLock { $0.postponed += 1 }
-      throw FunctionFailure(
-        .unavailable(milliseconds: milliseconds),
-        "\(function.name) failed too often and is left alone for \(milliseconds) ms")
+    case .wait(let milliseconds): throw leftAlone(milliseconds)
     }
+  }
+
+  private func leftAlone(_ milliseconds: Int64) -> FunctionFailure {
+    counted.withLock { $0.postponed += 1 }
+    return FunctionFailure(
+      .unavailable(milliseconds: milliseconds),
+      "\(function.name) failed too often and is left alone for \(milliseconds) ms")
+  }
+
+  /// Throws where a call would be put off now: to be asked before there is work for one.
+  func checkBreaker() throws(FunctionFailure) {
+    let wait = breakerState.waitMilliseconds
+    if wait > 0 { throw leftAlone(wait) }
+  }
+
+  /// How many calls there is use for now: none while the function is left alone, then one that tries
+  /// it.
+  var room: Int {
+    let (state, wait) = breakerState
+    if state == .closed { return function.concurrency }
+    return wait > 0 ? 0 : 1
   }
 
   /// Calls the function once, within `timeoutMilliseconds` where that is less than its own time.
   ///
-  /// Throws where it is left alone; nothing was sent then.
+  /// Throws where it is left alone or too much is under way; nothing was sent then.
   package func call(
     _ message: Message, within timeoutMilliseconds: Int64? = nil
   ) async throws(FunctionFailure) -> Attempt {
+    try enter()
+    defer { leave() }
     let isProbe = try admit()
     let startedAt = ambient.time.now()
     let began = milliseconds
@@ -95,6 +137,11 @@ package final class FunctionLine: Sendable {
       bytes = response.body.count
       (answer, outcome) = read(response, message)
     } catch {
+      if error.kind == .overloaded {
+        let now = milliseconds
+        breaker.withLock { $0.record(.neutral, isProbe: isProbe, at: now) }
+        throw overloaded(error)
+      }
       answer = .failure(FunctionFailure(.transport(error), "\(function.name): \(error.reason)"))
       outcome = error.outcome
     }
@@ -150,7 +197,7 @@ package final class FunctionLine: Sendable {
   private func read(
     _ response: OutgoingResponse, _ message: Message
   ) -> (Result<FunctionAnswer, FunctionFailure>, Breaker.Outcome) {
-    guard (200..<300).contains(response.status) else { return readFailure(response) }
+    guard (200..<300).contains(response.status) else { return readFailure(response, message) }
     do throws(FunctionFailure) {
       try checkSignature(response, message)
       return (.success(try FunctionAnswer(response)), .success)
@@ -161,10 +208,17 @@ package final class FunctionLine: Sendable {
   }
 
   private func readFailure(
-    _ response: OutgoingResponse
+    _ response: OutgoingResponse, _ message: Message
   ) -> (Result<FunctionAnswer, FunctionFailure>, Breaker.Outcome) {
     let status = response.status
-    if let refusal = FunctionLine.refusal(response) { return (.failure(refusal), .success) }
+    if let refusal = FunctionLine.refusal(response) {
+      do throws(FunctionFailure) {
+        try checkSignature(response, message)
+        return (.failure(refusal), .success)
+      } catch {
+        return (.failure(error), .success)
+      }
+    }
     let seconds = response.header("retry-after").flatMap { Int($0) }.map { min(max(0, $0), 3600) }
     let failure = FunctionFailure(
       .status(status), "\(function.name) answered \(status)", retryAfterSeconds: seconds)

@@ -10,6 +10,8 @@ import RoostCore
 /// of a function that followed from a change of a function, and so on.
 struct FunctionTrigger: Follower {
   let name: String
+  /// What was called once is not called again: its jobs are gone, and with them their keys.
+  let isReplayable = false
   let kinds: [Mutation.Kind]
   let collections: [Int64]?
   private let line: FunctionLine

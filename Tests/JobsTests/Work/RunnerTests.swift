@@ -40,6 +40,24 @@ import Testing
     }
   }
 
+  @Test func aLaneThatRestsLeavesItsJobsUntouched() async throws {
+    try await JobsHouse.with { house in
+      let resting = RestingHandler(kind: "resting")
+      let runner = house.runner([resting, TestHandler(kind: "a") { _ in }])
+      runner.start()
+      let id = try await house.enqueue(NewJob("resting")).id
+      for _ in 0..<5 {
+        let other = try await house.enqueue(NewJob("a")).id
+        try await house.until { try await house.job(other).state == .done }
+      }
+      #expect(try await house.runs(id) == [])
+      resting.places.withLock { $0 = 1 }
+      try await house.until { try await house.job(id).state == .done }
+      #expect(try await house.runs(id) == ["1 done"])
+      await runner.stop()
+    }
+  }
+
   @Test func aPoisonedJobHarmsNoOther() async throws {
     try await JobsHouse.with { house in
       struct Poison: Error {}
@@ -233,4 +251,15 @@ final class Gate: Sendable {
     }
     for continuation in waiting { continuation.resume() }
   }
+}
+
+/// A handler whose lane has room as the test says.
+final class RestingHandler: JobHandler {
+  let kind: String
+  let places = Mutex(0)
+  var room: Int { places.withLock { $0 } }
+
+  init(kind: String) { self.kind = kind }
+
+  func run(_ context: JobContext) async throws {}
 }

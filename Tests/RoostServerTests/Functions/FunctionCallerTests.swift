@@ -1,3 +1,4 @@
+import Queries
 import Records
 import RoostCore
 import RoostServer
@@ -31,6 +32,30 @@ struct FunctionCallerTests {
         bookings, ["title": "x", "owner": .string(own.description)], by: steward)
     }
     #expect(dangling?.code == .invalid)
+    await house.close()
+  }
+
+  @Test(
+    "What the server does because of a function bears its id, because of a person nobody's",
+    arguments: [true, false])
+  func consequences(isFunction: Bool) async throws {
+    let house = try await ImportHouse(
+      "type Note @collection @allow(ops: [ALL]) { title: String }", followers: false)
+    let records = house.app.records
+    let cause =
+      isFunction ? AppFunction.callerID("audit", depth: 3) : DerivedID.key("imported:17")
+    try await house.app.database.write { transaction in
+      let own = ActionTransaction(
+        records, transaction, as: .server(because: cause), operationID: UUID(high: 1, low: 1))
+      _ = try await own.asServer.create("notes", ["title": "x"])
+      try own.end()
+    }
+    let named = try await house.app.database.read(.statement) { reader in
+      try await reader.first("SELECT actor FROM roost_log ORDER BY position DESC LIMIT 1") {
+        [$0.uuid(0)]
+      }
+    }
+    #expect(named == [isFunction ? cause : nil])
     await house.close()
   }
 

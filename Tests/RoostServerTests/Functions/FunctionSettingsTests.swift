@@ -150,6 +150,27 @@ struct FunctionSettingsTests {
     #expect(!text.contains(Self.key))
   }
 
+  @Test("Functions follow collections, and no views, whose changes have no one cause")
+  func views() throws {
+    let schema = try SchemaModel.load(
+      source: """
+        enum Role @roles { steward, clerk }
+        type Booking @collection @allow(ops: [ALL]) { title: String! }
+        type TitleCount @view(of: "Booking") @allow(ops: [READ]) {
+          title: String! @group(by: "title")
+          bookings: Int! @derived(count: true)
+        }
+        extend type Mutation { charge(amount: Int!): Boolean! @action }
+        """)
+    let view = try #require(schema.collections.first { $0.view != nil })
+    _ = try FunctionBook(try settings(Self.good), schema, isDevelopment: false)
+    let yaml = Self.good.replacing("bookings.delete", with: "\(view.name).update")
+    let failure = #expect(throws: Settings.Failure.self) {
+      try FunctionBook(try settings(yaml), schema, isDevelopment: true)
+    }
+    #expect(failure?.description.contains("\(view.name) is a view") == true)
+  }
+
   @Test("Loopback and http are for development alone")
   func development() throws {
     let loopback = Self.good.replacing("functions:", with: "functions:\n  allowLoopback: true")
@@ -160,6 +181,9 @@ struct FunctionSettingsTests {
     #expect(try book(plain, development: true).functions.count == 3)
     for yaml in [loopback, plain] {
       #expect(throws: Settings.Failure.self) { try book(yaml, development: false) }
+      let schema = try SchemaModel.load(source: Self.schema)
+      #expect(FunctionBook.refusal(try settings(yaml), schema)?.contains("roost serve") == true)
+      #expect(FunctionBook.refusal(try settings(Self.good), schema) == nil)
     }
   }
 }
