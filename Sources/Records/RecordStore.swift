@@ -19,11 +19,14 @@ package final class RecordStore: Sendable {
   /// All that is derived, and how far its keeper is.
   let derived: DerivedSources
   let derivedProgress = FollowerProgress()
+  /// Whether this process is the one to take entries of the log.
+  let standing: SchemaStanding
 
   private init(
     catalogue: Catalogue, database: any Database, ambient: Ambient, people: any UserDirectory,
-    listWork: WorkLimit?, receiptBytes: Int64?
+    listWork: WorkLimit?, receiptBytes: Int64?, isNewest: @escaping SchemaStanding.Look
   ) {
+    standing = SchemaStanding(generation: catalogue.generation, isNewest: isNewest)
     self.listWork = listWork
     self.receiptBytes = receiptBytes
     self.catalogue = catalogue
@@ -38,23 +41,32 @@ package final class RecordStore: Sendable {
   ///
   /// `database` has Records' migrations applied and a `ChangeRecorder` as its step before the commit.
   /// `numbers` are those that new tables get, by the name of the collection, where they are given.
+  /// `reconcilesDerived` has what is derived follow the schema: for a process that will serve it.
+  /// `serving` notes the schema in the same transaction, and gives what says later that no other one
+  /// was served since.
   /// Throws `SchemaError` for rules that do not compile, `SchemaChangeError` where the schema asks for
   /// more than an addition.
   package static func open(
     _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory,
     listWork: WorkLimit? = RecordStore.defaultListWork,
-    receiptBytes: Int64? = RecordStore.defaultReceiptBytes, numbers: [String: Int64] = [:]
+    receiptBytes: Int64? = RecordStore.defaultReceiptBytes, numbers: [String: Int64] = [:],
+    reconcilesDerived: Bool = true,
+    serving: @escaping @Sendable (any Transaction) async throws -> SchemaStanding.Look = { _ in
+      { _ in true }
+    }
   ) async throws -> RecordStore {
     let now = ambient.time.now()
     let keeper = TableKeeper(book: try RuleBook(model), now: now, assigned: numbers)
-    let catalogue = try await database.write { transaction in
+    let (catalogue, isNewest) = try await database.write { transaction in
       let catalogue = try await keeper.run(in: transaction)
-      try await DerivedSources(catalogue).reconcile(at: now, in: transaction)
-      return catalogue
+      if reconcilesDerived {
+        try await DerivedSources(catalogue).reconcile(at: now, in: transaction)
+      }
+      return (catalogue, try await serving(transaction))
     }
     return RecordStore(
       catalogue: catalogue, database: database, ambient: ambient, people: people,
-      listWork: listWork, receiptBytes: receiptBytes)
+      listWork: listWork, receiptBytes: receiptBytes, isNewest: isNewest)
   }
 
   /// How much work a list may be where nothing else is said.

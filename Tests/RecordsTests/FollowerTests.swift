@@ -200,4 +200,82 @@ private struct Recorder: Follower {
     await runner.stop()
     await house.close()
   }
+
+  // MARK: Several processes
+
+  /// Another process's runner over the same records, and what it logs.
+  private func runner(
+    _ follower: any Follower, _ house: RecordsHouse
+  ) -> (FollowerRunner, Lines) {
+    let lines = Lines()
+    let runner = FollowerRunner(
+      follower, records: house.records, logger: Logger(level: .warning, sink: lines), patience: 2)
+    house.recorder.onCommit { [weak runner] in runner?.wake() }
+    return (runner, lines)
+  }
+
+  @Test func aProcessOfAnOlderSchemaMovesNoPlace() async throws {
+    let (house, follower, first) = try await house()
+    let bad = RecordsHouse.uuid(try await house.create("notes", ["text": "a"])["id"])
+    follower.poison.ids.withLock { $0 = [bad] }
+    first.start()
+    try await settle(follower, house)
+    await first.stop()
+    let place = try await house.texts("SELECT sum(position) FROM roost_follower")
+    follower.poison.ids.withLock { $0 = [] }
+    _ = try await house.database.write {
+      _ = try await PoisonedEntry.mark(of: "recorder", position: nil, in: $0)
+      return try await $0.execute("UPDATE roost_generation SET generation = generation + 1")
+    }
+    for _ in 0..<3 { try await house.create("notes", ["text": "b"]) }
+    let (old, lines) = runner(follower, house)
+    old.start()
+    try await wait("it rests") { lines.count(of: "rests") == 1 }
+    old.retry()
+    await old.stop()
+    #expect(try await taken(house) == 0)
+    #expect(try await status(follower, house).setAside == 1)
+    #expect(try await house.texts("SELECT sum(position) FROM roost_follower") == place)
+    // The same process, while what it started with is the newest, goes on where it was.
+    _ = try await house.database.write {
+      try await $0.execute("UPDATE roost_generation SET generation = generation - 1")
+    }
+    let (young, others) = runner(follower, house)
+    young.start()
+    try await settle(follower, house)
+    await young.stop()
+    #expect(try await taken(house) == 4)
+    #expect(others.count(of: "rests") == 0)
+    await house.close()
+  }
+
+  @Test func aRetryIsDoneOnceAlsoByTwoProcesses() async throws {
+    let (house, follower, first) = try await house()
+    var ids: Set<UUID> = []
+    for _ in 0..<3 {
+      ids.insert(RecordsHouse.uuid(try await house.create("notes", ["text": "a"])["id"]))
+    }
+    follower.poison.ids.withLock { $0 = ids }
+    first.start()
+    try await settle(follower, house)
+    #expect(try await status(follower, house).setAside == 3)
+    await first.stop()
+    follower.poison.ids.withLock { $0 = [] }
+    _ = try await house.database.write {
+      try await PoisonedEntry.mark(of: "recorder", position: nil, in: $0)
+    }
+    let runners = [runner(follower, house).0, runner(follower, house).0]
+    for runner in runners { runner.start() }
+    try await wait("retried") { try await status(follower, house).setAside == 0 }
+    for runner in runners { await runner.stop() }
+    #expect(try await taken(house) == 3)
+    await house.close()
+  }
+}
+
+/// Lines of a log.
+private final class Lines: LogSink {
+  private let all = Mutex<[String]>([])
+  func write(_ line: [UInt8]) { all.withLock { $0.append(String(decoding: line, as: UTF8.self)) } }
+  func count(of part: String) -> Int { all.withLock { $0.count { $0.contains(part) } } }
 }

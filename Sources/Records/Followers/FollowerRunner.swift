@@ -15,6 +15,8 @@ package final class FollowerRunner: Sendable {
   private static let pauseMilliseconds: UInt64 = 100
   /// How often what others asked of set-aside entries is looked at.
   private static let retriedSeconds: Int64 = 5
+  /// How often is looked whether the schema of this process has become the newest again.
+  private static let outdatedSeconds: Int64 = 5
 
   private struct State {
     var isWoken = true
@@ -34,6 +36,8 @@ package final class FollowerRunner: Sendable {
     var failures = 0
     var lookedAtRetries = ContinuousClock.now
     var isRetrying = true
+    /// Another process has brought a newer schema, and that was logged.
+    var isOutdated = false
   }
 
   package let follower: any Follower
@@ -98,19 +102,21 @@ package final class FollowerRunner: Sendable {
   private func run() async {
     var failures: UInt64 = 0
     var isCaughtUp = false
-    let follower = follower
+    let (follower, records) = (follower, records)
     while !state.withLock({ $0.isStopped }) {
       await waitForWake()
       do {
         try await retryMarked()
         while !state.withLock({ $0.isStopped }), try await step() {}
         failures = 0
+        state.withLock { $0.isOutdated = false }
         if !isCaughtUp {
           let isDone: Bool? = try await records.database.write { transaction in
             // Another process at work for this follower does it.
             guard try await FollowerPlace.take(follower.name, in: transaction) != nil else {
               return nil
             }
+            try await records.standing.check(in: transaction)
             return try await follower.catchUp(in: transaction)
           }
           isCaughtUp = isDone == true
@@ -122,6 +128,8 @@ package final class FollowerRunner: Sendable {
         }
         await pause()
         try await writePlaceDown()
+      } catch is OutdatedSchema {
+        await waitOutdated()
       } catch {
         if state.withLock({ $0.isStopped }) { return }
         failures = min(failures + 1, 6)
@@ -132,6 +140,20 @@ package final class FollowerRunner: Sendable {
         wake()
       }
     }
+  }
+
+  /// Leaves the log to those who know the newer schema, for a while.
+  private func waitOutdated() async {
+    let isFirst = state.withLock { state -> Bool in
+      defer { state.isOutdated = true }
+      return !state.isOutdated
+    }
+    if isFirst {
+      logger.warning(
+        "a follower rests: the database holds a newer schema, whose servers take the log from here")
+    }
+    try? await Task.sleep(for: .seconds(FollowerRunner.outdatedSeconds))
+    wake()
   }
 
   /// Cuts the pause short that collects wakes: somebody waits for the follower.
@@ -220,13 +242,15 @@ package final class FollowerRunner: Sendable {
 
   /// Does a piece of the follower's work; nil when another process is doing it.
   private static func advance(
-    _ follower: any Follower, limit: Int, _ probe: ApplyProbe, in transaction: any Transaction
+    _ follower: any Follower, _ standing: SchemaStanding, limit: Int, _ probe: ApplyProbe,
+    in transaction: any Transaction
   ) async throws -> (LogPlace, isDone: Bool)? {
     guard let place = try await FollowerPlace.take(follower.name, in: transaction) else {
       return nil
     }
     // The head comes first: what is committed after it may not be among the entries.
     let head = try await LogPlace.head(in: transaction)
+    try await standing.check(in: transaction)
     let end = place.limited(to: head, within: entriesLookedAt)
     let entries = try await LogEntry.read(
       for: follower, after: place, upTo: end, limit: limit, in: transaction)
@@ -249,12 +273,16 @@ package final class FollowerRunner: Sendable {
     let place = place
     let name = name
     let known = state.withLock { $0.replays }
-    try await records.database.write { transaction in
-      guard try await FollowerPlace.replays(name, in: transaction) == known else { return }
-      guard let stored = try await FollowerPlace.take(name, in: transaction) else { return }
+    let standing = records.standing
+    let isWritten = try await records.database.write { transaction in
+      guard let stored = try await FollowerPlace.take(name, in: transaction) else { return false }
+      // Behind the lock: a replay that was under way has ended, and nothing of it is undone.
+      guard try await FollowerPlace.replays(name, in: transaction) == known else { return false }
+      try await standing.check(in: transaction)
       try await FollowerPlace.write(name, place, from: stored, in: transaction)
+      return true
     }
-    state.withLock { $0.isUnwritten = !place.covers($0.place) }
+    if isWritten { state.withLock { $0.isUnwritten = !place.covers($0.place) } }
   }
 
   // MARK: Entries that make it fail
@@ -267,10 +295,11 @@ package final class FollowerRunner: Sendable {
   private func attempt() async throws -> (LogPlace, isDone: Bool)? {
     let follower = follower
     let limit = state.withLock { $0.limit }
+    let standing = records.standing
     let probe = ApplyProbe()
     do {
       let done = try await records.database.write { transaction in
-        try await FollowerRunner.advance(follower, limit: limit, probe, in: transaction)
+        try await FollowerRunner.advance(follower, standing, limit: limit, probe, in: transaction)
       }
       state.withLock { state in
         state.failures = 0
@@ -303,22 +332,47 @@ package final class FollowerRunner: Sendable {
   private func setAside(_ entry: LogEntry, _ error: any Error, attempts: Int) async throws {
     let (name, now) = (name, records.ambient.time.now())
     let reason = PoisonedEntry.reason(error)
-    try await records.database.write { transaction in
+    let (standing, known) = (records.standing, state.withLock { $0.replays })
+    let isSetAside = try await records.database.write { transaction in
       guard let stored = try await FollowerPlace.take(name, in: transaction),
-        stored[entry.partition] < entry.position
-      else { return }
+        stored[entry.partition] < entry.position,
+        // Sent back meanwhile, it has others before this one.
+        try await FollowerPlace.replays(name, in: transaction) == known
+      else { return false }
+      // What looks like a fault of the entry may be a column that a migration took away.
+      try await standing.check(in: transaction)
       try await PoisonedEntry.put(
         entry, of: name, reason: reason, attempts: attempts, at: now, in: transaction)
       var reached = stored
       reached.advance(entry.partition, to: entry.position)
       try await FollowerPlace.write(name, reached, from: stored, in: transaction)
+      return true
     }
+    guard isSetAside else { return }
     logger.error(
       "an entry of the log was set aside: a follower fails at it",
       [
         ("position", .int(entry.position)), ("partition", .int(entry.partition)),
         ("record", .string(entry.id.description)), ("cause", .string(reason)),
       ])
+  }
+
+  private enum Tried: Sendable { case done, unfinished, busy }
+
+  /// Tries one entry again that was set aside, unless another process has done so.
+  private static func retry(
+    _ entry: LogEntry, _ follower: any Follower, _ standing: SchemaStanding,
+    in transaction: any Transaction
+  ) async throws -> Tried {
+    guard try await FollowerPlace.take(follower.name, in: transaction) != nil else { return .busy }
+    try await standing.check(in: transaction)
+    guard try await PoisonedEntry.claim(entry, of: follower.name, in: transaction) else {
+      return .done
+    }
+    // What a follower does in pieces stays, and so does the entry until the last of them.
+    guard try await follower.apply([entry], in: transaction) > 0 else { return .unfinished }
+    try await PoisonedEntry.remove(entry, of: follower.name, in: transaction)
+    return .done
   }
 
   /// Tries the entries again that somebody marked for it.
@@ -334,19 +388,19 @@ package final class FollowerRunner: Sendable {
       return true
     }
     guard isDue else { return }
-    let (follower, name) = (follower, name)
+    let (follower, name, standing) = (follower, name, records.standing)
     let marked = try await records.database.read(.statement) { reader in
       try await PoisonedEntry.marked(of: name, in: reader)
     }
     for entry in marked {
       do {
-        var isDone = false
-        while !isDone, !state.withLock({ $0.isStopped }) {
-          isDone = try await records.database.write { transaction in
-            guard try await FollowerPlace.take(name, in: transaction) != nil else { return false }
-            guard try await follower.apply([entry], in: transaction) > 0 else { return false }
-            try await PoisonedEntry.remove(entry, of: name, in: transaction)
-            return true
+        var tried = Tried.unfinished
+        while tried != .done, !state.withLock({ $0.isStopped }) {
+          tried = try await records.database.write { transaction in
+            try await FollowerRunner.retry(entry, follower, standing, in: transaction)
+          }
+          if tried == .busy {
+            try await Task.sleep(nanoseconds: FollowerRunner.busyMilliseconds * 1_000_000)
           }
         }
       } catch  where !PoisonSuspicion.isPassing(error) {
@@ -379,7 +433,7 @@ private final class ApplyProbe: Sendable {
 private struct PoisonSuspicion: Error {
   /// Whether an error is of the moment, and none of the entry.
   static func isPassing(_ error: any Error) -> Bool {
-    if error is CancellationError { return true }
+    if error is CancellationError || error is OutdatedSchema { return true }
     switch (error as? RoostError)?.code {
     case .storageFull, .overloaded, .draining, .timeout: return true
     default: return false

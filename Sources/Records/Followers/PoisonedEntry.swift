@@ -86,6 +86,17 @@ package struct PoisonedEntry: Sendable {
     ) { entry($0) }
   }
 
+  /// Holds a marked entry until the commit; false where it is no longer there or no longer marked.
+  static func claim(
+    _ entry: LogEntry, of name: String, in transaction: any Transaction
+  ) async throws -> Bool {
+    try await transaction.execute(
+      """
+      UPDATE roost_follower_poison SET is_retried = 1 WHERE name = \(name) \
+      AND partition = \(entry.partition) AND position = \(entry.position) AND is_retried = 1
+      """) > 0
+  }
+
   static func remove(
     _ entry: LogEntry, of name: String, in transaction: any Transaction
   ) async throws {
@@ -103,7 +114,7 @@ package struct PoisonedEntry: Sendable {
       """
       UPDATE roost_follower_poison SET is_retried = 0, reason = \(reason), \
       attempts = attempts + 1 WHERE name = \(name) AND partition = \(entry.partition) \
-      AND position = \(entry.position)
+      AND position = \(entry.position) AND is_retried = 1
       """)
   }
 

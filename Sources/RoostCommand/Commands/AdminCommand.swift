@@ -53,7 +53,8 @@ struct AdminCommand: Command {
       app = try await App.open(
         schema, data: data, settings: settings,
         // The answer says what was done: a line of the log about it would only be in the way.
-        ambient: Ambient(logger: Logger(level: .warning, format: .text)))
+        ambient: Ambient(logger: Logger(level: .warning, format: .text)),
+        followers: false)
     } catch let error as DatabaseOpenError where error.reason == .inUse {
       throw RoostError(
         .conflict, "\(error.description)\n" + AdminCommand.advice(task, base))

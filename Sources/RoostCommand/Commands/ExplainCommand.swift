@@ -38,7 +38,8 @@ struct ExplainCommand: Command {
     do {
       app = try await App.open(
         schema, data: arguments["--data"] ?? folder.path + "/.roost", settings: settings,
-        ambient: Ambient(logger: Logger(level: .warning, format: .text)))
+        ambient: Ambient(logger: Logger(level: .warning, format: .text)),
+        followers: false)
     } catch let error as DatabaseOpenError where error.reason == .inUse {
       throw RoostError(
         .conflict, "\(error.description)\n" + ExplainCommand.advice(arguments, settings))

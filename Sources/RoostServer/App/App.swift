@@ -95,15 +95,25 @@ package final class App: Sendable {
         roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
       try await accounts.start()
       try await MigrationKeeper.finish(schema, on: database, ambient: ambient)
+      let history = SchemaHistory(database: database)
+      let wasServed = try await !history.entries().isEmpty
+      // Others may be serving another schema: who only looks changes nothing of what they follow.
+      let isServing = startsFollowers || !wasServed
       let records = try await MigrationKeeper.opening(schema, on: database) {
         try await RecordStore.open(
           schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings),
-          receiptBytes: receiptBytes(settings))
+          receiptBytes: receiptBytes(settings), reconcilesDerived: isServing
+        ) { transaction in
+          let entries =
+            isServing
+            ? try await SchemaHistory.take(in: schema, at: ambient.time.now(), in: transaction)
+            : try await SchemaHistory.entries(in: transaction)
+          return { try await SchemaHistory.isNewest(entries.last, in: $0) }
+        }
       }
       recorder.writes(by: records.catalogue.generation)
       try await PolicyKeeper(settings).run(schema, on: database)
-      let history = SchemaHistory(database: database)
-      let versions = try await history.take(in: schema, ambient: ambient)
+      let versions = try await history.entries()
       try await LensBook(database: database).keep()
       let retirements = try await Retirements(of: schema, in: history)
       let jobs = try AppJobs(

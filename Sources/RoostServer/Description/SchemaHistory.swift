@@ -36,33 +36,61 @@ package struct SchemaHistory: Sendable {
   /// The history, with `schema` at its end where it differs from what was served last.
   ///
   /// A schema that differs in comments and white space alone is none of its own.
-  func take(in schema: SchemaModel, ambient: Ambient) async throws -> [Entry] {
+  static func take(
+    in schema: SchemaModel, at now: Timestamp, in transaction: any Transaction
+  ) async throws -> [Entry] {
     let digest = SHA256.digest(Array(schema.source.utf8))
-    let known = try await database.read(.statement) { try await SchemaHistory.entries(in: $0) }
-    if known.last?.digest == digest { return known }
-    let now = ambient.time.now()
-    return try await database.write { transaction in
-      if let lock = transaction.dialect.lockOfTables {
-        try await transaction.query(lock) { _ in false }
-      }
-      // Another process that starts at the same time may have added it meanwhile.
-      let entries = try await SchemaHistory.entries(in: transaction)
-      guard entries.last?.digest != digest else { return entries }
-      var version = APIVersion.first
-      if let last = entries.last {
-        let level = try await SchemaHistory.level(from: last, to: schema, in: transaction)
-        if level == .none { return entries }
-        version = last.version.next(level)
-      }
-      let entry = Entry(
-        number: (entries.last?.number ?? 0) + 1, version: version, at: now, digest: digest)
-      try await transaction.execute(
-        """
-        INSERT INTO roost_schema_version (number, version, at, digest, source) VALUES \
-        (\(entry.number), \(version.description), \(now), \(digest), \(schema.source))
-        """)
-      return entries + [entry]
+    if let lock = transaction.dialect.lockOfTables {
+      // Another process that starts at the same time is waited for.
+      try await transaction.query(lock) { _ in false }
     }
+    let entries = try await SchemaHistory.entries(in: transaction)
+    guard entries.last?.digest != digest else { return entries }
+    var version = APIVersion.first
+    if let last = entries.last {
+      let level = try await SchemaHistory.level(from: last, to: schema, in: transaction)
+      if level == .none { return entries }
+      version = last.version.next(level)
+    }
+    let entry = Entry(
+      number: (entries.last?.number ?? 0) + 1, version: version, at: now, digest: digest)
+    try await transaction.execute(
+      """
+      INSERT INTO roost_schema_version (number, version, at, digest, source) VALUES \
+      (\(entry.number), \(version.description), \(now), \(digest), \(schema.source))
+      """)
+    return entries + [entry]
+  }
+
+  /// The history, with `schema` at its end, in a transaction of its own.
+  func take(in schema: SchemaModel, ambient: Ambient) async throws -> [Entry] {
+    try await database.write {
+      try await SchemaHistory.take(in: schema, at: ambient.time.now(), in: $0)
+    }
+  }
+
+  /// The history as it is.
+  func entries() async throws -> [Entry] {
+    try await database.read(.statement) { try await SchemaHistory.entries(in: $0) }
+  }
+
+  /// Whether the schema that was served last is that of `entry`; so is one that was served before,
+  /// and again after others.
+  package static func isNewest(_ entry: Entry?, in reader: any Reader) async throws -> Bool {
+    let digest = try await reader.first(SchemaHistory.selectNewest, []) { $0.blob(0) }
+    return digest == entry?.digest
+  }
+
+  private static let selectNewest = Statement(
+    "SELECT digest FROM roost_schema_version ORDER BY number DESC LIMIT 1")
+
+  /// Whether `schema` is what was served last, but for comments and white space.
+  static func isServed(
+    _ schema: SchemaModel, in reader: any Reader
+  ) async throws -> Bool {
+    guard let last = try await entries(in: reader).last else { return false }
+    if last.digest == SHA256.digest(Array(schema.source.utf8)) { return true }
+    return try await level(from: last, to: schema, in: reader) == .none
   }
 
   /// The level of the change from the schema that was served last.
@@ -77,7 +105,7 @@ package struct SchemaHistory: Sendable {
     return SchemaDifference(from: model, to: schema).level
   }
 
-  private static func entries(in reader: any Reader) async throws -> [Entry] {
+  static func entries(in reader: any Reader) async throws -> [Entry] {
     try await reader.all(
       "SELECT number, version, at, digest FROM roost_schema_version ORDER BY number"
     ) { row in
