@@ -15,14 +15,16 @@ import Testing
     """
 
   private func open(
-    _ schema: String, _ folder: TemporaryFolder, followers: Bool = true
+    _ schema: String, _ folder: TemporaryFolder, followers: Bool = true,
+    onlyAsServed: Bool = false
   ) async throws -> App {
     try await App.open(
       try SchemaModel.load(source: schema), data: folder.path + "/data",
       settings: try Settings(
         file: nil, environment: TestEngine.environment,
         flags: TestEngine.flags(folder.path).merging(["database.minimumFreeMegabytes": "0"]) { $1 }),
-      ambient: Ambient(logger: Logger(level: .error)), followers: followers)
+      ambient: Ambient(logger: Logger(level: .error)), followers: followers,
+      onlyAsServed: onlyAsServed)
   }
 
   private func digests(_ app: App) async throws -> Int {
@@ -67,5 +69,17 @@ import Testing
     let serving = try await open(Self.new, folder)
     #expect(try await digests(serving) == 2)
     await serving.close()
+  }
+
+  @Test func aCommandOnWhatIsServedRefusesAnotherSchema() async throws {
+    let folder = try TemporaryFolder()
+    defer { TestEngine.remove(folder.path) }
+    let app = try await open(Self.old, folder)
+    await app.close()
+    let same = try await open("# Words\n" + Self.old, folder, followers: false, onlyAsServed: true)
+    await same.close()
+    await #expect(throws: RoostError.self) {
+      _ = try await open(Self.new, folder, followers: false, onlyAsServed: true)
+    }
   }
 }

@@ -53,7 +53,8 @@ struct FollowersCommand: Command {
         settings, schema, isDevelopment: true, ambient)
       app = try await App.open(
         schema, data: data, settings: settings, ambient: ambient, extensions: extensions,
-        functions: functions, followers: false)
+        functions: functions, followers: false,
+        onlyAsServed: true)
     } catch let error as DatabaseOpenError where error.reason == .inUse {
       throw RoostError(
         .conflict, "\(error.description)\n" + FollowersCommand.advice(task, settings))

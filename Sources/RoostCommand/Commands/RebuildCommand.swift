@@ -46,7 +46,8 @@ struct RebuildCommand: Command {
     do {
       app = try await App.open(
         schema, data: data, settings: settings,
-        ambient: Ambient(logger: Logger(level: .warning, format: .text)), followers: false)
+        ambient: Ambient(logger: Logger(level: .warning, format: .text)), followers: false,
+        onlyAsServed: true)
     } catch let error as DatabaseOpenError where error.reason == .inUse {
       throw RoostError(
         .conflict, "\(error.description)\n" + RebuildCommand.advice(arguments, settings))

@@ -76,11 +76,13 @@ package final class App: Sendable {
   ///
   /// `over` puts something between the app and its database; `extensions` are those of a server
   /// that is built around the app. Without `followers` what reads the log waits for the next start.
+  /// `onlyAsServed` refuses a schema that differs from what was served last, before anything changes.
   /// Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
     extensions: AppExtensions = AppExtensions(), functions: AppFunctions? = nil,
-    over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true
+    over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true,
+    onlyAsServed: Bool = false
   ) async throws -> App {
     let recorder = ChangeRecorder()
     let signal = JobSignal()
@@ -94,8 +96,9 @@ package final class App: Sendable {
         database: database, ambient: ambient, configuration: accountsConfiguration(settings),
         roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
       try await accounts.start()
-      try await MigrationKeeper.finish(schema, on: database, ambient: ambient)
       let history = SchemaHistory(database: database)
+      if onlyAsServed { try await history.requireServed(schema) }
+      try await MigrationKeeper.finish(schema, on: database, ambient: ambient)
       let wasServed = try await !history.entries().isEmpty
       // Others may be serving another schema: who only looks changes nothing of what they follow.
       let isServing = startsFollowers || !wasServed

@@ -68,6 +68,20 @@ package struct SchemaHistory: Sendable {
   private static let selectNewest = Statement(
     "SELECT digest FROM roost_schema_version ORDER BY number DESC LIMIT 1")
 
+  /// Throws `RoostError` where `schema` is not what was served last.
+  func requireServed(_ schema: SchemaModel) async throws {
+    let isServed = try await database.read(.snapshot) { reader in
+      try await SchemaHistory.isServed(schema, in: reader)
+    }
+    guard !isServed else { return }
+    throw RoostError(
+      .conflict,
+      """
+      The schema file is not what was served last from this database, and what is derived follows \
+      that. Start the server with this file first, or put the former file back.
+      """)
+  }
+
   /// Whether `schema` is what was served last, but for comments and white space.
   static func isServed(
     _ schema: SchemaModel, in reader: any Reader
