@@ -201,7 +201,7 @@ extension MigrationStep {
     }
   }
 
-  /// Measured on two cores beside other work, rounded down.
+  /// Rough, for a plan to say whether it is seconds or minutes: about what two busy cores do.
   fileprivate var rowsPerSecond: Double {
     switch action {
     case .fillField, .rescope: 4000
