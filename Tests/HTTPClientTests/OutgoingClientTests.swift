@@ -197,7 +197,7 @@ struct OutgoingClientTests {
 
   @Test("Whoever no longer waits has the request given up")
   func cancelled() async throws {
-    let server = try CannedServer(["", "late"], pauseMilliseconds: 20_000)
+    let server = try CannedServer(["", "late"], pauseMilliseconds: 600_000)
     defer { server.stop() }
     let client = client()
     defer { client.stop() }
@@ -222,12 +222,12 @@ struct OutgoingClientTests {
 
   @Test("A request that finds no thread says nothing of its server, and does not wait for ever")
   func notBegun() async throws {
-    let server = try CannedServer(["", "late"], pauseMilliseconds: 20_000)
+    let server = try CannedServer(["", "late"], pauseMilliseconds: 600_000)
     defer { server.stop() }
     let client = client()
     defer { client.stop() }
     var request = try request(server)
-    request.timeoutMilliseconds = 60_000
+    request.timeoutMilliseconds = 600_000
     let slow = request
     let others = [Task { await failure(client, slow) }, Task { await failure(client, slow) }]
     while server.requests.count < 2 { try await Task.sleep(nanoseconds: 5_000_000) }
@@ -269,7 +269,7 @@ private final class LookupGate: Sendable {
 
   func wait() {
     state.withLock { $0.isEntered = true }
-    for _ in 0..<30_000 where !state.withLock({ $0.isOpen }) { usleep(1000) }
+    for _ in 0..<600_000 where !state.withLock({ $0.isOpen }) { usleep(1000) }
   }
 
   static func kind(_ result: Result<[IPAddress], OutgoingFailure>) -> OutgoingFailure.Kind? {

@@ -33,7 +33,7 @@ struct Resolver: Sendable {
     return await withCheckedContinuation { continuation in
       let answer = FirstAnswer(continuation)
       let isBegun = Flag()
-      let work = Task {
+      let work = Task.immediate {
         do {
           answer.give(
             try await pool.run {

@@ -56,7 +56,8 @@ package final class OutgoingClient: Sendable {
     let now = time.monotonicNanoseconds()
     let wait = (end > now ? end - now : 0) / 2
     let (cancellation, pool) = (Transfer.Cancellation(), pool)
-    let work = Task {
+    // At once, and not when a cooperative thread is free: the wait is for a thread of the pool alone.
+    let work = Task.immediate {
       try await pool.run { self.perform(request, addresses, cancellation, end, begins: now + wait) }
     }
     // To cancel work that has begun does nothing: libcurl keeps its time from then on.
