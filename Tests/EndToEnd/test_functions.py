@@ -541,7 +541,7 @@ class TriggerTests(FunctionsCase):
         for _ in range(12):
             self.person.create("bookings", title="Room")
         self.wait(lambda: self.metric('roost_function_breaker_open{function="audit"} 1'))
-        self.wait(lambda: not self.metric('roost_function_postponed_total{function="audit"} 0'))
+        # Most jobs are not even taken while it is open: all of them have attempts left afterwards.
         broken.clear()
         self.wait(lambda: len(self.entries()) == 12, seconds=120)
         self.assertTrue(self.metric('roost_function_breaker_open{function="audit"} 0'))
