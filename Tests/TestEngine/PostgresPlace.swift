@@ -22,6 +22,12 @@ extension PostgresConfiguration {
     configuration.writers = 2
     configuration.sharedReaders = 1
     configuration.longReaders = 2
+    // And a machine that runs all of them at once is slow: bounds have tests of their own.
+    configuration.readMilliseconds = 30_000
+    configuration.writeMilliseconds = 60_000
+    configuration.lockMilliseconds = 60_000
+    configuration.idleTransactionMilliseconds = 60_000
+    configuration.connectSeconds = 30
     return configuration
   }
 

@@ -31,9 +31,8 @@ package struct ActionCall: Sendable {
 
 /// The identifiers of operations, and of what they make.
 ///
-/// Version 8 of RFC 9562, name-based as in its appendix B.2: the first 128 bits of a SHA-256. What
-/// an operation makes has its first 48 bits, which are a time in an identifier of version 7, so
-/// that records of one time lie beside one another in the tables.
+/// They are a `NameUUID`. What an operation makes has its first 48 bits, which are a time in an
+/// identifier of version 7, so that records of one time lie beside one another in the tables.
 package enum OperationID {
   /// The identifier of the operation that a caller names by `key`; that of another caller is
   /// another, and so is that of another `content`.
@@ -44,25 +43,12 @@ package enum OperationID {
     for part in ["roost operation", scope, principal, key] {
       bytes += Array("\(part.utf8.count) ".utf8) + Array(part.utf8)
     }
-    return make(bytes + content)
+    return NameUUID.make(bytes + content)
   }
 
   /// The identifier of something that an operation makes.
   static func derived(_ operation: UUID, _ name: String) -> UUID {
-    let made = make(operation.bytes + Array(name.utf8))
+    let made = NameUUID.make(operation.bytes + Array(name.utf8))
     return UUID(high: operation.high & 0xFFFF_FFFF_FFFF_0000 | made.high & 0xFFFF, low: made.low)
-  }
-
-  private static func make(_ bytes: [UInt8]) -> UUID {
-    let digest = SHA256.digest(bytes)
-    var high: UInt64 = 0
-    var low: UInt64 = 0
-    for index in 0..<8 {
-      high = high << 8 | UInt64(digest[index])
-      low = low << 8 | UInt64(digest[index + 8])
-    }
-    return UUID(
-      high: high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000,
-      low: low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
   }
 }

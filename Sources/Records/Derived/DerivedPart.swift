@@ -68,16 +68,10 @@ extension DerivedSource {
     return String(decoding: json.bytes, as: UTF8.self)
   }
 
-  /// The id of a row of a view: a UUID of version 8 (RFC 9562) from the digest of its groups, so that
-  /// it is the same wherever and whenever it is made.
+  /// The id of a row of a view, from what its groups are called: the same wherever and whenever it is
+  /// made.
   private func key(of label: String) -> UUID {
-    let digest = SHA256.digest(Array("\(target.model.typeName) \(label)".utf8))
-    var halves: (UInt64, UInt64) = (0, 0)
-    for byte in digest.prefix(8) { halves.0 = halves.0 << 8 | UInt64(byte) }
-    for byte in digest[8..<16] { halves.1 = halves.1 << 8 | UInt64(byte) }
-    return UUID(
-      high: halves.0 & ~0xF000 | 0x8000,
-      low: halves.1 & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
+    NameUUID.make(Array("\(target.model.typeName) \(label)".utf8))
   }
 
   /// The values of the fields that make the groups, from what the group is called.

@@ -38,34 +38,11 @@ struct FollowersCommand: Command {
 
   func run(_ arguments: Arguments) async throws -> Int32 {
     let task = try task(arguments)
-    let folder = AppFolder(arguments.operands[1])
-    let schema = try folder.schema()
-    let settings = try ServerSession.settings(folder, arguments)
-    let data = arguments["--data"] ?? folder.path + "/.roost"
-    guard try AppDatabase.isThere(data, settings) else {
-      throw RoostError(.notFound, "\(data) holds no database yet; the first start makes it.")
-    }
-    let app: App
-    do {
-      // With those of the app's own and of its functions, as a server has them.
-      let ambient = Ambient(logger: Logger(level: .warning, format: .text))
-      let (extensions, functions) = try ServerSession.extensions(
-        settings, schema, isDevelopment: true, ambient)
-      app = try await App.open(
-        schema, data: data, settings: settings, ambient: ambient, extensions: extensions,
-        functions: functions, followers: false,
-        onlyAsServed: true)
-    } catch let error as DatabaseOpenError where error.reason == .inUse {
-      throw RoostError(
-        .conflict, "\(error.description)\n" + FollowersCommand.advice(task, settings))
-    }
-    do {
+    return try await ServedApp.run(
+      arguments.operands[1], arguments, advice: { FollowersCommand.advice(task, $0) }
+    ) { app in
       try await carryOut(task, app, arguments)
-      await app.close()
       return ExitStatus.success
-    } catch {
-      await app.close()
-      throw error
     }
   }
 

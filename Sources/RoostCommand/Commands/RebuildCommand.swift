@@ -35,30 +35,10 @@ struct RebuildCommand: Command {
     if arguments["--field"] != nil, arguments["--collection"] == nil {
       throw Arguments.Failure(description: "say of which collection it is: --collection NAME")
     }
-    let folder = AppFolder(arguments.operands[0])
-    let schema = try folder.schema()
-    let settings = try ServerSession.settings(folder, arguments)
-    let data = arguments["--data"] ?? folder.path + "/.roost"
-    guard try AppDatabase.isThere(data, settings) else {
-      throw RoostError(.notFound, "\(data) holds no database yet; the first start makes it.")
-    }
-    let app: App
-    do {
-      app = try await App.open(
-        schema, data: data, settings: settings,
-        ambient: Ambient(logger: Logger(level: .warning, format: .text)), followers: false,
-        onlyAsServed: true)
-    } catch let error as DatabaseOpenError where error.reason == .inUse {
-      throw RoostError(
-        .conflict, "\(error.description)\n" + RebuildCommand.advice(arguments, settings))
-    }
-    do {
-      let status = try await rebuild(app, arguments)
-      await app.close()
-      return status
-    } catch {
-      await app.close()
-      throw error
+    return try await ServedApp.run(
+      arguments.operands[0], arguments, advice: { RebuildCommand.advice(arguments, $0) }
+    ) { app in
+      try await rebuild(app, arguments)
     }
   }
 

@@ -3,8 +3,7 @@ package import RoostCore
 
 /// Identifiers that are made from a text: the same text gives the same one, today and in any file.
 ///
-/// Version 8 of RFC 9562, name-based as in its appendix B.2: the first 128 bits of the SHA-256 of a
-/// namespace's sixteen bytes and the text.
+/// `NameUUID` of a namespace's sixteen bytes and the text.
 package enum DerivedID {
   /// Keys of mapping files (`artist:{id}`), of records and accounts alike.
   static let keys = UUID(high: 0x0b0a_f2a3_6d5c_8f4e, low: 0x9e51_7a20_63d1_c8b4)
@@ -18,7 +17,7 @@ package enum DerivedID {
   package static func make(_ namespace: UUID, _ text: String) -> UUID {
     var bytes = namespace.bytes
     bytes.append(contentsOf: text.utf8)
-    return make(bytes)
+    return NameUUID.make(bytes)
   }
 
   /// The identifier of a record of `collection` by what its line says, members in any order.
@@ -31,19 +30,6 @@ package enum DerivedID {
       json.value(value)
     }
     json.endObject()
-    return make(contents.bytes + json.bytes)
-  }
-
-  private static func make(_ bytes: [UInt8]) -> UUID {
-    let digest = SHA256.digest(bytes)
-    var high: UInt64 = 0
-    var low: UInt64 = 0
-    for index in 0..<8 {
-      high = high << 8 | UInt64(digest[index])
-      low = low << 8 | UInt64(digest[index + 8])
-    }
-    return UUID(
-      high: high & 0xFFFF_FFFF_FFFF_0FFF | 0x8000,
-      low: low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
+    return NameUUID.make(contents.bytes + json.bytes)
   }
 }

@@ -7,24 +7,9 @@ package enum TypeSignature {
 
   private static func name(_ type: FieldType) -> String {
     switch type {
-    case .boolean: "Boolean"
-    case .int: "Int"
-    case .int64: "Int64"
-    case .float: "Float"
-    case .string: "String"
-    case .id: "ID"
-    case .date: "Date"
-    case .dateTime: "DateTime"
-    case .duration: "Duration"
-    case .money: "Money"
-    case .email: "Email"
-    case .url: "URL"
-    case .json: "JSON"
-    case .geoPoint: "GeoPoint"
-    case .file: "File"
     case .enumeration(let name, let values): "enum \(name) \(values.joined(separator: " "))"
     case .reference(let typeName): "ref \(typeName)"
-    case .user: "User"
+    default: type.schemaName
     }
   }
 
