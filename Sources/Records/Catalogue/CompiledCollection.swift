@@ -46,6 +46,8 @@ package final class CompiledCollection: Sendable {
   /// `selectRow` without the clocks for many live rows, and `selectForWrite` for many rows.
   let selectManyLive: PaddedStatement
   let selectManyForWrite: PaddedStatement
+  /// How its rows are read for streams.
+  let streamed: StreamedRows
   let statements: StatementShapes
 
   init(
@@ -111,6 +113,7 @@ package final class CompiledCollection: Sendable {
       ORDER BY id\(dialect.forUpdate)
       """
     }
+    streamed = StreamedRows(model, storage, fieldNumbers, liveList)
     statements = StatementShapes()
     allMembers = FieldSet(count: model.fields.count + model.inverses.count)
   }

@@ -70,6 +70,8 @@ package final class ChangeRecorder: PreCommit {
 
   private static let cachedStreams = 50_000
   private let state = Mutex(State())
+  /// Those who wait at streams.
+  package let watch = StreamWatch()
 
   package init() {}
 
@@ -117,7 +119,9 @@ package final class ChangeRecorder: PreCommit {
   }
 
   package func committed(_ effects: [any Effect]) {
-    guard effects.contains(where: { $0 is RowChange }) else { return }
+    let changes = effects.compactMap { $0 as? RowChange }
+    guard !changes.isEmpty else { return }
+    watch.committed(changes)
     let wakes = state.withLock { $0.onCommit }
     for wake in wakes { wake() }
   }
@@ -285,6 +289,7 @@ package final class ChangeRecorder: PreCommit {
     newStreams.sort { ($0.text, $0.key.tier) < ($1.text, $1.key.tier) }
     for (key, text) in newStreams {
       let (number, isMade) = try await LogStatements.stream(text, key.tier, in: transaction)
+      if isMade { try await StreamAtoms.note(number, key.scope, in: transaction) }
       numbers.streams[key] = number
       if !isMade { remember(number, for: key) }
     }

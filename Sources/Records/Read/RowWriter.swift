@@ -24,11 +24,13 @@ struct RowWriter: Sendable {
   private let most: Int
 
   /// For a select list of the system's columns and then `storage`.
-  init(names: [String], storage: [StoredKind]) {
-    var columns = [
-      ("id", StoredKind.uuid, 0), ("version", .int, 1), ("createdAt", .timestamp, 2),
-      ("updatedAt", .timestamp, 3),
+  ///
+  /// Without `isNamed` the id and the version are left out, for rows that stand under them.
+  init(names: [String], storage: [StoredKind], isNamed: Bool = true) {
+    var columns: [(String, StoredKind, Int)] = [
+      ("createdAt", .timestamp, 2), ("updatedAt", .timestamp, 3),
     ]
+    if isNamed { columns = [("id", .uuid, 0), ("version", .int, 1)] + columns }
     for (index, name) in names.enumerated() {
       columns.append((name, storage[index], RecordColumns.firstField + index))
     }

@@ -144,9 +144,9 @@ struct StreamRebuild {
     _ scope: ScopeConjunction, _ numbers: inout Numbers, in transaction: any Transaction
   ) async throws -> Int64 {
     if let known = numbers.streams[scope] { return known }
-    let number = try await LogStatements.stream(
-      scope.text, collection.model.sync.tier.rawValue, in: transaction
-    ).number
+    let (number, isMade) = try await LogStatements.stream(
+      scope.text, collection.model.sync.tier.rawValue, in: transaction)
+    if isMade { try await StreamAtoms.note(number, scope, in: transaction) }
     numbers.streams[scope] = number
     return number
   }

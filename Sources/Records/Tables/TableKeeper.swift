@@ -109,6 +109,7 @@ package struct TableKeeper: Sendable {
       }
       let catalogue = Catalogue(
         book: book, numbers: numbers, dialect: dialect, generation: generation ?? 0)
+      try await StreamAtoms.noteAll(in: transaction)
       for collection in catalogue.collections {
         try await keepStreams(collection, of: catalogue, changed: changed)
         try await SearchKeeper(

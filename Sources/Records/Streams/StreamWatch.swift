@@ -1,0 +1,101 @@
+package import Rules
+import Synchronization
+
+/// Tells those who wait at streams that something has come.
+///
+/// A hint: whoever is woken looks, and may find nothing; whoever wrote in another process is heard of
+/// through `wakeAll`.
+package final class StreamWatch: Sendable {
+  /// One who waits.
+  private struct Waiter {
+    let held: HeldScopes
+    /// In nanoseconds of the steady clock.
+    let deadline: UInt64
+    let continuation: CheckedContinuation<Void, Never>
+  }
+
+  private struct State {
+    var waiters: [UInt64: Waiter] = [:]
+    var next: UInt64 = 0
+    /// Commits so far that wrote to streams, by this process or, as far as was heard, by others.
+    var commits: UInt64 = 0
+    var isOpen = true
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  /// How many commits were heard of; who finds nothing new waits for what comes behind this number.
+  package var commits: UInt64 { state.withLock { $0.commits } }
+
+  /// How many wait.
+  package var waiting: Int { state.withLock { $0.waiters.count } }
+
+  /// Returns when something came to a stream that `held` holds, when grants changed, at `wakeAll`,
+  /// when the task is cancelled, at the first `expire` behind `deadline`, or at once if there were
+  /// commits since `commits`.
+  package func wait(for held: HeldScopes, since commits: UInt64, until deadline: UInt64) async {
+    let number = state.withLock { state in
+      state.next += 1
+      return state.next
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isNow = state.withLock { state in
+          guard state.isOpen, state.commits == commits, !Task.isCancelled else { return true }
+          state.waiters[number] = Waiter(
+            held: held, deadline: deadline, continuation: continuation)
+          return false
+        }
+        if isNow { continuation.resume() }
+      }
+    } onCancel: {
+      state.withLock { $0.waiters.removeValue(forKey: number) }?.continuation.resume()
+    }
+  }
+
+  /// Wakes everyone, for a change that may concern anyone.
+  package func wakeAll() {
+    let woken = state.withLock { state in
+      state.commits += 1
+      defer { state.waiters = [:] }
+      return Array(state.waiters.values)
+    }
+    for waiter in woken { waiter.continuation.resume() }
+  }
+
+  /// Wakes those whose deadline lies before `now`, in nanoseconds of the steady clock.
+  package func expire(_ now: UInt64) {
+    let woken = state.withLock { state in
+      let numbers = state.waiters.filter { $0.value.deadline <= now }.map(\.key)
+      return numbers.compactMap { state.waiters.removeValue(forKey: $0) }
+    }
+    for waiter in woken { waiter.continuation.resume() }
+  }
+
+  /// Wakes everyone, and lets nobody wait any more.
+  package func close() {
+    state.withLock { $0.isOpen = false }
+    wakeAll()
+  }
+
+  /// Wakes those whom a commit concerns.
+  func committed(_ changes: [RowChange]) {
+    if changes.contains(where: { $0.moves.changesGrants }) { return wakeAll() }
+    var scopes: Set<ScopeConjunction> = []
+    for change in changes {
+      for entry in change.moves.puts { scopes.insert(entry.scope) }
+      scopes.formUnion(change.moves.leaves)
+    }
+    guard !scopes.isEmpty else { return }
+    let woken = state.withLock { state in
+      state.commits += 1
+      let numbers = state.waiters.filter { entry in
+        scopes.contains { entry.value.held.holds($0) }
+      }.map(\.key)
+      return numbers.compactMap { state.waiters.removeValue(forKey: $0) }
+    }
+    for waiter in woken { waiter.continuation.resume() }
+  }
+}

@@ -1,0 +1,151 @@
+import Cryptography
+package import Queries
+package import RoostCore
+
+/// The server's epoch: cursors and acknowledgements are of one, and mean nothing in another.
+///
+/// A new one begins when it shows that the database was put back to an older copy. Each start of the
+/// server leaves a random tag with how far the log was, and each commit that a client gets carries a
+/// signed mark of the start that it is of. A client whose mark names a start that the database does
+/// not know, or a place of an earlier start that lies behind the beginning of the next one, has seen
+/// what the database has lost.
+///
+/// Only where one process has the database are starts in one line; elsewhere the marks say nothing,
+/// and whoever restores a backup begins the epoch.
+package struct SyncEpochs: Sendable {
+  private let signer: CursorSigner
+  /// The start of this process; nil where several serve at a time.
+  private let start: Start?
+
+  struct Start: Sendable {
+    let number: Int64
+    let tag: UUID
+  }
+
+  /// Notes the start of a server; makes the first epoch.
+  package static func begin(
+    on database: any Database, ambient: Ambient, signer: CursorSigner
+  ) async throws -> SyncEpochs {
+    let isAlone = !database.dialect.hasOtherWriters
+    let tag = ambient.random.uuidV4()
+    let first = ambient.random.uuidV4()
+    let now = ambient.time.now().milliseconds
+    let number = try await database.write { transaction -> Int64? in
+      _ = try await transaction.execute(
+        """
+        INSERT INTO roost_sync_epoch (only, epoch, since) VALUES (1, \(first), \(now)) \
+        ON CONFLICT DO NOTHING
+        """)
+      guard isAlone else { return nil }
+      return try await transaction.first(
+        """
+        INSERT INTO roost_sync_start (tag, position, at) \
+        VALUES (\(tag), (SELECT coalesce(sum(position), 0) FROM roost_log_head), \(now)) \
+        RETURNING number
+        """
+      ) { $0.int64(0) }
+    }
+    return SyncEpochs(signer: signer, start: number.map { Start(number: $0, tag: tag) })
+  }
+
+  private static let purpose = "sync mark"
+
+  /// What a commit carries, signed; nil where marks say nothing.
+  package func mark(in reader: any Reader) async throws -> String? {
+    guard let start else { return nil }
+    let position =
+      try await reader.first("SELECT coalesce(sum(position), 0) FROM roost_log_head") {
+        $0.int64(0)
+      } ?? 0
+    var payload = start.tag.bytes
+    for number in [start.number, position] {
+      withUnsafeBytes(of: number.bigEndian) { payload.append(contentsOf: $0) }
+    }
+    return signer.sign(payload, purpose: SyncEpochs.purpose)
+  }
+
+  /// The epoch at this moment.
+  package static func current(in reader: any Reader) async throws -> UUID {
+    try await reader.first("SELECT epoch FROM roost_sync_epoch WHERE only = 1") { $0.uuid(0) ?? .zero }
+      ?? .zero
+  }
+
+  /// Whether a client's mark shows that the database has lost what the client saw.
+  ///
+  /// A mark that this server did not sign shows nothing.
+  package func showsLoss(_ mark: String, in reader: any Reader) async throws -> Bool {
+    guard start != nil, let payload = signer.verify(mark, purpose: SyncEpochs.purpose),
+      payload.count == 32, let tag = payload.prefix(16).withUnsafeBytes({ UUID(bytes: $0) })
+    else { return false }
+    let number = SyncEpochs.number(payload[16..<24])
+    let position = SyncEpochs.number(payload[24..<32])
+    let known = try await reader.first(
+      "SELECT tag FROM roost_sync_start WHERE number = \(number)"
+    ) { $0.uuid(0) }
+    guard let known, known == tag else { return true }
+    let next = try await reader.first(
+      "SELECT position FROM roost_sync_start WHERE number > \(number) ORDER BY number LIMIT 1"
+    ) { $0.int64(0) }
+    let end: Int64
+    if let next {
+      end = next
+    } else {
+      end =
+        try await reader.first("SELECT coalesce(sum(position), 0) FROM roost_log_head") {
+          $0.int64(0)
+        } ?? 0
+    }
+    return position > end
+  }
+
+  private static func number(_ bytes: ArraySlice<UInt8>) -> Int64 {
+    Int64(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) })
+  }
+
+  /// Begins a new epoch in the place of `old`; whoever comes second finds it begun.
+  package static func renew(
+    _ old: UUID, on database: any Database, ambient: Ambient
+  ) async throws {
+    let new = ambient.random.uuidV4()
+    let now = ambient.time.now().milliseconds
+    try await database.write { transaction in
+      _ = try await transaction.execute(
+        """
+        UPDATE roost_sync_epoch SET epoch = \(new), since = \(now) \
+        WHERE only = 1 AND epoch = \(old)
+        """)
+    }
+  }
+}
+
+/// The tables of the door.
+package enum SyncTables {
+  /// The step that makes them, as number `number` of the history.
+  package static func migration(_ number: Int) -> Migration {
+    Migration(number, "epochs and devices") { d in
+      [
+        """
+        CREATE TABLE roost_sync_epoch (
+          only \(d.integer) PRIMARY KEY CHECK (only = 1), epoch \(d.id) NOT NULL,
+          since \(d.integer) NOT NULL
+        )\(d.numbered)
+        """,
+        """
+        CREATE TABLE roost_sync_start (
+          number \(d.numberedKey), tag \(d.id) NOT NULL, position \(d.integer) NOT NULL,
+          at \(d.integer) NOT NULL
+        )\(d.numbered)
+        """,
+        """
+        CREATE TABLE roost_device (
+          id \(d.id) NOT NULL, "user" \(d.id) NOT NULL, name \(d.text) NOT NULL,
+          platform \(d.text) NOT NULL, cid \(d.id) NOT NULL, session \(d.id),
+          first_seen \(d.integer) NOT NULL, last_seen \(d.integer) NOT NULL,
+          revoked_at \(d.integer), cursors \(d.text) NOT NULL, PRIMARY KEY (id)
+        )\(d.keyed)
+        """,
+        "CREATE INDEX roost_device_user ON roost_device (\"user\", last_seen)",
+      ]
+    }
+  }
+}

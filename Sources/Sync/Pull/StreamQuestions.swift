@@ -1,0 +1,62 @@
+import Queries
+import Records
+import RoostCore
+import SyncProtocol
+
+/// The frames of a request that ask about single streams: digests, leaves and rows.
+struct StreamQuestions: Sendable {
+  private(set) var digests: [Digest] = []
+  private(set) var leaves: [DigestLeaves] = []
+  private(set) var fetches: [Fetch] = []
+
+  init() {}
+
+  /// Takes a frame that is such a question; false for another one.
+  mutating func take(_ frame: Frame) -> Bool {
+    switch frame {
+    case .digest(let digest): digests.append(digest)
+    case .leaves(let leaves): self.leaves.append(leaves)
+    case .fetch(let fetch): fetches.append(fetch)
+    default: return false
+    }
+    return true
+  }
+
+  var isEmpty: Bool { digests.isEmpty && leaves.isEmpty && fetches.isEmpty }
+
+  /// The streams that are reconciled by digests, and not pulled beside it.
+  var streams: Set<Int64> { Set(digests.map(\.stream) + leaves.map(\.stream)) }
+
+  /// The answers, encoded, in the order of the kinds; a stream that the caller does not hold has none.
+  func answer(
+    _ heads: [StreamHead], _ streams: inout StreamReader, in reader: any Reader
+  ) async throws -> [[UInt8]] {
+    if isEmpty { return [] }
+    var held: [Int64: Int64] = [:]
+    for head in heads { held[head.stream] = head.sequence }
+    var answers: [[UInt8]] = []
+    for digest in digests {
+      guard let head = held[digest.stream] else { continue }
+      let own = try await streams.digest(of: digest.stream, bits: digest.bits)
+      let ranges = DigestRanges(
+        stream: digest.stream, bits: digest.bits, head: head,
+        differ: own.differing(from: digest.hashes) ?? [])
+      answers.append(Frame.ranges(ranges).encoded)
+    }
+    for leaves in leaves {
+      guard let head = held[leaves.stream] else { continue }
+      var delta = DeltaWriter(stream: leaves.stream, from: 0)
+      let gone = try await streams.write(
+        leaves.stream, ranges: leaves.ranges, bits: leaves.bits, to: &delta)
+      answers.append(Frame.gone(GoneLeaves(stream: leaves.stream, leaves: gone)).encoded)
+      answers.append(delta.finish(to: head))
+    }
+    for fetch in fetches {
+      guard let head = held[fetch.stream] else { continue }
+      var delta = DeltaWriter(stream: fetch.stream, from: head)
+      try await streams.write(fetch.stream, rows: fetch.rows, to: &delta)
+      answers.append(delta.finish(to: head))
+    }
+    return answers
+  }
+}
