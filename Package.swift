@@ -76,7 +76,9 @@ let package = Package(
 
     // Rules, records, people.
     room("Rules", ["Schema", "Queries", "RoostCore"]),
-    room("Records", ["Rules", "Schema", "Queries", "Cryptography", "RoostCore"]),
+    room(
+      "Records",
+      ["Rules", "SyncProtocol", "Schema", "Queries", "Cryptography", "RoostCore"]),
     room("Accounts", ["Records", "Queries", "Cryptography", "RoostCore"]),
 
     // The doors.
@@ -87,11 +89,18 @@ let package = Package(
         "RoostCore",
       ]),
 
+    room(
+      "Sync",
+      [
+        "Records", "Accounts", "SyncProtocol", "Transport", "Cryptography", "Rules", "Schema",
+        "Queries", "RoostCore",
+      ]),
+
     // The composition root and the command line.
     room(
       "RoostServer",
       [
-        "REST", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
+        "REST", "Sync", "SyncProtocol", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
         "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "HTTPClient", "Transport", "Cryptography", "RoostCore",
         "CYAML", "CZlib",
@@ -146,6 +155,9 @@ let package = Package(
         "TestEngine", "Accounts", "Records", "Cryptography", "Queries", "SQLiteDriver", "Transport",
         "RoostCore",
       ]),
+    tests(
+      "Sync",
+      ["TestEngine", "Records", "SyncProtocol", "Rules", "Schema", "Queries", "RoostCore"]),
     tests(
       "RoostServer",
       [

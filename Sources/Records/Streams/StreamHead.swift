@@ -1,4 +1,4 @@
-package import Queries
+import Queries
 import RoostCore
 package import Rules
 package import Schema
@@ -41,11 +41,11 @@ enum StreamHeads {
       let group = rest.prefix(PaddedList.largest)
       rest = rest.dropFirst(PaddedList.largest)
       let values = PaddedList.padded(group.map { Value.text($0) })
-      try await reader.query(single[dialect: reader.dialect, values.count], values) { row in
+      try await reader.query(single[reader.dialect, values.count], values) { row in
         if let head = StreamHead(row) { heads.append(head) }
         return true
       }
-      try await reader.query(joined[dialect: reader.dialect, values.count], values) { row in
+      try await reader.query(joined[reader.dialect, values.count], values) { row in
         if let head = StreamHead(row), held.holds(head.scope) { heads.append(head) }
         return true
       }

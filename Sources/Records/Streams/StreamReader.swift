@@ -1,5 +1,5 @@
 package import Queries
-package import RoostCore
+import RoostCore
 import Rules
 import Schema
 package import SyncProtocol
@@ -25,7 +25,7 @@ package struct StreamReader {
   let catalogue: Catalogue
   let reader: any Reader
   /// The masks of the entries that were written, by number.
-  package private(set) var masks: [Int64: Mask] = [:]
+  package private(set) var masks: [Int64: SyncProtocol.Mask] = [:]
   private var shown: [Int64: FieldSet] = [:]
 
   package init(_ records: RecordStore, in reader: any Reader) {
@@ -144,7 +144,7 @@ package struct StreamReader {
     let values = PaddedList.padded(places.map { Value.uuid($0.id) })
     let clocks = RecordColumns.firstField + collection.fields.count
     try await reader.query(
-      collection.streamed.some[dialect: reader.dialect, values.count], values
+      collection.streamed.some[reader.dialect, values.count], values
     ) { row in
       guard let id = row.uuid(0), let place = missing.removeValue(forKey: id) else { return true }
       write(row, place, of: collection, clocks: clocks, to: &delta)
@@ -223,7 +223,7 @@ package struct StreamReader {
     guard mask != MaskTable.whole, masks[mask] == nil else { return }
     let fields = try await MaskTable.fields(mask, of: collection, in: reader) ?? FieldSet()
     shown[mask] = fields
-    masks[mask] = Mask(
+    masks[mask] = SyncProtocol.Mask(
       collection: collection.name,
       fields: collection.fields.indices.filter { fields.contains($0) }.map {
         collection.fields[$0].name

@@ -1,4 +1,4 @@
-import Cryptography
+package import Cryptography
 package import Queries
 package import RoostCore
 
@@ -27,8 +27,8 @@ package struct SyncEpochs: Sendable {
     on database: any Database, ambient: Ambient, signer: CursorSigner
   ) async throws -> SyncEpochs {
     let isAlone = !database.dialect.hasOtherWriters
-    let tag = ambient.random.uuidV4()
-    let first = ambient.random.uuidV4()
+    let tag = UUID.version7(at: ambient.time.now(), random: ambient.random)
+    let first = UUID.version7(at: ambient.time.now(), random: ambient.random)
     let now = ambient.time.now().milliseconds
     let number = try await database.write { transaction -> Int64? in
       _ = try await transaction.execute(
@@ -106,7 +106,7 @@ package struct SyncEpochs: Sendable {
   package static func renew(
     _ old: UUID, on database: any Database, ambient: Ambient
   ) async throws {
-    let new = ambient.random.uuidV4()
+    let new = UUID.version7(at: ambient.time.now(), random: ambient.random)
     let now = ambient.time.now().milliseconds
     try await database.write { transaction in
       _ = try await transaction.execute(
@@ -119,7 +119,7 @@ package struct SyncEpochs: Sendable {
 }
 
 /// The tables of the door.
-package enum SyncTables {
+package enum DoorTables {
   /// The step that makes them, as number `number` of the history.
   package static func migration(_ number: Int) -> Migration {
     Migration(number, "epochs and devices") { d in

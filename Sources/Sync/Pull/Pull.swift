@@ -32,7 +32,7 @@ struct Pull: Sendable {
   let hello: Hello
   let caller: Caller
   let questions: StreamQuestions
-  let schema: SchemaNotice
+  let schema: SyncProtocol.SchemaNotice
   let now: Timestamp
   /// Bytes of deltas in one answer.
   let room: Int

@@ -18,8 +18,8 @@ package enum Frame: Sendable {
   case delta(Delta)
   /// Server: the point at which everything staged is applied at once.
   case commit(Commit)
-  /// Server: the answer is full; ask again with what is staged.
-  case more
+  /// Server: the answer is full; ask again with what is staged, and with the `page`.
+  case more(page: Int64)
   /// Server: forget what is staged of this stream; it begins anew.
   case restart(stream: Int64)
   /// Client: the digests of what it holds of a stream.
@@ -38,12 +38,15 @@ package enum Frame: Sendable {
   case error(SyncError)
 }
 
-/// `{"frame": "hello", cid, epoch?, schema, wall, lanes, streams, staged?, tiers?, wait?}`
+/// `{"frame": "hello", cid, epoch?, mark?, schema, wall, lanes, streams, staged?, page?, tiers?, wait?,
+/// device?}`
 package struct Hello: Sendable, Equatable {
   /// The lineage of mutations: new for an installation and after a fork.
   package var cid: UUID
   /// The server's epoch that the cursors are of; nil before the first welcome.
   package var epoch: UUID?
+  /// The mark of the last commit, as the server gave it.
+  package var mark: String?
   /// The version of the schema that the client was made for.
   package var schema: String
   /// The device's wall clock as it sent the frame, in milliseconds since 1970.
@@ -54,6 +57,10 @@ package struct Hello: Sendable, Equatable {
   package var streams: [Int64: Int64]
   /// How far streams are staged beyond their cursors, after `more`.
   package var staged: [Int64: Int64]
+  /// The `page` of the last `more` behind which everything staged was read.
+  package var page: Int64?
+  /// The device, which stays the same when the client's lineage forks.
+  package var device: DeviceNotice?
   /// The tiers that are wanted now; empty for all.
   package var tiers: [Lane]
   /// Seconds that the server may hold its answer until something is new.
@@ -62,8 +69,12 @@ package struct Hello: Sendable, Equatable {
   package init(
     cid: UUID, epoch: UUID? = nil, schema: String, wall: Int64,
     lanes: [Lane: LanePosition] = [:], streams: [Int64: Int64] = [:],
-    staged: [Int64: Int64] = [:], tiers: [Lane] = [], wait: Int = 0
+    staged: [Int64: Int64] = [:], tiers: [Lane] = [], wait: Int = 0, mark: String? = nil,
+    page: Int64? = nil, device: DeviceNotice? = nil
   ) {
+    self.mark = mark
+    self.page = page
+    self.device = device
     self.cid = cid
     self.epoch = epoch
     self.schema = schema
@@ -73,6 +84,20 @@ package struct Hello: Sendable, Equatable {
     self.staged = staged
     self.tiers = tiers
     self.wait = wait
+  }
+}
+
+/// What a device says of itself: `{id, name?, platform?}`.
+package struct DeviceNotice: Sendable, Equatable {
+  package var id: UUID
+  /// As its owner calls it.
+  package var name: String?
+  package var platform: String?
+
+  package init(id: UUID, name: String? = nil, platform: String? = nil) {
+    self.id = id
+    self.name = name
+    self.platform = platform
   }
 }
 
@@ -320,16 +345,21 @@ package struct StreamEntry: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "commit", heads, last, clock}`
+/// `{"frame": "commit", heads, last, clock, mark?}`
 package struct Commit: Sendable, Equatable {
-  /// The cursor of each stream after it.
+  /// The cursors that it moves.
   package var heads: [Int64: Int64]
   /// The last mutation of each lane whose effect is in it.
   package var last: [Lane: Int64]
   /// The server's hybrid clock, not before any stamp in it.
   package var clock: HybridTime
+  /// What the client sends with its next hello: it shows a server that its database was put back.
+  package var mark: String?
 
-  package init(heads: [Int64: Int64], last: [Lane: Int64] = [:], clock: HybridTime) {
+  package init(
+    heads: [Int64: Int64], last: [Lane: Int64] = [:], clock: HybridTime, mark: String? = nil
+  ) {
+    self.mark = mark
     self.heads = heads
     self.last = last
     self.clock = clock

@@ -69,7 +69,7 @@ package struct FrameReader: Sendable {
     case "pushed": return .pushed(try Pushed(members))
     case "delta": return .delta(try Delta(members))
     case "commit": return .commit(try Commit(members))
-    case "more": return .more
+    case "more": return .more(page: try members.int("page"))
     case "restart": return .restart(stream: try members.int("stream", from: 1))
     case "digest": return .digest(try Digest(members))
     case "ranges": return .ranges(try DigestRanges(members))
@@ -101,7 +101,9 @@ package struct FrameReader: Sendable {
       lanes: try members.lanes("lanes", LanePosition.init),
       streams: try members.streams("streams", most: limits.streams),
       staged: try members.streams("staged", most: limits.streams), tiers: tiers,
-      wait: Int(try members.optionalInt("wait") ?? 0))
+      wait: Int(try members.optionalInt("wait") ?? 0),
+      mark: try members.optionalText("mark", longest: 256), page: try members.optionalInt("page"),
+      device: try members.optionalMembers("device").map(DeviceNotice.init))
   }
 
   private func fetch(_ members: Members) throws(RoostError) -> Fetch {
@@ -111,6 +113,14 @@ package struct FrameReader: Sendable {
       rows.append(RowKey(collection: try row.text("coll"), id: try row.uuid("id")))
     }
     return Fetch(stream: try members.int("stream", from: 1), rows: rows)
+  }
+}
+
+extension DeviceNotice {
+  init(_ members: Members) throws(RoostError) {
+    self.init(
+      id: try members.uuid("id"), name: try members.optionalText("name", longest: 320),
+      platform: try members.optionalText("platform", longest: 64))
   }
 }
 
@@ -167,7 +177,8 @@ extension Commit {
     }
     self.init(
       heads: try members.streams("heads"), last: last,
-      clock: HybridTime(rawValue: try members.word("clock")))
+      clock: HybridTime(rawValue: try members.word("clock")),
+      mark: try members.optionalText("mark", longest: 256))
   }
 }
 

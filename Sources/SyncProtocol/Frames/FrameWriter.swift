@@ -28,7 +28,8 @@ extension Frame {
       }
       json.endObject()
       json.member("clock", commit.clock.text)
-    case .more: break
+      if let mark = commit.mark { json.member("mark", mark) }
+    case .more(let page): json.member("page", page)
     case .restart(let stream): json.member("stream", stream)
     case .digest(let digest):
       json.member("stream", digest.stream)
@@ -186,6 +187,7 @@ extension JSONWriter {
   fileprivate mutating func members(_ hello: Hello) {
     member("cid", hello.cid)
     if let epoch = hello.epoch { member("epoch", epoch) }
+    if let mark = hello.mark { member("mark", mark) }
     member("schema", hello.schema)
     member("wall", hello.wall)
     key("lanes")
@@ -199,6 +201,15 @@ extension JSONWriter {
     endObject()
     member("streams", hello.streams)
     if !hello.staged.isEmpty { member("staged", hello.staged) }
+    if let page = hello.page { member("page", page) }
+    if let device = hello.device {
+      key("device")
+      beginObject()
+      member("id", device.id)
+      if let name = device.name { member("name", name) }
+      if let platform = device.platform { member("platform", platform) }
+      endObject()
+    }
     if !hello.tiers.isEmpty { member("tiers", hello.tiers.map(\.rawValue)) }
     if hello.wait > 0 { member("wait", Int64(hello.wait)) }
   }

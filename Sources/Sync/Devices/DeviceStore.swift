@@ -1,0 +1,191 @@
+import Accounts
+package import Queries
+package import RoostCore
+import Synchronization
+import SyncProtocol
+
+/// A device of a person, as it last said hello.
+package struct Device: Sendable {
+  package let id: UUID
+  package let name: String
+  package let platform: String
+  package let firstSeen: Timestamp
+  package let lastSeen: Timestamp
+  package let revokedAt: Timestamp?
+  /// The lineage of mutations that it has now.
+  package let client: UUID
+  /// Its cursors as of `lastSeen`, by stream.
+  package let cursors: [Int64: Int64]
+
+  init(_ row: any Row) {
+    id = row.uuid(0) ?? .zero
+    name = row.text(1)
+    platform = row.text(2)
+    client = row.uuid(3) ?? .zero
+    firstSeen = row.timestamp(4)
+    lastSeen = row.timestamp(5)
+    revokedAt = row.isNull(6) ? nil : row.timestamp(6)
+    var cursors: [Int64: Int64] = [:]
+    if let object = (try? JSON.parse(Array(row.text(7).utf8)))?.object {
+      for (stream, cursor) in object {
+        if let stream = Int64(stream), let cursor = cursor.int { cursors[stream] = cursor }
+      }
+    }
+    self.cursors = cursors
+  }
+}
+
+/// The devices of people: registered by their first hello, listed, named and revoked.
+package final class DeviceStore: Sendable {
+  /// Devices of one account that are not revoked, at most.
+  package static let most = 100
+  /// A device is noted again when it was noted so long ago, or when it changed.
+  private static let pauseMilliseconds: Int64 = 60_000
+  private static let remembered = 100_000
+
+  private let database: any Database
+  private let time: any TimeSource
+
+  /// What was noted of a device, to spare a write for each hello.
+  private struct Noted {
+    let user: UUID
+    let notice: DeviceNotice
+    let client: UUID
+    let session: UUID?
+    let at: Timestamp
+  }
+  private let noted = Mutex<[UUID: Noted]>([:])
+
+  package init(on database: any Database, time: any TimeSource) {
+    self.database = database
+    self.time = time
+  }
+
+  static let revoked = RoostError(
+    .forbidden, "This device was signed out by its owner: remove what it holds, and sign in again.")
+
+  /// Notes a hello; throws `.forbidden` for a device that was revoked.
+  func note(_ hello: Hello, of caller: Caller) async throws {
+    guard let notice = hello.device, let uid = caller.uid else { return }
+    let now = time.now()
+    let known = noted.withLock { $0[notice.id] }
+    if let known, known.user == uid, known.notice == notice, known.client == hello.cid,
+      known.session == caller.sessionID,
+      now.milliseconds - known.at.milliseconds < DeviceStore.pauseMilliseconds
+    {
+      return
+    }
+    let cursors = DeviceStore.text(hello.streams)
+    try await database.write { transaction in
+      try await DeviceStore.put(
+        notice, hello.cid, cursors, of: uid, caller.sessionID, at: now, in: transaction)
+    }
+    noted.withLock { noted in
+      if noted.count >= DeviceStore.remembered { noted.removeAll() }
+      noted[notice.id] = Noted(
+        user: uid, notice: notice, client: hello.cid, session: caller.sessionID, at: now)
+    }
+  }
+
+  private static func put(
+    _ notice: DeviceNotice, _ client: UUID, _ cursors: String, of uid: UUID, _ session: UUID?,
+    at now: Timestamp, in transaction: any Transaction
+  ) async throws {
+    let found = try await transaction.first(
+      """
+      SELECT "user", revoked_at FROM roost_device \
+      WHERE id = \(notice.id)\(transaction.dialect.forUpdate)
+      """
+    ) { (user: $0.uuid(0), isRevoked: !$0.isNull(1)) }
+    if let found, found.user == uid {
+      if found.isRevoked { throw revoked }
+      _ = try await transaction.execute(
+        """
+        UPDATE roost_device SET cid = \(client), session = \(Value.optional(session)), last_seen = \(now), \
+        cursors = \(cursors), name = coalesce(\(Value.optional(notice.name)), name), \
+        platform = coalesce(\(Value.optional(notice.platform)), platform) WHERE id = \(notice.id)
+        """)
+      return
+    }
+    let count = try await transaction.first(
+      """
+      SELECT count(*) FROM roost_device WHERE "user" = \(uid) AND revoked_at IS NULL
+      """
+    ) { $0.int64(0) }
+    guard (count ?? 0) < Int64(most) else {
+      throw RoostError(
+        .forbidden, "This account has \(most) devices, which is the most: sign out of one first.")
+    }
+    // Somebody else signed in on the device: it is theirs now.
+    if found != nil {
+      _ = try await transaction.execute("DELETE FROM roost_device WHERE id = \(notice.id)")
+    }
+    _ = try await transaction.execute(
+      """
+      INSERT INTO roost_device (id, "user", name, platform, cid, session, first_seen, last_seen, \
+      revoked_at, cursors) VALUES (\(notice.id), \(uid), \(notice.name ?? ""), \
+      \(notice.platform ?? ""), \(client), \(Value.optional(session)), \(now), \(now), NULL, \(cursors))
+      """)
+  }
+
+  private static func text(_ cursors: [Int64: Int64]) -> String {
+    var json = JSONWriter(capacity: 256)
+    json.beginObject()
+    for (stream, cursor) in cursors.sorted(by: { $0.key < $1.key }).prefix(1000) {
+      json.key(String(stream))
+      json.int(cursor)
+    }
+    json.endObject()
+    return String(decoding: json.bytes, as: UTF8.self)
+  }
+
+  // MARK: Looking and changing
+
+  private static let columns: SQL =
+    "id, name, platform, cid, first_seen, last_seen, revoked_at, cursors"
+
+  /// The devices of a person, the one that was seen last first.
+  package func devices(of uid: UUID, in reader: any Reader) async throws -> [Device] {
+    try await reader.all(
+      """
+      SELECT \(DeviceStore.columns) FROM roost_device WHERE "user" = \(uid) \
+      ORDER BY last_seen DESC, id LIMIT \(2 * DeviceStore.most)
+      """
+    ) { Device($0) }
+  }
+
+  /// Gives a device another name; false where the person has no such device.
+  package func rename(_ id: UUID, of uid: UUID, to name: String) async throws -> Bool {
+    noted.withLock { $0[id] = nil }
+    return try await database.write { transaction in
+      try await transaction.execute(
+        "UPDATE roost_device SET name = \(name) WHERE id = \(id) AND \"user\" = \(uid)") == 1
+    }
+  }
+
+  /// What revoking a device ended.
+  package struct Revocation: Sendable {
+    /// The session in which it was seen last.
+    package let session: UUID?
+  }
+
+  /// Revokes a device: its next hello is refused; nil where the person has no such device.
+  package func revoke(_ id: UUID, of uid: UUID) async throws -> Revocation? {
+    noted.withLock { $0[id] = nil }
+    let now = time.now()
+    return try await database.write { transaction in
+      let found = try await transaction.first(
+        """
+        SELECT session FROM roost_device WHERE id = \(id) \
+        AND "user" = \(uid)\(transaction.dialect.forUpdate)
+        """
+      ) { Revocation(session: $0.isNull(0) ? nil : $0.uuid(0)) }
+      guard let found else { return nil }
+      _ = try await transaction.execute(
+        """
+        UPDATE roost_device SET revoked_at = coalesce(revoked_at, \(now)) WHERE id = \(id)
+        """)
+      return found
+    }
+  }
+}
