@@ -68,6 +68,9 @@ let package = Package(
     room("HTTPClient", ["RoostCore", "CCurl"]),
     room("Schema", ["RoostCore", "CRE2"]),
 
+    // What servers and clients of sync share.
+    room("SyncProtocol", ["Cryptography", "RoostCore"]),
+
     // Descriptions of an app, made from its schema.
     room("Generate", ["Schema", "RoostCore"]),
 
@@ -128,9 +131,14 @@ let package = Package(
     tests("HTTPServer", ["Transport", "Wire", "RoostCore"]),
     tests("HTTPClient", ["RoostCore"]),
     tests("Schema", ["RoostCore"]),
+    tests("SyncProtocol", ["Cryptography", "RoostCore"]),
     tests("Generate", ["Schema", "RoostCore"]),
     tests("Rules", ["TestEngine", "Schema", "Queries", "SQLiteDriver", "CSQLite", "RoostCore"]),
-    tests("Records", ["TestEngine", "Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore"]),
+    tests(
+      "Records",
+      [
+        "TestEngine", "SyncProtocol", "Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore",
+      ]),
     tests("Accounts", ["TestEngine", "Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),
     tests(
       "REST",

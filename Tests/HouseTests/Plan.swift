@@ -18,6 +18,7 @@ enum Plan {
     "HTTPServer": ["Transport", "Wire", "CLinux"],
     "HTTPClient": ["RoostCore", "CCurl"],
     "Schema": ["RoostCore", "CRE2"],
+    "SyncProtocol": ["Cryptography"],
     "Generate": ["Schema"],
     "Rules": ["Schema", "Queries"],
     "Records": ["Rules", "Cryptography"],
