@@ -137,6 +137,15 @@ package protocol Transaction: Reader {
   func post(_ statement: Statement, _ values: [Value]) async throws
   func post(_ sql: SQL) async throws
 
+  /// Runs `body` as a part of the transaction: an error that it throws undoes what it changed and what
+  /// it attached, and the transaction goes on.
+  ///
+  /// It awaits nothing but the transaction, and may run again. An engine may run it without a
+  /// savepoint first: where something has to be undone the whole batch begins again, and the error
+  /// that is thrown meanwhile is not that of `body`; so nothing is concluded from it but by throwing
+  /// or by what the transaction's own result is. Throws what `body` throws, and `AttemptsSpent`.
+  func attempt(_ body: () async throws -> Void) async throws
+
   /// Hands `effect` to the database's `PreCommit` step, which runs once before the commit of the
   /// whole batch. An effect of a body that fails is forgotten with it.
   func attach(_ effect: any Effect)
@@ -148,6 +157,19 @@ extension Transaction {
   }
 
   package func post(_ sql: SQL) async throws { try await execute(sql) }
+}
+
+/// A transaction has come to more attempts that need a savepoint than the engine carries well; nothing
+/// of it remains.
+///
+/// (Every savepoint that writes is a transaction of its own to PostgreSQL, which remembers 64 of them
+/// a session; beyond that everybody's reads become slower.) Whoever makes many attempts does the
+/// same in several transactions of at most `limit`.
+package struct AttemptsSpent: Error {
+  /// Attempts that a transaction surely has room for.
+  package static let limit = 60
+
+  package init() {}
 }
 
 /// Something that a write leaves for the sorted step just before the commit.

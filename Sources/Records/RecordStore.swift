@@ -14,6 +14,8 @@ package final class RecordStore: Sendable {
   /// Bytes that the receipts of one principal may take; nil for any.
   let receiptBytes: Int64?
   let receiptUse = ReceiptUse()
+  /// What came of the changes that devices brought.
+  let pushCounts = PushCounts()
   /// How far the search tables are.
   let search = FollowerProgress()
   /// All that is derived, and how far its keeper is.

@@ -44,6 +44,8 @@ final class BatchRunner {
     case again(RetryPolicy.Cause, PostgresFailure)
     /// Begin again with savepoints.
     case waiting
+    /// Begin again, each body in a transaction of its own.
+    case apart
     case unknown(PostgresFailure)
   }
 
@@ -78,6 +80,11 @@ final class BatchRunner {
         writers.statistics.withLock { $0.repeats += 1 }
         mode = .waiting
         distrust = min(distrust + 4, 2 * BatchRunner.patience)
+      case .apart:
+        session.rollback()
+        writers.statistics.withLock { $0.repeats += 1 }
+        for write in writes { run([write], preCommit, policy) }
+        return
       case .again(let cause, let failure):
         session.rollback()
         writers.statistics.withLock { $0.retries += 1 }
@@ -101,6 +108,7 @@ final class BatchRunner {
       try batch.runBodies(hasPreCommit: preCommit != nil)
       if let preCommit, !batch.effects.isEmpty { try batch.apply(preCommit) }
     } catch let failure as PostgresFailure {
+      if session.mustPart { return .apart }
       if session.mustWait { return .waiting }
       return BatchRunner.ending(failure, session)
     } catch {

@@ -12,8 +12,9 @@ final class PostgresTransaction: Transaction, @unchecked Sendable {
   /// The first error of a statement: PostgreSQL refuses whatever comes after it until the body is
   /// undone, so a body cannot go on behind it.
   private(set) var failure: (any Error)?
-  /// Something was changed that is undone with the body, were it only to be on the safe side.
-  private(set) var isChanging = false
+  /// Statements that may have changed something, which is undone with the body.
+  private var changes = 0
+  var isChanging: Bool { changes > 0 }
 
   /// No other body is undone with this one.
   private let isAlone: Bool
@@ -35,7 +36,7 @@ final class PostgresTransaction: Transaction, @unchecked Sendable {
 
   private func query(_ call: StatementCall, _ row: (any Row) throws -> Bool) throws {
     let result = try run(call)
-    if !result.isSelection { isChanging = true }
+    if !result.isSelection { changes += 1 }
     try result.forEach(row)
   }
 
@@ -53,18 +54,42 @@ final class PostgresTransaction: Transaction, @unchecked Sendable {
 
   func attach(_ effect: any Effect) { effects.append(effect) }
 
+  func attempt(_ body: () async throws -> Void) async throws {
+    try check()
+    let attached = effects.count
+    let changesBefore = changes
+    let hasSavepoint = session.mode == .waiting
+    if hasSavepoint { try session.beginAttempt(isAlone: isAlone) }
+    do {
+      try await body()
+      // What comes after a refused statement is refused, whatever the body made of that.
+      if isOpen { try check() }
+    } catch {
+      guard isOpen, session.failure == nil else { throw error }
+      effects.removeSubrange(attached...)
+      if hasSavepoint {
+        session.undoAttempt()
+        failure = nil
+      } else if changes != changesBefore || failure != nil {
+        throw session.needSavepoints()
+      }
+      throw error
+    }
+    if hasSavepoint, isOpen { session.queue(.releaseAttempt) }
+  }
+
   private func post(_ call: StatementCall) throws {
     guard session.mode == .posting else {
       _ = try change(call)
       return
     }
     try check()
-    isChanging = true
+    changes += 1
     session.post(call)
   }
 
   private func change(_ call: StatementCall) throws -> Int {
-    isChanging = true
+    changes += 1
     let result = try run(call)
     if result.isDefinition { session.schemaChanged() }
     return result.changedRows

@@ -7,6 +7,8 @@ import RoostCore
 final class WriteSession {
   enum Control {
     case begin, savepoint, release, rollbackToSavepoint
+    /// The same for a part of a body.
+    case attempt, releaseAttempt, rollbackToAttempt
 
     var text: StaticString {
       switch self {
@@ -14,6 +16,9 @@ final class WriteSession {
       case .savepoint: "SAVEPOINT roost_body"
       case .release: "RELEASE SAVEPOINT roost_body"
       case .rollbackToSavepoint: "ROLLBACK TO SAVEPOINT roost_body"
+      case .attempt: "SAVEPOINT roost_attempt"
+      case .releaseAttempt: "RELEASE SAVEPOINT roost_attempt"
+      case .rollbackToAttempt: "ROLLBACK TO SAVEPOINT roost_attempt"
       }
     }
   }
@@ -32,7 +37,10 @@ final class WriteSession {
     case call(StatementCall)
 
     var isSavepoint: Bool {
-      if case .control(.savepoint) = self { true } else { false }
+      switch self {
+      case .control(.savepoint), .control(.attempt): true
+      default: false
+      }
     }
   }
 
@@ -49,6 +57,11 @@ final class WriteSession {
   /// The batch has to begin again, `waiting`: it is not known to whom the failure belongs, or what
   /// is to be undone cannot be.
   private(set) var mustWait = false
+  /// The bodies of the batch have more attempts than one transaction carries: each has to run alone.
+  private(set) var mustPart = false
+  /// Savepoints of the transaction, of which PostgreSQL remembers fewer than 64 well.
+  private var savepoints = 0
+  private static let savepointLimit = 63
   /// The first error that ends the transaction as a whole, whatever its body makes of it.
   private(set) var failure: PostgresFailure?
   /// Something of the transaction was sent.
@@ -136,6 +149,8 @@ final class WriteSession {
   func begin(_ mode: Mode) {
     self.mode = mode
     mustWait = false
+    mustPart = false
+    savepoints = 0
     isCommitSent = false
     posted = []
     failure = nil
@@ -147,12 +162,28 @@ final class WriteSession {
 
   func queue(_ control: Control) {
     // A body that ran nothing needs no savepoint.
-    if control == .release, deferred.last?.isSavepoint == true {
+    if control == .release || control == .releaseAttempt, deferred.last?.isSavepoint == true {
       deferred.removeLast()
+      savepoints -= 1
     } else {
+      if control == .savepoint || control == .attempt { savepoints += 1 }
       deferred.append(.control(control))
     }
   }
+
+  /// Begins a part of a body; `isAlone` where the transaction is that body's.
+  func beginAttempt(isAlone: Bool) throws {
+    if let failure { throw failure }
+    guard savepoints >= WriteSession.savepointLimit else { return queue(.attempt) }
+    if isAlone { throw AttemptsSpent() }
+    mustPart = true
+    let failure = PostgresFailure.unsent(sql: "")
+    self.failure = failure
+    throw failure
+  }
+
+  /// Undoes what the last `beginAttempt` has begun.
+  func undoAttempt() { undo([.rollbackToAttempt, .releaseAttempt]) }
 
   /// Has `call` travel with the next statement.
   func post(_ call: StatementCall) { deferred.append(.call(call)) }
@@ -166,12 +197,15 @@ final class WriteSession {
   }
 
   /// Undoes the body that began with the last savepoint.
-  func undoBody() {
+  func undoBody() { undo([.rollbackToSavepoint, .release]) }
+
+  private func undo(_ controls: [Control]) {
     // Nothing of it was sent.
     if deferred.last?.isSavepoint == true {
       deferred.removeLast()
+      savepoints -= 1
     } else {
-      deferred += [.control(.rollbackToSavepoint), .control(.release)]
+      deferred += controls.map { .control($0) }
     }
   }
 

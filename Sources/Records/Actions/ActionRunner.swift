@@ -93,6 +93,22 @@ package struct ActionRunner: Sendable {
     return receipt
   }
 
+  /// Carries a call out as a part of a transaction; gives the JSON of its result.
+  ///
+  /// Throws `.notImplemented` for one that a function carries out: that comes before a transaction,
+  /// and never in it.
+  package func run(
+    _ prepared: Prepared, in transaction: any Transaction
+  ) async throws -> [UInt8] {
+    guard case .transaction = prepared.handler else {
+      throw RoostError(
+        .notImplemented,
+        "The action \(prepared.call.name) is carried out by a function and cannot be queued: call "
+          + "it while the server can be reached.")
+    }
+    return try await work(prepared)(transaction)
+  }
+
   // MARK: Steps
 
   /// What an action may take in its transaction before the log tells of it.

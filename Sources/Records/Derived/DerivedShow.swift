@@ -2,6 +2,7 @@ import Queries
 import RoostCore
 import Rules
 import Schema
+import SyncProtocol
 
 /// Writes the values of groups to the rows that have them: to fields of theirs, or as rows of a view.
 ///

@@ -1,16 +1,42 @@
 import RoostCore
 import Schema
+import SyncProtocol
 
 /// How an operation and the stored value of a field become its new value: a pure function.
 ///
 /// Source of the rules: the strategies of the schema language. Operations arrive here in the order in
-/// which the one writer takes them; clocks decide only where an older change can arrive later.
+/// which the one writer takes them; clocks decide only where an older change can arrive later, and
+/// bases where an edit was made on a value that may have changed since.
 struct FieldMerge {
   let field: Field
   let strategy: MergeStrategy
   /// The stable number under which the field's clocks are kept.
   let number: UInt32
   let clock: FieldClock
+  /// What a change by a device was made on; nil for one that is made here and now, on what is there.
+  var basis: Basis?
+  /// Whether a LATEST_VALID field takes a value.
+  var accepts: (FieldValue) -> Bool = { _ in true }
+
+  /// What a change by a device was made on.
+  struct Basis {
+    /// The stamp of the value that was edited, if it is told.
+    let stamp: FieldClock?
+    /// The edit lay about for longer than `staleAfter` allows.
+    let isStale: Bool
+  }
+
+  /// What becomes of an operation.
+  enum Outcome: Equatable {
+    /// The value is as the operation wants it.
+    case applied(FieldValue)
+    /// All or a part of the operation gave way to what is there.
+    case merged(FieldValue)
+    /// The value that the edit was made on has changed: nothing of the mutation takes place.
+    case rejected
+    /// The same, and a person decides between the two.
+    case conflict
+  }
 
   /// Why an operation cannot be carried out.
   enum Fault: Error {
@@ -18,13 +44,84 @@ struct FieldMerge {
     case notANumber
   }
 
+  /// What becomes of `operation`; `clocks` takes note of it.
+  func outcome(
+    _ operation: FieldChange.Operation, on stored: FieldValue, _ clocks: inout RowClocks
+  ) throws(Fault) -> Outcome {
+    if let basis, !isMadeOn(basis, clocks) {
+      // Whoever wants what is there already has nothing against it.
+      var trial = clocks
+      if try value(operation, stored, &trial) != stored {
+        switch strategy {
+        case .serverWins: return .merged(stored)
+        case .reject: return .rejected
+        case .userChoice: return .conflict
+        case .clientWins where basis.isStale: return .conflict
+        default: break
+        }
+      }
+    }
+    let merged = try apply(operation, to: stored, &clocks)
+    return isWhole(operation, stored, merged) ? .applied(merged) : .merged(merged)
+  }
+
   /// The new value; `clocks` takes note of it.
-  func apply(
+  private func apply(
     _ operation: FieldChange.Operation, to stored: FieldValue, _ clocks: inout RowClocks
   ) throws(Fault) -> FieldValue {
     let merged = try value(operation, stored, &clocks)
-    if merged != stored { clocks.set(number, max(clock, clocks.clock(number))) }
+    guard merged != stored else { return stored }
+    let past = clocks.clock(number)
+    var next = max(clock, past)
+    if comparesBases, next == past {
+      // Each value has a stamp of its own, or an edit of the one would pass for one of the other.
+      next = FieldClock(
+        time: HybridTime(rawValue: past.time.rawValue &+ 1), client: clock.client)
+    }
+    clocks.set(number, next)
     return merged
+  }
+
+  /// Whether the strategy looks at what an edit was made on.
+  var comparesBases: Bool {
+    switch strategy {
+    case .serverWins, .reject, .userChoice, .clientWins: true
+    default: false
+    }
+  }
+
+  /// Whether the edit was made on the value that is there: its stamp is the one that the device saw,
+  /// or the device's own.
+  private func isMadeOn(_ basis: Basis, _ clocks: RowClocks) -> Bool {
+    let current = clocks.clock(number)
+    return basis.stamp == current || current.client == clock.client
+  }
+
+  /// Whether nothing of `operation` gave way.
+  private func isWhole(
+    _ operation: FieldChange.Operation, _ stored: FieldValue, _ merged: FieldValue
+  ) -> Bool {
+    switch operation {
+    case .increment: return true
+    case .edit(let add, let remove):
+      guard case .json(.array(let elements)) = merged else { return true }
+      let present = Set(elements.map(FieldMerge.key))
+      return add.allSatisfy { present.contains(FieldMerge.key($0)) }
+        && !remove.contains { present.contains(FieldMerge.key($0)) }
+    case .set(let new):
+      guard strategy == .mergeDeep, case .json(let patch) = new, case .json(let old) = stored else {
+        return merged == new
+      }
+      var unhindered = RowClocks(base: FieldClock.zero)
+      let whole = DeepMerge(number: number, clock: clock).merge(old, patch, &unhindered)
+      return .json(whole) == merged
+    }
+  }
+
+  /// What tells an element of a list from others: its `id` if it is an object that has one, else all
+  /// of it.
+  static func key(_ element: JSON) -> String {
+    element.object?["id"].map { "id " + $0.text } ?? element.text
   }
 
   private func value(
@@ -43,6 +140,11 @@ struct FieldMerge {
     switch strategy {
     case .lastWriteWins:
       return clock >= clocks.clock(number) ? new : stored
+    case .latestValid:
+      return clock >= clocks.clock(number) && accepts(new) ? new : stored
+    case .append:
+      guard case .json(.array(let elements)) = new, case .json(.array) = stored else { return new }
+      return appended(elements, to: stored)
     case .max: return ordered(new, stored) { $0 > $1 }
     case .min: return ordered(new, stored) { $0 < $1 }
     case .setUnion:
@@ -51,9 +153,8 @@ struct FieldMerge {
     case .mergeDeep:
       guard case .json(let document) = new, case .json(let old) = stored else { return new }
       return .json(DeepMerge(number: number, clock: clock).merge(old, document, &clocks))
-    case .clientWins, .serverWins, .counter, .reject, .append, .latestValid, .userChoice:
-      // Through the one writer a plain value is the next one in order of arrival; what these
-      // strategies do with a base that is out of date needs the base that sync brings.
+    case .clientWins, .serverWins, .counter, .reject, .userChoice:
+      // In order of arrival; what the edit was made on was looked at before.
       return new
     }
   }
@@ -81,6 +182,8 @@ struct FieldMerge {
   private func edited(
     _ stored: FieldValue, _ add: [JSON], _ remove: [JSON], _ clocks: inout RowClocks
   ) -> FieldValue {
+    // What was appended stays.
+    if strategy == .append { return appended(add, to: stored) }
     var elements: [JSON] = []
     if case .json(.array(let old)) = stored { elements = old }
     let isSet = strategy == .setUnion
@@ -99,6 +202,17 @@ struct FieldMerge {
       for key in gone { clocks.setPart(number, key, clock, isRemoved: true) }
     }
     if !gone.isDisjoint(with: present) { elements.removeAll { gone.contains($0.text) } }
+    return .json(.array(elements))
+  }
+
+  /// The elements behind those that are there, but for those that are among them by their id.
+  private func appended(_ add: [JSON], to stored: FieldValue) -> FieldValue {
+    var elements: [JSON] = []
+    if case .json(.array(let old)) = stored { elements = old }
+    var present = Set(elements.map(FieldMerge.key))
+    for element in add where present.insert(FieldMerge.key(element)).inserted {
+      elements.append(element)
+    }
     return .json(.array(elements))
   }
 

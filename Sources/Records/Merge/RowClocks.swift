@@ -1,15 +1,8 @@
 import RoostCore
+import SyncProtocol
 
-/// Who changed a value last and when: a hybrid time, then the client where times are equal.
-struct FieldClock: Hashable, Comparable, Sendable {
-  let time: HybridTime
-  /// The device; zero for writes through REST, which carry the server's own time.
-  let client: UUID
-
-  static func < (left: FieldClock, right: FieldClock) -> Bool {
-    left.time != right.time ? left.time < right.time : left.client < right.client
-  }
-}
+/// Who changed a value last and when; the client is zero for writes that the server stamped.
+typealias FieldClock = Stamp
 
 /// The clocks of one row: a base clock, and exceptions by field for what changed since.
 ///

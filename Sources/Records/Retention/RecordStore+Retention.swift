@@ -2,6 +2,7 @@ package import Queries
 import RoostCore
 import Rules
 import Schema
+import SyncProtocol
 
 extension RecordStore {
   /// Every `@retention` of the schema.

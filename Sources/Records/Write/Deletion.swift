@@ -2,6 +2,7 @@ import Queries
 import RoostCore
 import Rules
 import Schema
+import SyncProtocol
 
 /// A soft delete with what the relations to the row ask for: RESTRICT refuses it, CASCADE deletes
 /// the referring rows too, SET_NULL empties their references.

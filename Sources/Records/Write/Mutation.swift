@@ -1,6 +1,7 @@
 package import RoostCore
 package import Rules
 package import Schema
+package import SyncProtocol
 
 /// A change that somebody asks for; whichever door it came through, it goes the way of `WritePath`.
 package struct Mutation: Sendable {
@@ -34,6 +35,21 @@ package struct Mutation: Sendable {
   package let madeAt: Timestamp
   /// What the author expects of the row's version (`If-Match`).
   package let expectation: Expectation
+  /// What a change that was made on a device brings along; nil for one that is made here and now.
+  package var device: DeviceChange?
+}
+
+/// What a change that was made on a device says of itself.
+package struct DeviceChange: Sendable {
+  /// When and where it was made, held to what the server's clock allows.
+  package let stamp: Stamp
+  /// By the field's index, the stamp of the value that the edit was made on, as far as it is told.
+  package let base: [Int: Stamp]
+
+  package init(stamp: Stamp, base: [Int: Stamp] = [:]) {
+    self.stamp = stamp
+    self.base = base
+  }
 }
 
 /// The version that a row must have for a change to take place.

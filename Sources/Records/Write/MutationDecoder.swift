@@ -1,6 +1,7 @@
 import RoostCore
 import Rules
 import Schema
+import SyncProtocol
 
 /// Turns the JSON of a create or an update into a mutation: the first step of the write path.
 ///
@@ -12,12 +13,15 @@ struct MutationDecoder {
   let ambient: Ambient
   /// When the change was made, if it did not just arrive.
   let madeAt: OperationTime?
+  /// The stamp of a change that was made on a device.
+  let stamp: Stamp?
   private var issues: [FieldIssue] = []
 
   init(
     _ collection: CompiledCollection, author: Mutation.Author, ambient: Ambient,
-    madeAt: OperationTime? = nil
+    madeAt: OperationTime? = nil, stamp: Stamp? = nil
   ) {
+    self.stamp = stamp
     self.collection = collection
     self.author = author
     self.ambient = ambient
@@ -61,9 +65,11 @@ struct MutationDecoder {
   }
 
   /// An update of the row `id`: the fields in the body change, the others stay.
-  mutating func update(_ id: UUID, _ body: JSON, expecting expectation: Expectation) throws
-    -> Mutation
-  {
+  ///
+  /// `base` are the stamps of the values that a device has edited, by the name of the field.
+  mutating func update(
+    _ id: UUID, _ body: JSON, expecting expectation: Expectation, base: [String: Stamp] = [:]
+  ) throws -> Mutation {
     let members = try object(body)
     var changes: [FieldChange] = []
     for (key, value) in members {
@@ -84,7 +90,9 @@ struct MutationDecoder {
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
     let named = FieldSet(changes.map(\.field))
-    return mutation(.update, id, changes, named, expecting: expectation)
+    var bases: [Int: Stamp] = [:]
+    for (name, stamp) in base { collection.index(of: name).map { bases[$0] = stamp } }
+    return mutation(.update, id, changes, named, expecting: expectation, bases)
   }
 
   /// A delete of the row `id`.
@@ -94,12 +102,13 @@ struct MutationDecoder {
 
   private func mutation(
     _ kind: Mutation.Kind, _ id: UUID, _ changes: [FieldChange], _ named: FieldSet,
-    expecting expectation: Expectation
+    expecting expectation: Expectation, _ base: [Int: Stamp] = [:]
   ) -> Mutation {
     let now = ambient.time.now()
     return Mutation(
       kind: kind, collection: collection, id: id, changes: changes, named: named, author: author,
-      time: now, madeAt: madeAt?.clamped(now: now) ?? now, expectation: expectation)
+      time: now, madeAt: madeAt?.clamped(now: now) ?? now, expectation: expectation,
+      device: stamp.map { DeviceChange(stamp: $0, base: base) })
   }
 
   private func object(_ body: JSON) throws -> JSONObject {

@@ -11,6 +11,10 @@ package struct WriteOutcome: Sendable {
   package let isChanged: Bool
   /// The members that the author sees of the row afterwards; nil where it is hidden from them.
   package let members: FieldSet?
+  /// Whether a part of the change gave way to what was there, as far as the author sees it.
+  var isMerged = false
+  /// Fields whose value stays until a person has decided.
+  var conflicts: [FieldConflict] = []
   /// The whole row as a JSON object where the write rendered it for the log, else nil.
   package var json: [UInt8]?
 }
@@ -67,7 +71,7 @@ struct WritePath: Sendable {
     // A record that comes back was changed when it says so, and not now.
     let time =
       stamp.map { HybridTime(milliseconds: $0.updatedAt.milliseconds, counter: 0) } ?? clock.tick()
-    let now = FieldClock(time: time, client: .zero)
+    let now = mutation.device?.stamp ?? FieldClock(time: time, client: .zero)
     var values = [FieldValue](repeating: .null, count: collection.fields.count)
     for change in mutation.changes {
       if case .set(let value) = change.operation { values[change.field] = value }
@@ -188,14 +192,16 @@ struct WritePath: Sendable {
     try authority.checkMask(holding, mutation)
     try checkVersion(mutation, old)
     var new = old
-    try merge(mutation, into: &new)
+    let report = try merge(mutation, into: &new, seen)
     // A hidden field that is named counts as changed, and an immutable one is refused, also where the
     // value is the one that is stored: else the answer would tell which guesses are right.
     let changed = mutation.changes.map(\.field).filter {
       new.values[$0] != old.values[$0] || !seen.contains($0)
     }
     guard !changed.isEmpty else {
-      return WriteOutcome(record: old, isChanged: false, members: seen)
+      return WriteOutcome(
+        record: old, isChanged: false, members: seen, isMerged: report.isMerged,
+        conflicts: report.conflicts)
     }
     try checkImmutable(changed, mutation)
     try validate(new, changed: changed, mutation, at: [mutation.madeAt])
@@ -228,38 +234,9 @@ struct WritePath: Sendable {
       kind: .update, collection, mutation.author, before: old, after: new, changed: changed,
       &resolved, to: transaction)
     let members = try await authority.members(of: new, in: transaction)
-    return WriteOutcome(record: new, isChanged: true, members: members)
-  }
-
-  /// Applies each operation to its field.
-  ///
-  /// The clock of the write lies behind every clock of the row: a wall clock that was set back must
-  /// not make writes lose against the past.
-  private func merge(_ mutation: Mutation, into record: inout Record) throws {
-    let collection = mutation.collection
-    let tick = clock.tick()
-    var issues: [FieldIssue] = []
-    for change in mutation.changes {
-      let number = collection.fieldNumbers[change.field]
-      let past = record.clocks.latest(number)
-      let time = max(tick, HybridTime(rawValue: past.time.rawValue &+ 1))
-      let merge = FieldMerge(
-        field: collection.fields[change.field], strategy: collection.merge(change.field),
-        number: number, clock: FieldClock(time: time, client: .zero))
-      do throws(FieldMerge.Fault) {
-        record.values[change.field] = try merge.apply(
-          change.operation, to: record.values[change.field], &record.clocks)
-      } catch {
-        let name = collection.fields[change.field].name
-        issues.append(
-          FieldIssue(
-            pointer: "/" + name, code: "range",
-            message: "\(name) would leave the range of its type."))
-      }
-    }
-    if !issues.isEmpty { throw RoostError.invalid(issues) }
-    record.clocks.prune(before: StoredBounds.oldestPart(at: tick))
-    try StoredBounds.check(record.clocks, collection)
+    return WriteOutcome(
+      record: new, isChanged: true, members: members, isMerged: report.isMerged,
+      conflicts: report.conflicts)
   }
 
   private func checkImmutable(_ changed: [Int], _ mutation: Mutation) throws {
@@ -334,6 +311,8 @@ struct WritePath: Sendable {
             + "on what it says.")
       }
     case .nothing:
+      // A device says of each field what it has seen.
+      if mutation.device != nil { return }
       // The server itself is not asked which version it has seen.
       guard case .caller = mutation.author else { return }
       let collection = mutation.collection

@@ -2,6 +2,7 @@ import Accounts
 import Jobs
 import Queries
 import Records
+import Sync
 
 /// The history of Roost's own tables, in one list: a step is added at its end and never changed.
 enum RoostMigrations {
@@ -13,6 +14,6 @@ enum RoostMigrations {
       JobTables.migration(13), RecordsMigrations.archive(14),
       ImportMark.migration(15),
       RecordsMigrations.migrations(16), FunctionRuns.migration(17), RecordsMigrations.derived(18),
-      RecordsMigrations.streams(19),
+      SyncTables.migration(19), RecordsMigrations.streams(20), DoorTables.migration(21),
     ]
 }

@@ -21,6 +21,8 @@ package final class AccessRules: Sendable {
   package let retentions: [Retention]
   /// The conditions of what is derived here.
   package let derived: [DerivedCondition]
+  /// `validWhen` of the fields that are LATEST_VALID; each speaks of the merged row.
+  package let validities: [DerivedCondition]
   /// The fields that a create fills with the caller when they are left out: those that a rule
   /// of the type for CREATE names as its owner, if the rule speaks to the caller.
   package let ownersFilledOnCreate: Set<Int>
@@ -42,10 +44,12 @@ package final class AccessRules: Sendable {
 
   init(
     model: SchemaModel, collection: Int, rules: [Rule], denials: [Denial], checks: [Check],
-    retentions: [Retention] = [], derived: [DerivedCondition] = []
+    retentions: [Retention] = [], derived: [DerivedCondition] = [],
+    validities: [DerivedCondition] = []
   ) {
     self.retentions = retentions
     self.derived = derived
+    self.validities = validities
     self.model = model
     self.collection = collection
     self.rules = rules

@@ -64,7 +64,8 @@ package struct Retention: Sendable {
   package let unless: Expression?
 }
 
-/// The condition of a `@derived` or of the `@view`, compiled; it speaks of a row of the source.
+/// The condition of a `@derived` or of the `@view`, compiled, which speaks of a row of the source; or
+/// that of a field's `validWhen`, which speaks of its own row.
 package struct DerivedCondition: Sendable {
   /// The field, or nil for the view's own.
   package let field: Int?

@@ -56,7 +56,19 @@ struct RuleCompiler {
         Retention(
           declaration: rule,
           unless: rule.unless.flatMap { expression($0, index, .retention, rule.place) })
-      }, derived: derived(collection))
+      }, derived: derived(collection), validities: validities(collection, index))
+  }
+
+  /// The rules by which values of LATEST_VALID fields are accepted.
+  private mutating func validities(_ collection: Collection, _ index: Int) -> [DerivedCondition] {
+    var conditions: [DerivedCondition] = []
+    for (number, field) in collection.fields.enumerated() where field.merge == .latestValid {
+      guard let text = field.mergeOptions.validWhen,
+        let expression = expression(text, index, .check, field.location)
+      else { continue }
+      conditions.append(DerivedCondition(field: number, expression: expression))
+    }
+    return conditions
   }
 
   /// The conditions of what is derived here, each in the words of its source.

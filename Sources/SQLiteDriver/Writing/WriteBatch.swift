@@ -10,6 +10,8 @@ final class WriteBatch {
   private let executor: any TaskExecutor
   /// The errors of bodies that the driver gave up on, by position.
   private var refused: [Int: RoostError] = [:]
+  /// An attempt of a body is to be undone, and there was no savepoint.
+  private var needsSavepoints = false
   /// What the bodies that succeeded attached, in order.
   private(set) var effects: [any Effect] = []
 
@@ -29,13 +31,13 @@ final class WriteBatch {
     if try runPlainly(hasPreCommit) { return }
     _ = try connection.execute(Control.rollback)
     // The only body of a transaction needs no savepoint: undoing it undoes the transaction.
-    if writes.count == 1 { return }
+    if writes.count == 1, !needsSavepoints { return }
     refused = [:]
     effects = []
     _ = try connection.execute(Control.beginWrite)
     for position in writes.indices {
       _ = try connection.execute(Control.savepoint)
-      if try !run(position, hasPreCommit) {
+      if try !run(position, hasPreCommit, hasSavepoints: true) {
         _ = try connection.execute(Control.rollbackToSavepoint)
       }
       _ = try connection.execute(Control.release)
@@ -47,8 +49,8 @@ final class WriteBatch {
   private func runPlainly(_ hasPreCommit: Bool) throws -> Bool {
     for position in writes.indices {
       let modifications = connection.modifications
-      if try !run(position, hasPreCommit),
-        writes.count == 1 || connection.modifications != modifications
+      if try !run(position, hasPreCommit, hasSavepoints: false),
+        needsSavepoints || writes.count == 1 || connection.modifications != modifications
       {
         return false
       }
@@ -57,14 +59,20 @@ final class WriteBatch {
   }
 
   /// Runs one body; false where it has to be undone.
-  private func run(_ position: Int, _ hasPreCommit: Bool) throws -> Bool {
+  private func run(
+    _ position: Int, _ hasPreCommit: Bool, hasSavepoints: Bool
+  ) throws -> Bool {
     let write = writes[position]
-    let transaction = SQLiteTransaction(connection)
+    let transaction = SQLiteTransaction(connection, hasSavepoints: hasSavepoints)
     write.start(transaction, on: executor)
     transaction.end()
     // Some errors (a full disk among them) end the transaction under the body, which may have
     // caught them.
     guard connection.isInTransaction else { throw connection.lostTransaction }
+    if transaction.needsSavepoints {
+      needsSavepoints = true
+      return false
+    }
     switch write.state {
     case .failed: return false
     case .suspended:
@@ -82,7 +90,7 @@ final class WriteBatch {
 
   /// Runs the step before the commit.
   func apply(_ preCommit: any PreCommit) throws {
-    let transaction = SQLiteTransaction(connection)
+    let transaction = SQLiteTransaction(connection, hasSavepoints: true)
     let step = PreCommitStep(preCommit, effects, transaction)
     step.start(on: executor)
     transaction.end()

@@ -1,0 +1,125 @@
+package import Queries
+import RoostCore
+
+/// The tables of what devices push: where each of their lanes stands, what became of each mutation,
+/// and what a person has to decide.
+package enum SyncTables {
+  /// The step that makes them, as number `number` of the history.
+  ///
+  /// Mutations lie in the order in which they came, so that the oldest are found without an index of
+  /// their times, and only the index of operations is written to in places that nobody foresees.
+  package static func migration(_ number: Int) -> Migration {
+    Migration(number, "sync") { d in
+      [
+        """
+        CREATE TABLE roost_client (
+          cid \(d.id) NOT NULL, lane \(d.text) NOT NULL, account \(d.id) NOT NULL,
+          last_seq \(d.integer) NOT NULL, last_chain \(d.id) NOT NULL, schema \(d.text) NOT NULL,
+          clock \(d.integer) NOT NULL, updated \(d.integer) NOT NULL,
+          PRIMARY KEY (cid, lane)
+        )\(d.keyed)
+        """,
+        "CREATE INDEX roost_client_account ON roost_client (account)",
+        """
+        CREATE TABLE roost_mutation (
+          number \(d.numberedKey), account \(d.id) NOT NULL, oid \(d.id) NOT NULL,
+          cid \(d.id) NOT NULL, lane \(d.text) NOT NULL, seq \(d.integer) NOT NULL,
+          chain \(d.id) NOT NULL, result \(d.text) NOT NULL, at \(d.integer) NOT NULL
+        )\(d.numbered)
+        """,
+        "CREATE UNIQUE INDEX roost_mutation_oid ON roost_mutation (oid, account)",
+        """
+        CREATE TABLE roost_conflict (
+          id \(d.id) PRIMARY KEY, account \(d.id) NOT NULL, coll \(d.integer) NOT NULL,
+          row_id \(d.id) NOT NULL, field \(d.integer) NOT NULL, base \(d.text), theirs \(d.text),
+          mine \(d.text) NOT NULL, oid \(d.id) NOT NULL, state \(d.integer) NOT NULL,
+          at \(d.integer) NOT NULL, resolved_at \(d.integer), resolution \(d.text)
+        )\(d.keyed)
+        """,
+        "CREATE INDEX roost_conflict_account ON roost_conflict (account, state)",
+        "CREATE INDEX roost_conflict_open ON roost_conflict (coll) WHERE state = 0",
+      ]
+    }
+  }
+
+  // MARK: Lanes
+
+  /// The lanes of a client, locked in their order.
+  static let lanes = DialectStatement { d in
+    """
+    SELECT account, lane, last_seq, last_chain, clock FROM roost_client \
+    WHERE cid = \(SQL.placeholder) ORDER BY lane\(d.forUpdate)
+    """
+  }
+
+  /// Holds a client that has no row yet, where there are other writers.
+  static let holdClient = DialectStatement { $0.lockOfText ?? "SELECT \(SQL.placeholder)" }
+
+  static let putLane = Statement(
+    """
+    INSERT INTO roost_client \
+    (cid, lane, account, last_seq, last_chain, schema, clock, updated) VALUES (\
+    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \
+    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder)) \
+    ON CONFLICT (cid, lane) DO UPDATE SET last_seq = excluded.last_seq, \
+    last_chain = excluded.last_chain, schema = excluded.schema, clock = excluded.clock, \
+    updated = excluded.updated
+    """)
+
+  // MARK: Mutations
+
+  /// The mutations of an account among some operations.
+  static let mutations = PaddedStatement { _, count in
+    """
+    SELECT oid, result FROM roost_mutation \
+    WHERE account = \(SQL.placeholder) AND oid IN (\(PaddedList.placeholders(count)))
+    """
+  }
+
+  static let putMutations = WideInsert(
+    "INSERT INTO roost_mutation (account, oid, cid, lane, seq, chain, result, at) VALUES ",
+    columns: 8)
+
+  /// Removes the oldest mutations, a few at a time, as long as they are old enough.
+  static let removeMutations = Statement(
+    """
+    DELETE FROM roost_mutation WHERE number IN (\
+    SELECT number FROM roost_mutation ORDER BY number LIMIT \(SQL.placeholder)) \
+    AND at < \(SQL.placeholder)
+    """)
+
+  // MARK: Conflicts
+
+  static let putConflict = Statement(
+    """
+    INSERT INTO roost_conflict \
+    (id, account, coll, row_id, field, base, theirs, mine, oid, state, at) VALUES (\
+    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \
+    \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder), \
+    \(SQL.placeholder), 0, \(SQL.placeholder))
+    """)
+
+  static let conflict = DialectStatement { d in
+    """
+    SELECT \(conflictColumns) FROM roost_conflict \
+    WHERE id = \(SQL.placeholder) AND account = \(SQL.placeholder)\(d.forUpdate)
+    """
+  }
+
+  static let openConflicts = Statement(
+    """
+    SELECT \(conflictColumns) FROM roost_conflict \
+    WHERE account = \(SQL.placeholder) AND state = 0 ORDER BY at, id LIMIT \(SQL.placeholder)
+    """)
+
+  private static let conflictColumns: SQL =
+    "id, coll, row_id, field, base, theirs, mine, oid, state, at, resolved_at, resolution"
+
+  static let resolve = Statement(
+    """
+    UPDATE roost_conflict SET state = 1, resolved_at = \(SQL.placeholder), \
+    resolution = \(SQL.placeholder) WHERE id = \(SQL.placeholder)
+    """)
+
+  static let countOpen = Statement("SELECT count(*) FROM roost_conflict WHERE state = 0")
+}
