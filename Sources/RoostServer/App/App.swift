@@ -5,6 +5,7 @@ import REST
 package import Records
 package import RoostCore
 package import Schema
+import Sync
 
 /// One app with everything that it is made of: its schema, its database, its people, its records.
 ///
@@ -31,6 +32,8 @@ package final class App: Sendable {
   package let functions: AppFunctions
   /// What the app does by itself; it begins with `startJobs`.
   package let jobs: AppJobs
+  /// The door for devices.
+  let sync: AppSync
   private let housekeeping: Housekeeping
   private let watch: LogWatch
   private let migration: MigrationKeeper
@@ -45,8 +48,11 @@ package final class App: Sendable {
     actions: ActionRunner, versions: [SchemaHistory.Entry], retirements: Retirements,
     followers: [FollowerRunner],
     jobs: AppJobs, functions: AppFunctions, ambient: Ambient, adminClaim: AdminClaimFile,
-    recorder: ChangeRecorder
+    recorder: ChangeRecorder, epochs: SyncEpochs
   ) {
+    sync = AppSync(
+      epochs: epochs, devices: DeviceStore(on: database, time: ambient.time),
+      watch: recorder.watch, time: ambient.time)
     self.jobs = jobs
     self.settings = settings
     self.engine = engine
@@ -62,7 +68,11 @@ package final class App: Sendable {
     self.adminClaim = adminClaim
     self.recorder = recorder
     self.functions = functions
-    watch = LogWatch(database) { for follower in followers { follower.wake() } }
+    let waiting = recorder.watch
+    watch = LogWatch(database) {
+      for follower in followers { follower.wake() }
+      waiting.wakeAll()
+    }
     migration = MigrationKeeper(records: records, logger: ambient.logger)
     housekeeping = Housekeeping(
       accounts: accounts, records: records, queue: jobs.queue, logger: ambient.logger,
@@ -140,8 +150,12 @@ package final class App: Sendable {
         actions: ActionRunner(records, extensions.actions), versions: versions,
         retirements: retirements,
         followers: followers, jobs: jobs, functions: functions, ambient: ambient,
-        adminClaim: AdminClaimFile(folder: data), recorder: recorder)
+        adminClaim: AdminClaimFile(folder: data), recorder: recorder,
+        epochs: try await SyncEpochs.begin(
+          on: database, ambient: ambient, signer: try accounts.cursorSigner(),
+          isServing: startsFollowers))
       if startsFollowers {
+        app.sync.start()
         app.housekeeping.start()
         app.migration.start()
         app.watch.start()
@@ -158,6 +172,7 @@ package final class App: Sendable {
 
   /// Stops the jobs and the followers, finishes what is queued and closes the database.
   package func close() async {
+    await sync.stop()
     await jobs.stop()
     functions.stop()
     await migration.stop()

@@ -41,6 +41,7 @@ package final class WebServer: Sendable {
   /// Answers what has arrived, closes the connections, and returns.
   package func drain() async {
     isDraining.set()
+    app.sync.drain()
     await server.drain()
   }
 
@@ -99,6 +100,7 @@ package final class WebServer: Sendable {
       records, bodyBytes: app.settings.limits.bodyBytes, logger: app.ambient.logger
     ).add(to: &router)
     ActionRoutes(records, app.actions, bodyBytes: app.settings.limits.bodyBytes).add(to: &router)
+    AppSync.add(to: &router, of: app, authenticator: authenticator)
     return router
   }
 }

@@ -20,6 +20,7 @@ package struct SyncRoutes: Sendable {
   private let epochs: SyncEpochs
   private let devices: DeviceStore
   private let watch: StreamWatch
+  private let actions: ActionRunner
   private let identify: Identify
   private let schema: SyncProtocol.SchemaNotice
   private let ambient: Ambient
@@ -27,12 +28,13 @@ package struct SyncRoutes: Sendable {
 
   package init(
     records: RecordStore, epochs: SyncEpochs, devices: DeviceStore, watch: StreamWatch,
-    schema: SyncProtocol.SchemaNotice, ambient: Ambient, identify: @escaping Identify
+    actions: ActionRunner, schema: SyncProtocol.SchemaNotice, ambient: Ambient, identify: @escaping Identify
   ) {
     self.records = records
     self.epochs = epochs
     self.devices = devices
     self.watch = watch
+    self.actions = actions
     self.schema = schema
     self.ambient = ambient
     self.identify = identify
@@ -57,7 +59,7 @@ package struct SyncRoutes: Sendable {
     try await devices.note(questions.hello, of: caller)
     var frames: [Frame] = []
     for push in questions.pushes {
-      frames.append(try await records.push(push, by: caller))
+      frames.append(try await self.push(push, by: caller))
     }
     let deadline =
       ambient.time.monotonicNanoseconds()
@@ -71,6 +73,15 @@ package struct SyncRoutes: Sendable {
         return SyncRoutes.response(pulled, after: frames)
       }
       await watch.wait(for: pulled.held, since: commits, until: deadline)
+    }
+  }
+
+  private func push(_ push: Push, by caller: Caller) async throws -> Frame {
+    do {
+      return .pushed(try await records.push(push, by: caller, actions: actions))
+    } catch let error as UpgradeRequired {
+      return .error(
+        SyncError(code: "upgrade_required", message: error.message, lane: push.lane))
     }
   }
 

@@ -22,11 +22,11 @@ package struct SyncEpochs: Sendable {
     let tag: UUID
   }
 
-  /// Notes the start of a server; makes the first epoch.
+  /// Makes the first epoch, and notes the start of a process that serves.
   package static func begin(
-    on database: any Database, ambient: Ambient, signer: CursorSigner
+    on database: any Database, ambient: Ambient, signer: CursorSigner, isServing: Bool
   ) async throws -> SyncEpochs {
-    let isAlone = !database.dialect.hasOtherWriters
+    let isNoted = isServing && !database.dialect.hasOtherWriters
     let tag = UUID.version7(at: ambient.time.now(), random: ambient.random)
     let first = UUID.version7(at: ambient.time.now(), random: ambient.random)
     let now = ambient.time.now().milliseconds
@@ -36,7 +36,7 @@ package struct SyncEpochs: Sendable {
         INSERT INTO roost_sync_epoch (only, epoch, since) VALUES (1, \(first), \(now)) \
         ON CONFLICT DO NOTHING
         """)
-      guard isAlone else { return nil }
+      guard isNoted else { return nil }
       return try await transaction.first(
         """
         INSERT INTO roost_sync_start (tag, position, at) \
