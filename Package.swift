@@ -76,7 +76,9 @@ let package = Package(
 
     // Rules, records, people.
     room("Rules", ["Schema", "Queries", "RoostCore"]),
-    room("Records", ["Rules", "Schema", "Queries", "Cryptography", "RoostCore"]),
+    room(
+      "Records",
+      ["SyncProtocol", "Rules", "Schema", "Queries", "Cryptography", "RoostCore"]),
     room("Accounts", ["Records", "Queries", "Cryptography", "RoostCore"]),
 
     // The doors.
