@@ -78,7 +78,7 @@ let package = Package(
     room("Rules", ["Schema", "Queries", "RoostCore"]),
     room(
       "Records",
-      ["Rules", "SyncProtocol", "Schema", "Queries", "Cryptography", "RoostCore"]),
+      ["SyncProtocol", "Rules", "Schema", "Queries", "Cryptography", "RoostCore"]),
     room("Accounts", ["Records", "Queries", "Cryptography", "RoostCore"]),
 
     // The doors.

@@ -97,7 +97,7 @@ package struct ActionRunner: Sendable {
   ///
   /// Throws `.notImplemented` for one that a function carries out: that comes before a transaction,
   /// and never in it.
-  package func run(
+  func run(
     _ prepared: Prepared, in transaction: any Transaction
   ) async throws -> [UInt8] {
     guard case .transaction = prepared.handler else {

@@ -71,7 +71,7 @@ package enum SyncTables {
   /// The mutations of an account among some operations.
   static let mutations = PaddedStatement { _, count in
     """
-    SELECT oid, result FROM roost_mutation \
+    SELECT oid, cid, lane, seq, chain, result FROM roost_mutation \
     WHERE account = \(SQL.placeholder) AND oid IN (\(PaddedList.placeholders(count)))
     """
   }

@@ -2,6 +2,7 @@ import Queries
 import RoostCore
 package import Rules
 import Schema
+import SyncProtocol
 
 /// What a mutation came to.
 package struct WriteOutcome: Sendable {

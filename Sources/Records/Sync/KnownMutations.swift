@@ -1,0 +1,83 @@
+import Queries
+import RoostCore
+import SyncProtocol
+
+/// What is kept of the mutations of a push that were taken in before, in whichever lane.
+struct KnownMutations: Sendable {
+  private struct Entry {
+    let client: UUID
+    let lane: String
+    let seq: Int64
+    let chain: ChainHash
+    let result: String
+  }
+
+  /// How long the result of a mutation is kept.
+  static let keptMilliseconds: Int64 = 400 * 86_400_000
+
+  private let client: UUID
+  private let lane: Lane
+  /// Before it nothing is kept any more.
+  private let oldest: HybridTime
+  private var entries: [ChainHash: Entry] = [:]
+
+  /// Looks the operations of `mutations` up among those of an account.
+  init(
+    _ mutations: ArraySlice<ClientMutation>, of account: UUID, _ lane: StoredLane,
+    at now: Timestamp, in transaction: any Transaction
+  ) async throws {
+    client = lane.client
+    self.lane = lane.lane
+    oldest = HybridTime(
+      milliseconds: max(0, now.milliseconds - KnownMutations.keptMilliseconds), counter: 0)
+    var rest = mutations
+    while !rest.isEmpty {
+      let ids = rest.prefix(PaddedList.largest).map { Value.uuid($0.oid.uuid) }
+      rest = rest.dropFirst(PaddedList.largest)
+      let list = PaddedList.padded(ids)
+      let statement = SyncTables.mutations[transaction.dialect, list.count]
+      try await transaction.query(statement, [.uuid(account)] + list) { row in
+        if let oid = row.uuid(0), let client = row.uuid(1), let chain = row.uuid(4) {
+          entries[ChainHash(uuid: oid)] = Entry(
+            client: client, lane: row.text(2), seq: row.int64(3), chain: ChainHash(uuid: chain),
+            result: row.text(5))
+        }
+        return true
+      }
+    }
+  }
+
+  /// Whether a mutation of this operation was taken in.
+  func contains(_ oid: ChainHash) -> Bool { entries[oid] != nil }
+
+  /// Takes note of one that was taken in just now.
+  mutating func insert(_ mutation: ClientMutation, _ result: MutationResult) {
+    entries[mutation.oid] = Entry(
+      client: client, lane: lane.rawValue, seq: mutation.seq, chain: mutation.chain,
+      result: StoredResult.text(result))
+  }
+
+  /// The chain that was taken in at the place of a mutation whose place was taken before.
+  ///
+  /// One that took its place as a repeat of another has no entry of its own: the other's stands for
+  /// it. Of one that is older than what is kept the client's word is taken, since a fork would have
+  /// everything that it still holds carried out a second time.
+  func chain(at mutation: ClientMutation) -> ChainHash? {
+    guard let entry = entries[mutation.oid] else {
+      return mutation.stamp.time < oldest ? mutation.chain : nil
+    }
+    guard entry.client == client, entry.lane == lane.rawValue else { return mutation.chain }
+    return entry.seq == mutation.seq ? entry.chain : mutation.chain
+  }
+
+  /// What is answered on a repeat: what became of the mutation, where that is more than that it took
+  /// place.
+  func result(_ mutation: ClientMutation, isSamePlace: Bool) -> MutationResult {
+    guard let entry = entries[mutation.oid] else { return MutationResult(seq: mutation.seq, .dup) }
+    let result = StoredResult.result(entry.result, seq: mutation.seq)
+    switch result.outcome {
+    case .ok, .merged: return isSamePlace ? result : MutationResult(seq: mutation.seq, .dup)
+    case .dup, .rejected, .conflict: return result
+    }
+  }
+}

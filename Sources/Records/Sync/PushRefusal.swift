@@ -1,0 +1,92 @@
+import Queries
+import RoostCore
+import SyncProtocol
+import Schema
+
+/// An operation of a mutation that cannot be carried out.
+struct OperationFailure: Error {
+  /// Its place among the operations, from 0.
+  let index: Int
+  let operation: ClientOperation
+  let error: any Error
+}
+
+/// Refusals as results: with a code that programs tell apart, and a text for a person.
+enum PushRefusal {
+  /// Whether an error concerns the push as a whole: later, elsewhere or with more room the same
+  /// mutation may well be carried out, so nothing is taken in.
+  static func isOfWhole(_ error: RoostError) -> Bool {
+    switch error.code {
+    case .overloaded, .draining, .storageFull, .timeout, .unauthenticated: true
+    default: false
+    }
+  }
+
+  /// The result of a mutation that failed by `failure`; nil where the push fails as a whole.
+  static func result(_ failure: OperationFailure, seq: Int64) -> MutationResult? {
+    switch failure.error {
+    case let mismatch as BaseMismatch: return result(mismatch, seq)
+    case let error as RoostError where !isOfWhole(error):
+      return result(error, failure, seq)
+    case is ConstraintViolation:
+      return MutationResult(
+        seq: seq, .rejected, code: "taken",
+        message: "Another record has the same unique values.")
+    default: return nil
+    }
+  }
+
+  private static func result(_ mismatch: BaseMismatch, _ seq: Int64) -> MutationResult {
+    let collection = mismatch.collection
+    var values = JSONObject()
+    for (index, value) in mismatch.theirs {
+      values[collection.fields[index].name] = collection.json(value, of: index)
+    }
+    return MutationResult(
+      seq: seq, .rejected, code: "conflict",
+      message: "Somebody else has changed this record of \(collection.name) since you saw it: "
+        + "look at it again, and repeat your change if you still want it.",
+      values: values)
+  }
+
+  private static func result(
+    _ error: RoostError, _ failure: OperationFailure, _ seq: Int64
+  ) -> MutationResult {
+    MutationResult(
+      seq: seq, .rejected, code: code(error, failure.operation), message: message(error, failure),
+      issues: error.issues.map { issue in
+        FieldIssue(
+          pointer: "/ops/\(failure.index)/args" + issue.pointer, code: issue.code,
+          message: issue.message)
+      })
+  }
+
+  private static func message(_ error: RoostError, _ failure: OperationFailure) -> String {
+    guard error.code == .notFound, let row = failure.operation.row else { return error.detail }
+    return "This record of \(row.collection) is no longer there, or you may no longer see it."
+  }
+
+  private static func code(_ error: RoostError, _ operation: ClientOperation) -> String {
+    switch (error.code, operation) {
+    case (.notFound, .update), (.notFound, .delete): "row_gone"
+    case (.notFound, .resolve): "row_gone"
+    case (.forbidden, _): "denied"
+    case (.invalid, _): "invalid"
+    case (.conflict, .create), (.conflict, .update): "taken"
+    case (.conflict, .delete): "restricted"
+    case (.notImplemented, .action): "online_only"
+    case (.internalError, _): "failed"
+    default: error.code.rawValue
+    }
+  }
+}
+
+extension CompiledCollection {
+  /// A value of field `index` as it stands in a record.
+  func json(_ value: FieldValue, of index: Int) -> JSON {
+    var writer = JSONWriter()
+    fields[index].encode(value, into: &writer)
+    // What was just written can be read.
+    return (try? JSON.parse(writer.bytes)) ?? .null
+  }
+}

@@ -1,0 +1,209 @@
+import Cryptography
+import Queries
+import RoostCore
+import Rules
+import Schema
+import SyncProtocol
+
+/// Carries out the operations of one mutation: all of them, or none.
+struct PushedMutation {
+  let records: RecordStore
+  let actions: ActionRunner?
+  let caller: Caller
+  let mutation: ClientMutation
+  /// The operations in the words of the schema that the server has.
+  let operations: [ClientOperation]
+  /// When and where it was made, held to what the server's clock allows.
+  let stamp: Stamp
+  let madeAt: OperationTime
+  let now: Timestamp
+
+  private var author: Mutation.Author { .caller(caller) }
+
+  /// What the operations came to.
+  private struct Report {
+    var isMerged = false
+    var conflicts: [UUID] = []
+  }
+
+  /// Throws `OperationFailure`; then what was done has to be undone.
+  func carryOut(
+    deleting budget: inout Int, in transaction: any Transaction
+  ) async throws -> MutationResult {
+    var report = Report()
+    for (index, operation) in operations.enumerated() {
+      do {
+        try await carryOut(operation, index, &report, &budget, transaction)
+      } catch {
+        throw OperationFailure(index: index, operation: operation, error: error)
+      }
+    }
+    if !report.conflicts.isEmpty {
+      return MutationResult(
+        seq: mutation.seq, .conflict, code: "conflict",
+        message: "Somebody else has changed the same: choose which of the two stands.",
+        conflicts: report.conflicts)
+    }
+    return MutationResult(seq: mutation.seq, report.isMerged ? .merged : .ok)
+  }
+
+  private func carryOut(
+    _ operation: ClientOperation, _ index: Int, _ report: inout Report, _ budget: inout Int,
+    _ transaction: any Transaction
+  ) async throws {
+    switch operation {
+    case .create(let name, let id, let fields):
+      var decoder = try decoder(name, .create)
+      var body = fields
+      if let given = body["id"], given.string != id.description {
+        throw RoostError.invalid("/id", "immutable", "The id stands beside the fields.")
+      }
+      body["id"] = .string(id.description)
+      let draft = try records.path.draft(try decoder.create(.object(body)))
+      _ = try await records.path.create(draft, in: transaction)
+    case .update(let name, let id, let fields, let base):
+      var decoder = try decoder(name, .update)
+      let change = try decoder.update(id, .object(fields), expecting: .nothing, base: base)
+      let outcome = try await records.path.apply(change, deleting: &budget, in: transaction)
+      if outcome.isMerged { report.isMerged = true }
+      for conflict in outcome.conflicts {
+        report.conflicts.append(
+          try await keep(conflict, change, outcome, fields, base, index, transaction))
+      }
+    case .delete(let name, let id):
+      let decoder = try decoder(name, .delete)
+      _ = try await records.path.apply(
+        decoder.delete(id, expecting: .any), deleting: &budget, in: transaction)
+    case .action(let name, let arguments):
+      try await call(name, arguments, index, transaction)
+    case .resolve(let id, let choice):
+      if try await resolve(id, choice, &budget, transaction) { report.isMerged = true }
+    }
+  }
+
+  // MARK: Rows
+
+  /// Throws where the collection takes no changes from devices, or none of this kind by the caller.
+  private func decoder(
+    _ name: String, _ operation: Schema.Operation
+  ) throws -> MutationDecoder {
+    guard let collection = records.catalogue.collection(named: name) else {
+      throw RoostError(
+        .invalid,
+        "The app has no collection \"\(name.prefix(60))\" any more: update the app on this device.")
+    }
+    switch collection.model.sync.tier {
+    case .localOnly:
+      throw RoostError(
+        .forbidden, "\(name) stays on each device: its records are not sent to the server.")
+    case .serverOnly:
+      throw RoostError(
+        .forbidden, "\(name) is kept by the server: devices neither have nor change its records.")
+    default: break
+    }
+    try records.authorize(operation, collection, by: author)
+    return MutationDecoder(
+      collection, author: author, ambient: records.ambient, madeAt: madeAt, stamp: stamp)
+  }
+
+  // MARK: Actions
+
+  private func call(
+    _ name: String, _ arguments: JSONObject, _ index: Int, _ transaction: any Transaction
+  ) async throws {
+    guard let actions else {
+      throw RoostError(.notFound, "There is no action \"\(name.prefix(60))\".")
+    }
+    let prepared = try actions.prepare(
+      name, .object(arguments), by: caller, operationID: operationID(index), madeAt: madeAt)
+    do {
+      _ = try await actions.run(prepared, in: transaction)
+    } catch let error as RoostError {
+      throw error
+    } catch {
+      // Whatever a handler throws: its mutation is rejected, and the queue goes on. (An error that
+      // ends the transaction ends it whatever is made of it here.)
+      records.ambient.logger.error(
+        "an action failed that a device had queued",
+        [("action", .string(name)), ("cause", .string("\(error)"))])
+      throw RoostError(
+        .internalError, "The action \(name) failed: nothing was changed.", cause: error)
+    }
+  }
+
+  /// The same for every attempt: what the operation makes has the same ids in each.
+  private func operationID(_ index: Int) -> UUID {
+    let made = NameUUID.make(mutation.oid.bytes + Array("action \(index)".utf8))
+    let time = UInt64(clamping: stamp.time.milliseconds)
+    return UUID(high: time << 16 | made.high & 0xFFFF, low: made.low)
+  }
+
+  // MARK: Conflicts
+
+  private func keep(
+    _ conflict: FieldConflict, _ change: Mutation, _ outcome: WriteOutcome, _ fields: JSONObject,
+    _ base: [String: Stamp], _ index: Int, _ transaction: any Transaction
+  ) async throws -> UUID {
+    let collection = change.collection
+    let name = collection.fields[conflict.field].name
+    let id = NameUUID.make(mutation.oid.bytes + Array("conflict \(index) \(name)".utf8))
+    let isSeen = outcome.members?.contains(conflict.field) == true
+    try await transaction.post(
+      SyncTables.putConflict,
+      [
+        .uuid(id), .optional(caller.uid), .int(collection.number), .uuid(change.id),
+        .int(Int64(collection.fieldNumbers[conflict.field])),
+        .optional(base[name]?.description),
+        isSeen ? .text(collection.json(conflict.theirs, of: conflict.field).text) : .null,
+        .text((fields[name] ?? .null).text), .uuid(mutation.oid.uuid), .timestamp(now),
+      ])
+    return id
+  }
+
+  /// Decides a conflict; true where somebody had decided before, which stands.
+  private func resolve(
+    _ id: UUID, _ choice: ConflictChoice, _ budget: inout Int, _ transaction: any Transaction
+  ) async throws -> Bool {
+    guard let account = caller.uid,
+      let conflict = try await records.conflict(id, of: account, in: transaction)
+    else {
+      throw RoostError(.notFound, "There is nothing to decide here any more.")
+    }
+    guard !conflict.isResolved else { return true }
+    let chosen: JSON?
+    switch choice {
+    case .theirs: chosen = nil
+    case .mine: chosen = conflict.mine
+    case .value(let value): chosen = value
+    }
+    if let chosen {
+      guard let collection = records.catalogue.collection(named: conflict.collection),
+        let field = conflict.field
+      else {
+        throw RoostError(.notFound, "What was to be decided is not in the app any more.")
+      }
+      try records.authorize(.update, collection, by: author)
+      // Made here and now, on what is there: a person has seen both values.
+      var decoder = MutationDecoder(
+        collection, author: author, ambient: records.ambient, madeAt: madeAt)
+      let change = try decoder.update(
+        conflict.row, .object(JSONObject(uniqueMembers: [(field, chosen)])), expecting: .any)
+      _ = try await records.path.apply(change, deleting: &budget, in: transaction)
+    }
+    try await transaction.post(
+      SyncTables.resolve,
+      [.timestamp(now), .text(choice.stored.text), .uuid(id)])
+    return false
+  }
+}
+
+extension ConflictChoice {
+  /// How a choice is kept.
+  fileprivate var stored: JSON {
+    switch self {
+    case .theirs: ["choose": "theirs"]
+    case .mine: ["choose": "mine"]
+    case .value(let value): ["value": value]
+    }
+  }
+}

@@ -1,0 +1,134 @@
+package import RoostCore
+
+/// How edits of one field are merged: a strategy of the schema language and what it needs to know.
+package struct MergeRule: Sendable, Equatable {
+  package enum Strategy: String, Sendable, CaseIterable {
+    case lastWriteWins = "LAST_WRITE_WINS"
+    case clientWins = "CLIENT_WINS"
+    case serverWins = "SERVER_WINS"
+    case mergeDeep = "MERGE_DEEP"
+    case max = "MAX"
+    case min = "MIN"
+    case counter = "COUNTER"
+    case setUnion = "SET_UNION"
+    case append = "APPEND"
+    case latestValid = "LATEST_VALID"
+    case userChoice = "USER_CHOICE"
+    case reject = "REJECT"
+  }
+
+  /// What a number may be.
+  package enum Numbers: String, Sendable {
+    case int32
+    case int64
+    case double
+  }
+
+  package var strategy: Strategy
+  /// For increments.
+  package var numbers: Numbers
+  /// For MAX and MIN.
+  package var order: ValueOrder
+  /// COUNTER: a sum below it is rejected.
+  package var least: Double?
+  /// COUNTER: a sum above it is rejected.
+  package var most: Double?
+  /// CLIENT_WINS: how old an edit may be when it arrives and still win over another one.
+  package var staleAfterMilliseconds: Int64?
+  /// For lists.
+  package var elements: Elements
+
+  /// How the elements of a list are told apart.
+  package enum Elements: Sendable, Equatable {
+    /// By their whole value.
+    case values
+    /// Objects by a member, whose value is a text or a whole number; the other members are merged.
+    case objects(ObjectElements)
+  }
+
+  package init(
+    _ strategy: Strategy, numbers: Numbers = .int64, order: ValueOrder = .natural,
+    least: Double? = nil, most: Double? = nil, staleAfterMilliseconds: Int64? = nil,
+    elements: Elements = .values
+  ) {
+    self.strategy = strategy
+    self.numbers = numbers
+    self.order = order
+    self.least = least
+    self.most = most
+    self.staleAfterMilliseconds = staleAfterMilliseconds
+    self.elements = elements
+  }
+}
+
+/// Elements of a list that are told apart by an identifier.
+package struct ObjectElements: Sendable, Equatable {
+  /// The member that identifies an element.
+  package var idMember: String
+  /// Members that only rise (MAX) or only fall (MIN); of the others the last write wins.
+  package var ordered: [String: OrderedMember]
+
+  package init(idMember: String = "id", ordered: [String: OrderedMember] = [:]) {
+    self.idMember = idMember
+    self.ordered = ordered
+  }
+}
+
+/// A member of an element that only goes one way, such as a status by its declared order.
+package struct OrderedMember: Sendable, Equatable {
+  package var order: ValueOrder
+  package var isRising: Bool
+
+  package init(_ order: ValueOrder, isRising: Bool = true) {
+    self.order = order
+    self.isRising = isRising
+  }
+}
+
+/// Which of two values is the greater one.
+package enum ValueOrder: Sendable, Equatable {
+  /// Numbers by their value, texts by their UTF-8 bytes, false before true.
+  case natural
+  /// Enum values by the order in which they are declared; unknown ones are the least.
+  case declared([String])
+  /// ISO 8601 durations by their length.
+  case duration
+
+  /// Less than 0 where `left` is the smaller one, 0 where they are equal, nil where they cannot be
+  /// compared.
+  package func compare(_ left: JSON, _ right: JSON) -> Int? {
+    switch (left, right) {
+    case (.int(let left), .int(let right)): return ValueOrder.sign(left, right)
+    case (.int, .double), (.double, .int), (.double, .double):
+      return ValueOrder.sign(left.double ?? 0, right.double ?? 0)
+    case (.bool(let left), .bool(let right)):
+      return left == right ? 0 : (right ? -1 : 1)
+    case (.string(let left), .string(let right)): return compare(left, right)
+    default: return nil
+    }
+  }
+
+  private func compare(_ left: String, _ right: String) -> Int? {
+    switch self {
+    case .natural:
+      if left.utf8.elementsEqual(right.utf8) { return 0 }
+      return left.utf8.lexicographicallyPrecedes(right.utf8) ? -1 : 1
+    case .declared(let values):
+      return ValueOrder.sign(
+        Int64(values.firstIndex(of: left) ?? -1), Int64(values.firstIndex(of: right) ?? -1))
+    case .duration:
+      guard let left = CalendarDuration(left), let right = CalendarDuration(right) else {
+        return nil
+      }
+      return ValueOrder.sign(left.milliseconds, right.milliseconds)
+    }
+  }
+
+  private static func sign(_ left: Int64, _ right: Int64) -> Int {
+    left == right ? 0 : (left < right ? -1 : 1)
+  }
+
+  private static func sign(_ left: Double, _ right: Double) -> Int {
+    left == right ? 0 : (left < right ? -1 : 1)
+  }
+}

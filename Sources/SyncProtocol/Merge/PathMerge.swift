@@ -1,0 +1,259 @@
+import RoostCore
+
+/// MERGE_DEEP: the last write wins at each path of a document.
+///
+/// The rules of RFC 7396, with two clocks for each path that was written: its *cut*, the last time
+/// that a value other than an object was put there or that it was taken away, and its *mark*, the
+/// last time that an object was put there or anything below. A cut ends everything below that is not
+/// later, whenever it arrives; so the result does not depend on the order of arrival.
+struct PathMerge {
+  let stamp: Stamp
+  /// Members at depth 2 that only rise or fall.
+  var ordered: [String: OrderedMember] = [:]
+  var clocks: FieldClocks
+  private(set) var tally = Tally()
+  private var isCut = false
+
+  init(stamp: Stamp, clocks: FieldClocks) {
+    self.stamp = stamp
+    self.clocks = clocks
+  }
+
+  /// The node at `path` after the edit; nil where there is none. `killed` is the latest cut above:
+  /// what is older is gone, and what has no clock was written then at the latest.
+  mutating func merge(_ stored: JSON?, _ edit: JSON, at path: Path, killed: Stamp) -> JSON? {
+    let own = clocks.parts[path.cut]?.stamp
+    let standing = max(own ?? killed, killed)
+    guard stamp >= standing else {
+      tally.lost += 1
+      return stored
+    }
+    if case .object(let members) = edit {
+      var node = Node(stored)
+      clocks.raise(path.mark, stamp)
+      if members.isEmpty { tally.won += 1 }
+      for (key, value) in members {
+        let below = path.below(key)
+        if path.depth == 1, let rule = ordered[key], !value.isNull {
+          node[key] = greater(node[key], value, rule, at: below)
+        } else {
+          node[key] = merge(node[key], value, at: below, killed: standing)
+        }
+      }
+      return node.json
+    }
+    clocks.parts[path.cut] = FieldClocks.Part(stamp: stamp, isRemoved: edit.isNull)
+    if case .object(let members)? = stored {
+      isCut = true
+      if mark(path, standing) > stamp {
+        tally.lost += 1
+        return .object(surviving(members, at: path, standing))
+      }
+    }
+    clocks.parts[path.mark] = nil
+    tally.won += 1
+    return edit.isNull ? nil : edit
+  }
+
+  /// The greater of two values, or the only one.
+  private mutating func greater(
+    _ stored: JSON?, _ value: JSON, _ rule: OrderedMember, at path: Path
+  ) -> JSON? {
+    let own = clocks.parts[path.cut]
+    if own?.isRemoved == true, let own, own.stamp > stamp {
+      tally.lost += 1
+      return stored
+    }
+    if let stored, let sign = rule.order.compare(value, stored), sign != 0,
+      (sign > 0) != rule.isRising
+    {
+      tally.lost += 1
+      clocks.raise(path.cut, stamp)
+      return stored
+    }
+    tally.won += 1
+    clocks.raise(path.cut, stamp)
+    return value
+  }
+
+  /// When the object at `path` was last written, it or anything below.
+  private func mark(_ path: Path, _ standing: Stamp) -> Stamp {
+    if let mark = clocks.parts[path.mark] { return mark.stamp }
+    // Clocks of an earlier version have no marks: the parts below say it.
+    let prefix = path.prefix
+    return clocks.parts.reduce(standing) {
+      $1.key.hasPrefix(prefix) && $1.key != path.cut ? max($0, $1.value.stamp) : $0
+    }
+  }
+
+  /// What is left of an object below a new cut.
+  private func surviving(_ members: JSONObject, at path: Path, _ standing: Stamp) -> JSONObject {
+    var rest: [(key: String, value: JSON)] = []
+    for (key, value) in members {
+      let below = path.below(key)
+      let time = max(clocks.parts[below.cut]?.stamp ?? standing, standing)
+      if case .object(let inner) = value {
+        if mark(below, time) > stamp {
+          rest.append((key, .object(surviving(inner, at: below, time))))
+        }
+      } else if time > stamp {
+        rest.append((key, value))
+      }
+    }
+    return JSONObject(uniqueMembers: rest)
+  }
+
+  /// Forgets parts that a later cut above has ended.
+  mutating func forgetEnded() {
+    guard isCut else { return }
+    for key in Array(clocks.parts.keys) {
+      guard let part = clocks.parts[key], let path = Path(key: key) else { continue }
+      var above = path.above
+      while let ancestor = above {
+        if let cut = clocks.parts[ancestor.cut], cut.stamp > part.stamp {
+          clocks.parts[key] = nil
+          break
+        }
+        above = ancestor.above
+      }
+    }
+  }
+
+  /// A path of keys, with the texts under which its clocks are kept.
+  struct Path {
+    private let texts: [String]
+
+    static let root = Path(texts: [])
+
+    private init(texts: [String]) { self.texts = texts }
+
+    var depth: Int { texts.count }
+
+    func below(_ key: String) -> Path { Path(texts: texts + [JSON.string(key).text]) }
+
+    var above: Path? { texts.isEmpty ? nil : Path(texts: Array(texts.dropLast())) }
+
+    /// The JSON array of the keys.
+    var cut: String { "[" + texts.joined(separator: ",") + "]" }
+
+    /// The same with an empty object behind them.
+    var mark: String { "[" + (texts + ["{}"]).joined(separator: ",") + "]" }
+
+    /// What the texts of everything below begin with.
+    var prefix: String { texts.isEmpty ? "[" : "[" + texts.joined(separator: ",") + "," }
+
+    /// Reads the text of a cut or a mark.
+    init?(key: String) {
+      guard let keys = try? JSON.parse(text: key).array else { return nil }
+      texts = keys.filter { $0.string != nil }.map(\.text)
+    }
+  }
+
+  /// The members of an object that is being merged; found by a table when there are many.
+  private struct Node {
+    private var members: [(key: String, value: JSON?)] = []
+    private var places: [String: Int] = [:]
+
+    init(_ stored: JSON?) {
+      guard case .object(let object)? = stored else { return }
+      members = object.members.map { ($0.key, $0.value) }
+      for (index, member) in members.enumerated() { places[member.key] = index }
+    }
+
+    subscript(key: String) -> JSON? {
+      get { places[key].flatMap { members[$0].value } }
+      set {
+        if let place = places[key] {
+          // What was taken away and comes again comes to the end.
+          if members[place].value != nil || newValue == nil {
+            members[place].value = newValue
+            return
+          }
+        }
+        guard let newValue else { return }
+        places[key] = members.count
+        members.append((key, newValue))
+      }
+    }
+
+    var json: JSON {
+      .object(
+        JSONObject(
+          uniqueMembers: members.compactMap { member in
+            member.value.map { (key: member.key, value: $0) }
+          }))
+    }
+  }
+}
+
+extension MergeRule {
+  func deep(_ edit: FieldEdit, _ stored: FieldState) -> Merged {
+    if case .objects(let identity) = elements {
+      return ElementMerge(identity: identity, stamp: edit.stamp).merge(edit, into: stored)
+    }
+    guard case .set(let document) = edit.operation else { return plain(edit, stored) }
+    var merge = PathMerge(stamp: edit.stamp, clocks: stored.clocks)
+    let value =
+      merge.merge(stored.value, document, at: .root, killed: stored.clocks.origin) ?? .null
+    merge.forgetEnded()
+    let state = FieldState(value: value, clocks: merge.clocks)
+    return state.changed(to: value, edit.stamp, merge.tally.outcome, from: stored)
+  }
+}
+
+/// Lists of objects with identifiers: an element is a path below the list, and its members are
+/// merged as those of a document are.
+struct ElementMerge {
+  let identity: ObjectElements
+  let stamp: Stamp
+
+  func merge(_ edit: FieldEdit, into stored: FieldState) -> Merged {
+    var add: [JSON] = []
+    var remove: [JSON] = []
+    switch edit.operation {
+    case .increment: return Merged(state: stored, outcome: .rejected(.type))
+    case .set(.array(let elements)): add = elements
+    case .set(.null): remove = stored.value.array ?? []
+    case .set: return Merged(state: stored, outcome: .rejected(.type))
+    case .edit(let added, let removed): (add, remove) = (added, removed)
+    }
+    guard add.allSatisfy({ key($0) != nil && $0.object != nil }) else {
+      return Merged(state: stored, outcome: .rejected(.type))
+    }
+    var merge = PathMerge(stamp: stamp, clocks: stored.clocks)
+    merge.ordered = identity.ordered
+    var list: [JSON?] = stored.value.array ?? []
+    var places: [String: Int] = [:]
+    for (index, element) in list.enumerated() {
+      if let element, let key = key(element) { places[key] = index }
+    }
+    func put(_ key: String, _ value: JSON) {
+      let old = places[key].flatMap { list[$0] }
+      let new = merge.merge(
+        old, value, at: PathMerge.Path.root.below(key), killed: stored.clocks.origin)
+      if let place = places[key], old != nil || new == nil {
+        list[place] = new
+      } else if new != nil {
+        places[key] = list.count
+        list.append(new)
+      }
+    }
+    for element in add { if let key = key(element) { put(key, element) } }
+    for element in remove { if let key = key(element) ?? idText(element) { put(key, .null) } }
+    merge.forgetEnded()
+    let state = FieldState(value: stored.value, clocks: merge.clocks)
+    return state.changed(
+      to: .array(list.compactMap { $0 }), stamp, merge.tally.outcome, from: stored)
+  }
+
+  /// The text that identifies an element; nil where it has none.
+  private func key(_ element: JSON) -> String? { element[identity.idMember].flatMap(idText) }
+
+  private func idText(_ value: JSON) -> String? {
+    switch value {
+    case .string(let text): text
+    case .int(let number): String(number)
+    default: nil
+    }
+  }
+}
