@@ -2,6 +2,7 @@ import Cryptography
 import Queries
 import REST
 import Records
+import Schema
 import RoostCore
 import Sync
 import SyncProtocol
