@@ -16,6 +16,18 @@ package struct StreamHead: Sendable, Equatable {
   /// Removals up to here are purged: who is behind it cannot be told of them one by one.
   package let floor: Int64
 
+  init(
+    stream: Int64, scope: ScopeConjunction, tier: SyncPolicy.Tier, sequence: Int64, removal: Int64,
+    floor: Int64
+  ) {
+    self.stream = stream
+    self.scope = scope
+    self.tier = tier
+    self.sequence = sequence
+    self.removal = removal
+    self.floor = floor
+  }
+
   fileprivate init?(_ row: any Row) {
     guard let scope = ScopeConjunction(text: row.text(1)), let tier = SyncPolicy.Tier(rawValue: row.text(2))
     else { return nil }

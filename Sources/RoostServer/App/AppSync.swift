@@ -5,7 +5,6 @@ import Records
 import Schema
 import RoostCore
 import Sync
-import SyncProtocol
 import Synchronization
 import Transport
 
@@ -51,12 +50,10 @@ package final class AppSync: Sendable {
   /// The routes of devices.
   static func add(to router: inout Router, of app: App, authenticator: Authenticator) {
     let identify: SyncRoutes.Identify = { try authenticator.caller(of: $0) }
-    let version = app.versions.last?.version.description ?? "1.0.0"
     SyncRoutes(
       records: app.records, epochs: app.sync.epochs, devices: app.sync.devices,
       watch: app.sync.watch, actions: app.actions,
-      schema: SchemaNotice(
-        current: version, minimum: app.versions.first?.version.description ?? version),
+      versions: ServedVersions(current: app.versions.last?.version ?? .first),
       ambient: app.ambient, identify: identify
     ).add(to: &router)
     DeviceRoutes(

@@ -3,7 +3,7 @@ import Queries
 package import Records
 package import RoostCore
 import Schema
-package import SyncProtocol
+import SyncProtocol
 package import Transport
 
 /// `POST /v1/sync`: frames of a client, a line each, and the frames that answer them.
@@ -22,20 +22,20 @@ package struct SyncRoutes: Sendable {
   private let watch: StreamWatch
   private let actions: ActionRunner
   private let identify: Identify
-  private let schema: SyncProtocol.SchemaNotice
+  private let versions: ServedVersions
   private let ambient: Ambient
   private let reader = FrameReader()
 
   package init(
     records: RecordStore, epochs: SyncEpochs, devices: DeviceStore, watch: StreamWatch,
-    actions: ActionRunner, schema: SyncProtocol.SchemaNotice, ambient: Ambient, identify: @escaping Identify
+    actions: ActionRunner, versions: ServedVersions, ambient: Ambient, identify: @escaping Identify
   ) {
     self.records = records
     self.epochs = epochs
     self.devices = devices
     self.watch = watch
     self.actions = actions
-    self.schema = schema
+    self.versions = versions
     self.ambient = ambient
     self.identify = identify
   }
@@ -78,7 +78,8 @@ package struct SyncRoutes: Sendable {
 
   private func push(_ push: Push, by caller: Caller) async throws -> Frame {
     do {
-      return .pushed(try await records.push(push, by: caller, actions: actions))
+      return .pushed(
+        try await records.push(push, by: caller, actions: actions, lens: versions.lens))
     } catch let error as UpgradeRequired {
       return .error(
         SyncError(code: "upgrade_required", message: error.message, lane: push.lane))
@@ -88,7 +89,7 @@ package struct SyncRoutes: Sendable {
   private func pull(_ questions: Questions, by caller: Caller) async throws -> Pull.Answer {
     let pull = Pull(
       records: records, epochs: epochs, hello: questions.hello, caller: caller,
-      questions: questions.streams, schema: schema, now: ambient.time.now(),
+      questions: questions.streams, schema: versions.notice, now: ambient.time.now(),
       room: SyncRoutes.answerBytes)
     do {
       return try await records.database.read(.snapshot) { try await pull.answer(in: $0) }

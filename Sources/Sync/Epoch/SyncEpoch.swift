@@ -33,7 +33,7 @@ package struct SyncEpochs: Sendable {
     let number = try await database.write { transaction -> Int64? in
       _ = try await transaction.execute(
         """
-        INSERT INTO roost_sync_epoch (only, epoch, since) VALUES (1, \(first), \(now)) \
+        INSERT INTO roost_sync_epoch (one, epoch, since) VALUES (1, \(first), \(now)) \
         ON CONFLICT DO NOTHING
         """)
       guard isNoted else { return nil }
@@ -66,7 +66,7 @@ package struct SyncEpochs: Sendable {
 
   /// The epoch at this moment.
   package static func current(in reader: any Reader) async throws -> UUID {
-    try await reader.first("SELECT epoch FROM roost_sync_epoch WHERE only = 1") { $0.uuid(0) ?? .zero }
+    try await reader.first("SELECT epoch FROM roost_sync_epoch WHERE one = 1") { $0.uuid(0) ?? .zero }
       ?? .zero
   }
 
@@ -112,7 +112,7 @@ package struct SyncEpochs: Sendable {
       _ = try await transaction.execute(
         """
         UPDATE roost_sync_epoch SET epoch = \(new), since = \(now) \
-        WHERE only = 1 AND epoch = \(old)
+        WHERE one = 1 AND epoch = \(old)
         """)
     }
   }
@@ -126,7 +126,7 @@ package enum DoorTables {
       [
         """
         CREATE TABLE roost_sync_epoch (
-          only \(d.integer) PRIMARY KEY CHECK (only = 1), epoch \(d.id) NOT NULL,
+          one \(d.integer) PRIMARY KEY CHECK (one = 1), epoch \(d.id) NOT NULL,
           since \(d.integer) NOT NULL
         )\(d.numbered)
         """,

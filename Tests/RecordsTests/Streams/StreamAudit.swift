@@ -2,6 +2,7 @@ import Queries
 import RoostCore
 import Rules
 import Schema
+import SyncProtocol
 import Testing
 
 @testable import Records
@@ -230,31 +231,48 @@ struct StreamAudit {
     return wanted
   }
 
-  /// What a caller sees by the streams of the scopes that they hold: the fields of each row, by the
-  /// name of the collection and the id.
+  /// What a caller sees by the entries of all streams that they are given: the fields of each row, by
+  /// the name of the collection and the id.
   static func visible(
     to caller: Caller, _ house: RecordsHouse
   ) async throws -> [String: Set<String>] {
     let records = house.records
-    return try await house.database.read(.snapshot) { reader in
-      let held = try await records.reader(caller).heldScopes(in: reader)
-      let entries = try await reader.all(
-        """
-        SELECT h.scope, r.coll, r.id, r.mask FROM roost_scope_row r
-        JOIN roost_scope_head h ON h.stream = r.stream WHERE r.kind = 1
-        """
-      ) { ($0.text(0), $0.int64(1), $0.uuid(2) ?? .zero, $0.int64(3)) }
-      var seen: [String: Set<String>] = [:]
-      for (text, number, id, mask) in entries {
-        guard let scope = ScopeConjunction(text: text), held.holds(scope),
-          let collection = records.catalogue.collection(number: number),
-          let fields = try await MaskTable.fields(mask, of: collection, in: reader)
-        else { continue }
-        seen["\(collection.name) \(id)", default: []].formUnion(
-          fields.members.map { collection.fields[$0].name })
+    let frames = try await house.database.read(.snapshot) { reader in
+      let (held, heads) = try await records.reader(caller).heldStreams(in: reader)
+      let all = try await reader.all("SELECT stream, scope FROM roost_scope_head") {
+        (stream: $0.int64(0), scope: ScopeConjunction(text: $0.text(1)))
       }
-      return seen
+      let expected = all.filter { entry in entry.scope.map { held.holds($0) } == true }
+      #expect(heads.map(\.stream) == expected.map(\.stream).sorted())
+      var frames: [[UInt8]] = []
+      var streams = StreamReader(records, in: reader)
+      for head in heads {
+        var delta = DeltaWriter(stream: head.stream, from: 0)
+        let step = try await streams.write(
+          head.stream, after: 0, end: head.sequence, room: .max, to: &delta)
+        #expect(step.to == head.sequence)
+        frames.append(delta.finish(to: step.to))
+      }
+      return frames
     }
+    var seen: [String: Set<String>] = [:]
+    for bytes in frames {
+      guard case .delta(let delta) = try FrameReader(limits: StreamAudit.anySize).frame(bytes) else {
+        Issue.record("not a delta")
+        continue
+      }
+      for entry in delta.entries where entry.kind == .put {
+        let names = entry.fields.map(\.key).filter { $0 != "createdAt" && $0 != "updatedAt" }
+        seen["\(entry.row.collection) \(entry.row.id)", default: []].formUnion(names)
+      }
+    }
+    return seen
+  }
+
+  private static var anySize: FrameLimits {
+    var limits = FrameLimits()
+    limits.bytes = .max
+    return limits
   }
 
   /// The same by a list of each collection under the rules.
