@@ -52,7 +52,8 @@ struct PathMerge {
     }
     clocks.parts[path.mark] = nil
     tally.won += 1
-    return edit.isNull ? nil : edit
+    // A bare nil would be the literal of JSON's own null.
+    return edit.isNull ? .none : .some(edit)
   }
 
   /// The greater of two values, or the only one.
