@@ -2,6 +2,7 @@ import Queries
 import RoostCore
 package import Rules
 package import Schema
+import SyncProtocol
 
 /// A collection with all that is derived from it once: its rules, its statements, its relations.
 package final class CompiledCollection: Sendable {
@@ -19,6 +20,8 @@ package final class CompiledCollection: Sendable {
   let ownersFilledOnCreate: Set<Int>
   /// The relations that end here: what a delete must look after.
   let inbound: [InboundRelation]
+  /// How each field is merged.
+  let mergeRules: [MergeRule]
   /// What stands before each field's value in a record.
   let members: MemberStarts
   /// What each column holds, by index.
@@ -63,6 +66,11 @@ package final class CompiledCollection: Sendable {
     self.fieldNumbers = fieldNumbers
     self.inbound = inbound
     ownersFilledOnCreate = rules.ownersFilledOnCreate
+    mergeRules = model.fields.map { field in
+      MergeRule(
+        field, field.merge ?? model.merge,
+        field.merge == nil ? model.mergeOptions : field.mergeOptions)
+    }
     members = MemberStarts(names: model.fields.map(\.name))
     let storage = model.fields.map { StoredKind($0) }
     self.storage = storage

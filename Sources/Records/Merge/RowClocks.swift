@@ -46,6 +46,27 @@ struct RowClocks: Sendable, Equatable {
     exceptions.append((field, clock))
   }
 
+  /// The clocks of a field as merges see them; those of its parts where the merge looks at them.
+  func clocks(of field: UInt32, withParts: Bool) -> FieldClocks {
+    var clocks = FieldClocks(origin: base, stamp: clock(field))
+    if withParts {
+      for part in parts.values where part.field == field {
+        clocks.parts[part.key] = FieldClocks.Part(stamp: part.clock, isRemoved: part.isRemoved)
+      }
+    }
+    return clocks
+  }
+
+  /// Takes over what a merge made of them.
+  mutating func set(_ field: UInt32, _ clocks: FieldClocks, withParts: Bool) {
+    if clocks.stamp != clock(field) { set(field, clocks.stamp) }
+    guard withParts else { return }
+    removeParts(of: field)
+    for (key, part) in clocks.parts {
+      setPart(field, key, part.stamp, isRemoved: part.isRemoved)
+    }
+  }
+
   /// The clock of a part, or nil where only the field's applies.
   func part(_ field: UInt32, _ key: String) -> Part? { parts[PartKey(field: field, key: key)] }
 

@@ -141,7 +141,7 @@ struct PushedMutation {
   // MARK: Conflicts
 
   private func keep(
-    _ conflict: FieldConflict, _ change: Mutation, _ outcome: WriteOutcome, _ fields: JSONObject,
+    _ conflict: ContestedField, _ change: Mutation, _ outcome: WriteOutcome, _ fields: JSONObject,
     _ base: [String: Stamp], _ index: Int, _ transaction: any Transaction
   ) async throws -> UUID {
     let collection = change.collection

@@ -4,7 +4,7 @@ import Schema
 import SyncProtocol
 
 /// A field of which a device has edited a value that has changed since.
-struct FieldConflict: Sendable {
+struct ContestedField: Sendable {
   let field: Int
   /// The value that stands.
   let theirs: FieldValue
@@ -23,7 +23,7 @@ extension WritePath {
   /// What merging a mutation came to.
   struct MergeReport {
     var isMerged = false
-    var conflicts: [FieldConflict] = []
+    var conflicts: [ContestedField] = []
     /// Fields at which the mutation fails.
     var rejected: [Int] = []
   }
@@ -41,26 +41,20 @@ extension WritePath {
     let ordered = mutation.changes.filter { !isLate($0) } + mutation.changes.filter(isLate)
     for change in ordered {
       let index = change.field
-      let merge = merge(change, mutation, record, tick)
-      do throws(FieldMerge.Fault) {
-        let stored = record.values[index]
-        switch try merge.outcome(change.operation, on: stored, &record.clocks) {
-        case .applied(let value): record.values[index] = value
-        case .merged(let value):
-          record.values[index] = value
-          // A hidden value must not tell of itself by winning.
-          if seen.contains(index) { report.isMerged = true }
-        case .rejected: report.rejected.append(index)
-        case .conflict:
-          report.conflicts.append(
-            FieldConflict(field: index, theirs: stored, mine: change.operation))
-        }
-      } catch {
-        let name = collection.fields[change.field].name
-        issues.append(
-          FieldIssue(
-            pointer: "/" + name, code: "range",
-            message: "\(name) would leave the range of its type."))
+      let stored = record.values[index]
+      let (value, outcome) = merge(change, mutation, record, tick)
+        .merge(change.operation, stored, &record.clocks)
+      record.values[index] = value
+      switch outcome {
+      case .applied: break
+      // A hidden value must not tell of itself by winning.
+      case .merged, .ignored: if seen.contains(index) { report.isMerged = true }
+      case .conflict:
+        report.conflicts.append(
+          ContestedField(field: index, theirs: stored, mine: change.operation))
+      case .rejected(.conflict): report.rejected.append(index)
+      case .rejected(let refusal):
+        issues.append(WritePath.issue(refusal, collection.fields[index].name))
       }
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
@@ -72,6 +66,19 @@ extension WritePath {
     record.clocks.prune(before: StoredBounds.oldestPart(at: tick))
     try StoredBounds.check(record.clocks, collection)
     return report
+  }
+
+  private static func issue(_ refusal: MergeOutcome.Refusal, _ name: String) -> FieldIssue {
+    switch refusal {
+    case .range, .conflict:
+      FieldIssue(
+        pointer: "/" + name, code: "range",
+        message: "\(name) would leave the range of its type.")
+    case .type:
+      FieldIssue(
+        pointer: "/" + name, code: "type",
+        message: "This change does not fit the value that \(name) has.")
+    }
   }
 
   /// How one change is merged into `record`.
@@ -93,13 +100,10 @@ extension WritePath {
         time: max(tick, HybridTime(rawValue: past.time.rawValue &+ 1)), client: .zero)
     }
     var merge = FieldMerge(
-      field: field, strategy: collection.merge(change.field), number: number, clock: stamp)
+      field: field, rule: collection.mergeRules[change.field], number: number, stamp: stamp,
+      receivedAt: mutation.time)
     if let device = mutation.device {
-      let options = field.merge == nil ? collection.model.mergeOptions : field.mergeOptions
-      let age = mutation.time.milliseconds - device.stamp.time.milliseconds
-      merge.basis = FieldMerge.Basis(
-        stamp: device.base[change.field],
-        isStale: options.staleAfter.map { age > $0.milliseconds } ?? false)
+      merge.base = device.base[change.field].map { .stamp($0) } ?? .none
     }
     if let validity = collection.rules.validities.first(where: { $0.field == change.field }) {
       merge.accepts = { value in

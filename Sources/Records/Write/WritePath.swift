@@ -15,7 +15,7 @@ package struct WriteOutcome: Sendable {
   /// Whether a part of the change gave way to what was there, as far as the author sees it.
   var isMerged = false
   /// Fields whose value stays until a person has decided.
-  var conflicts: [FieldConflict] = []
+  var conflicts: [ContestedField] = []
   /// The whole row as a JSON object where the write rendered it for the log, else nil.
   package var json: [UInt8]?
 }
@@ -200,6 +200,15 @@ struct WritePath: Sendable {
       new.values[$0] != old.values[$0] || !seen.contains($0)
     }
     guard !changed.isEmpty else {
+      // That somebody wanted later what is there is remembered: else it would depend on the order of
+      // arrival what a change of a third device comes to.
+      if mutation.device != nil, new.clocks != old.clocks {
+        try await transaction.post(
+          """
+          UPDATE \(collection.table) SET \(identifier: RecordColumns.clocks) = \(new.clocks.encoded) \
+          WHERE id = \(new.id)
+          """)
+      }
       return WriteOutcome(
         record: old, isChanged: false, members: seen, isMerged: report.isMerged,
         conflicts: report.conflicts)
