@@ -6,7 +6,8 @@ import Testing
 @Suite struct FrameTests {
   static let cid = UUID(high: 0x0198_0000_0000_7000, low: 0x8000_0000_0000_0001)
   static let row = UUID(high: 0x0198_0000_0000_7000, low: 0x8000_0000_0000_00AB)
-  static let stamp = Stamp(time: HybridTime(milliseconds: 1_700_000_000_000, counter: 3), client: cid)
+  static let stamp = Stamp(
+    time: HybridTime(milliseconds: 1_700_000_000_000, counter: 3), client: cid)
 
   static func mutation(_ seq: Int64, after prev: ChainHash, oid: ChainHash? = nil)
     -> ClientMutation

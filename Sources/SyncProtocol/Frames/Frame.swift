@@ -38,7 +38,9 @@ package enum Frame: Sendable {
   case error(SyncError)
 }
 
-/// `{"frame": "hello", cid, epoch?, schema, wall, lanes, streams, staged?, tiers?, wait?}`
+/// `{"frame".
+///
+/// "hello", cid, epoch?, schema, wall, lanes, streams, staged?, tiers?, wait?}`
 package struct Hello: Sendable, Equatable {
   /// The lineage of mutations: new for an installation and after a fork.
   package var cid: UUID
@@ -102,7 +104,9 @@ package struct LaneStatus: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "welcome", epoch, now, clock, lanes, add, drop, resync, masks, schema}`
+/// `{"frame".
+///
+/// "welcome", epoch, now, clock, lanes, add, drop, resync, masks, schema}`
 package struct Welcome: Sendable, Equatable {
   package var epoch: UUID
   /// The server's wall clock, in milliseconds since 1970.
@@ -176,7 +180,9 @@ package struct SchemaNotice: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "push", cid, lane, muts: [{seq, nonce, oid?, prev?, chain, hlc, schema, ops}]}`
+/// `{"frame".
+///
+/// "push", cid, lane, muts: [{seq, nonce, oid?, prev?, chain, hlc, schema, ops}]}`
 package struct Push: Sendable, Equatable {
   package var cid: UUID
   package var lane: Lane
@@ -189,7 +195,9 @@ package struct Push: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "pushed", lane, state, last, chain, durable?, common?, results}`
+/// `{"frame".
+///
+/// "pushed", lane, state, last, chain, durable?, common?, results}`
 package struct Pushed: Sendable, Equatable {
   package enum State: String, Sendable {
     case taken = "ok"
@@ -260,7 +268,9 @@ package struct MutationResult: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "delta", stream, from, entries, masks?, to}`
+/// `{"frame".
+///
+/// "delta", stream, from, entries, masks?, to}`
 package struct Delta: Sendable, Equatable {
   package var stream: Int64
   /// The position that it continues from.
@@ -320,7 +330,9 @@ package struct StreamEntry: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "commit", heads, last, clock}`
+/// `{"frame".
+///
+/// "commit", heads, last, clock}`
 package struct Commit: Sendable, Equatable {
   /// The cursor of each stream after it.
   package var heads: [Int64: Int64]
@@ -336,7 +348,9 @@ package struct Commit: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "fetch", stream, rows: [{coll, id}]}`
+/// `{"frame".
+///
+/// "fetch", stream, rows: [{coll, id}]}`
 package struct Fetch: Sendable, Equatable {
   package var stream: Int64
   package var rows: [RowKey]
@@ -347,7 +361,9 @@ package struct Fetch: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "error", code, message, pointer?, lane?, retryAfter?, details?}`
+/// `{"frame".
+///
+/// "error", code, message, pointer?, lane?, retryAfter?, details?}`
 package struct SyncError: Sendable, Equatable {
   /// `malformed`, `unauthenticated`, `upgrade_required`, `client_taken`, `device_revoked`,
   /// `gate_closed`, `too_large`, `overloaded`, `draining` or `internal`.
