@@ -44,6 +44,8 @@ package enum Frame: Sendable {
 package struct Hello: Sendable, Equatable {
   /// The lineage of mutations: new for an installation and after a fork.
   package var cid: UUID
+  /// The installation, which stays when a fork gives a new `cid`; nil where it is not told.
+  package var device: UUID?
   /// The server's epoch that the cursors are of; nil before the first welcome.
   package var epoch: UUID?
   /// The version of the schema that the client was made for.
@@ -62,11 +64,12 @@ package struct Hello: Sendable, Equatable {
   package var wait: Int
 
   package init(
-    cid: UUID, epoch: UUID? = nil, schema: String, wall: Int64,
+    cid: UUID, device: UUID? = nil, epoch: UUID? = nil, schema: String, wall: Int64,
     lanes: [Lane: LanePosition] = [:], streams: [Int64: Int64] = [:],
     staged: [Int64: Int64] = [:], tiers: [Lane] = [], wait: Int = 0
   ) {
     self.cid = cid
+    self.device = device
     self.epoch = epoch
     self.schema = schema
     self.wall = wall
