@@ -91,7 +91,9 @@ import Testing
         if pushed.state != .forked || fault == .withoutChains {
           let last = pushed.status.position.last
           if fault == .withoutRewind, last > log.head.last { return ignore(before) }
-          if fault == .withoutChainAtLast || fault == .withoutChains, last <= log.head.last, last >= log.floor.last {
+          if fault == .withoutChainAtLast || fault == .withoutChains, last <= log.head.last,
+            last >= log.floor.last
+          {
             return ignore(before, acknowledging: last)
           }
         }

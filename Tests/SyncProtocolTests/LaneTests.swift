@@ -44,7 +44,8 @@ import Testing
     let chains = Dictionary(uniqueKeysWithValues: mine.map { ($0.seq, $0.chain) })
     #expect(state.common(other.retained) { chains[$0] } == 1)
     #expect(state.common(mine) { _ in nil } == 3)
-    #expect(Self.taken(mine.prefix(2)).decide(other.retained[2], known: nil, isKnown: false) == .forked)
+    #expect(
+      Self.taken(mine.prefix(2)).decide(other.retained[2], known: nil, isKnown: false) == .forked)
   }
 
   @Test func aMutationThatCannotBeCarriedOutTakesItsPlace() {

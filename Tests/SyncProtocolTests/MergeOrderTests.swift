@@ -76,7 +76,8 @@ import Testing
       start: [["id": "x", "note": 1]],
       edit: { dice in
         .edit(
-          add: [element(&dice)], remove: dice.chance(0.4) ? [["id": .string(dice.pick(["x", "y"]))]] : []
+          add: [element(&dice)],
+          remove: dice.chance(0.4) ? [["id": .string(dice.pick(["x", "y"]))]] : []
         )
       }, isSet: true),
     "MERGE_DEEP of objects with a rising status": Case(
@@ -94,7 +95,8 @@ import Testing
 
   private static func canonical(_ value: JSON, isSet: Bool) -> [[UInt8]] {
     guard isSet, let list = value.array else { return [CanonicalBytes.of(value)] }
-    return [[UInt8(list.count)]] + list.map(CanonicalBytes.of).sorted { $0.lexicographicallyPrecedes($1) }
+    return [[UInt8(list.count)]]
+      + list.map(CanonicalBytes.of).sorted { $0.lexicographicallyPrecedes($1) }
   }
 
   @Test(arguments: cases.keys.sorted()) func theOrderOfArrivalDoesNotMatter(_ name: String) throws {

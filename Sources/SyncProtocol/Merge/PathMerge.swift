@@ -19,8 +19,10 @@ struct PathMerge {
     self.clocks = clocks
   }
 
-  /// The node at `path` after the edit; nil where there is none. `killed` is the latest cut above:
-  /// what is older is gone, and what has no clock was written then at the latest.
+  /// The node at `path` after the edit; nil where there is none.
+  ///
+  /// `killed` is the latest cut above: what is older is gone, and what has no clock was written
+  /// then at the latest.
   mutating func merge(_ stored: JSON?, _ edit: JSON, at path: Path, killed: Stamp) -> JSON? {
     let own = clocks.parts[path.cut]?.stamp
     let standing = max(own ?? killed, killed)
