@@ -21,7 +21,7 @@ enum Plan {
     "SyncProtocol": ["Cryptography"],
     "Generate": ["Schema"],
     "Rules": ["Schema", "Queries"],
-    "Records": ["Rules", "Cryptography"],
+    "Records": ["Rules", "SyncProtocol"],
     "Accounts": ["Records", "Cryptography"],
     "REST": ["Records", "Accounts", "Jobs", "Transport"],
     "RoostServer": [

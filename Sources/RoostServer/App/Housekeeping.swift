@@ -69,6 +69,11 @@ package final class Housekeeping: Sendable {
       failed("receipts", error)
     }
     do {
+      try await records.removeExpiredMutations()
+    } catch {
+      failed("mutations", error)
+    }
+    do {
       try await queue.trim(JobsKept(), on: records.database)
     } catch {
       failed("jobs", error)
