@@ -445,8 +445,9 @@ class DeviceTests(unittest.TestCase):
         self.assertEqual(puller.ask().status, 401)
         # Signed in again, but still the device that was signed out.
         puller.client = ann
-        answer = puller.ask()
-        self.assertEqual(answer.status, 403, answer)
+        puller.ask()
+        self.assertEqual([(f["frame"], f["code"]) for f in puller.frames],
+                         [("error", "device_revoked")])
         self.assertEqual(self.listed(ann)["count"], 1)
 
     def test_devices_of_others_are_not_there(self):

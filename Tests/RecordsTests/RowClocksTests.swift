@@ -1,4 +1,5 @@
 import RoostCore
+import SyncProtocol
 import Testing
 
 @testable import Records

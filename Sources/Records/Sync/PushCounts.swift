@@ -11,6 +11,13 @@ package struct PushStatistics: Sendable, Equatable {
   package fileprivate(set) var gaps = 0
   /// Mutations by what became of them; a repeat counts as `dup`, whatever it is answered.
   package fileprivate(set) var mutations: [MutationResult.Outcome: Int] = [:]
+
+  /// The same with every result by its name, in a steady order.
+  package var byResult: [(result: String, count: Int)] {
+    [MutationResult.Outcome.ok, .merged, .dup, .rejected, .conflict].map { outcome in
+      (result: outcome.rawValue, count: mutations[outcome] ?? 0)
+    }
+  }
 }
 
 /// Counts them.

@@ -47,7 +47,7 @@ struct PushWork: Sendable {
       known: try await KnownMutations(mutations, of: account, lane, at: now, in: transaction))
     let known = state.known
     var end = Pushed.State.taken
-    loop: for mutation in mutations {
+    loop: for (offset, mutation) in mutations.enumerated() {
       let isKnown = state.known.contains(mutation.oid)
       let decision = state.position.decide(
         mutation, known: state.known.chain(at: mutation), isKnown: isKnown)
@@ -71,7 +71,8 @@ struct PushWork: Sendable {
             seq: mutation.seq, .rejected, code: fault.code, message: fault.message,
             issues: [fault]), of: mutation, isKnown: isKnown, at: now, &state)
       case .apply:
-        let result = try await carryOut(mutation, at: now, &state, transaction)
+        let result = try await carryOut(
+          mutation, lifted[offset], at: now, &state, transaction)
         take(result, of: mutation, isKnown: false, at: now, &state)
       }
       state.position.advance(over: mutation)
@@ -121,12 +122,12 @@ struct PushWork: Sendable {
   // MARK: One mutation
 
   private func carryOut(
-    _ mutation: ClientMutation, at now: Timestamp, _ state: inout State,
-    _ transaction: any Transaction
+    _ mutation: ClientMutation, _ lifted: Result<[ClientOperation], RoostError>,
+    at now: Timestamp, _ state: inout State, _ transaction: any Transaction
   ) async throws -> MutationResult {
     let time = records.path.clock.receive(mutation.stamp.time)
     let operations: [ClientOperation]
-    switch lifted[mutations.distance(from: mutations.startIndex, to: place(of: mutation))] {
+    switch lifted {
     case .success(let lifted): operations = lifted
     case .failure(let error):
       return MutationResult(
@@ -156,11 +157,6 @@ struct PushWork: Sendable {
     }
     state.budget = budget
     return result
-  }
-
-  private func place(of mutation: ClientMutation) -> Int {
-    // Sequences are dense within a push.
-    mutations.startIndex + Int(clamping: mutation.seq - (mutations.first?.seq ?? 0))
   }
 
   /// The result of a create whose id is taken; nil for other failures.

@@ -74,6 +74,11 @@ package final class Housekeeping: Sendable {
       failed("streams", error)
     }
     do {
+      try await records.removeExpiredMutations()
+    } catch {
+      failed("mutations", error)
+    }
+    do {
       try await queue.trim(JobsKept(), on: records.database)
     } catch {
       failed("jobs", error)

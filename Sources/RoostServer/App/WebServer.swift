@@ -77,7 +77,7 @@ package final class WebServer: Sendable {
       },
       metrics: {
         ServerMetrics.all(app, statistics) + (await FollowerMetrics.all(app))
-          + (await JobMetrics.all(app)) + FunctionMetrics.all(app)
+          + (await JobMetrics.all(app)) + FunctionMetrics.all(app) + (await SyncMetrics.all(app))
       }
     ).add(to: &router)
     description.routes(isDevelopment: isDevelopment).add(to: &router)

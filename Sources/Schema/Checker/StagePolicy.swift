@@ -29,10 +29,6 @@ package struct StagePolicy: Sendable {
     "@search(language:)": .noted,
     "@pii": .noted,
     "@was": .noted,
-    "@merge(staleAfter:)": .noted,
-    "@merge(strategy: APPEND)": .noted,
-    "@merge(strategy: LATEST_VALID)": .noted,
-    "@merge(strategy: USER_CHOICE)": .noted,
   ])
 
   /// Every feature is taken as acted on: for tests of the checker, and for tools.

@@ -61,10 +61,10 @@ package final class DeviceStore: Sendable {
     self.time = time
   }
 
-  static let revoked = RoostError(
-    .forbidden, "This device was signed out by its owner: remove what it holds, and sign in again.")
+  /// The device was signed out by its owner.
+  struct Revoked: Error {}
 
-  /// Notes a hello; throws `.forbidden` for a device that was revoked.
+  /// Notes a hello; throws `Revoked`, and `.forbidden` beyond the most devices of an account.
   func note(_ hello: Hello, of caller: Caller) async throws {
     guard let notice = hello.device, let uid = caller.uid else { return }
     let now = time.now()
@@ -98,7 +98,7 @@ package final class DeviceStore: Sendable {
       """
     ) { (user: $0.uuid(0), isRevoked: !$0.isNull(1)) }
     if let found, found.user == uid {
-      if found.isRevoked { throw revoked }
+      if found.isRevoked { throw Revoked() }
       _ = try await transaction.execute(
         """
         UPDATE roost_device SET cid = \(client), session = \(Value.optional(session)), last_seen = \(now), \

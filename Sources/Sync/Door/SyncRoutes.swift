@@ -56,7 +56,17 @@ package struct SyncRoutes: Sendable {
   private func answer(_ request: Request) async throws -> Response {
     let caller = try identify(request)
     let questions = try SyncRoutes.questions(try reader.frames(request.body))
-    try await devices.note(questions.hello, of: caller)
+    do {
+      try await devices.note(questions.hello, of: caller)
+    } catch is DeviceStore.Revoked {
+      return SyncRoutes.response([
+        .error(
+          SyncError(
+            code: "device_revoked",
+            message: "This device was signed out by its owner: remove what it holds, and sign in "
+              + "again as another device."))
+      ].map(\.encoded))
+    }
     var frames: [Frame] = []
     for push in questions.pushes {
       frames.append(try await self.push(push, by: caller))
@@ -135,6 +145,10 @@ package struct SyncRoutes: Sendable {
     lines += pulled.deltas
     lines += pulled.reconciled
     lines.append(pulled.end.encoded)
+    return response(lines)
+  }
+
+  private static func response(_ lines: [[UInt8]]) -> Response {
     var body: [UInt8] = []
     body.reserveCapacity(lines.reduce(0) { $0 + $1.count + 1 })
     for line in lines {
