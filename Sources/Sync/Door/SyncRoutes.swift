@@ -14,7 +14,7 @@ package struct SyncRoutes: Sendable {
   /// Bytes of deltas in one answer.
   private static let answerBytes = 4_194_304
   /// The longest that an answer is held back, in seconds.
-  private static let longestWait = 55
+  private static let longestWait = 60
 
   private let records: RecordStore
   private let epochs: SyncEpochs
@@ -59,13 +59,11 @@ package struct SyncRoutes: Sendable {
     do {
       try await devices.note(questions.hello, of: caller)
     } catch is DeviceStore.Revoked {
-      return SyncRoutes.response([
-        .error(
-          SyncError(
-            code: "device_revoked",
-            message: "This device was signed out by its owner: remove what it holds, and sign in "
-              + "again as another device."))
-      ].map(\.encoded))
+      let error = SyncError(
+        code: "device_revoked",
+        message: "This device was signed out by its owner: remove what it holds, and sign in again "
+          + "as another device.")
+      return SyncRoutes.response([Frame.error(error).encoded])
     }
     var frames: [Frame] = []
     for push in questions.pushes {
