@@ -102,7 +102,7 @@ import Testing
   @Test(arguments: cases.keys.sorted()) func theOrderOfArrivalDoesNotMatter(_ name: String) throws {
     let tested = try #require(Self.cases[name])
     var different = 0
-    for seed in 0..<3000 {
+    for seed in 0..<1200 {
       var dice = Dice(seed)
       let start = FieldState(created: tested.start, at: .at(5))
       let edits = (0...dice.roll(1...5)).map { index in
@@ -120,13 +120,13 @@ import Testing
       }
       if expected != Self.canonical(tested.start, isSet: tested.isSet) { different += 1 }
     }
-    #expect(different > 500)
+    #expect(different > 200)
   }
 
   @Test(arguments: cases.keys.sorted().filter { $0 != "COUNTER" })
   func whatComesAgainChangesNothing(_ name: String) throws {
     let tested = try #require(Self.cases[name])
-    for seed in 0..<2000 {
+    for seed in 0..<800 {
       var dice = Dice(seed)
       let start = FieldState(created: tested.start, at: .at(5))
       var edits = (0...dice.roll(1...4)).map { index in
