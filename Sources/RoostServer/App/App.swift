@@ -22,6 +22,8 @@ package final class App: Sendable {
   package let ambient: Ambient
   /// The versions of the app's API that were served, the current one last.
   package let versions: [SchemaHistory.Entry]
+  /// The older ones whose clients are still answered in their own words.
+  let formers: FormerVersions
   /// When that was first served which the schema calls deprecated without a day.
   let retirements: Retirements
   /// The one-time claim by which the first administrator is made.
@@ -42,8 +44,8 @@ package final class App: Sendable {
   private init(
     settings: Settings, engine: AppDatabase, database: any Database,
     start: DatabasePosition?, accounts: AccountStore, records: RecordStore,
-    actions: ActionRunner, versions: [SchemaHistory.Entry], retirements: Retirements,
-    followers: [FollowerRunner],
+    actions: ActionRunner, versions: [SchemaHistory.Entry], formers: FormerVersions,
+    retirements: Retirements, followers: [FollowerRunner],
     jobs: AppJobs, functions: AppFunctions, ambient: Ambient, adminClaim: AdminClaimFile,
     recorder: ChangeRecorder
   ) {
@@ -56,6 +58,7 @@ package final class App: Sendable {
     self.records = records
     self.actions = actions
     self.versions = versions
+    self.formers = formers
     self.retirements = retirements
     self.followers = followers
     self.ambient = ambient
@@ -138,7 +141,7 @@ package final class App: Sendable {
         settings: settings, engine: engine, database: database,
         start: try await database.position(isExact: true), accounts: accounts, records: records,
         actions: ActionRunner(records, extensions.actions), versions: versions,
-        retirements: retirements,
+        formers: try await history.formers(versions), retirements: retirements,
         followers: followers, jobs: jobs, functions: functions, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data), recorder: recorder)
       if startsFollowers {
