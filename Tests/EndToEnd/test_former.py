@@ -1,10 +1,10 @@
 """Clients of an older version of an app's API, after its schema was renamed, retyped and narrowed."""
 
-import json
 import unittest
 import uuid
 
 from client import Client, anonymous
+from former import Former
 from server import Folder, Server, roost
 
 FIRST = """
@@ -48,19 +48,7 @@ type Group @collection @was(name: "Band") @allow(ops: [ALL], owner: "owner") @al
   memos: [Memo!]! @relation(inverse: "group")
 }
 """
-ALLOWED = ("Note.gone", "Left")
-
-
-class Former(Client):
-    """A client that was built for an older version, and says so."""
-
-    version = "1"
-
-    def request(self, method, path, body=None, headers=None, **more):
-        headers = {"Roost-Version": self.version, **(headers or {})}
-        if body is not None:
-            more["body"] = body
-        return super().request(method, path, headers=headers, **more)
+ALLOWED = ("Memo.gone", "Left")
 
 
 class FormerTests(unittest.TestCase):
@@ -84,7 +72,7 @@ class FormerTests(unittest.TestCase):
         cls.tag = cls.early.get(f"/v1/notes/{cls.note['id']}").headers["etag"]
         cls.server.stop()
         cls.folder.write("schema.graphql", SECOND)
-        allow = [word for name in ALLOWED for word in ("--allow-data-loss", name)]
+        allow = ("--allow-data-loss", ",".join(ALLOWED))
         done = roost("migrate", "apply", cls.folder.path, "--data", data, *allow, seconds=120)
         assert done.returncode == 0, done.stderr
         cls.server = Server(cls.folder.path, data=data)
@@ -167,8 +155,8 @@ class FormerTests(unittest.TestCase):
             with self.subTest(body=body):
                 answer = self.old.post("/v1/notes", body)
                 self.assertEqual((answer.status, answer.issues), (422, issues), answer)
-                self.assertNotIn("body", answer["detail"].split("no field")[-1]
-                                 if "body" in body else answer["detail"])
+                if "body" not in body:
+                    self.assertNotIn("body", answer["detail"])
         narrowed = self.old.post("/v1/notes", {"text": "a", "mood": "GLAD"})
         self.assertIn("since version 2.0.0", narrowed["detail"])
 
@@ -285,7 +273,7 @@ class FormerTests(unittest.TestCase):
                 {"method": "POST", "path": "/v1/notes", "body": {"id": one, "text": "z", "size": 4}},
                 {"method": "PATCH", "path": f"/v1/notes/{one}", "body": {"size": 5}},
                 {"method": "GET", "path": f"/v1/notes/{one}"},
-                {"method": "GET", "path": "/v1/notes?filter=text%3D%3D%22z%22&limit=1"},
+                {"method": "GET", "path": "/v1/notes?limit=1&fields=text"},
                 {"method": "DELETE", "path": f"/v1/notes/{one}"}]})
             self.assertEqual(answer.status, 200, answer)
             results = answer["results"]
@@ -293,7 +281,7 @@ class FormerTests(unittest.TestCase):
             self.assertEqual(results[0]["headers"]["Location"], f"/v1/notes/{one}")
             self.assertEqual(results[2]["body"]["size"], 5)
             self.assertEqual(results[1]["headers"]["ETag"], results[2]["headers"]["ETag"])
-            self.assertEqual(results[3]["body"]["items"][0]["text"], "z")
+            self.assertEqual(list(results[3]["body"]["items"][0]), ["id", "text"])
         refused = self.old.post("/v1/batch", {"atomic": True, "operations": [
             {"method": "POST", "path": "/v1/notes", "body": {"text": "x" * 41}},
             {"method": "GET", "path": "/v1/memos"},
