@@ -84,17 +84,22 @@ package final class ChangeRecorder: PreCommit {
   /// writes are refused.
   package func writes(by generation: Int64) { state.withLock { $0.generation = generation } }
 
-  /// Whether a write was refused because the database has come to hold a newer schema.
+  /// Whether the database has come to hold a newer schema: a write was refused for it, or somebody
+  /// has looked.
   package var isOutdated: Bool { state.withLock { $0.isOutdated } }
 
-  private func check(_ generation: Int64?) throws {
-    guard let generation else { return }
-    let isOld = state.withLock { state in
+  /// Takes note of the generation that the database is at; returns whether the process is behind it.
+  @discardableResult
+  package func notice(_ generation: Int64) -> Bool {
+    state.withLock { state in
       guard let mine = state.generation, generation > mine else { return false }
       state.isOutdated = true
       return true
     }
-    guard isOld else { return }
+  }
+
+  private func check(_ generation: Int64?) throws {
+    guard let generation, notice(generation) else { return }
     throw RoostError(
       .draining,
       "The app's schema has been migrated: this server knows an older one and writes no more.",

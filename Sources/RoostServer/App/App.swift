@@ -65,7 +65,9 @@ package final class App: Sendable {
     self.adminClaim = adminClaim
     self.recorder = recorder
     self.functions = functions
-    watch = LogWatch(database) { for follower in followers { follower.wake() } }
+    watch = LogWatch(database, notice: { recorder.notice($0) }) {
+      for follower in followers { follower.wake() }
+    }
     migration = MigrationKeeper(records: records, logger: ambient.logger)
     housekeeping = Housekeeping(
       accounts: accounts, records: records, queue: jobs.queue, logger: ambient.logger,
