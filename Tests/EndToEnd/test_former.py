@@ -25,6 +25,7 @@ type Band @collection @allow(ops: [ALL], owner: "owner") @allow(ops: [READ]) {
   name: String
   notes: [Note!]! @relation(inverse: "band")
 }
+type Tally @collection @allow(ops: [ALL]) { n: Int }
 type Left @collection @allow(ops: [ALL]) { text: String }
 """
 SECOND = """
@@ -47,6 +48,7 @@ type Group @collection @was(name: "Band") @allow(ops: [ALL], owner: "owner") @al
   title: String @was(name: "name")
   memos: [Memo!]! @relation(inverse: "group")
 }
+type Tally @collection @allow(ops: [ALL]) { n: String }
 """
 ALLOWED = ("Memo.gone", "Left")
 
@@ -69,6 +71,9 @@ class FormerTests(unittest.TestCase):
         # What is answered once is answered the same again, whatever the schema has become.
         cls.repeat = ("/v1/notes", {"text": "once", "size": 9}, {"Idempotency-Key": "early"})
         cls.first = cls.early.post(*cls.repeat)
+        for number in range(2):
+            cls.early.create("tallies", n=number)
+        cls.cursor = cls.early.get("/v1/tallies", sort="n", limit=1)["next"]
         cls.tag = cls.early.get(f"/v1/notes/{cls.note['id']}").headers["etag"]
         cls.server.stop()
         cls.folder.write("schema.graphql", SECOND)
@@ -187,6 +192,9 @@ class FormerTests(unittest.TestCase):
         first = self.old.get("/v1/notes", sort="text", limit=1)
         self.assertEqual(self.new.get("/v1/memos", sort="size", limit=1, after=first["next"]).status,
                          400)
+        # A number is no place in an order of texts.
+        stale = self.new.get("/v1/tallies", sort="n", limit=1, after=self.cursor)
+        self.assertEqual(stale.status, 400)
         for query, pointer, code in (
                 ({"filter": "gone == \"g\""}, "?filter", "dropped_field"),
                 ({"sort": "gone"}, "?sort", "dropped_field"),

@@ -9,6 +9,8 @@ package import Transport
 package final class FormerVersions: Sendable {
   private let known: [APIVersion]
   private let tree: LensTree?
+  /// Whether there is none: asked by every request, and without touching the tree.
+  private let isEmpty: Bool
   /// Those that were asked for.
   private let schemas = Mutex<[APIVersion: FormerSchema]>([:])
 
@@ -23,12 +25,13 @@ package final class FormerVersions: Sendable {
     self.known = known
     let hasFormer = releases.contains { $0.version.major < (known.last ?? .first).major }
     tree = hasFormer ? LensTree(releases) : nil
+    isEmpty = !hasFormer
   }
 
   /// The older schema that a request was written for; nil where it is the current one, or none that
   /// can be looked through.
   package func schema(of request: Request) -> FormerSchema? {
-    guard let tree, let wanted = request.header("roost-version"),
+    guard !isEmpty, let wanted = request.header("roost-version"), let tree,
       let version = APIVersion.asked(wanted, among: known), let current = known.last,
       version.major < current.major
     else { return nil }
