@@ -22,7 +22,9 @@ struct FormerProblem {
     if issue.pointer.hasPrefix("?") {
       var message = issue.message
       for field in collection.fields { message = renamed(message, field) }
-      return FieldIssue(pointer: issue.pointer, code: issue.code, message: message)
+      // The types of a filter were right in the older schema, or it would not have come so far.
+      let code = issue.pointer == "?filter" && issue.code == "type" ? "retyped_field" : issue.code
+      return FieldIssue(pointer: issue.pointer, code: code, message: message)
     }
     guard issue.pointer.hasPrefix("/") else { return issue }
     let path = issue.pointer.dropFirst()

@@ -68,9 +68,12 @@ package struct FormerField: Sendable {
   /// cannot hold it, the issue says since when. Pointers begin with `pointer`.
   package func forward(_ value: JSON, pointer: String) -> Result<JSON, FieldIssue> {
     guard isRetyped, !value.isNull else { return .success(value) }
-    let plain = FormerField.optional(old, old.name)
-    if case .failure(let issue) = plain.decode(value, pointer: pointer) { return .failure(issue) }
-    switch FormerField.convert(value, stages, named: old.name, pointer: pointer) {
+    let known: JSON
+    switch FormerField.canonical(value, FormerField.optional(old, old.name), pointer: pointer) {
+    case .success(let json): known = json
+    case .failure(let issue): return .failure(issue)
+    }
+    switch FormerField.convert(known, stages, named: old.name, pointer: pointer) {
     case .success(let json): return .success(json)
     case .failure(let issue):
       let since = changedSince.map { ", as it is since version \($0) of this API" } ?? ""
@@ -85,7 +88,10 @@ package struct FormerField: Sendable {
   package func forward(element: JSON) -> JSON? {
     guard isRetyped else { return element }
     let singles = stages.map { Field(name: $0.name, type: $0.type, isRequired: true) }
-    return try? FormerField.convert(element, singles, named: old.name, pointer: "").get()
+    guard let known = try? FormerField.canonical(element, singles[0], pointer: "").get() else {
+      return nil
+    }
+    return try? FormerField.convert(known, singles, named: old.name, pointer: "").get()
   }
 
   /// A value of now as the older schema has it: null where its type cannot hold it, and where there is
@@ -104,20 +110,28 @@ package struct FormerField: Sendable {
   ) -> Result<JSON, FieldIssue> {
     var json = value
     for (old, new) in zip(stages, stages.dropFirst()) {
-      let target = optional(new, name)
-      switch target.decode(ValueConversion(from: old, to: new).convert(json), pointer: pointer) {
+      let converted = ValueConversion(from: old, to: new).convert(json)
+      switch canonical(converted, optional(new, name), pointer: pointer) {
       case .failure(let issue): return .failure(issue)
-      case .success(let decoded):
-        var writer = JSONWriter(capacity: 64)
-        target.encode(decoded, into: &writer)
-        guard let written = try? JSON.parse(writer.bytes) else {
-          return .failure(
-            FieldIssue(pointer: pointer, code: "type", message: "\(name) cannot be read."))
-        }
-        json = written
+      case .success(let written): json = written
       }
     }
     return .success(json)
+  }
+
+  /// A value as the server writes it, in which texts are compared and converted.
+  private static func canonical(
+    _ value: JSON, _ field: Field, pointer: String
+  ) -> Result<JSON, FieldIssue> {
+    field.decode(value, pointer: pointer).flatMap { decoded in
+      var writer = JSONWriter(capacity: 64)
+      field.encode(decoded, into: &writer)
+      guard let written = try? JSON.parse(writer.bytes) else {
+        return .failure(
+          FieldIssue(pointer: pointer, code: "type", message: "\(field.name) cannot be read."))
+      }
+      return .success(written)
+    }
   }
 
   /// The field's type alone, under a name for messages.
