@@ -299,6 +299,39 @@ class FormerTests(unittest.TestCase):
             "/operations/0/body/text": "max_length", "/operations/1": "not_found",
             "/operations/2/path": "dropped_field"})
 
+    def test_hostile_requests_are_refused_and_nothing_else(self):
+        path = f"/v1/notes/{self.note['id']}"
+        for body in ([], 5, "x", None, {"": 1}, {"text": {}}, {"text": ["a"]}, {"size": {"$add": [1]}},
+                     {"size": {"$increment": "x"}}, {"size": {"$increment": 1}}, {"size": {}},
+                     {"size": {"$": 1}}, {"mood": ["CALM"]}, {"mood": {"$increment": 1}},
+                     {"size": 1.5}, {"tags": {"$remove": [None]}}, {"band": {"id": 1}},
+                     {"gone": {"deep": [[[1]]]}, "text": 5}, {"a/b~c": 1}, {"id": 5, "text": "a"},
+                     {"\u0000": 1}, {"size": "1"}):
+            for method, place in (("POST", "/v1/notes"), ("PATCH", path)):
+                answer = self.old.request(method, place, body)
+                self.assertIn(answer.status, (200, 400, 422), (body, answer))
+                if answer.status == 200:
+                    self.assertEqual((method, body), ("PATCH", {"gone": body.get("gone")})
+                                     if "gone" in body else (method, body), body)
+        for query in ({"filter": ""}, {"filter": "("}, {"filter": "(" * 40 + "text == null"},
+                      {"filter": "ctx.uid == owner"}, {"filter": "\"x\" in ctx.roles"},
+                      {"filter": "band.name.more == 1"}, {"filter": "band.band == null"},
+                      {"filter": "size in []"}, {"filter": "size in [null]"}, {"filter": "3 == size"},
+                      {"filter": "size == size"}, {"filter": "mood in [\"x\"]"},
+                      {"filter": " || ".join(["text == 'a'"] * 60)}, {"filter": "size"},
+                      {"sort": ""}, {"sort": ","}, {"sort": "-"}, {"sort": "text,text"},
+                      {"sort": "--text"}, {"fields": ""}, {"fields": ",".join(["text"] * 101)},
+                      {"expand": ""}, {"expand": "."}, {"expand": "band.notes.band.notes"},
+                      {"expand": "text"}, {"after": "x"}, {"limit": "0"}, {"search": "a"}):
+            answer = self.old.get("/v1/notes", **query)
+            self.assertIn(answer.status, (200, 400, 422), (query, answer))
+        for raw in (b"{", b"", b"[" * 40 + b"]" * 40, b"\xff"):
+            self.assertEqual(self.old.request("POST", "/v1/notes", raw=raw).status, 400)
+        for place in ("/v1/notes?filter=%ff", "/v1/notes?filter=gone%3D%3Dnull&filter=b", "/v1/notes/x/y",
+                      f"{path}/band", f"{path}/x", "/v1/%6eotes", "/v1/notes/%00"):
+            answer = self.old.get(place)
+            self.assertIn(answer.status, (200, 400, 404, 422), (place, answer))
+
     def test_a_description_is_that_of_the_current_version(self):
         document = self.new.get("/openapi.json").json
         versions = document["components"]["parameters"]["Roost-Version"]["schema"]["enum"]

@@ -265,6 +265,23 @@ class LifeTests(unittest.TestCase):
             self.assertEqual(self.client.faults, [])
             self.stop(self.server)
 
+    @unittest.skipUnless(ENGINE == "postgres", "a file belongs to one process")
+    def test_a_server_that_only_reads_hears_of_a_migration(self):
+        with Balancer() as self.balancer:
+            server = self.start()
+            person = anonymous(server.port)
+            venue = person.get(f"/v1/venues/{VENUE}")
+            self.assertEqual(venue.status, 200)
+            self.write(edit(FIRST, ("  capacity: Int @",
+                                    "  seats: Int @was(name: \"capacity\") @")))
+            self.migrate("apply")
+            self.wait(lambda: server.port not in self.balancer.ready, "it is still ready")
+            # Its statements name what is called otherwise now: no fault of anybody's.
+            for path in (f"/v1/venues/{VENUE}", "/v1/venues?limit=2&sort=-capacity"):
+                answer = person.get(path)
+                self.assertEqual((answer.status, answer.headers.get("retry-after")), (503, "1"))
+            self.stop(server)
+
     def live(self):
         early = self.person("1.0.0")
         kept = early.create("performances", band=self.client.band, venue=VENUE, notes="early",
