@@ -174,7 +174,7 @@ package struct TableKeeper: Sendable {
       }
       for step in planner.steps {
         switch step.action {
-        case .renameField, .renameCollection, .restoreField:
+        case .renameField, .renameCollection, .restoreField, .restoreCollection:
           refused.append("\(step.text): not done by a start; see roost migrate plan")
         default: continue
         }
