@@ -53,6 +53,20 @@ package enum Dialect: Sendable, CaseIterable {
     }
   }
 
+  /// A query of the names of the columns of a table, whose name is its only value.
+  package var columnsOfTable: SQL {
+    switch self {
+    case .sqlite: "SELECT name FROM pragma_table_info(\(SQL.placeholder))"
+    case .postgres:
+      """
+      SELECT CAST(a.attname AS text) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
+      WHERE a.attnum > 0 AND NOT a.attisdropped \
+      AND c.relnamespace = CAST(current_schema() AS regnamespace) \
+      AND c.relname = CAST(\(SQL.placeholder) AS text)
+      """
+    }
+  }
+
   /// What follows the columns of a table that numbers its rows.
   package var numbered: SQL { self == .sqlite ? " STRICT" : "" }
   /// What follows the columns of a table whose rows lie in the order of its key.
