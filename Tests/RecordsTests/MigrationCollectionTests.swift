@@ -47,7 +47,8 @@ import Testing
       try await served.create("memos", ["size": 3])
       #expect(try await served.list("notes").count == 1)
       // Two that came back, the new one and the note.
-      #expect(try await served.texts("SELECT count(*) FROM roost_scope_row WHERE kind = 1") == ["4"])
+      #expect(
+        try await served.texts("SELECT count(*) FROM roost_scope_row WHERE kind = 1") == ["4"])
     }
     #expect(try await house.plan(two, two).isEmpty)
   }
@@ -58,7 +59,8 @@ import Testing
     try await house.serve(two) { try await $0.create("memos", ["size": 1]) }
     try await house.apply(two, one, allowing: ["Memo"])
     let words = try await house.plan(one, two).steps.map(\.text)
-    #expect(words.contains { $0.contains("Memo, empty: the rows that were kept as memos$retired$") })
+    #expect(
+      words.contains { $0.contains("Memo, empty: the rows that were kept as memos$retired$") })
     try await house.serve(two) { served async throws in
       #expect(try await served.list("memos").isEmpty)
       try await served.create("memos", ["size": 1])
@@ -91,7 +93,8 @@ import Testing
     #expect(try await house.refusals(one, narrow) == ["rows_in_the_way"])
     let other = MigrationHouse.schema(
       "text: String",
-      others: Self.memo("size: String @constraint(maxLength: 2) kind: String @default(value: \"x\")"))
+      others: Self.memo(
+        "size: String @constraint(maxLength: 2) kind: String @default(value: \"x\")"))
     try await house.apply(one, other)
     #expect(try await sizes(house, other) == ["\"1\"", "\"20\""])
     let kinds = try await house.serve(other) { try await $0.list("memos").map { $0["kind"] } }

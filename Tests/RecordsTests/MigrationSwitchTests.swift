@@ -85,7 +85,8 @@ import Testing
 
   /// Makes 250 notes, and ends a migration after its first piece.
   private func interrupt(
-    _ house: MigrationHouse, _ before: String, _ after: String, _ values: [(key: String, value: JSON)],
+    _ house: MigrationHouse, _ before: String, _ after: String,
+    _ values: [(key: String, value: JSON)],
     allowing: Set<String> = []
   ) async throws {
     try await house.serve(before) { served async throws in

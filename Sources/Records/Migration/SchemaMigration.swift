@@ -297,8 +297,10 @@ package struct SchemaMigration: Sendable {
     }
   }
 
-  /// Puts on record that a run is switched to, the one that converted or a new one; nil where nothing
-  /// is to be done. With it comes what it may lose.
+  /// Puts on record that a run is switched to, the one that converted or a new one; nil where
+  /// nothing is to be done.
+  ///
+  /// With it comes what it may lose.
   private func take(
     _ open: Int64?, _ steps: [MigrationStep], _ now: Timestamp, in transaction: any Transaction
   ) async throws -> (run: Int64?, allowed: Set<String>) {
