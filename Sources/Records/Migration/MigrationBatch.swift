@@ -126,6 +126,12 @@ struct ColumnConversion: Sendable {
     ]
   }
 
+  /// The same, which leaves values behind that cannot be converted.
+  var lenient: ColumnConversion {
+    ColumnConversion(
+      item: item, source: source, shadow: shadow, old: old, new: new, isLenient: true)
+  }
+
   /// Converts the rows under a condition, a page at a time.
   ///
   /// Throws as `write` does.

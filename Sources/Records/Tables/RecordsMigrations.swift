@@ -7,7 +7,7 @@ package enum RecordsMigrations {
     first + [
       streamRules(first.count + 1), ReceiptTable.migration(first.count + 2),
       search(first.count + 3), grants(first.count + 4), archive(first.count + 5),
-      migrations(first.count + 6), derived(first.count + 7),
+      migrations(first.count + 6), derived(first.count + 7), migrationMarks(first.count + 8),
     ]
 
   /// The step that makes the table of what `@retention(action: ARCHIVE)` took out of the collections,

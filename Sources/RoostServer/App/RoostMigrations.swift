@@ -13,5 +13,6 @@ enum RoostMigrations {
       JobTables.migration(13), RecordsMigrations.archive(14),
       ImportMark.migration(15),
       RecordsMigrations.migrations(16), FunctionRuns.migration(17), RecordsMigrations.derived(18),
+      RecordsMigrations.migrationMarks(19),
     ]
 }
