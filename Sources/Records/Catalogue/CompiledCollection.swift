@@ -27,6 +27,8 @@ package final class CompiledCollection: Sendable {
   let pointers: [String]
   /// The fields that refer to rows or accounts, by index.
   let references: [Int]
+  /// Those of `references` that refer to rows of this collection.
+  let referencesToItself: [Int]
   /// Writes whole rows.
   let rows: RowWriter
 
@@ -69,6 +71,9 @@ package final class CompiledCollection: Sendable {
       case .reference, .user: !model.fields[index].isList
       default: false
       }
+    }
+    referencesToItself = model.fields.indices.filter { index in
+      model.fields[index].type == .reference(typeName: model.typeName) && !model.fields[index].isList
     }
     pointers = model.fields.map { "/" + $0.name }
     rows = RowWriter(names: model.fields.map(\.name), storage: storage)
