@@ -33,6 +33,7 @@ package final class CompiledCollection: Sendable {
   let rows: RowWriter
 
   private let indexByName: [String: Int]
+  private let names: [String]
 
   let selectList: SQL
   /// The select list among live rows of the table `t0`, whose time of deletion nobody needs to read.
@@ -80,6 +81,7 @@ package final class CompiledCollection: Sendable {
     var indexByName: [String: Int] = [:]
     for (index, field) in model.fields.enumerated() { indexByName[field.name] = index }
     self.indexByName = indexByName
+    names = model.fields.map(\.name)
 
     let table = SQL.identifier(model.name)
     let system = RecordColumns.system
@@ -129,6 +131,11 @@ package final class CompiledCollection: Sendable {
 
   /// The index of a stored field, or nil.
   package func index(of field: String) -> Int? { indexByName[field] }
+
+  /// The same, looking at the field `likely` first.
+  func index(of field: String, likely: Int) -> Int? {
+    likely < names.count && names[likely] == field ? likely : indexByName[field]
+  }
 
   /// The merge strategy of a field: its own, else the collection's.
   func merge(_ index: Int) -> MergeStrategy { model.fields[index].merge ?? model.merge }

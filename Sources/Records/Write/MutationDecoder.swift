@@ -31,8 +31,11 @@ struct MutationDecoder {
     var changes: [FieldChange] = []
     changes.reserveCapacity(collection.fields.count)
     var id: UUID?
+    // Members mostly come in the order of the fields.
+    var likely = 0
     for (key, value) in members {
-      if let index = collection.index(of: key) {
+      if let index = collection.index(of: key, likely: likely) {
+        likely = index + 1
         given[index] = true
         let field = collection.fields[index]
         let pointer = collection.pointers[index]

@@ -87,7 +87,8 @@ struct WritePath: Sendable {
       at: stamp.map { [$0.createdAt, $0.updatedAt] } ?? [mutation.madeAt])
     let isJudged = authority.judgesInMemory
     let image = record.image(collection)
-    if isJudged {
+    // The server itself is held to everything but the rules.
+    if isJudged, case .caller = mutation.author {
       let judgement = Judgement.inMemory(access, image, isCreate: true)
       try accept(judgement, authority, mutation)
     }

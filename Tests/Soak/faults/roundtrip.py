@@ -173,6 +173,7 @@ def _compare(name, left, right, result):
     for number, (mine, theirs) in enumerate(itertools.zip_longest(left, right), 1):
         rows = number
         if mine != theirs:
-            result.violate(f"{name}:{number}: {(mine or b'')[:300]!r} came back as {(theirs or b'')[:300]!r}")
+            result.violate(f"{name}:{number}: {(mine or b'')[:300]!r} came back as "
+                           f"{(theirs or b'')[:300]!r}")
             return
     result.add(f"rows of {name.split('.')[0]} the same", rows)
