@@ -81,18 +81,19 @@ package final class App: Sendable {
   ///
   /// `over` puts something between the app and its database; `extensions` are those of a server
   /// that is built around the app. Without `followers` what reads the log waits for the next start.
-  /// `onlyAsServed` refuses a schema that differs from what was served last, before anything changes.
+  /// `isBulk` is for imports, for whose answers nobody waits. `onlyAsServed` refuses a schema that differs from what was served last, before anything changes.
   /// Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
     extensions: AppExtensions = AppExtensions(), functions: AppFunctions? = nil,
     over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true,
-    onlyAsServed: Bool = false
+    onlyAsServed: Bool = false, isBulk: Bool = false
   ) async throws -> App {
     let recorder = ChangeRecorder()
     let signal = JobSignal()
     let engine = try AppDatabase.open(
-      data, settings, ambient: ambient, preCommit: PreCommitSteps([recorder, signal]))
+      data, settings, ambient: ambient, preCommit: PreCommitSteps([recorder, signal]),
+      isBulk: isBulk)
     let database = over(engine.database)
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
