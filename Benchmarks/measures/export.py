@@ -1,6 +1,7 @@
 """`roost export` of all rows, and `roost import` of what it wrote into an empty project.
 
-The rows are those of the loaded app; the archive that comes back must be the same."""
+What comes back must be the same, and memory must not grow with the rows. The bounds on rates are at
+the pace of the machine, told by nginx before and after in the same run."""
 
 import json
 import os
@@ -10,6 +11,7 @@ import tempfile
 import time
 
 from harness.figures import Figure
+from harness.generators import wrk_plain
 from harness.server import APP, BINARY, SETTINGS
 
 NAME = "export"
@@ -51,8 +53,17 @@ def _rows(folder, count):
                 '"notes":"Second set after the break","locked":false}\n')
 
 
+def _take_pace(bench):
+    """Has nginx answer what the server would, which says how fast the machine is just now."""
+    body = bench.server.connection().request("GET", "/health/live").body
+    peer = bench.peer(len(body))
+    done = wrk_plain(peer.pid, f"http://127.0.0.1:{peer.port}/health/live", bench.seconds)
+    bench.add("nginx_cpu", done.cpu)
+
+
 def once(bench):
     base = os.path.join(bench.folder, "export")
+    _take_pace(bench)
     for count in (ROWS // 10, ROWS):
         shutil.rmtree(base, ignore_errors=True)
         os.makedirs(base)
@@ -79,6 +90,7 @@ def once(bench):
                     if one.read() != two.read():
                         raise RuntimeError(f"{name} did not come back as they were")
     shutil.rmtree(base)
+    _take_pace(bench)
 
 
 def _empty(base):
@@ -92,13 +104,20 @@ def _empty(base):
 
 def figures(bench):
     found = []
+    pace = bench.pace_of_machine()
     for what, target in (("export", 100_000), ("import", 50_000)):
         key = f"project_{what}_{ROWS}"
         if key not in bench.samples:
             continue
         cpu, resident = bench.notes[key]
         small = bench.notes[f"project_{what}_{ROWS // 10}"][1]
+        bound, told = bench.at_least(target)
+        rate = bench.samples[key][0]
         found.append(Figure(
-            NAME, f"{what} of {ROWS:,} rows", "rows/s", bench.samples[key], (">=", target),
-            f"{cpu:.1f} us of processor a row; {resident:.0f} MB at most, {small:.0f} MB for a tenth"))
+            NAME, f"{what} of {ROWS:,} rows", "rows/s", bench.samples[key], bound,
+            f"{rate * pace:,.0f}/s at the pace of that machine (× {pace:.2f}); {told}; "
+            f"{cpu:.1f} µs of processor a row"))
+        found.append(Figure(
+            NAME, f"{what}: memory, × that of a tenth of the rows", "×", [resident / small],
+            ("<=", 1.1), f"{resident:.0f} MB and {small:.0f} MB at most"))
     return found

@@ -60,8 +60,13 @@ class FollowerTests(unittest.TestCase):
                 ("derived/replay", {}, 422),
                 ("derived/replay", {"from": "start", "x": 1}, 422),
                 ("nobody/replay", {"from": "start"}, 404),
-                ("derived/retry", {"position": 1}, 404),
+                ("derived/retry", {"position": 1}, 404 if ENGINE == "sqlite" else 422),
+                ("derived/retry", {"position": "0:1"}, 404),
+                ("derived/skip", {"position": "15:1"}, 422 if ENGINE == "sqlite" else 404),
+                ("derived/skip", {"position": "16:1"}, 422),
                 ("derived/skip", {"position": "x"}, 422),
+                ("derived/skip", {"position": -1}, 422),
+                ("derived/replay", {"from": "0:1000000000"}, 422),
                 ("derived/retry", {}, 200), ("derived/skip", {}, 200)):
             answer = admin.post(f"/v1/admin/followers/{path}", body)
             self.assertEqual(answer.status, status, (path, answer))
@@ -109,11 +114,16 @@ class FollowerTests(unittest.TestCase):
         done = roost("followers", "replay", self.folder.path, "derived", "--from", "start")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"derived  at 0 of \d+  \d+ behind")
+        if ENGINE != "sqlite":
+            self.assertRegex(done.stdout, r"\n  parts 0:0 1:0 .*15:0\n")
         for words, status in ((("list", self.folder.path, "derivd"), 1),
                               (("replay", self.folder.path, "derived"), 2),
                               (("retry", self.folder.path, "derived", "x"), 2),
                               (("lst", self.folder.path), 2),
-                              (("retry", self.folder.path, "derived", "7"), 0),
+                              (("retry", self.folder.path, "derived", "7"),
+                               0 if ENGINE == "sqlite" else 1),
+                              (("retry", self.folder.path, "derived", "0:7"), 0),
+                              (("skip", self.folder.path, "derived", "16:7"), 1),
                               (("skip", self.folder.path, "derived"), 0)):
             self.assertEqual(roost("followers", *words).returncode, status, words)
         self.server = Server(self.folder.path, data=self.data)

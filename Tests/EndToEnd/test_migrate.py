@@ -106,6 +106,24 @@ class MigrateTests(unittest.TestCase):
         self.assertIn("Note.size", self.migrate("forget").stdout)
         self.assertEqual(self.migrate("forget").stdout, "roost: nothing was kept\n")
 
+    def test_a_dropped_collection_comes_back_with_its_records(self):
+        memo = f"type Memo {RULES} {{\n  owner: User! @immutable\n  size: Int\n}}\n"
+        both = FIRST + memo
+        self.folder.write("schema.graphql", both)
+        person = self.fill({"text": "a"})
+        server = self.serve()
+        made = type(person)(server.port, person.token).post("/v1/memos", {"size": 7})
+        self.assertEqual(made.status, 201, made)
+        server.stop()
+        done = self.migrate("apply", "--allow-data-loss", "Memo", text=FIRST)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.items(person, FIRST)[0]["text"], "a")
+        self.assertIn("kept  Memo  1 rows", self.migrate("status").stdout)
+        done = self.migrate("rollback")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([item["size"] for item in self.items(person, both, "/v1/memos")], [7])
+        self.assertNotIn("kept", self.migrate("status").stdout)
+
     def test_a_rename_that_matches_nothing_is_told_with_its_place(self):
         self.fill({"text": "a"})
         text = schema("text: String\n  size: Int\n  body: String @was(name: \"txet\")")

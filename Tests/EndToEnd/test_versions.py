@@ -3,7 +3,8 @@
 import unittest
 
 from client import Client, anonymous
-from server import Folder, Server, roost
+from server import ACTION_SERVER, Folder, Server, roost
+from test_actions import SCHEMA
 
 FIRST = """
 type Note @collection @allow(ops: [ALL], owner: "by") {
@@ -101,14 +102,49 @@ class Versions(unittest.TestCase):
                  self.fields(client.port, f"/v1/notes/{note['id']}/memos")]
         self.assertEqual(names.count("deprecation"), 1)
 
-    def fields(self, port, path):
+    def fields(self, port, path, method="GET"):
         import http.client
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             return connection.getresponse().getheaders()
         finally:
             connection.close()
+
+    def test_actions_on_their_way_out_say_so_and_are_counted(self):
+        schema = SCHEMA.replace(
+            "hello(name: String): String! @action", "hello(name: String): String! @action "
+            "@deprecated(reason: \"Rude\", since: \"2026-01-31\", sunset: \"2027-01-31\")").replace(
+                "input Greeting {", "input Greeting { old: String @deprecated(reason: \"Nobody "
+                "read it\", since: \"2026-01-31\") ")
+        self.app.write("schema.graphql", schema)
+        server = Server(self.app.path, data=self.app.join("data"), binary=ACTION_SERVER)
+        self.addCleanup(server.kill)
+        server.start()
+        def answer(name):
+            return self.fields(server.port, f"/v1/actions/{name}", "POST")
+        hello = [(name.lower(), value) for name, value in answer("hello")]
+        self.assertIn(("deprecation", "@1769817600"), hello)
+        self.assertIn(("sunset", "Sun, 31 Jan 2027 00:00:00 GMT"), hello)
+        self.assertIn(("deprecation", "@1769817600"),
+                      [(name.lower(), value) for name, value in answer("slow")])
+        self.assertNotIn("deprecation", [name.lower() for name, _ in answer("dawdle")])
+        answer("nothing")
+        person = anonymous(server.port)
+        self.assertEqual(person.post("/v1/actions/hello", {"name": "Ada"}).status, 200)
+        self.assertEqual(person.post("/v1/actions/hello", {"name": 5}).status, 422)
+        metrics = Client(server.port).get("/metrics").body.decode()
+        for line in ('roost_action_calls_total{action="hello"} 3',
+                     'roost_action_errors_total{action="hello",code="invalid"} 1',
+                     'roost_action_errors_total{action="dawdle",code="unauthenticated"} 1',
+                     'roost_action_duration_seconds_bucket{action="hello",le="+Inf"} 3',
+                     'roost_action_duration_seconds_count{action="dawdle"} 1'):
+            self.assertIn(line + "\n", metrics)
+        self.assertNotIn("nothing", metrics)
+        document = Client(server.port).get("/openapi.json").json
+        for name, says in (("hello", True), ("slow", True), ("dawdle", False)):
+            headers = document["paths"][f"/v1/actions/{name}"]["post"]["responses"]["200"]["headers"]
+            self.assertEqual("Deprecation" in headers, says, name)
 
 
 if __name__ == "__main__":

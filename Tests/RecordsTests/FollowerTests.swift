@@ -113,7 +113,7 @@ private struct Recorder: Follower {
     let still = RecordsHouse.uuid(ids[31])
     follower.poison.ids.withLock { $0 = [still] }
     _ = try await house.database.write {
-      try await PoisonedEntry.mark(of: "recorder", position: nil, in: $0)
+      try await PoisonedEntry.mark(of: "recorder", at: nil, in: $0)
     }
     runner.retry()
     try await wait("retried") { try await status(follower, house).setAside == 1 }
@@ -122,7 +122,7 @@ private struct Recorder: Follower {
       try await house.texts("SELECT attempts FROM roost_follower_poison") == ["3"]
     }
     _ = try await house.database.write {
-      try await PoisonedEntry.drop(of: "recorder", position: nil, in: $0)
+      try await PoisonedEntry.drop(of: "recorder", at: nil, in: $0)
     }
     #expect(try await status(follower, house).setAside == 0)
     #expect(try await taken(house) == 40)
@@ -147,21 +147,28 @@ private struct Recorder: Follower {
       runner.wake()
       try await wait("\(start)") { try await taken(house) == expected }
     }
-    if house.database.dialect == .sqlite {
-      _ = try await house.database.write {
-        try await records.replay(follower, from: .position(4), in: $0)
-      }
-      runner.wake()
-      try await wait("position") { try await taken(house) == 13 }
+    // Behind all but the last entry of a part.
+    let (part, end) = try await lastPart(house)
+    let before = try #require(ReplayStart("\(part):\(end - 1)"))
+    _ = try await house.database.write {
+      try await records.replay(follower, from: before, in: $0)
+    }
+    runner.wake()
+    try await wait("position") { try await taken(house) == 13 }
+    let parts = house.database.dialect.partitions
+    var refused = ["\(part):\(end + 1)", "\(parts):1"]
+    if parts > 1 { refused.append("1") } else { refused.append("6") }
+    for text in refused {
+      let start = try #require(ReplayStart(text))
       let beyond = await refusal {
         _ = try await house.database.write {
-          try await records.replay(follower, from: .position(6), in: $0)
+          try await records.replay(follower, from: start, in: $0)
         }
       }
-      #expect(beyond?.code == .invalid)
+      #expect(beyond?.code == .invalid, "\(text)")
     }
     await runner.stop()
-    #expect(try await taken(house) == (house.database.dialect == .sqlite ? 13 : 12))
+    #expect(try await taken(house) == 13)
     await house.close()
   }
 
@@ -203,6 +210,77 @@ private struct Recorder: Follower {
 
   // MARK: Several processes
 
+  /// The last part of the log that holds anything, and where it ends.
+  private func lastPart(_ house: RecordsHouse) async throws -> (part: Int64, end: Int64) {
+    let texts = try await house.texts(
+      """
+      SELECT partition || ' ' || position FROM roost_log_head WHERE position > 0 \
+      ORDER BY partition DESC LIMIT 1
+      """)
+    let numbers = texts.first?.split(separator: " ").compactMap { Int64($0) } ?? []
+    try #require(numbers.count == 2)
+    return (numbers[0], numbers[1])
+  }
+
+  @Test func oneOfSeveralSetAsideEntriesIsNamedByItsPartAndPosition() async throws {
+    let (house, follower, runner) = try await house()
+    let dialect = house.database.dialect
+    // Where the log has parts they stand in 1, 2 and 3, each at the first position.
+    let ids = (1...3).map { "01900000-0000-7000-8000-00000000000\($0)" }
+    follower.poison.ids.withLock { $0 = Set(ids.map { RecordsHouse.uuid(.string($0)) }) }
+    for id in ids { try await house.create("notes", ["id": .string(id), "text": "a"]) }
+    runner.start()
+    try await settle(follower, house)
+    await runner.stop()
+    let entries = try await house.database.read(.snapshot) {
+      try await PoisonedEntry.all(of: "recorder", in: $0)
+    }
+    let places = entries.map { $0.place(dialect) }
+    #expect(Set(places) == (dialect == .sqlite ? ["1", "2", "3"] : ["1:1", "2:1", "3:1"]))
+    let shown = entries.map { $0.json(house.records.catalogue, dialect)["position"] }
+    #expect(shown == (dialect == .sqlite ? [1, 2, 3] : ["1:1", "2:1", "3:1"]))
+    func drop(_ text: String) async throws -> Int {
+      let place = try #require(EntryPlace(text))
+      return try await house.database.write {
+        try await PoisonedEntry.drop(of: "recorder", at: place, in: $0)
+      }
+    }
+    if dialect == .sqlite {
+      #expect(try await drop("9") == 0)
+      #expect(try await drop("1") == 1)
+      #expect(try await drop("0:2") == 1)
+    } else {
+      // Each of three stands at position 1.
+      let plain = await refusal { _ = try await drop("1") }
+      #expect(plain?.issues.first?.code == "ambiguous")
+      #expect(try await drop("4:1") == 0)
+      #expect(try await drop("1:1") == 1)
+      #expect(try await drop("2:1") == 1)
+    }
+    let unknown = await refusal { _ = try await drop("\(dialect.partitions):1") }
+    #expect(unknown?.issues.first?.code == "range")
+    let left = try await house.database.read(.snapshot) {
+      try await PoisonedEntry.all(of: "recorder", in: $0)
+    }
+    #expect(left.map { $0.place(dialect) } == [places.last])
+    await house.close()
+  }
+
+  @Test(arguments: [
+    ("0", nil, 0), ("120", nil, 120), ("3:120", 3, 120), ("15:9223372036854775807", 15, .max),
+  ])
+  func aPlaceIsReadAsItIsShown(_ text: String, _ part: Int64?, _ position: Int64) {
+    #expect(EntryPlace(text) == EntryPlace(partition: part, position: position))
+    #expect(EntryPlace(text)?.text == text)
+  }
+
+  @Test(arguments: [
+    "", ":", "3:", ":3", "-1", "+1", "3:-1", "1:2:3", "a", "1 ", "9223372036854775808", "1.0", "٣",
+  ])
+  func whatIsNoPlaceIsRefused(_ text: String) {
+    #expect(EntryPlace(text) == nil)
+  }
+
   /// Another process's runner over the same records, and what it logs.
   private func runner(
     _ follower: any Follower, _ house: RecordsHouse
@@ -224,7 +302,7 @@ private struct Recorder: Follower {
     let place = try await house.texts("SELECT sum(position) FROM roost_follower")
     follower.poison.ids.withLock { $0 = [] }
     _ = try await house.database.write {
-      _ = try await PoisonedEntry.mark(of: "recorder", position: nil, in: $0)
+      _ = try await PoisonedEntry.mark(of: "recorder", at: nil, in: $0)
       return try await $0.execute("UPDATE roost_generation SET generation = generation + 1")
     }
     for _ in 0..<3 { try await house.create("notes", ["text": "b"]) }
@@ -262,7 +340,7 @@ private struct Recorder: Follower {
     await first.stop()
     follower.poison.ids.withLock { $0 = [] }
     _ = try await house.database.write {
-      try await PoisonedEntry.mark(of: "recorder", position: nil, in: $0)
+      try await PoisonedEntry.mark(of: "recorder", at: nil, in: $0)
     }
     let runners = [runner(follower, house).0, runner(follower, house).0]
     for runner in runners { runner.start() }

@@ -109,6 +109,9 @@ import Testing
     #expect(error is CancellationError)
     #expect(try await migration.status().runs.last?.state == .filling)
     #expect(try await migration.rollback(allowing: []) { _ in } == first.source)
+    let status = try await migration.status()
+    #expect(status.runs.map(\.state) == [.done, .superseded, .done])
+    #expect(status.tasks.isEmpty)
     try await serve(first, folder, settings)
   }
 }

@@ -2,6 +2,7 @@ import Accounts
 import Queries
 import Records
 import RoostCore
+import Schema
 import TestEngine
 import Testing
 
@@ -92,6 +93,105 @@ import Testing
     #expect(try await to.rows(streams, columns: 4) == (try await from.rows(streams, columns: 4)))
     let last: SQL = "SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head"
     #expect(try await to.rows(last, columns: 1) == (try await from.rows(last, columns: 1)))
+    await from.close()
+    await to.close()
+  }
+
+  @Test func `what migrations keep and followers set aside comes along`() async throws {
+    let notes = { (fields: String) in
+      "type Note @collection @allow(ops: [ALL], to: USER) { title: String! \(fields) }\n"
+    }
+    let memo = "type Memo @collection @allow(ops: [ALL], to: USER) { size: Float more: JSON }"
+    let first = try SchemaModel.load(source: notes("size: Int weight: Float") + memo)
+    let second = try SchemaModel.load(source: notes("size: String"))
+    let folders = (TestEngine.folder("move"), TestEngine.folder("move"))
+    defer {
+      TestEngine.remove(folders.0)
+      TestEngine.remove(folders.1)
+    }
+    let ambient = Ambient(logger: Logger(level: .error))
+    func settings(_ folder: String) throws -> Settings {
+      try Settings(
+        file: nil, environment: TestEngine.environment, flags: TestEngine.flags(folder))
+    }
+    func open(_ schema: SchemaModel, _ folder: String) async throws -> App {
+      try await App.open(schema, data: folder, settings: settings(folder), ambient: ambient)
+    }
+    func migration(_ folder: String) throws -> AppMigration {
+      AppMigration(data: folder, settings: try settings(folder), ambient: ambient)
+    }
+    let app = try await open(first, folders.0)
+    for (name, body) in [
+      ("notes", ["title": "a", "size": 1, "weight": 2.5]),
+      ("memos", ["size": 0.5, "more": ["a": [1]]]),
+    ] as [(String, JSON)] {
+      let collection = try #require(app.records.catalogue.collection(named: name))
+      _ = try await app.records.importBatch([try app.records.systemCreate(collection, body)])
+    }
+    await app.close()
+    try await migration(folders.0).apply(second, allowing: ["Note.weight", "Memo"]) { _ in }
+
+    let from = try await open(second, folders.0)
+    try await from.settle()
+    _ = try await from.database.write { transaction in
+      try await transaction.execute(
+        """
+        INSERT INTO roost_follower_poison (name, partition, position, at, collection, id, kind, \
+        version, actor, reason, attempts, set_aside_at, is_retried) VALUES \
+        (\("counts"), 0, 1, 1, 1, \(UUID(high: 1, low: 1)), 1, 1, NULL, \("a reason"), 3, 4, 0)
+        """)
+    }
+    let to = try await open(second, folders.1)
+    try await to.settle()
+    var rows: [[String: Int]] = []
+    // A second try finds what the first has left.
+    for _ in 0..<2 {
+      let report = try await MoveJob(
+        from: from.database, to: to.database, to.records.catalogue, time: SystemTime()
+      ).run()
+      rows.append(Dictionary(report.tables.map { ($0.name, $0.rows) }) { $1 })
+    }
+    for counts in rows {
+      #expect(counts["roost_follower_poison"] == 1)
+      #expect(counts.first { $0.key.hasPrefix("memos$retired$") }?.value == 1)
+      #expect(counts["roost_retired"] == 3)
+    }
+    await from.close()
+    await to.close()
+    #expect(try await migration(folders.1).rollback(allowing: []) { _ in } == first.source)
+    let back = try await open(first, folders.1)
+    let values = try await back.database.read(.statement) { reader in
+      try await reader.all("SELECT n.size, n.weight, m.size FROM notes n, memos m") {
+        [$0.double(0), $0.double(1), $0.double(2)]
+      }
+    }
+    #expect(values == [[1, 2.5, 0.5]])
+    await back.close()
+  }
+
+  @Test func `a migration that is under way does not move`() async throws {
+    let from = try await house()
+    let to = try await house()
+    let job = MoveJob(
+      from: from.app.database, to: to.app.database, to.app.records.catalogue, time: SystemTime())
+    func record(_ state: String) async throws {
+      _ = try await from.app.database.write { transaction in
+        try await transaction.execute("DELETE FROM roost_migration_run")
+        try await transaction.execute(
+          """
+          INSERT INTO roost_migration_run (kind, state, schema, steps, begun_at) \
+          VALUES (\("apply"), \(state), \(""), \("[]"), 1)
+          """)
+      }
+    }
+    try await record("converting")
+    let error = await #expect(throws: RoostError.self) { _ = try await job.run() }
+    #expect(error?.code == .conflict)
+    #expect(error?.detail.contains("roost migrate apply") == true)
+    // Nothing was begun there.
+    try await MoveMark.check(to.app.database)
+    try await record("done")
+    _ = try await job.run()
     await from.close()
     await to.close()
   }

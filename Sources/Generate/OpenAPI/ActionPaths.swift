@@ -64,7 +64,8 @@ enum ActionPaths {
       (
         "headers",
         .table(
-          Headers.always + [("Idempotent-Replayed", .reference("headers/Idempotent-Replayed"))])
+          Headers.always + [("Idempotent-Replayed", .reference("headers/Idempotent-Replayed"))]
+            + (isOnItsWayOut(action) ? Headers.onTheWayOut : []))
       ),
       (
         "content",
@@ -79,6 +80,16 @@ enum ActionPaths {
             ))
         ]
       ))
+  }
+
+  /// Whether answers say that the action, or something of its arguments, is deprecated.
+  private static func isOnItsWayOut(_ action: ActionDeclaration) -> Bool {
+    func isDeprecated(_ argument: ActionArgument) -> Bool {
+      if argument.deprecation != nil { return true }
+      guard case .input(let input) = argument.content else { return false }
+      return input.fields.contains(where: isDeprecated)
+    }
+    return action.deprecation != nil || action.arguments.contains(where: isDeprecated)
   }
 
   private static func result(_ action: ActionDeclaration, _ model: SchemaModel) -> JSON {

@@ -155,8 +155,12 @@ enum Headers {
   static func deprecation(_ collection: Collection) -> [(String, JSON)] {
     let isDeprecated =
       collection.deprecation != nil || collection.fields.contains { $0.deprecation != nil }
-    return isDeprecated
-      ? ["Deprecation", "Sunset", "Link"].map { ($0, JSON.reference("headers/" + $0)) } : []
+    return isDeprecated ? onTheWayOut : []
+  }
+
+  /// Those of answers with something deprecated in them.
+  static var onTheWayOut: [(String, JSON)] {
+    ["Deprecation", "Sunset", "Link"].map { ($0, JSON.reference("headers/" + $0)) }
   }
 
   /// The parts for `components/headers`.

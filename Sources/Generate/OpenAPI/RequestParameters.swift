@@ -5,6 +5,11 @@ import Schema
 enum RequestParameters {
   private static let systemFields = ["id", "version", "createdAt", "updatedAt"]
 
+  /// Those of the current major version, which this document describes.
+  private static func current(_ versions: [APIVersion]) -> [APIVersion] {
+    versions.filter { $0.major == versions.last?.major }
+  }
+
   /// The parameters that several operations share, for `components/parameters`.
   static func components(versions: [APIVersion]) -> [(String, JSON)] {
     [
@@ -19,8 +24,10 @@ enum RequestParameters {
         "Roost-Version",
         header(
           "Roost-Version",
-          ["type": "string", "enum": .texts(versions.map(\.description))],
-          "The version that the client was written for. A later one than the server's is 400.")
+          ["type": "string", "enum": .texts(current(versions).map(\.description))],
+          "The version that the client was written for. Of an older major version, paths, bodies and "
+            + "answers are those of then, and not of this document; a later one than the server's is "
+            + "400.")
       ),
       (
         "Idempotency-Key",

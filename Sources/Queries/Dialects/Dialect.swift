@@ -33,7 +33,38 @@ package enum Dialect: Sendable, CaseIterable {
   /// PRIMARY KEY under a name that no other table or index can have.
   package func primaryKey(of table: String) -> SQL {
     self == .sqlite
-      ? "PRIMARY KEY" : "CONSTRAINT \(identifier: name("pk$" + table)) PRIMARY KEY"
+      ? "PRIMARY KEY" : "CONSTRAINT \(identifier: primaryKeyName(of: table)) PRIMARY KEY"
+  }
+
+  /// The name that `primaryKey(of:)` gives.
+  package func primaryKeyName(of table: String) -> String { name("pk$" + table) }
+
+  /// A query of the name that the key of a table has, whose name is its only value; nil where keys
+  /// have no names.
+  package var nameOfPrimaryKey: SQL? {
+    switch self {
+    case .sqlite: nil
+    case .postgres:
+      """
+      SELECT CAST(k.conname AS text) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
+      WHERE k.contype = 'p' AND c.relnamespace = CAST(current_schema() AS regnamespace) \
+      AND c.relname = CAST(\(SQL.placeholder) AS text)
+      """
+    }
+  }
+
+  /// A query of the names of the columns of a table, whose name is its only value.
+  package var columnsOfTable: SQL {
+    switch self {
+    case .sqlite: "SELECT name FROM pragma_table_info(\(SQL.placeholder))"
+    case .postgres:
+      """
+      SELECT CAST(a.attname AS text) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
+      WHERE a.attnum > 0 AND NOT a.attisdropped \
+      AND c.relnamespace = CAST(current_schema() AS regnamespace) \
+      AND c.relname = CAST(\(SQL.placeholder) AS text)
+      """
+    }
   }
 
   /// What follows the columns of a table that numbers its rows.
@@ -123,9 +154,12 @@ package enum Dialect: Sendable, CaseIterable {
   /// say more in fewer.
   package var statementsAreJourneys: Bool { self == .postgres }
 
-  /// How many rows one INSERT may take at once, most first: where a statement is a journey, rows
-  /// travel together.
-  package var rowsOfInsert: [Int] { statementsAreJourneys ? [32, 16, 8, 4, 2, 1] : [1] }
+  /// How many rows one INSERT may take at once, most first.
+  ///
+  /// Where a statement is a journey, rows travel together. SQLite spares opening each index again for
+  /// every row, and finds the end of one that grows there without a search; each size is a statement
+  /// that stays prepared, so there are few.
+  package var rowsOfInsert: [Int] { statementsAreJourneys ? [32, 16, 8, 4, 2, 1] : [64, 8, 1] }
 
   /// Whether the engine can hold rows back from logins of its own.
   package var hasRowSecurity: Bool { self == .postgres }

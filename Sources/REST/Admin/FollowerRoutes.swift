@@ -36,10 +36,10 @@ package struct FollowerRoutes: Sendable {
     }
     router.add(.post, "\(one)/replay", body: body) { try await replay($0) }
     router.add(.post, "\(one)/retry", body: body) { request in
-      try await change(request) { try await PoisonedEntry.mark(of: $0, position: $1, in: $2) }
+      try await change(request) { try await PoisonedEntry.mark(of: $0, at: $1, in: $2) }
     }
     router.add(.post, "\(one)/skip", body: body) { request in
-      try await change(request) { try await PoisonedEntry.drop(of: $0, position: $1, in: $2) }
+      try await change(request) { try await PoisonedEntry.drop(of: $0, at: $1, in: $2) }
     }
     router.add(.post, "/v1/admin/rebuild", body: body) { try await rebuild($0) }
     router.add(.get, "/v1/admin/rebuild", body: body) { try await findings($0) }
@@ -71,7 +71,8 @@ package struct FollowerRoutes: Sendable {
       )
     }
     var object = status.json(at: time.now()).object ?? JSONObject()
-    object["entries"] = .array(entries.map { $0.json(records.catalogue) })
+    object["entries"] = .array(
+      entries.map { $0.json(records.catalogue, records.database.dialect) })
     return AuthRoutes.uncached(.json(JSON.object(object).encoded))
   }
 
@@ -86,7 +87,8 @@ package struct FollowerRoutes: Sendable {
     else {
       throw RoostError.invalid(
         "/from", "type",
-        "from is a position of the log, a time such as 2026-01-31T20:00:00Z, or start.")
+        "from is a position of the log (120, or 3:120 where it has several parts), a time such as "
+          + "2026-01-31T20:00:00Z, or start.")
     }
     let runner = try runner(of: request)
     let records = records
@@ -99,21 +101,24 @@ package struct FollowerRoutes: Sendable {
 
   private func change(
     _ request: Request,
-    _ body: @escaping @Sendable (String, Int64?, any Transaction) async throws -> Int
+    _ body: @escaping @Sendable (String, EntryPlace?, any Transaction) async throws -> Int
   ) async throws -> Response {
     _ = try authenticator.administrator(of: request)
     let members = try FollowerRoutes.object(of: request, taking: ["position"])
-    let position = members["position"]?.int
-    if members["position"] != nil, position == nil {
-      throw RoostError.invalid("/position", "type", "position is a whole number.")
+    let place = (members["position"]?.string ?? members["position"]?.int.map { "\($0)" })
+      .flatMap { EntryPlace($0) }
+    if members["position"] != nil, place == nil {
+      throw RoostError.invalid(
+        "/position", "type",
+        "position is a whole number, or 3:120 where the log has several parts.")
     }
     let runner = try runner(of: request)
     let count = try await records.database.write { transaction in
-      try await body(runner.name, position, transaction)
+      try await body(runner.name, place, transaction)
     }
-    if let position, count == 0 {
+    if let place, count == 0 {
       throw RoostError(
-        .notFound, "\(runner.name) has no entry set aside at position \(position).")
+        .notFound, "\(runner.name) has no entry set aside at position \(place.text).")
     }
     runner.retry()
     return try await shown(runner)

@@ -43,6 +43,7 @@ package struct BatchRoutes: Sendable {
     if let authorization = batch.header("authorization") {
       fields.append(("authorization", authorization))
     }
+    if let version = batch.header("roost-version") { fields.append(("roost-version", version)) }
     if !operation.body.isEmpty { fields.append(("content-type", "application/json")) }
     let route = application.route(operation.method, operation.path)
     let request = Request(
@@ -160,7 +161,10 @@ package struct BatchRoutes: Sendable {
       // What is wrong with the server is no answer to an operation.
       guard failure.error.code.status < 500 else { throw failure.error }
       return BatchAnswer.failed(
-        [failure.index: BatchFault(failure.error, requestID: batch.requestID)], of: count,
+        [
+          failure.index: BatchFault(
+            operations[failure.index].refusal(failure.error), requestID: batch.requestID)
+        ], of: count,
         requestID: batch.requestID)
     }
   }

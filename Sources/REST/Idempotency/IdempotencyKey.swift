@@ -33,13 +33,15 @@ enum IdempotencyKey {
     characters.contains(key.utf8.count) && key.utf8.allSatisfy { (0x21...0x7E).contains($0) }
   }
 
-  /// A digest of what the request asks for: method, target, `If-Match` and body.
+  /// A digest of what the request asks for: method, target, `If-Match`, `Roost-Version` and body.
   ///
-  /// The first three hold no line feed, so that they cannot be mistaken for one another.
+  /// All but the body hold no line feed, so that they cannot be mistaken for one another.
   private static func fingerprint(_ request: Request) -> [UInt8] {
     let condition = request.header("if-match").map { "1" + $0 } ?? "0"
+    let version = request.header("roost-version").map { $0 + "\n" } ?? ""
     let head =
       "\(request.method.rawValue)\n\(request.path)\n\(request.query ?? "")\n\(condition)\n"
+      + version
     return SHA256.digest(Array(head.utf8) + SHA256.digest(request.body))
   }
 }

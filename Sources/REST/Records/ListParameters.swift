@@ -42,7 +42,7 @@ struct ListParameters {
     }
     query.shown = try ShownParameters(collection: collection, reader: reader).members(parameters)
     let context = ListCursors.Context(
-      collection: collection, caller: reader.caller, conditions: text(conditions))
+      collection: collection, caller: reader.caller, conditions: text(conditions, query.sort))
     if let after {
       let keys = query.sort.prefix { $0.column != .id }.count
       query.after = try cursors.decode(after, keys: keys, context)
@@ -51,13 +51,18 @@ struct ListParameters {
   }
 
   /// The conditions in an order of their own (that of their names), each with its length, so that
-  /// none can be taken for another.
-  private func text(_ conditions: [String: String]) -> String {
+  /// none can be taken for another; behind them the types of what is sorted by, since a cursor holds
+  /// values of them.
+  private func text(_ conditions: [String: String], _ sort: [SortKey]) -> String {
     let place = parent.map { "\(collection.index) \($0.field) \($0.id)" } ?? ""
     var text = place
     for name in ["filter", "search", "sort"] {
       guard let value = conditions[name] else { continue }
       text += " " + name + " " + String(value.utf8.count) + " " + value
+    }
+    for key in sort {
+      guard case .field(let index) = key.column else { continue }
+      text += " " + TypeSignature.of(collection.fields[index])
     }
     return text
   }

@@ -8,6 +8,8 @@ import Transport
 struct RecordOperation: Sendable {
   let prepared: PreparedOperation
   let answer: @Sendable (OperationOutcome) -> Response
+  /// A refusal while it is carried out, in the words of who asked for it.
+  var refusal: @Sendable (RoostError) -> RoostError = { $0 }
 }
 
 extension RecordRoutes {
@@ -17,6 +19,22 @@ extension RecordRoutes {
   /// The request has the parameters that the router found. Throws what the route itself would throw
   /// before it carries anything out.
   func operation(_ request: Request) throws -> RecordOperation? {
+    guard let schema = formers.schema(of: request) else { return try currentOperation(request) }
+    let former = try former(request, schema)
+    do {
+      guard let operation = try currentOperation(former.request) else { return nil }
+      return RecordOperation(prepared: operation.prepared) { outcome in
+        former.answer(operation.answer(outcome))
+      } refusal: { error in
+        former.refusal(error)
+      }
+    } catch let error as RoostError {
+      throw former.refusal(error)
+    }
+  }
+
+  /// The operation that a request in the words of now asks for.
+  private func currentOperation(_ request: Request) throws -> RecordOperation? {
     let collection = try collection(of: request)
     let caller = try authenticator.caller(of: request)
     let author = Mutation.Author.caller(caller)
@@ -99,7 +117,7 @@ extension RecordRoutes {
         return Response(
           try await records.batch([operation.prepared], answerBytes: .max, leaving: plan))
       } catch let failure as BatchFailure {
-        throw failure.error
+        throw operation.refusal(failure.error)
       }
     }
   }

@@ -10,15 +10,19 @@ package struct RecordRoutes: Sendable {
   let records: RecordStore
   let authenticator: Authenticator
   let idempotency: Idempotency
+  let formers: FormerVersions
   private let cursors: ListCursors
   private let body: BodyPolicy
   private let shapes: [Int64: EntityTag.Shape]
   private let hasDerived: Bool
 
-  /// `bodyBytes` bounds the body of a write.
+  /// `bodyBytes` bounds the body of a write; `formers` are the older versions whose clients are
+  /// answered in their own words.
   package init(
-    records: RecordStore, authenticator: Authenticator, signer: CursorSigner, bodyBytes: Int
+    records: RecordStore, authenticator: Authenticator, signer: CursorSigner, bodyBytes: Int,
+    formers: FormerVersions = .none
   ) {
+    self.formers = formers
     body = .buffered(limit: bodyBytes)
     self.records = records
     idempotency = Idempotency(records)
@@ -30,24 +34,48 @@ package struct RecordRoutes: Sendable {
 
   /// Adds the routes to `router`.
   package func add(to router: inout Router) {
-    router.add(.get, "/v1/{collection}") { try await list($0) }
+    router.add(.get, "/v1/{collection}") { request in
+      if let schema = formers.schema(of: request) {
+        return try await translated(request, schema) { try await list($0) }
+      }
+      return try await list(request)
+    }
     router.add(.post, "/v1/{collection}", body: body) { request in
       if let key = request.header("idempotency-key") {
         return try await once(request, key: key)
       }
+      if let schema = formers.schema(of: request) {
+        return try await translated(request, schema) { try await create($0) }
+      }
       return try await create(request)
     }
-    router.add(.get, "/v1/{collection}/{id}") { try await read($0) }
-    router.add(.get, "/v1/{collection}/{id}/{relation}") { try await relation($0) }
+    router.add(.get, "/v1/{collection}/{id}") { request in
+      if let schema = formers.schema(of: request) {
+        return try await translated(request, schema) { try await read($0) }
+      }
+      return try await read(request)
+    }
+    router.add(.get, "/v1/{collection}/{id}/{relation}") { request in
+      if let schema = formers.schema(of: request) {
+        return try await translated(request, schema) { try await relation($0) }
+      }
+      return try await relation(request)
+    }
     router.add(.patch, "/v1/{collection}/{id}", body: body) { request in
       if let key = request.header("idempotency-key") {
         return try await once(request, key: key)
+      }
+      if let schema = formers.schema(of: request) {
+        return try await translated(request, schema) { try await update($0) }
       }
       return try await update(request)
     }
     router.add(.delete, "/v1/{collection}/{id}") { request in
       if let key = request.header("idempotency-key") {
         return try await once(request, key: key)
+      }
+      if let schema = formers.schema(of: request) {
+        return try await translated(request, schema) { try await delete($0) }
       }
       return try await delete(request)
     }

@@ -4,8 +4,8 @@ package import Transport
 
 /// Says with each answer which version of the API it comes from, and what of it is on its way out.
 ///
-/// A client that sends `Roost-Version` hears whether something broke since: every version is served
-/// by the same routes, as far as it is compatible with the current one.
+/// A client that sends `Roost-Version` hears whether something broke since. Every version is served by
+/// the same routes; what they read and answer for older ones is `FormerVersions`'.
 package struct VersionNegotiation: AnswerMark {
   private let current: APIVersion
   private let text: String
@@ -13,12 +13,15 @@ package struct VersionNegotiation: AnswerMark {
   private let notices: [String: DeprecationNotice]
   /// The collection of a relation's records by `collection/relation`.
   private let relations: [String: String]
+  private let formers: FormerVersions
 
-  /// `known` are the versions that were served, the current one last; `notices` are by collection,
-  /// and `relations` lead from `collection/relation` to the collection of its records.
+  /// `known` are the versions that were served, the current one last; `notices` are by collection, or
+  /// by `actions/` and an action's name, and `relations` lead from `collection/relation` to the collection of its records.
   package init(
-    known: [APIVersion], notices: [String: DeprecationNotice], relations: [String: String]
+    known: [APIVersion], notices: [String: DeprecationNotice], relations: [String: String],
+    formers: FormerVersions = .none
   ) {
+    self.formers = formers
     self.known = known
     current = known.last ?? .first
     text = current.description
@@ -43,16 +46,24 @@ package struct VersionNegotiation: AnswerMark {
     }
     guard !notices.isEmpty, request.path.hasPrefix("/v1/") else { return }
     // The end of one collection is enough: the fields may come once.
-    guard let name = collections(request.path).first(where: { notices[$0] != nil }) else { return }
+    let names = collections(request.path, formers.schema(of: request))
+    guard let name = names.first(where: { notices[$0] != nil }) else { return }
     for field in notices[name]?.fields ?? [] { response.headers.add(field.name, field.value) }
   }
 
-  /// The collections that a path such as `/v1/bands/{id}/members` concerns.
-  private func collections(_ path: String) -> [String] {
+  /// The collections that a path such as `/v1/bands/{id}/members` concerns, by their names of now.
+  private func collections(_ path: String, _ schema: FormerSchema?) -> [String] {
     let parts = path.split(separator: "/", maxSplits: 4)
     guard parts.count > 1 else { return [] }
-    let name = String(parts[1])
-    guard parts.count == 4, let target = relations[name + "/" + parts[3]] else { return [name] }
+    var name = String(parts[1])
+    if name == "actions" { return parts.count == 3 ? ["actions/" + parts[2]] : [] }
+    var relation = parts.count == 4 ? String(parts[3]) : nil
+    if let schema, let former = schema.collection(named: name), let now = former.now {
+      name = now.name
+      relation = former.old.inverses.first { $0.name == relation }
+        .flatMap { schema.currentName(of: $0, in: former) }
+    }
+    guard let relation, let target = relations[name + "/" + relation] else { return [name] }
     return [name, target]
   }
 
@@ -65,10 +76,7 @@ package struct VersionNegotiation: AnswerMark {
       throw refusal(
         "Roost-Version is a version such as \(current), not \"\(wanted.prefix(40))\".", "format")
     }
-    let asked = known.last { version in
-      zip(numbers, [version.major, version.minor, version.patch]).allSatisfy { $0 == $1 }
-    }
-    guard let asked else {
+    guard let asked = APIVersion.asked(wanted, among: known) else {
       let isLater =
         APIVersion(
           numbers[0], numbers.count > 1 ? numbers[1] : 0, numbers.count > 2 ? numbers[2] : 0)

@@ -30,10 +30,13 @@ package final class CompiledCollection: Sendable {
   let pointers: [String]
   /// The fields that refer to rows or accounts, by index.
   let references: [Int]
+  /// Those of `references` that refer to rows of this collection.
+  let referencesToItself: [Int]
   /// Writes whole rows.
   let rows: RowWriter
 
   private let indexByName: [String: Int]
+  private let names: [String]
 
   let selectList: SQL
   /// The select list among live rows of the table `t0`, whose time of deletion nobody needs to read.
@@ -80,11 +83,15 @@ package final class CompiledCollection: Sendable {
       default: false
       }
     }
+    referencesToItself = model.fields.indices.filter { index in
+      model.fields[index].type == .reference(typeName: model.typeName) && !model.fields[index].isList
+    }
     pointers = model.fields.map { "/" + $0.name }
     rows = RowWriter(names: model.fields.map(\.name), storage: storage)
     var indexByName: [String: Int] = [:]
     for (index, field) in model.fields.enumerated() { indexByName[field.name] = index }
     self.indexByName = indexByName
+    names = model.fields.map(\.name)
 
     let table = SQL.identifier(model.name)
     let system = RecordColumns.system
@@ -135,6 +142,11 @@ package final class CompiledCollection: Sendable {
 
   /// The index of a stored field, or nil.
   package func index(of field: String) -> Int? { indexByName[field] }
+
+  /// The same, looking at the field `likely` first.
+  func index(of field: String, likely: Int) -> Int? {
+    likely < names.count && names[likely] == field ? likely : indexByName[field]
+  }
 
   /// The merge strategy of a field: its own, else the collection's.
   func merge(_ index: Int) -> MergeStrategy { model.fields[index].merge ?? model.merge }

@@ -320,7 +320,10 @@ package final class FollowerRunner: Sendable {
       guard failures >= patience else {
         logger.warning(
           "a follower failed at an entry of the log and will try it again",
-          [("position", .int(entry.position)), ("cause", .string("\(error)"))])
+          [
+            ("position", .int(entry.position)), ("partition", .int(entry.partition)),
+            ("cause", .string("\(error)")),
+          ])
         throw PoisonSuspicion()
       }
       try await setAside(entry, error, attempts: failures)
@@ -410,7 +413,10 @@ package final class FollowerRunner: Sendable {
         }
         logger.error(
           "an entry that was set aside failed again",
-          [("position", .int(entry.position)), ("cause", .string(reason))])
+          [
+            ("position", .int(entry.position)), ("partition", .int(entry.partition)),
+            ("cause", .string(reason)),
+          ])
       }
     }
   }

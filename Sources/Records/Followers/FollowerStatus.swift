@@ -15,6 +15,8 @@ package struct FollowerStatus: Sendable {
   /// Entries that were set aside.
   package let setAside: Int64
   package let isReplayable: Bool
+  /// Its position in each part of a log that has several, such as `3:120`; else empty.
+  package let parts: [String]
 
   /// For how long that change has waited; 0 where there is none.
   package func lagMilliseconds(at now: Timestamp) -> Int64 {
@@ -32,10 +34,14 @@ package struct FollowerStatus: Sendable {
     let setAside = try await reader.first(
       "SELECT count(*) FROM roost_follower_poison WHERE name = \(follower.name)"
     ) { $0.int64(0) }
+    let dialect = reader.dialect
+    let shown = next == nil ? head : place
+    let parts = LogPartition.all(dialect).map { EntryPlace.text($0, shown[$0], dialect) }
     return FollowerStatus(
       name: follower.name, position: next == nil ? head.total : place.total, head: head.total,
       behind: next == nil ? 0 : head.total - place.total, waitingSince: next,
-      setAside: setAside ?? 0, isReplayable: follower.isReplayable)
+      setAside: setAside ?? 0, isReplayable: follower.isReplayable,
+      parts: dialect.partitions == 1 ? [] : parts)
   }
 }
 
@@ -43,8 +49,8 @@ package struct FollowerStatus: Sendable {
 package enum ReplayStart: Sendable, Equatable {
   /// The first entry that the log still has.
   case beginning
-  /// Behind that position, where the log has one part.
-  case position(Int64)
+  /// Behind that position; where the log has several parts, in that part alone.
+  case position(EntryPlace)
   /// The first entries of that time or later.
   case time(Timestamp)
 
@@ -52,17 +58,17 @@ package enum ReplayStart: Sendable, Equatable {
   package var text: String {
     switch self {
     case .beginning: "start"
-    case .position(let position): "\(position)"
+    case .position(let place): place.text
     case .time(let time): time.description
     }
   }
 
-  /// `start`, a position, or a time in RFC 3339; nil for anything else.
+  /// `start`, a position such as `120` or `3:120`, or a time in RFC 3339; nil for anything else.
   package init?(_ text: String) {
     if text == "start" {
       self = .beginning
-    } else if let position = Int64(text), position >= 0 {
-      self = .position(position)
+    } else if let place = EntryPlace(text) {
+      self = .position(place)
     } else if let time = Timestamp(text) {
       self = .time(time)
     } else {
@@ -85,7 +91,7 @@ extension RecordStore {
         "What \(follower.name) does adds up, so it cannot see a change twice: it is not replayed.")
     }
     // Whoever runs it is between two batches.
-    guard try await FollowerPlace.take(follower.name, in: transaction) != nil else {
+    guard let current = try await FollowerPlace.take(follower.name, in: transaction) else {
       throw RoostError(
         .overloaded, "\(follower.name) is at work in another process: try again.",
         retryAfterSeconds: 1)
@@ -95,25 +101,12 @@ extension RecordStore {
     let place: LogPlace
     switch start {
     case .beginning: place = first
+    case .position(let position) where position.partition == nil && position.position == 0
+      && first.total == 0:
+      place = first
     case .position(let position):
-      guard LogPartition.all(transaction.dialect).count == 1 || position == 0 else {
-        throw RoostError.invalid(
-          "/from", "type",
-          "The log has several parts here, so a position alone says nothing: give a time, or start."
-        )
-      }
-      guard position <= head.total else {
-        throw RoostError.invalid(
-          "/from", "range", "The log ends at \(head.total): \(position) is not reached yet.")
-      }
-      guard position >= first.total else {
-        throw RoostError(
-          .conflict,
-          "The log begins behind \(first.total): what was before it was trimmed, since every follower "
-            + "had it and \(RecordStore.logKeptMilliseconds / 86_400_000) days had passed. Say start to "
-            + "begin there.")
-      }
-      place = position == 0 ? first : LogPlace(positions: [position])
+      place = try LogPlace.behind(
+        position, from: current, first: first, head: head, transaction.dialect)
     case .time(let time):
       let oldest = try await LogEntry.oldestTime(in: transaction)
       if first.total > 0, let oldest, time < oldest {
@@ -139,6 +132,30 @@ extension LogPlace {
       return true
     }
     return place
+  }
+
+  /// `current`, but behind `place` in its part; throws where the log does not reach there.
+  static func behind(
+    _ place: EntryPlace, from current: LogPlace, first: LogPlace, head: LogPlace,
+    _ dialect: Dialect
+  ) throws -> LogPlace {
+    let part = try place.part(dialect, pointer: "/from")
+    func text(_ position: Int64) -> String { EntryPlace.text(part, position, dialect) }
+    guard place.position <= head[part] else {
+      throw RoostError.invalid(
+        "/from", "range",
+        "The log ends at \(text(head[part])): \(text(place.position)) is not reached yet.")
+    }
+    guard place.position >= first[part] else {
+      throw RoostError(
+        .conflict,
+        "The log begins behind \(text(first[part])): what was before it was trimmed, since every "
+          + "follower had it and \(RecordStore.logKeptMilliseconds / 86_400_000) days had passed. Say "
+          + "start to begin there.")
+    }
+    var result = current
+    result.replace(part, by: place.position)
+    return result
   }
 
   /// The place before the first entries of `time` or later.

@@ -36,11 +36,13 @@ package struct PoisonedEntry: Sendable {
     return Dictionary(rows) { first, _ in first }
   }
 
-  /// Marks entries for another try: all, or that at `position`; returns how many.
+  /// Marks entries for another try: all, or that at `place`; returns how many.
+  ///
+  /// Throws `RoostError` where `place` leaves open which one is meant.
   package static func mark(
-    of name: String, position: Int64?, in transaction: any Transaction
+    of name: String, at place: EntryPlace?, in transaction: any Transaction
   ) async throws -> Int {
-    let one: SQL = position.map { " AND position = \($0)" } ?? .empty
+    let one = try condition(place, transaction.dialect)
     return try await transaction.execute(
       """
       UPDATE roost_follower_poison SET is_retried = 1 WHERE name = \(name)\
@@ -48,16 +50,24 @@ package struct PoisonedEntry: Sendable {
       """)
   }
 
-  /// Drops entries for good: all, or that at `position`; returns how many.
+  /// Drops entries for good: all, or that at `place`; returns how many.
+  ///
+  /// Throws `RoostError` where `place` leaves open which one is meant.
   package static func drop(
-    of name: String, position: Int64?, in transaction: any Transaction
+    of name: String, at place: EntryPlace?, in transaction: any Transaction
   ) async throws -> Int {
-    let one: SQL = position.map { " AND position = \($0)" } ?? .empty
+    let one = try condition(place, transaction.dialect)
     return try await transaction.execute(
       """
       DELETE FROM roost_follower_poison WHERE name = \(name)\
       \(one)
       """)
+  }
+
+  private static func condition(_ place: EntryPlace?, _ dialect: Dialect) throws -> SQL {
+    guard let place else { return .empty }
+    let partition = try place.part(dialect, pointer: "/position")
+    return " AND partition = \(partition) AND position = \(place.position)"
   }
 
   // MARK: What the runner does

@@ -41,11 +41,12 @@ package final class ChangeRecorder: PreCommit {
   }
 
   private struct Entry {
-    let stream: Int64
+    /// The number of the stream; its place among the keys until that is known, as that of the mask.
+    var stream: Int64
     /// The place of the change in the batch.
     let change: Int
     let kind: EntryKind
-    let mask: Int64
+    var mask: Int64
   }
 
   private struct State {
@@ -59,13 +60,64 @@ package final class ChangeRecorder: PreCommit {
     var isOutdated = false
   }
 
-  /// Numbers that one batch uses.
+  /// The streams and masks that one batch speaks of, each once.
+  private struct Keys {
+    /// The place of the mask that hides nothing, which has no key.
+    static let wholeMask: Int64 = -1
+
+    private(set) var streams: [StreamKey] = []
+    private(set) var masks: [MaskKey] = []
+    private var streamPlaces: [StreamKey: Int64] = [:]
+    private var maskPlaces: [MaskKey: Int64] = [:]
+    private var lastStream: Int64 = 0
+    private var lastMask: (mask: FieldSet, collection: Int64, place: Int64)?
+
+    /// The place of a stream; changes that follow one another often go to the same one.
+    mutating func stream(_ scope: ScopeConjunction, _ tier: String) -> Int64 {
+      if !streams.isEmpty, streams[Int(lastStream)].scope == scope,
+        streams[Int(lastStream)].tier == tier
+      {
+        return lastStream
+      }
+      let key = StreamKey(scope: scope, tier: tier)
+      if let place = streamPlaces[key] {
+        lastStream = place
+      } else {
+        lastStream = Int64(streams.count)
+        streams.append(key)
+        streamPlaces[key] = lastStream
+      }
+      return lastStream
+    }
+
+    /// The place of a mask.
+    mutating func mask(_ mask: FieldSet, of collection: CompiledCollection) -> Int64 {
+      if let last = lastMask, last.collection == collection.number, last.mask == mask {
+        return last.place
+      }
+      var place = Keys.wholeMask
+      if let members = collection.numbers(of: mask) {
+        let key = MaskKey(collection: collection, members: members)
+        if let known = maskPlaces[key] {
+          place = known
+        } else {
+          place = Int64(masks.count)
+          masks.append(key)
+          maskPlaces[key] = place
+        }
+      }
+      lastMask = (mask, collection.number, place)
+      return place
+    }
+  }
+
+  /// Numbers that one batch uses, at the places of their keys.
   ///
   /// A number that it found was committed before, and everybody may use it; one that it made is its
   /// own until the commit, and is found by the next batch that needs it.
   private struct Numbers {
-    var streams: [StreamKey: Int64] = [:]
-    var masks: [MaskKey: Int64] = [:]
+    var streams: [Int64]
+    var masks: [Int64]
   }
 
   private static let cachedStreams = 50_000
@@ -86,17 +138,22 @@ package final class ChangeRecorder: PreCommit {
   /// writes are refused.
   package func writes(by generation: Int64) { state.withLock { $0.generation = generation } }
 
-  /// Whether a write was refused because the database has come to hold a newer schema.
+  /// Whether the database has come to hold a newer schema: a write was refused for it, or somebody
+  /// has looked.
   package var isOutdated: Bool { state.withLock { $0.isOutdated } }
 
-  private func check(_ generation: Int64?) throws {
-    guard let generation else { return }
-    let isOld = state.withLock { state in
+  /// Takes note of the generation that the database is at; returns whether the process is behind it.
+  @discardableResult
+  package func notice(_ generation: Int64) -> Bool {
+    state.withLock { state in
       guard let mine = state.generation, generation > mine else { return false }
       state.isOutdated = true
       return true
     }
-    guard isOld else { return }
+  }
+
+  private func check(_ generation: Int64?) throws {
+    guard let generation, notice(generation) else { return }
     throw RoostError(
       .draining,
       "The app's schema has been migrated: this server knows an older one and writes no more.",
@@ -114,8 +171,25 @@ package final class ChangeRecorder: PreCommit {
       ChangeRecorder.parts(of: changes, transaction.dialect), moves.map(\.need), in: transaction)
     try check(taken.generation)
     try await appendToLog(changes, taken, in: transaction)
-    let rows = moves.flatMap { $0.rows(of: changes, after: taken.streams[$0.need.stream] ?? 0) }
-    try await LogStatements.putScopeRow.run(rows, in: transaction)
+    // A row that is created stands once in each of its streams.
+    let mayRepeat = changes.contains { $0.kind != .create }
+    var rows: [StreamRow] = []
+    rows.reserveCapacity(changes.count)
+    for move in moves {
+      move.add(
+        to: &rows, of: changes, after: taken.streams[move.need.stream] ?? 0, mayRepeat: mayRepeat)
+    }
+    try await LogStatements.putScopeRow.run(rows.count, in: transaction) { index, values in
+      let (entry, sequence) = (rows[index].entry, rows[index].sequence)
+      let change = changes[entry.change]
+      values.append(.int(entry.stream))
+      values.append(.int(change.collection.number))
+      values.append(.uuid(change.id))
+      values.append(.int(sequence))
+      values.append(.int(change.version))
+      values.append(.int(entry.mask))
+      values.append(.int(entry.kind.rawValue))
+    }
   }
 
   package func committed(_ effects: [any Effect]) {
@@ -132,6 +206,7 @@ package final class ChangeRecorder: PreCommit {
   private static func parts(
     of changes: [RowChange], _ dialect: Dialect
   ) -> [(number: Int64, count: Int64)] {
+    if dialect.partitions == 1 { return [(number: 0, count: Int64(changes.count))] }
     var counts: [Int64: Int64] = [:]
     for change in changes { counts[LogPartition.of(change.id, dialect), default: 0] += 1 }
     return counts.sorted { $0.key < $1.key }.map { (number: $0.key, count: $0.value) }
@@ -142,25 +217,30 @@ package final class ChangeRecorder: PreCommit {
     _ changes: [RowChange], _ taken: Heads.Taken, in transaction: any Transaction
   ) async throws {
     let dialect = transaction.dialect
-    var last = taken.parts
-    var rows: [[Value]] = []
-    rows.reserveCapacity(changes.count)
-    for change in changes {
+    var last = (0..<dialect.partitions).map { taken.parts[Int64($0)] ?? 0 }
+    try await LogStatements.insert.run(changes.count, in: transaction) { index, values in
+      let change = changes[index]
       let partition = LogPartition.of(change.id, dialect)
-      let position = (last[partition] ?? 0) + 1
-      last[partition] = position
-      let mutation: Value =
-        change.mutation.map { .text(String(decoding: $0, as: UTF8.self)) } ?? .null
-      rows.append([
-        .int(partition), .int(position), .timestamp(change.at), .int(change.collection.number),
-        .uuid(change.id), .int(change.kind.rawValue), .int(change.version),
-        .optional(change.actor), mutation,
-      ])
+      last[Int(partition)] += 1
+      values.append(.int(partition))
+      values.append(.int(last[Int(partition)]))
+      values.append(.timestamp(change.at))
+      values.append(.int(change.collection.number))
+      values.append(.uuid(change.id))
+      values.append(.int(change.kind.rawValue))
+      values.append(.int(change.version))
+      values.append(.optional(change.actor))
+      values.append(change.mutation)
     }
-    try await LogStatements.insert.run(rows, in: transaction)
   }
 
   // MARK: The streams
+
+  /// A row of the stream index.
+  private struct StreamRow {
+    let entry: Entry
+    let sequence: Int64
+  }
 
   /// The entries that a batch adds to one stream.
   private struct StreamMove {
@@ -176,28 +256,31 @@ package final class ChangeRecorder: PreCommit {
         stream: entries.first?.stream ?? 0, count: Int64(entries.count), removal: removal)
     }
 
-    /// The rows of the stream index, with the sequences after `head`.
+    /// Adds the rows of the stream index, with the sequences after `head`.
     ///
-    /// Of two entries of one row the later one replaces the earlier.
-    func rows(of changes: [RowChange], after head: Int64) -> [[Value]] {
+    /// Of two entries of one row the later one replaces the earlier; there are such only where a row
+    /// `mayRepeat`.
+    func add(
+      to rows: inout [StreamRow], of changes: [RowChange], after head: Int64, mayRepeat: Bool
+    ) {
+      guard mayRepeat, need.count > 1 else {
+        for (place, entry) in entries.enumerated() {
+          rows.append(StreamRow(entry: entry, sequence: head + Int64(place) + 1))
+        }
+        return
+      }
       var sequence = head + need.count
-      var rows: [[Value]] = []
-      rows.reserveCapacity(entries.count)
+      let start = rows.count
       var seen: Set<RowKey> = []
-      seen.reserveCapacity(need.count > 1 ? entries.count : 0)
+      seen.reserveCapacity(entries.count)
       for entry in entries.reversed() {
         defer { sequence -= 1 }
         let change = changes[entry.change]
-        if need.count > 1 {
-          let key = RowKey(collection: change.collection.number, id: change.id)
-          guard seen.insert(key).inserted else { continue }
-        }
-        rows.append([
-          .int(entry.stream), .int(change.collection.number), .uuid(change.id), .int(sequence),
-          .int(change.version), .int(entry.mask), .int(entry.kind.rawValue),
-        ])
+        let key = RowKey(collection: change.collection.number, id: change.id)
+        guard seen.insert(key).inserted else { continue }
+        rows.append(StreamRow(entry: entry, sequence: sequence))
       }
-      return rows.reversed()
+      rows[start...].reverse()
     }
   }
 
@@ -205,36 +288,37 @@ package final class ChangeRecorder: PreCommit {
   private func streamMoves(
     of changes: [RowChange], in transaction: any Transaction
   ) async throws -> [StreamMove] {
-    let numbers = try await numbers(for: changes, in: transaction)
+    var keys = Keys()
     var entries: [Entry] = []
     entries.reserveCapacity(changes.count)
     for (place, change) in changes.enumerated() {
       let tier = change.collection.model.sync.tier.rawValue
       for entry in change.moves.puts {
-        guard let stream = numbers.streams[StreamKey(scope: entry.scope, tier: tier)] else {
-          continue
-        }
-        var mask = MaskTable.whole
-        if let members = change.collection.numbers(of: entry.mask) {
-          let key = MaskKey(collection: change.collection, members: members)
-          mask = numbers.masks[key] ?? MaskTable.whole
-        }
-        entries.append(Entry(stream: stream, change: place, kind: .put, mask: mask))
+        let mask = keys.mask(entry.mask, of: change.collection)
+        entries.append(
+          Entry(stream: keys.stream(entry.scope, tier), change: place, kind: .put, mask: mask))
       }
       for scope in change.moves.leaves {
-        guard let stream = numbers.streams[StreamKey(scope: scope, tier: tier)] else { continue }
         let kind: EntryKind = change.kind == .delete ? .delete : .leave
-        entries.append(Entry(stream: stream, change: place, kind: kind, mask: MaskTable.whole))
+        entries.append(
+          Entry(
+            stream: keys.stream(scope, tier), change: place, kind: kind, mask: Keys.wholeMask))
       }
     }
+    let numbers = try await numbers(for: keys, in: transaction)
+    for index in entries.indices {
+      entries[index].stream = numbers.streams[Int(entries[index].stream)]
+      let mask = entries[index].mask
+      entries[index].mask = mask == Keys.wholeMask ? MaskTable.whole : numbers.masks[Int(mask)]
+    }
     // Within a stream the order of the changes stays: sorting is stable.
-    let sorted = entries.sorted { $0.stream < $1.stream }
+    if numbers.streams.count > 1 { entries.sort { $0.stream < $1.stream } }
     var moves: [StreamMove] = []
     var index = 0
-    while index < sorted.count {
+    while index < entries.count {
       var end = index
-      while end < sorted.count, sorted[end].stream == sorted[index].stream { end += 1 }
-      moves.append(StreamMove(sorted[index..<end]))
+      while end < entries.count, entries[end].stream == entries[index].stream { end += 1 }
+      moves.append(StreamMove(entries[index..<end]))
       index = end
     }
     return moves
@@ -242,55 +326,54 @@ package final class ChangeRecorder: PreCommit {
 
   // MARK: Numbers
 
-  /// The numbers of all streams and masks that the changes speak of.
+  /// The numbers of all streams and masks that the changes speak of, each at the place of its key.
   ///
   /// What has none is made in the order of its text, so that two batches which make the same ones
   /// wait for each other one way.
   private func numbers(
-    for changes: [RowChange], in transaction: any Transaction
+    for keys: Keys, in transaction: any Transaction
   ) async throws -> Numbers {
-    var streams: Set<StreamKey> = []
-    var masks: Set<MaskKey> = []
-    for change in changes {
-      let tier = change.collection.model.sync.tier.rawValue
-      for entry in change.moves.puts {
-        streams.insert(StreamKey(scope: entry.scope, tier: tier))
-        if let members = change.collection.numbers(of: entry.mask) {
-          masks.insert(MaskKey(collection: change.collection, members: members))
-        }
-      }
-      for scope in change.moves.leaves { streams.insert(StreamKey(scope: scope, tier: tier)) }
-    }
-    var numbers = Numbers()
-    var newStreams: [(key: StreamKey, text: String)] = []
-    var newMasks: [MaskKey] = []
+    var numbers = Numbers(
+      streams: [Int64](repeating: 0, count: keys.streams.count),
+      masks: [Int64](repeating: MaskTable.whole, count: keys.masks.count))
+    var newStreams: [(place: Int, text: String)] = []
+    var newMasks: [Int] = []
     state.withLock { state in
-      for key in streams {
+      for (place, key) in keys.streams.enumerated() {
         if let known = state.streams[key] {
-          numbers.streams[key] = known
+          numbers.streams[place] = known
         } else {
-          newStreams.append((key, key.scope.text))
+          newStreams.append((place, key.scope.text))
         }
       }
-      for key in masks {
-        if let known = state.masks[key] { numbers.masks[key] = known } else { newMasks.append(key) }
+      for (place, key) in keys.masks.enumerated() {
+        if let known = state.masks[key] {
+          numbers.masks[place] = known
+        } else {
+          newMasks.append(place)
+        }
       }
     }
     newMasks.sort {
-      ($0.collection.number, MaskTable.text($0.members))
-        < ($1.collection.number, MaskTable.text($1.members))
+      let (left, right) = (keys.masks[$0], keys.masks[$1])
+      return (left.collection.number, MaskTable.text(left.members))
+        < (right.collection.number, MaskTable.text(right.members))
     }
-    for key in newMasks {
+    for place in newMasks {
+      let key = keys.masks[place]
       let (number, isMade) = try await MaskTable.number(
         key.members, of: key.collection, in: transaction)
-      numbers.masks[key] = number
+      numbers.masks[place] = number
       if !isMade { state.withLock { $0.masks[key] = number } }
     }
-    newStreams.sort { ($0.text, $0.key.tier) < ($1.text, $1.key.tier) }
-    for (key, text) in newStreams {
+    newStreams.sort {
+      ($0.text, keys.streams[$0.place].tier) < ($1.text, keys.streams[$1.place].tier)
+    }
+    for (place, text) in newStreams {
+      let key = keys.streams[place]
       let (number, isMade) = try await LogStatements.stream(text, key.tier, in: transaction)
       if isMade { try await StreamAtoms.note(number, key.scope, in: transaction) }
-      numbers.streams[key] = number
+      numbers.streams[place] = number
       if !isMade { remember(number, for: key) }
     }
     return numbers

@@ -10,7 +10,8 @@ package struct LogEntry: Sendable {
   package let kind: Mutation.Kind
   package let version: Int64
   package let actor: UUID?
-  let partition: Int64
+  /// The part of the log in which `position` counts.
+  package let partition: Int64
 
   /// Entries behind `place` and up to `end` that concern `follower`, in order, at most `limit`.
   static func read(

@@ -99,6 +99,16 @@ extension RowClocks {
   /// Counts, fields and client indexes are LEB128; times are eight bytes, big-endian. A row that
   /// was never changed by a device takes 13 bytes.
   var encoded: [UInt8] {
+    // What most rows have: a base clock of the server.
+    if exceptions.isEmpty, parts.isEmpty, base.client == .zero {
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(13)
+      bytes.append(1)
+      bytes.append(0)
+      withUnsafeBytes(of: base.time.rawValue.bigEndian) { bytes.append(contentsOf: $0) }
+      for _ in 0..<3 { bytes.append(0) }
+      return bytes
+    }
     var clients: [UUID] = []
     func index(_ client: UUID) -> Int {
       if client == .zero { return 0 }

@@ -13,7 +13,7 @@ struct DerivedSteps {
   func find(
     beside steps: [MigrationStep], in reader: any Reader
   ) async throws -> [MigrationStep] {
-    let pairs = matches
+    let pairs = matches(beside: steps)
     var result: [MigrationStep] = []
     for index in book.model.collections.indices {
       guard let old = pairs[index] else { continue }
@@ -23,11 +23,17 @@ struct DerivedSteps {
   }
 
   /// The stored collection of each of the schema, by its place.
-  private var matches: [Int: StoredSchema.Collection] {
+  private func matches(beside steps: [MigrationStep]) -> [Int: StoredSchema.Collection] {
+    var restored: [String: StoredSchema.Collection] = [:]
+    for step in steps {
+      guard case .restoreCollection(let kept, _) = step.action else { continue }
+      restored[step.typeName] = stored.collection(ofTable: kept.kept)
+    }
     var result: [Int: StoredSchema.Collection] = [:]
     for (index, collection) in book.model.collections.enumerated() {
       result[index] =
         stored.collection(ofType: collection.typeName)
+        ?? restored[collection.typeName]
         ?? former.type(of: collection.typeName).flatMap { stored.collection(ofType: $0) }
     }
     return result

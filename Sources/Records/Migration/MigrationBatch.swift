@@ -63,7 +63,7 @@ struct MigrationBatch {
       transaction.attach(
         RowChange(
           kind: .update, collection: collection, id: row.id, version: after.version, at: at,
-          actor: nil, mutation: mutation(of: row, fields, collection),
+          actor: nil, mutation: .text(mutation(of: row, fields, collection)),
           moves: ScopeMoves(
             collection, catalogue.scopes, before: row, after: after, changed: fields, resolved)))
     }
@@ -74,7 +74,7 @@ struct MigrationBatch {
 
   private func mutation(
     of row: RowImage, _ fields: [Int], _ collection: CompiledCollection
-  ) -> [UInt8] {
+  ) -> String {
     var json = JSONWriter(capacity: 64)
     json.beginObject()
     for field in fields {
@@ -82,7 +82,7 @@ struct MigrationBatch {
       collection.fields[field].encode(row.values[field], into: &json)
     }
     json.endObject()
-    return json.bytes
+    return String(decoding: json.bytes, as: UTF8.self)
   }
 }
 
@@ -124,6 +124,12 @@ struct ColumnConversion: Sendable {
       "name": .string(new.name), "from": .string(TypeSignature.of(old)),
       "to": .string(TypeSignature.of(new)), "isLenient": .bool(isLenient),
     ]
+  }
+
+  /// The same, which leaves values behind that cannot be converted.
+  var lenient: ColumnConversion {
+    ColumnConversion(
+      item: item, source: source, shadow: shadow, old: old, new: new, isLenient: true)
   }
 
   /// Converts the rows under a condition, a page at a time.

@@ -32,11 +32,7 @@ struct MigrationPlanner {
     for collection in model.collections { pairs.append((collection, match(collection))) }
     for (collection, old) in pairs {
       guard let old else {
-        steps.append(
-          MigrationStep(
-            .createCollection, .additive, collection.typeName, table: nil,
-            item: collection.typeName, "make the table of \(collection.typeName)",
-            wayBack: "the table is retired", at: collection.location))
+        createOrRestore(collection)
         continue
       }
       if old.name != collection.name || old.typeName != collection.typeName {
@@ -59,6 +55,29 @@ struct MigrationPlanner {
   }
 
   // MARK: Collections
+
+  /// A collection that nothing stored goes on as: what was kept of it comes back on the way on which
+  /// it went, and in no other case, so that rows of two collections are never mixed.
+  private mutating func createOrRestore(_ collection: Collection) {
+    let name = collection.typeName
+    if let (kept, table) = stored.kept(ofType: name, ofRollback: !isRollback) {
+      steps.append(
+        MigrationStep(
+          .restoreCollection(kept, to: collection.name), .explicit, name, table: table.name,
+          item: name, "bring \(name) back with the rows that were kept as \(kept.kept)",
+          wayBack: "the table is retired", at: collection.location))
+      planFields(of: collection, table)
+      return
+    }
+    var text = "make the table of \(name)"
+    if let (kept, _) = stored.kept(ofType: name, ofRollback: isRollback) {
+      text += ", empty: the rows that were kept as \(kept.kept) stay there"
+    }
+    steps.append(
+      MigrationStep(
+        .createCollection, .additive, name, table: nil, item: name, text,
+        wayBack: "the table is retired", at: collection.location))
+  }
 
   private mutating func match(_ collection: Collection) -> StoredSchema.Collection? {
     if let same = stored.collection(ofType: collection.typeName) {
@@ -206,10 +225,10 @@ struct MigrationPlanner {
           table: old.name, item: item,
           "require \(item)", wayBack: "the field is optional again", at: field.location))
     }
-    guard let known = before?.collection(ofType: old.typeName)?.field(named: source.name) else {
-      return
-    }
-    let difference = ConstraintDifference(known.constraint, field.constraint)
+    let known = before?.collection(ofType: old.typeName)?.field(named: source.name)
+    // Nobody knows the bounds that rows were held to which come back.
+    guard known != nil || RetiredName.isOne(old.name) else { return }
+    let difference = ConstraintDifference(known?.constraint, field.constraint)
     if difference?.widening.isNarrowed ?? false, !isRetyped, !isRollback {
       steps.append(
         MigrationStep(

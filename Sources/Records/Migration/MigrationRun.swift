@@ -17,6 +17,8 @@ package struct MigrationRun: Sendable {
     case filling
     case done
     case cancelled
+    /// A later migration took back what it was filling.
+    case superseded
   }
 
   package let number: Int64
@@ -28,6 +30,10 @@ package struct MigrationRun: Sendable {
   package let begunAt: Timestamp
   package let switchedAt: Timestamp?
   package let endedAt: Timestamp?
+  /// What was allowed to lose data when it began.
+  let allowed: Set<String>
+  /// The end of the log when its rows were looked at.
+  let mark: LogMark?
 
   package var isOpen: Bool { state == .converting || state == .filling }
 
@@ -35,8 +41,8 @@ package struct MigrationRun: Sendable {
   package static func all(in reader: any Reader) async throws -> [MigrationRun] {
     try await reader.all(
       """
-      SELECT number, kind, state, schema, steps, begun_at, switched_at, ended_at \
-      FROM roost_migration_run ORDER BY number
+      SELECT number, kind, state, schema, steps, begun_at, switched_at, ended_at, allowed, \
+      log_mark FROM roost_migration_run ORDER BY number
       """
     ) { row in
       MigrationRun(
@@ -44,7 +50,9 @@ package struct MigrationRun: Sendable {
         state: State(rawValue: row.text(2)) ?? .done, schema: row.text(3),
         steps: (try? JSON.parse(Array(row.text(4).utf8))) ?? .null, begunAt: row.timestamp(5),
         switchedAt: row.optionalInt64(6).map { Timestamp(milliseconds: $0) },
-        endedAt: row.optionalInt64(7).map { Timestamp(milliseconds: $0) })
+        endedAt: row.optionalInt64(7).map { Timestamp(milliseconds: $0) },
+        allowed: MigrationRun.allowed(row.optionalText(8)),
+        mark: row.optionalText(9).flatMap(LogMark.init))
     }
   }
 
@@ -53,15 +61,29 @@ package struct MigrationRun: Sendable {
     try await all(in: reader).last { $0.state == .converting }
   }
 
+  private static func allowed(_ text: String?) -> Set<String> {
+    let json = text.flatMap { try? JSON.parse(Array($0.utf8)) }
+    return Set((json?.array ?? []).compactMap(\.string))
+  }
+
+  /// Notes that more of its items may lose data.
+  static func allow(
+    _ items: Set<String>, of run: Int64, in transaction: any Transaction
+  ) async throws {
+    let text = JSON.array(items.sorted().map { .string($0) }).text
+    try await transaction.execute(
+      "UPDATE roost_migration_run SET allowed = \(text) WHERE number = \(run)")
+  }
+
   static func make(
     _ kind: Kind, _ state: State, schema: String, _ steps: [MigrationStep], now: Timestamp,
-    in transaction: any Transaction
+    mark: LogMark? = nil, in transaction: any Transaction
   ) async throws -> Int64 {
     let number = try await transaction.first(
       """
-      INSERT INTO roost_migration_run (kind, state, schema, steps, begun_at) VALUES (\
+      INSERT INTO roost_migration_run (kind, state, schema, steps, begun_at, log_mark) VALUES (\
       \(kind.rawValue), \(state.rawValue), \(schema), \(JSON.array(steps.map(\.json)).text), \
-      \(now)) RETURNING number
+      \(now), \(Value.optional(mark?.text))) RETURNING number
       """
     ) { $0.int64(0) }
     guard let number else {
@@ -123,6 +145,29 @@ package struct MigrationTask: Sendable {
       (run, number, kind, collection, argument, after, done, total, is_open) \
       SELECT \(run), \(number), \(kind.rawValue), \(collection), \(argument.text), NULL, 0, \
       count(*), 1 FROM \(identifier: table)
+      """)
+  }
+
+  /// Has the part go on with something else.
+  func replace(argument: JSON, in transaction: any Transaction) async throws {
+    try await transaction.execute(
+      """
+      UPDATE roost_migration_task SET argument = \(argument.text) \
+      WHERE run = \(run) AND number = \(number)
+      """)
+  }
+
+  /// Ends a part whose work a later migration took away.
+  func close(at now: Timestamp, in transaction: any Transaction) async throws {
+    try await transaction.execute(
+      """
+      UPDATE roost_migration_task SET is_open = 0 WHERE run = \(run) AND number = \(number)
+      """)
+    try await transaction.execute(
+      """
+      UPDATE roost_migration_run SET state = 'superseded', ended_at = \(now) \
+      WHERE number = \(run) AND state = 'filling' AND NOT EXISTS \
+      (SELECT 1 FROM roost_migration_task t WHERE t.run = \(run) AND t.is_open = 1)
       """)
   }
 

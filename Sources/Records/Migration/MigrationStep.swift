@@ -17,6 +17,8 @@ package struct MigrationStep: Sendable {
     case createCollection
     case renameCollection(number: Int64, from: String, to: String)
     case retireCollection(number: Int64, from: String)
+    /// The table that is kept of a collection takes its place again, under the name `to`.
+    case restoreCollection(StoredSchema.Retired, to: String)
     case addField(Field)
     /// A new field whose default every row gets.
     case fillField(Field)
@@ -79,6 +81,7 @@ package struct MigrationStep: Sendable {
     case .createCollection: "create_collection"
     case .renameCollection: "rename_collection"
     case .retireCollection: "retire_collection"
+    case .restoreCollection: "restore_collection"
     case .addField: "add_field"
     case .fillField: "fill_field"
     case .restoreField: "restore_field"
@@ -99,7 +102,10 @@ package struct MigrationStep: Sendable {
   /// Whether a server that knows the schema of before must not write any more.
   var outdatesServers: Bool {
     switch action {
-    case .createCollection, .addField, .fillField, .createIndex, .dropIndex: false
+    case .addField(let field):
+      // Their rows would come without a value.
+      field.isRequired && field.defaultValue == nil && field.derivation == nil
+    case .createCollection, .fillField, .createIndex, .dropIndex: false
     case .narrowField, .requireField, .makeUnique: true
     default: true
     }

@@ -6,15 +6,58 @@ import Schema
 /// Looks at the rows that a plan is about: how many each step goes through, and which stand in its
 /// way.
 ///
-/// Rows are read in pieces, each a read of its own, so that a look at a large table holds up nobody.
+/// Rows are read in pieces, each a read of its own, so that a look at a large table holds up nobody;
+/// the look that is repeated at the switch is at what was written since, in the switch's transaction.
 struct MigrationSurvey {
   private static let rowsAtOnce = 2000
 
-  let database: any Database
-  let book: RuleBook
+  /// Where rows are read.
+  enum Source {
+    case database(any Database)
+    /// Under a lock: of the tables of `stored` those rows alone that were written behind `mark`,
+    /// where there is one.
+    case transaction(any Transaction, StoredSchema, behind: LogMark?)
+  }
+
+  let source: Source
   let now: Timestamp
   /// Is told each row that stands in the way.
   let onBreaking: (@Sendable (BreakingRow) throws -> Void)?
+
+  private var dialect: Dialect {
+    switch source {
+    case .database(let database): database.dialect
+    case .transaction(let transaction, _, _): transaction.dialect
+    }
+  }
+
+  private func read<Result: Sendable>(
+    _ body: @escaping @Sendable (any Reader) async throws -> Result
+  ) async throws -> Result {
+    switch source {
+    case .database(let database): try await database.read(.statement, body)
+    case .transaction(let transaction, _, _): try await body(transaction)
+    }
+  }
+
+  /// Follows a condition on the rows of a table.
+  private func isInSight(_ table: String) -> SQL {
+    guard case .transaction(_, let stored, let mark?) = source,
+      let collection = stored.collection(ofTable: table)
+    else { return "" }
+    return " AND \(mark.isBehind(collection: collection.number))"
+  }
+
+  /// The steps with the rows that stand in their way now.
+  func runAgain(_ steps: [MigrationStep]) async throws -> [MigrationStep] {
+    var result: [MigrationStep] = []
+    for step in steps {
+      var step = step
+      if let table = step.table { step.breaking = try await breaking(step, table) }
+      result.append(step)
+    }
+    return result
+  }
 
   func run(_ steps: [MigrationStep]) async throws -> [MigrationStep] {
     var counts: [String: Int] = [:]
@@ -26,7 +69,7 @@ struct MigrationSurvey {
         step.rows = step.goesThroughRows ? counts[table] ?? 0 : 0
         step.breaking = try await breaking(step, table)
       }
-      step.lock = step.lockWords(database.dialect)
+      step.lock = step.lockWords(dialect)
       step.seconds = Double(step.rows) / step.rowsPerSecond
       result.append(step)
     }
@@ -34,7 +77,7 @@ struct MigrationSurvey {
   }
 
   private func count(_ table: String) async throws -> Int {
-    try await database.read(.statement) { reader in
+    try await read { reader in
       try await reader.first("SELECT count(*) FROM \(identifier: table)") { Int($0.int64(0)) } ?? 0
     }
   }
@@ -95,9 +138,10 @@ struct MigrationSurvey {
   ) async throws -> Int {
     var filter: SQL = "\(identifier: "deletedAt") IS NULL"
     if let column { filter += " AND \(identifier: column) IS NULL" }
+    filter += isInSight(table)
     let condition = filter
     guard let onBreaking else {
-      return try await database.read(.statement) { reader in
+      return try await read { reader in
         try await reader.first("SELECT count(*) FROM \(identifier: table) WHERE \(condition)") {
           Int($0.int64(0))
         } ?? 0
@@ -118,6 +162,7 @@ struct MigrationSurvey {
   ) async throws -> Int {
     var filter: SQL = "\(identifier: column) IS NOT NULL"
     if let condition { filter += " AND (\(condition))" }
+    filter += isInSight(table)
     let kind = StoredKind(field)
     return try await pieces(table, .identifier(column), filter) { id, row, deleted in
       let value = kind.value(1, in: row)
@@ -146,7 +191,7 @@ struct MigrationSurvey {
       sql += " ORDER BY id LIMIT \(MigrationSurvey.rowsAtOnce)"
       let piece = sql
       // A body may run again, so it does nothing but copy what it reads.
-      let rows = try await database.read(.statement) { reader in
+      let rows = try await read { reader in
         try await reader.all(piece) { CopiedRow($0) }
       }
       for row in rows {
@@ -168,7 +213,7 @@ struct MigrationSurvey {
       FROM \(identifier: table) WHERE \(identifier: "deletedAt") IS NULL AND \(filled)) AS q \
       WHERE n > 1 ORDER BY id
       """
-    let ids = try await database.read(.statement) { reader in
+    let ids = try await read { reader in
       try await reader.all(sql) { $0.uuid(0) ?? .zero }
     }
     for id in ids {

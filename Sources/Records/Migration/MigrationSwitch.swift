@@ -11,13 +11,17 @@ struct MigrationSwitch {
   let now: Timestamp
   /// What may lose data.
   let allowed: Set<String>
+  /// Where the log ended when the rows were looked at; nil where it does not reach back so far.
+  let mark: LogMark?
   let transaction: any Transaction
 
   private var dialect: Dialect { transaction.dialect }
 
+  /// Does the steps; the tables are locked (`lockTables`) and their rows looked at again.
   func perform() async throws {
-    try await lockTables()
     for step in steps { try await performOnFields(step) }
+    // What goes makes room for what comes in its place.
+    for step in steps { try await retireCollection(step) }
     for step in steps { try await performOnCollections(step) }
     if steps.contains(where: \.outdatesServers) {
       try await transaction.execute("UPDATE roost_generation SET generation = generation + 1")
@@ -26,19 +30,49 @@ struct MigrationSwitch {
 
   /// Waits for those who are writing, and keeps others from it until the commit; who reads is held up
   /// by the changes of tables alone, which take a moment.
-  private func lockTables() async throws {
+  func lockTables() async throws {
     let tables = Set(steps.filter(\.outdatesServers).compactMap(\.table)).sorted()
     for table in tables {
       if let lock = dialect.lockAgainstWrites(table) { try await transaction.execute(lock) }
     }
   }
 
+  // MARK: What earlier runs have left
+
+  /// Brings parts of earlier runs that still fill rows in step with the new names, and closes those
+  /// whose fields are gone.
+  func follow(_ tasks: [MigrationTask]) async throws {
+    for task in tasks where task.run != run && task.kind == .fill {
+      let all = stored.collections + stored.retiredCollections
+      guard let table = all.first(where: { $0.number == task.collection })?.name else { continue }
+      let old = (task.argument.array ?? []).compactMap(\.string)
+      var names: [String?] = old
+      for step in steps where step.table == table {
+        switch step.action {
+        case .retireCollection: names = old.map { _ in nil }
+        case .retireField(let name, _, _):
+          for index in old.indices where old[index] == name { names[index] = nil }
+        case .renameField(let from, let to):
+          for index in old.indices where old[index] == from { names[index] = to }
+        case .retypeField(let from, let field, _, _, _), .convertField(let from, let field, _, _),
+          .revertField(_, let from, let field, _, _):
+          for index in old.indices where old[index] == from { names[index] = field.name }
+        default: continue
+        }
+      }
+      let left = names.compactMap { $0 }
+      if left.isEmpty {
+        try await task.close(at: now, in: transaction)
+      } else if left != old {
+        try await task.replace(argument: .array(left.map { .string($0) }), in: transaction)
+      }
+    }
+  }
+
   // MARK: Fields
 
   private func performOnFields(_ step: MigrationStep) async throws {
-    guard let table = step.table,
-      let collection = stored.collections.first(where: { $0.name == table })
-    else { return }
+    guard let table = step.table, let collection = stored.collection(ofTable: table) else { return }
     switch step.action {
     case .renameField(let from, let to):
       try await dropIndexes(of: collection, with: from)
@@ -73,13 +107,13 @@ struct MigrationSwitch {
     case .convertField(let from, let field, let number, let old):
       let work = ColumnConversion(
         item: step.item, source: from, shadow: RetiredName.shadow(number), old: old, new: field,
-        isLenient: allowed.contains(step.item))
-      try await catchUp(work, table)
+        isLenient: step.leavesValues(allowed))
+      try await catchUp(work, collection)
       try await replace(work.source, by: work.shadow, field, collection, old, step.item)
     case .revertField(let retired, let from, let field, _, let old):
       let work = ColumnConversion(
         item: step.item, source: from, shadow: retired.kept, old: old, new: field,
-        isLenient: allowed.contains(step.item))
+        isLenient: step.leavesValues(allowed))
       try await work.writeAll(
         where: ColumnConversion.changed(since: retired.at, source: from, kept: retired.kept),
         table: table, in: transaction)
@@ -92,18 +126,22 @@ struct MigrationSwitch {
 
   /// Converts what was written since its piece was converted: by servers of the old schema, which
   /// know nothing of the new column.
-  private func catchUp(_ work: ColumnConversion, _ table: String) async throws {
+  private func catchUp(
+    _ work: ColumnConversion, _ collection: StoredSchema.Collection
+  ) async throws {
     let run = run
     let begun = try await transaction.first(
       "SELECT begun_at FROM roost_migration_run WHERE number = \(run)"
     ) { $0.int64(0) }
     // Clocks of several machines: ten minutes of rows more are converted again than needed.
     let since = (begun ?? 0) - 600_000
-    try await work.writeAll(
-      where: """
-        \(identifier: "updatedAt") >= \(since) OR (\(identifier: work.shadow) IS NULL \
-        AND \(identifier: work.source) IS NOT NULL)
-        """, table: table, in: transaction)
+    var condition: SQL = """
+      \(identifier: "updatedAt") >= \(since) OR (\(identifier: work.shadow) IS NULL \
+      AND \(identifier: work.source) IS NOT NULL)
+      """
+    // Rows that came with a time of their own.
+    if let mark { condition += " OR \(mark.isBehind(collection: collection.number))" }
+    try await work.writeAll(where: condition, table: collection.name, in: transaction)
   }
 
   /// Puts the column `shadow` into the place of `source`, which is kept.
@@ -178,23 +216,52 @@ struct MigrationSwitch {
           WHERE type = \(start + old.typeName + end)
           """)
       }
-    case .retireCollection(let number, let from):
-      guard let old = stored.collections.first(where: { $0.number == number }) else { return }
-      try await dropIndexes(of: old)
-      let kept = try await keep(nil, of: old, item: step.item, type: nil, isReplaced: false)
-      try await renameTable(from, kept)
+    case .restoreCollection(let retired, let to):
+      try await renameTable(retired.kept, to)
       try await transaction.execute(
         """
-        UPDATE roost_collection SET name = \(kept), type_name = \(kept) WHERE number = \(number)
+        UPDATE roost_collection SET name = \(to), type_name = \(step.typeName) \
+        WHERE number = \(retired.collection)
         """)
-      try await withdraw(number)
+      try await forgetStreams(retired.collection)
+      try await forget(retired)
     default: break
     }
+  }
+
+  private func retireCollection(_ step: MigrationStep) async throws {
+    guard case .retireCollection(let number, let from) = step.action,
+      let old = stored.collections.first(where: { $0.number == number })
+    else { return }
+    try await dropIndexes(of: old)
+    let kept = try await keep(nil, of: old, item: step.item, type: nil, isReplaced: false)
+    try await renameTable(from, kept)
+    try await transaction.execute(
+      """
+      UPDATE roost_collection SET name = \(kept), type_name = \(kept) WHERE number = \(number)
+      """)
+    try await withdraw(number)
+    try await forgetStreams(number)
+  }
+
+  /// Has the rows put into the streams anew when the collection is there again.
+  private func forgetStreams(_ number: Int64) async throws {
+    try await transaction.execute("DELETE FROM roost_stream_rules WHERE collection = \(number)")
   }
 
   private func renameTable(_ from: String, _ to: String) async throws {
     try await transaction.execute(
       "ALTER TABLE \(identifier: from) RENAME TO \(identifier: to)")
+    // The key's name is one of the schema, where another table may want it.
+    guard let query = dialect.nameOfPrimaryKey else { return }
+    let old = try await transaction.first(Statement(query), [.text(to)]) { $0.text(0) }
+    let new = dialect.primaryKeyName(of: to)
+    guard let old, old != new else { return }
+    try await transaction.execute(
+      """
+      ALTER TABLE \(identifier: to) \
+      RENAME CONSTRAINT \(identifier: old) TO \(identifier: new)
+      """)
   }
 
   /// Takes the rows of a collection out of the streams, and what they grant with them.

@@ -52,6 +52,17 @@ extension RecordsMigrations {
       ]
     }
   }
+
+  /// The step that notes with a run what it may lose and where the log ended when its rows were
+  /// looked at, as number `number` of the history.
+  package static func migrationMarks(_ number: Int) -> Migration {
+    Migration(number, "what migrations may lose") { d in
+      [
+        "ALTER TABLE roost_migration_run ADD COLUMN allowed \(d.text)",
+        "ALTER TABLE roost_migration_run ADD COLUMN log_mark \(d.text)",
+      ]
+    }
+  }
 }
 
 /// The names under which is kept what a schema has no longer.

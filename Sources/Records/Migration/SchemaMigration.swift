@@ -53,7 +53,7 @@ package struct SchemaMigration: Sendable {
   ) async throws -> MigrationPlan {
     let planned = try await database.read(.snapshot) { try await steps(in: $0) }
     let survey = MigrationSurvey(
-      database: database, book: book, now: time.now(), onBreaking: onBreaking)
+      source: .database(database), now: time.now(), onBreaking: onBreaking)
     return MigrationPlan(steps: try await survey.run(planned.steps), faults: planned.faults)
   }
 
@@ -79,7 +79,8 @@ package struct SchemaMigration: Sendable {
 
   /// Carries the plan out, or goes on with one that was interrupted, and returns the collections.
   ///
-  /// `allowed` names what may lose data; `ahead` makes indexes that can be made beside writers, and
+  /// `allowed` names what may lose data, beside what is on record of one that was interrupted; `ahead`
+  /// makes indexes that can be made beside writers, and
   /// `onSwitch` writes what is to be on record together with the new schema.
   /// Throws `MigrationRefused` with everything that keeps it from
   /// being done, before anything is; `RoostError` where a row came to stand in the way meanwhile.
@@ -91,17 +92,22 @@ package struct SchemaMigration: Sendable {
   ) async throws -> Catalogue {
     let open = try await database.read(.statement) { try await MigrationRun.converting(in: $0) }
     var run = open?.number
+    var mark = open?.mark
     if let open {
       try check(open)
+      try await resume(open, allowed)
     } else {
+      // Before the look at the rows: what is written meanwhile is looked at again.
+      let end = try await database.read(.statement) { try await LogMark.read(in: $0) }
       let plan = try await plan()
       try check(plan, allowed)
-      if let ahead { try await ahead(indexesAhead(plan)) }
-      run = try await begin(allowed)
+      if let ahead { try await makeIndexes(plan, allowed, ahead) }
+      run = try await begin(allowed, end)
+      mark = end
     }
     let runner = MigrationRunner(database: database, time: time)
     if run != nil { try await runner.convert(onProgress) }
-    let catalogue = try await makeSwitch(run, allowed, onSwitch)
+    let catalogue = try await makeSwitch(run, allowed, mark, onSwitch)
     try await runner.fill(catalogue, onProgress)
     return catalogue
   }
@@ -115,10 +121,11 @@ package struct SchemaMigration: Sendable {
       }
       guard let run = try await MigrationRun.converting(in: transaction) else { return false }
       let stored = try await StoredSchema.read(in: transaction)
+      let tables = stored.collections + stored.retiredCollections
       for task in try await MigrationTask.all(onlyOpen: false, in: transaction)
       where task.run == run.number {
         guard let work = ColumnConversion(task.argument),
-          let table = stored.collections.first(where: { $0.number == task.collection })
+          let table = tables.first(where: { $0.number == task.collection })
         else { continue }
         try await transaction.execute(
           "ALTER TABLE \(identifier: table.name) DROP COLUMN \(identifier: work.shadow)")
@@ -145,7 +152,11 @@ package struct SchemaMigration: Sendable {
     }
   }
 
-  private func check(_ plan: MigrationPlan, _ allowed: Set<String>) throws {
+  /// Throws `MigrationRefused` with all that keeps a plan from being carried out; `isAgain` for the
+  /// look that is repeated at the switch.
+  private func check(
+    _ plan: MigrationPlan, _ allowed: Set<String>, isAgain: Bool = false
+  ) throws {
     var faults = plan.faults
     for item in plan.unnamed(allowed) {
       faults.append(
@@ -154,10 +165,12 @@ package struct SchemaMigration: Sendable {
           "\(item) would be gone from the schema with what it holds: allow it with "
             + "--allow-data-loss \(item); it is kept aside until roost migrate forget"))
     }
-    for step in plan.broken where !(step.canLeaveValues && allowed.contains(step.item)) {
+    for step in plan.broken where !step.leavesValues(allowed) {
       var text =
-        "\(step.text): \(step.breaking) rows stand in the way; mend them first "
-        + "(--export FILE of roost migrate plan lists them)"
+        "\(step.text): \(step.breaking) rows stand in the way"
+        + (isAgain ? ", written since they were looked at" : "")
+        + "; mend them first (--export FILE of roost migrate plan lists them)"
+      if isAgain { text += " and apply again, which goes on from here" }
       if step.canLeaveValues {
         text += ", or leave their values behind: --allow-data-loss \(step.item)"
       }
@@ -166,9 +179,41 @@ package struct SchemaMigration: Sendable {
     guard faults.isEmpty else { throw MigrationRefused(faults: faults) }
   }
 
+  /// Makes indexes beside writers; where rows came to be equal meanwhile, says which step they stand in
+  /// the way of.
+  private func makeIndexes(
+    _ plan: MigrationPlan, _ allowed: Set<String>, _ make: ([IndexAhead]) async throws -> Void
+  ) async throws {
+    do {
+      try await make(indexesAhead(plan))
+    } catch {
+      try check(try await self.plan(), allowed, isAgain: true)
+      throw error
+    }
+  }
+
+  /// Takes an interrupted run up: what it may lose is on record, and `allowed` is added to it.
+  private func resume(_ open: MigrationRun, _ allowed: Set<String>) async throws {
+    let all = open.allowed.union(allowed)
+    try await database.write { transaction in
+      let planned = try await steps(in: transaction)
+      try check(MigrationPlan(steps: planned.steps, faults: planned.faults), all)
+      guard all != open.allowed else { return }
+      try await MigrationRun.allow(all, of: open.number, in: transaction)
+      let lenient = Set(planned.steps.filter { $0.leavesValues(all) }.map(\.item))
+      for task in try await MigrationTask.all(onlyOpen: true, locking: true, in: transaction)
+      where task.run == open.number {
+        guard let work = ColumnConversion(task.argument), lenient.contains(work.item) else {
+          continue
+        }
+        try await task.replace(argument: work.lenient.json, in: transaction)
+      }
+    }
+  }
+
   /// Puts a migration on record that converts values, with the columns that take them; nil where none
   /// are to be converted and the switch is all.
-  private func begin(_ allowed: Set<String>) async throws -> Int64? {
+  private func begin(_ allowed: Set<String>, _ mark: LogMark) async throws -> Int64? {
     let now = time.now()
     return try await database.write { transaction in
       if let lock = transaction.dialect.lockOfTables {
@@ -182,17 +227,18 @@ package struct SchemaMigration: Sendable {
       let run = planned.steps.contains { if case .convertField = $0.action { true } else { false } }
       guard run else { return nil }
       let number = try await MigrationRun.make(
-        kind, .converting, schema: model.source, planned.steps, now: now, in: transaction)
+        kind, .converting, schema: model.source, planned.steps, now: now, mark: mark,
+        in: transaction)
+      try await MigrationRun.allow(allowed, of: number, in: transaction)
       var count: Int64 = 0
       for step in planned.steps {
         guard case .convertField(let from, let field, let fieldNumber, let old) = step.action,
-          let table = step.table,
-          let collection = planned.stored.collections.first(where: { $0.name == table })
+          let table = step.table, let collection = planned.stored.collection(ofTable: table)
         else { continue }
         count += 1
         let work = ColumnConversion(
           item: step.item, source: from, shadow: RetiredName.shadow(fieldNumber), old: old,
-          new: field, isLenient: allowed.contains(step.item))
+          new: field, isLenient: step.leavesValues(allowed))
         try await transaction.execute(
           """
           ALTER TABLE \(identifier: table) \
@@ -208,7 +254,7 @@ package struct SchemaMigration: Sendable {
 
   /// Makes the new schema hold, in one transaction.
   private func makeSwitch(
-    _ open: Int64?, _ allowed: Set<String>,
+    _ open: Int64?, _ allowed: Set<String>, _ mark: LogMark?,
     _ onSwitch: @escaping @Sendable (any Transaction) async throws -> Void
   ) async throws -> Catalogue {
     let now = time.now()
@@ -218,37 +264,27 @@ package struct SchemaMigration: Sendable {
       }
       let planned = try await steps(in: transaction)
       guard planned.faults.isEmpty else { throw MigrationRefused(faults: planned.faults) }
-      var run = open
-      var allowed = allowed
-      if let open {
-        for task in try await MigrationTask.all(onlyOpen: false, in: transaction)
-        where task.run == open {
-          if let work = ColumnConversion(task.argument), work.isLenient {
-            allowed.insert(work.item)
-          }
-        }
-        // Somebody else may have done it meanwhile, and then there is nothing left to be done.
-        try await transaction.execute(
-          """
-          UPDATE roost_migration_run SET state = 'filling' \
-          WHERE number = \(open) AND state = 'converting'
-          """)
-      } else if !planned.steps.isEmpty || isRollback && before?.source != model.source {
-        // A way back is on record even where it is free of steps: the history is read by it.
-        run = try await MigrationRun.make(
-          kind, .filling, schema: model.source, planned.steps, now: now, in: transaction)
-      }
+      // Before the tables, as those do who fill their rows.
+      let tasks = try await MigrationTask.all(onlyOpen: true, locking: true, in: transaction)
+      let (run, onRecord) = try await take(open, planned.steps, now, in: transaction)
       guard let run else {
         let catalogue = try await TableKeeper(book: book, now: now, run: 0).run(in: transaction)
         try await onSwitch(transaction)
         return catalogue
       }
-      try await transaction.execute(
-        "UPDATE roost_migration_run SET switched_at = \(now) WHERE number = \(run)")
-      try await MigrationSwitch(
+      let allowed = allowed.union(onRecord)
+      let isReached = try await mark?.isReached(in: transaction) ?? false
+      let work = MigrationSwitch(
         steps: planned.steps, run: run, stored: planned.stored, now: now, allowed: allowed,
-        transaction: transaction
-      ).perform()
+        mark: isReached ? mark : nil, transaction: transaction)
+      try await work.lockTables()
+      let survey = MigrationSurvey(
+        source: .transaction(transaction, planned.stored, behind: work.mark), now: now,
+        onBreaking: nil)
+      let looked = try await survey.runAgain(planned.steps)
+      try check(MigrationPlan(steps: looked, faults: []), allowed, isAgain: true)
+      try await work.perform()
+      try await work.follow(tasks)
       let catalogue = try await TableKeeper(book: book, now: now, run: run).run(in: transaction)
       try await transaction.execute(
         """
@@ -259,6 +295,36 @@ package struct SchemaMigration: Sendable {
       try await onSwitch(transaction)
       return catalogue
     }
+  }
+
+  /// Puts on record that a run is switched to, the one that converted or a new one; nil where
+  /// nothing is to be done.
+  ///
+  /// With it comes what it may lose.
+  private func take(
+    _ open: Int64?, _ steps: [MigrationStep], _ now: Timestamp, in transaction: any Transaction
+  ) async throws -> (run: Int64?, allowed: Set<String>) {
+    var run = open
+    var allowed: Set<String> = []
+    if let open {
+      let all = try await MigrationRun.all(in: transaction)
+      allowed = all.first { $0.number == open }?.allowed ?? []
+      // Somebody else may have done it meanwhile, and then there is nothing left to be done.
+      try await transaction.execute(
+        """
+        UPDATE roost_migration_run SET state = 'filling' \
+        WHERE number = \(open) AND state = 'converting'
+        """)
+    } else if !steps.isEmpty || isRollback && before?.source != model.source {
+      // A way back is on record even where it is free of steps: the history is read by it.
+      run = try await MigrationRun.make(
+        kind, .filling, schema: model.source, steps, now: now, in: transaction)
+    }
+    if let run {
+      try await transaction.execute(
+        "UPDATE roost_migration_run SET switched_at = \(now) WHERE number = \(run)")
+    }
+    return (run, allowed)
   }
 }
 
@@ -271,4 +337,7 @@ extension MigrationStep {
     default: false
     }
   }
+
+  /// Whether they are, where `allowed` may lose data.
+  func leavesValues(_ allowed: Set<String>) -> Bool { canLeaveValues && allowed.contains(item) }
 }

@@ -43,14 +43,37 @@ package struct StoredSchema: Sendable {
 
   package let collections: [Collection]
   package let retired: [Retired]
+  /// Collections that a schema has no longer, under the names that their tables are kept by.
+  let retiredCollections: [Collection]
 
-  package init(collections: [Collection], retired: [Retired] = []) {
+  package init(
+    collections: [Collection], retired: [Retired] = [], retiredCollections: [Collection] = []
+  ) {
     self.collections = collections
     self.retired = retired
+    self.retiredCollections = retiredCollections
   }
 
   package func collection(ofType name: String) -> Collection? {
     collections.first { $0.typeName == name }
+  }
+
+  /// The collection of a table, retired or not.
+  func collection(ofTable name: String) -> Collection? {
+    collections.first { $0.name == name } ?? retiredCollections.first { $0.name == name }
+  }
+
+  /// What is kept of a collection of that type, the last one first; `ofRollback` asks for what a
+  /// rollback retired.
+  func kept(ofType name: String, ofRollback: Bool) -> (Retired, Collection)? {
+    for part in retired.reversed()
+    where part.field == nil && part.name == name && part.isOfRollback == ofRollback {
+      guard let table = retiredCollections.first(where: { $0.number == part.collection }) else {
+        continue
+      }
+      return (part, table)
+    }
+    return nil
   }
 
   package static func read(in reader: any Reader) async throws -> StoredSchema {
@@ -85,6 +108,7 @@ package struct StoredSchema: Sendable {
         isOfRollback: row.text(9) == MigrationRun.Kind.rollback.rawValue)
     }
     return StoredSchema(
-      collections: collections.filter { !RetiredName.isOne($0.name) }, retired: retired)
+      collections: collections.filter { !RetiredName.isOne($0.name) }, retired: retired,
+      retiredCollections: collections.filter { RetiredName.isOne($0.name) })
   }
 }

@@ -7,8 +7,8 @@ package enum RecordsMigrations {
     first + [
       streamRules(first.count + 1), ReceiptTable.migration(first.count + 2),
       search(first.count + 3), grants(first.count + 4), archive(first.count + 5),
-      migrations(first.count + 6), derived(first.count + 7),
-      SyncTables.migration(first.count + 8), streams(first.count + 9),
+      migrations(first.count + 6), derived(first.count + 7), migrationMarks(first.count + 8),
+      SyncTables.migration(first.count + 9), streams(first.count + 10),
     ]
 
   /// The step that makes the table of what `@retention(action: ARCHIVE)` took out of the collections,

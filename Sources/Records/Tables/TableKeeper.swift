@@ -54,6 +54,22 @@ package struct TableKeeper: Sendable {
     return try await keeper.run(book)
   }
 
+  /// Makes the table of a collection with `columns` for its fields.
+  static func create(_ table: String, _ columns: [SQL], _ dialect: Dialect) -> SQL {
+    let first: [SQL] = [
+      "id \(dialect.id) NOT NULL \(dialect.primaryKey(of: table))",
+      "version \(dialect.integer) NOT NULL",
+      "\(identifier: "createdAt") \(dialect.integer) NOT NULL",
+      "\(identifier: "updatedAt") \(dialect.integer) NOT NULL",
+      "\(identifier: "deletedAt") \(dialect.integer)",
+    ]
+    let last: SQL = "\(identifier: RecordColumns.clocks) \(dialect.blob) NOT NULL"
+    return """
+      CREATE TABLE \(identifier: table) (\((first + columns + [last]).joined(by: ", ")))\
+      \(dialect.keyed)
+      """
+  }
+
   private struct Work {
     let transaction: any Transaction
     let now: Timestamp
@@ -175,7 +191,7 @@ package struct TableKeeper: Sendable {
       }
       for step in planner.steps {
         switch step.action {
-        case .renameField, .renameCollection, .restoreField:
+        case .renameField, .renameCollection, .restoreField, .restoreCollection:
           refused.append("\(step.text): not done by a start; see roost migrate plan")
         default: continue
         }
@@ -233,21 +249,10 @@ package struct TableKeeper: Sendable {
         throw RoostError(.internalError, "A collection could not be numbered.")
       }
       numbers.set(collection: collection.name, number)
-      var columns: [SQL] = [
-        "id \(dialect.id) NOT NULL \(dialect.primaryKey(of: collection.name))",
-        "version \(dialect.integer) NOT NULL",
-        "\(identifier: "createdAt") \(dialect.integer) NOT NULL",
-        "\(identifier: "updatedAt") \(dialect.integer) NOT NULL",
-        "\(identifier: "deletedAt") \(dialect.integer)",
-      ]
-      for field in collection.fields {
-        columns.append("\(identifier: field.name) \(field.columnType(dialect))")
+      let columns = collection.fields.map { field -> SQL in
+        "\(identifier: field.name) \(field.columnType(dialect))"
       }
-      columns.append("\(identifier: RecordColumns.clocks) \(dialect.blob) NOT NULL")
-      try await transaction.execute(
-        """
-        CREATE TABLE \(identifier: collection.name) (\(columns.joined(by: ", ")))\(dialect.keyed)
-        """)
+      try await transaction.execute(TableKeeper.create(collection.name, columns, dialect))
       for (index, field) in collection.fields.enumerated() {
         try await record(field, UInt32(index + 1), of: collection)
       }

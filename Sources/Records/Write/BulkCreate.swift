@@ -51,7 +51,7 @@ struct BulkCreate {
       return WriteOutcome(
         record: draft.record, isChanged: true,
         members: Authority(draft.mutation).membersInMemory(of: draft.record),
-        json: draft.change.mutation)
+        json: draft.json)
     }
   }
 

@@ -35,8 +35,11 @@ struct MutationDecoder {
     var changes: [FieldChange] = []
     changes.reserveCapacity(collection.fields.count)
     var id: UUID?
+    // Members mostly come in the order of the fields.
+    var likely = 0
     for (key, value) in members {
-      if let index = collection.index(of: key) {
+      if let index = collection.index(of: key, likely: likely) {
+        likely = index + 1
         given[index] = true
         let field = collection.fields[index]
         let pointer = collection.pointers[index]
@@ -60,7 +63,8 @@ struct MutationDecoder {
       }
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
-    let named = FieldSet(given.indices.filter { given[$0] })
+    var named = FieldSet()
+    for index in given.indices where given[index] { named.insert(index) }
     return mutation(.create, id ?? ambient.newID(), changes, named, expecting: .nothing)
   }
 

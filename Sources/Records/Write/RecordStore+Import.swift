@@ -31,29 +31,8 @@ extension RecordStore {
     }
     return try await database.write { transaction in
       try await prepare(transaction)
-      var seen = SeenReferences()
-      var results: [RoostError?] = []
-      results.reserveCapacity(creates.count)
-      for create in creates {
-        do {
-          // A create fails before its first statement or at its only insert, so that nothing of it
-          // needs to be undone and no savepoint is spent on it.
-          try await path.importOne(create.draft, &seen, in: transaction)
-          results.append(nil)
-        } catch let error as RoostError where RecordStore.isOfOneCreate(error) {
-          results.append(error)
-        }
-      }
-      return results
-    }
-  }
-
-  /// Whether `error` speaks of what one create says, so that the others may fare better.
-  private static func isOfOneCreate(_ error: RoostError) -> Bool {
-    switch error.code {
-    case .invalid, .conflict, .notFound, .forbidden, .preconditionFailed, .preconditionRequired:
-      true
-    default: false
+      var run = ImportRun(creates, path, transaction.dialect)
+      return try await run.carryOut(in: transaction)
     }
   }
 
@@ -68,82 +47,9 @@ extension RecordStore {
     awaiting awaited: [Int] = []
   ) throws -> PreparedCreate {
     var decoder = MutationDecoder(collection, author: .system, ambient: ambient)
-    var draft = try path.draft(try decoder.create(body), stamp: stamp)
+    var draft = try path.draft(try decoder.create(body), stamp: stamp, answers: false)
     draft.awaited = FieldSet(awaited)
     draft.isRestored = stamp != nil
     return PreparedCreate(draft: draft)
-  }
-}
-
-/// Rows that one batch has found: of many that refer to one, the first looks.
-///
-/// Within a transaction that only creates, and holds what it has found, they stay.
-struct SeenReferences {
-  private struct Key: Hashable {
-    /// Of the target; -1 for accounts.
-    let collection: Int
-    let id: UUID
-  }
-
-  private var keys: Set<Key> = []
-
-  func holds(_ id: UUID, of collection: Int) -> Bool {
-    keys.contains(Key(collection: collection, id: id))
-  }
-
-  mutating func note(_ id: UUID, of collection: Int) {
-    keys.insert(Key(collection: collection, id: id))
-  }
-}
-
-extension WritePath {
-  /// Carries out a create by the server itself, leaving the transaction well where it is refused.
-  func importOne(
-    _ draft: Draft, _ seen: inout SeenReferences, in transaction: any Transaction
-  ) async throws {
-    let collection = draft.mutation.collection
-    try await checkReferences(draft, &seen, in: transaction)
-    guard try await transaction.execute(collection.insertIfFree, draft.row) > 0 else {
-      throw Conflict.taken(collection)
-    }
-    guard catalogue.scopes.resolvesReferences(of: collection.index) else {
-      transaction.attach(draft.change)
-      return
-    }
-    var change = draft.change
-    var resolved = ResolvedRows()
-    change.moves = try await moves(
-      collection, before: nil, after: draft.record, changed: [], &resolved, in: transaction)
-    transaction.attach(change)
-  }
-
-  private func checkReferences(
-    _ draft: Draft, _ seen: inout SeenReferences, in transaction: any Transaction
-  ) async throws {
-    let collection = draft.mutation.collection
-    var issues: [FieldIssue] = []
-    for index in collection.references where !draft.awaited.contains(index) {
-      guard case .uuid(let id) = draft.record.values[index] else { continue }
-      let field = collection.fields[index]
-      let exists: Bool
-      let place: Int
-      switch field.type {
-      case .user:
-        place = -1
-        if seen.holds(id, of: place) { continue }
-        exists =
-          draft.isRestored
-          ? try await people.userIsKnown(id, in: transaction)
-          : try await people.userExists(id, in: transaction)
-      case .reference(let typeName):
-        guard let target = catalogue.collection(ofType: typeName) else { continue }
-        place = target.index
-        if seen.holds(id, of: place) { continue }
-        exists = try await isVisible(id, target, field, draft.mutation, transaction)
-      default: continue
-      }
-      if exists { seen.note(id, of: place) } else { issues.append(WritePath.missing(field)) }
-    }
-    if !issues.isEmpty { throw RoostError.invalid(issues) }
   }
 }

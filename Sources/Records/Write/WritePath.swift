@@ -56,6 +56,8 @@ struct WritePath: Sendable {
     let record: Record
     let row: [Value]
     let change: RowChange
+    /// The whole row as a JSON object, for the answer; nil where nobody is answered with it.
+    let json: [UInt8]?
     /// The rules were asked already, because they read no other rows.
     let isJudged: Bool
     /// Fields whose references are looked at when everything is there, by index.
@@ -65,7 +67,11 @@ struct WritePath: Sendable {
   }
 
   /// `stamp` is what a record that comes back brings along; else it is a new one.
-  func draft(_ mutation: Mutation, stamp: RecordStamp? = nil) throws -> Draft {
+  ///
+  /// Without `answers` the row is not kept as the answer to its author.
+  func draft(
+    _ mutation: Mutation, stamp: RecordStamp? = nil, answers: Bool = true
+  ) throws -> Draft {
     let collection = mutation.collection
     let authority = Authority(mutation)
     let access = try authority.access(.create)
@@ -86,7 +92,8 @@ struct WritePath: Sendable {
       at: stamp.map { [$0.createdAt, $0.updatedAt] } ?? [mutation.madeAt])
     let isJudged = authority.judgesInMemory
     let image = record.image(collection)
-    if isJudged {
+    // The server itself is held to everything but the rules.
+    if isJudged, case .caller = mutation.author {
       let judgement = Judgement.inMemory(access, image, isCreate: true)
       try accept(judgement, authority, mutation)
     }
@@ -95,11 +102,12 @@ struct WritePath: Sendable {
       ? .none
       : ScopeMoves(
         collection, catalogue.scopes, before: nil, after: image, changed: [], ResolvedRows())
+    let json = WritePath.json(.create, collection, record, changed: [])
     return Draft(
       mutation: mutation, record: record, row: WritePath.row(record),
       change: change(
-        .create, collection, mutation.author, record, changed: [], moves, at: mutation.time),
-      isJudged: isJudged)
+        .create, collection, mutation.author, record, json, moves, at: mutation.time),
+      json: answers ? json : nil, isJudged: isJudged)
   }
 
   /// Throws where the rules do not accept the new row of a create.
@@ -140,12 +148,11 @@ struct WritePath: Sendable {
     }
     try await insert(draft, in: transaction)
     if catalogue.scopes.resolvesReferences(of: mutation.collection.index) {
-      var change = draft.change
       var resolved = ResolvedRows()
-      change.moves = try await moves(
+      let moves = try await moves(
         mutation.collection, before: nil, after: draft.record, changed: [], &resolved,
         in: transaction)
-      transaction.attach(change)
+      transaction.attach(draft.change.moving(moves))
     } else {
       transaction.attach(draft.change)
     }
@@ -154,7 +161,7 @@ struct WritePath: Sendable {
       ? authority.membersInMemory(of: draft.record)
       : try await authority.members(of: draft.record, in: transaction)
     return WriteOutcome(
-      record: draft.record, isChanged: true, members: members, json: draft.change.mutation)
+      record: draft.record, isChanged: true, members: members, json: draft.json)
   }
 
   /// The values of a row in the order of its columns.
@@ -380,8 +387,8 @@ struct WritePath: Sendable {
   ) async throws {
     let moves = try await moves(
       collection, before: before, after: after, changed: changed, &resolved, in: transaction)
-    transaction.attach(
-      change(kind, collection, author, after, changed: changed, moves, at: time))
+    let json = WritePath.json(kind, collection, after, changed: changed)
+    transaction.attach(change(kind, collection, author, after, json, moves, at: time))
   }
 
   /// What a change does to the streams; the row is written already.
@@ -401,8 +408,18 @@ struct WritePath: Sendable {
 
   private func change(
     _ kind: Mutation.Kind, _ collection: CompiledCollection, _ author: Mutation.Author,
-    _ after: Record, changed: [Int], _ moves: ScopeMoves, at time: Timestamp? = nil
+    _ after: Record, _ json: [UInt8]?, _ moves: ScopeMoves, at time: Timestamp?
   ) -> RowChange {
+    RowChange(
+      kind: kind, collection: collection, id: after.id, version: after.version,
+      at: time ?? after.updatedAt, actor: author.uid,
+      mutation: json.map { .text(String(decoding: $0, as: UTF8.self)) } ?? .null, moves: moves)
+  }
+
+  /// What the log says of a change; nil for a delete.
+  private static func json(
+    _ kind: Mutation.Kind, _ collection: CompiledCollection, _ after: Record, changed: [Int]
+  ) -> [UInt8]? {
     var json = JSONWriter(capacity: 512)
     switch kind {
     case .create: collection.write(after, to: &json)
@@ -413,12 +430,9 @@ struct WritePath: Sendable {
         collection.fields[index].encode(after.values[index], into: &json)
       }
       json.endObject()
-    case .delete: break
+    case .delete: return nil
     }
-    return RowChange(
-      kind: kind, collection: collection, id: after.id, version: after.version,
-      at: time ?? after.updatedAt, actor: author.uid, mutation: kind == .delete ? nil : json.bytes,
-      moves: moves)
+    return json.bytes
   }
 }
 

@@ -24,6 +24,7 @@ struct FollowersCommand: Command {
       roost followers retry DIR NAME [POSITION]     entries that were set aside are tried again
       roost followers skip DIR NAME [POSITION]      they are dropped for good
 
+    A POSITION is a number such as 120, or 3:120 where the log has several parts, as on PostgreSQL.
     An entry at which a follower fails again and again is set aside with the reason, and the others
     go on. With --database it works beside a running server. A file belongs to its server while that
     runs; then the command says how an administrator asks the server.
@@ -32,8 +33,8 @@ struct FollowersCommand: Command {
   private enum Task {
     case list(String?)
     case replay(String, ReplayStart)
-    case retry(String, Int64?)
-    case skip(String, Int64?)
+    case retry(String, EntryPlace?)
+    case skip(String, EntryPlace?)
   }
 
   func run(_ arguments: Arguments) async throws -> Int32 {
@@ -70,19 +71,21 @@ struct FollowersCommand: Command {
     if verb == "replay" {
       guard let start = arguments["--from"].flatMap({ ReplayStart($0) }) else {
         throw Arguments.Failure(
-          description: "say from where: --from with a position, a time such as "
+          description: "say from where: --from with a position (120 or 3:120), a time such as "
             + "2026-01-31T20:00:00Z, or start")
       }
       return .replay(words[2], start)
     }
-    var position: Int64?
+    var place: EntryPlace?
     if words.count > 3 {
-      guard let number = Int64(words[3]), number > 0 else {
-        throw Arguments.Failure(description: "\"\(words[3])\" is no position: it is a whole number")
+      guard let one = EntryPlace(words[3]), one.position > 0 else {
+        throw Arguments.Failure(
+          description: "\"\(words[3])\" is no position: it is a whole number, or 3:120 where the log "
+            + "has several parts")
       }
-      position = number
+      place = one
     }
-    return verb == "retry" ? .retry(words[2], position) : .skip(words[2], position)
+    return verb == "retry" ? .retry(words[2], place) : .skip(words[2], place)
   }
 
   private func carryOut(_ task: Task, _ app: App, _ arguments: Arguments) async throws {
@@ -96,18 +99,18 @@ struct FollowersCommand: Command {
         try await records.replay(follower, from: start, in: transaction)
       }
       try await show(follower, app, arguments)
-    case .retry(let name, let position):
+    case .retry(let name, let place):
       let follower = try follower(name, app)
       let count = try await app.database.write { transaction in
-        try await PoisonedEntry.mark(of: name, position: position, in: transaction)
+        try await PoisonedEntry.mark(of: name, at: place, in: transaction)
       }
       Console.note(
         count == 0 ? "nothing is set aside there" : "\(count) to be tried again by the server")
       try await show(follower, app, arguments)
-    case .skip(let name, let position):
+    case .skip(let name, let place):
       let follower = try follower(name, app)
       let count = try await app.database.write { transaction in
-        try await PoisonedEntry.drop(of: name, position: position, in: transaction)
+        try await PoisonedEntry.drop(of: name, at: place, in: transaction)
       }
       Console.note(count == 0 ? "nothing is set aside there" : "\(count) dropped")
       try await show(follower, app, arguments)
@@ -151,13 +154,15 @@ struct FollowersCommand: Command {
     let now = app.ambient.time.now()
     if arguments.has("--json") {
       var object = status.json(at: now).object ?? JSONObject()
-      object["entries"] = .array(entries.map { $0.json(app.records.catalogue) })
+      object["entries"] = .array(
+        entries.map { $0.json(app.records.catalogue, app.database.dialect) })
       return Console.print(JSON.object(object).text)
     }
     Console.print(FollowersCommand.line(status, now))
+    if !status.parts.isEmpty { Console.print("  parts " + status.parts.joined(separator: " ")) }
     for entry in entries {
       Console.print(
-        "  position \(entry.entry.position)  \(entry.entry.kind) of \(entry.entry.id)  set aside "
+        "  position \(entry.place(app.database.dialect))  \(entry.entry.kind) of \(entry.entry.id)  set aside "
           + "\(entry.setAsideAt): \(entry.reason)")
     }
   }
@@ -177,8 +182,8 @@ struct FollowersCommand: Command {
     let token = "-H \"Authorization: Bearer $TOKEN\""
     let sent = "-H 'Content-Type: application/json'"
     let path = "'\(base)/v1/admin/followers"
-    func body(_ position: Int64?) -> String {
-      "-d '" + (position.map { "{\"position\":\($0)}" } ?? "{}") + "'"
+    func body(_ place: EntryPlace?) -> String {
+      "-d '" + (place.map { "{\"position\":\"\($0.text)\"}" } ?? "{}") + "'"
     }
     let line =
       switch task {
@@ -186,10 +191,10 @@ struct FollowersCommand: Command {
       case .list(let name?): "curl \(token) \(path)/\(name)'"
       case .replay(let name, let start):
         "curl \(token) \(sent) -d '{\"from\":\"\(start.text)\"}' \(path)/\(name)/replay'"
-      case .retry(let name, let position):
-        "curl \(token) \(sent) \(body(position)) \(path)/\(name)/retry'"
-      case .skip(let name, let position):
-        "curl \(token) \(sent) \(body(position)) \(path)/\(name)/skip'"
+      case .retry(let name, let place):
+        "curl \(token) \(sent) \(body(place)) \(path)/\(name)/retry'"
+      case .skip(let name, let place):
+        "curl \(token) \(sent) \(body(place)) \(path)/\(name)/skip'"
       }
     return "While the server runs an administrator does it, with an access token in TOKEN:\n  "
       + line

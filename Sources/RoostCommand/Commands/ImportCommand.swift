@@ -50,7 +50,8 @@ struct ImportCommand: Command {
     }
     let mapping = try mapping(arguments)
     let ambient = Surroundings.ambient(settings)
-    let app = try await App.open(schema, data: data, settings: settings, ambient: ambient)
+    let app = try await App.open(
+      schema, data: data, settings: settings, ambient: ambient, isBulk: true)
     do {
       let work = Task { try await run(inputs, mapping, app, arguments) }
       // The first SIGTERM or Ctrl-C ends the import after the batch in hand.
@@ -79,7 +80,7 @@ struct ImportCommand: Command {
     }
     let app = try await App.open(
       schema, data: data, settings: settings, ambient: Surroundings.ambient(settings),
-      followers: false)
+      followers: false, isBulk: true)
     do {
       let display = display(arguments)
       var options = ProjectImport.Options()

@@ -23,6 +23,8 @@ package final class App: Sendable {
   package let ambient: Ambient
   /// The versions of the app's API that were served, the current one last.
   package let versions: [SchemaHistory.Entry]
+  /// The older ones whose clients are still answered in their own words.
+  let formers: FormerVersions
   /// When that was first served which the schema calls deprecated without a day.
   let retirements: Retirements
   /// The one-time claim by which the first administrator is made.
@@ -45,8 +47,8 @@ package final class App: Sendable {
   private init(
     settings: Settings, engine: AppDatabase, database: any Database,
     start: DatabasePosition?, accounts: AccountStore, records: RecordStore,
-    actions: ActionRunner, versions: [SchemaHistory.Entry], retirements: Retirements,
-    followers: [FollowerRunner],
+    actions: ActionRunner, versions: [SchemaHistory.Entry], formers: FormerVersions,
+    retirements: Retirements, followers: [FollowerRunner],
     jobs: AppJobs, functions: AppFunctions, ambient: Ambient, adminClaim: AdminClaimFile,
     recorder: ChangeRecorder, epochs: SyncEpochs
   ) {
@@ -62,6 +64,7 @@ package final class App: Sendable {
     self.records = records
     self.actions = actions
     self.versions = versions
+    self.formers = formers
     self.retirements = retirements
     self.followers = followers
     self.ambient = ambient
@@ -69,7 +72,7 @@ package final class App: Sendable {
     self.recorder = recorder
     self.functions = functions
     let waiting = recorder.watch
-    watch = LogWatch(database) {
+    watch = LogWatch(database, notice: { recorder.notice($0) }) {
       for follower in followers { follower.wake() }
       waiting.wakeAll()
     }
@@ -86,18 +89,19 @@ package final class App: Sendable {
   ///
   /// `over` puts something between the app and its database; `extensions` are those of a server
   /// that is built around the app. Without `followers` what reads the log waits for the next start.
-  /// `onlyAsServed` refuses a schema that differs from what was served last, before anything changes.
+  /// `isBulk` is for imports, for whose answers nobody waits. `onlyAsServed` refuses a schema that differs from what was served last, before anything changes.
   /// Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
     extensions: AppExtensions = AppExtensions(), functions: AppFunctions? = nil,
     over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true,
-    onlyAsServed: Bool = false
+    onlyAsServed: Bool = false, isBulk: Bool = false
   ) async throws -> App {
     let recorder = ChangeRecorder()
     let signal = JobSignal()
     let engine = try AppDatabase.open(
-      data, settings, ambient: ambient, preCommit: PreCommitSteps([recorder, signal]))
+      data, settings, ambient: ambient, preCommit: PreCommitSteps([recorder, signal]),
+      isBulk: isBulk)
     let database = over(engine.database)
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
@@ -148,7 +152,7 @@ package final class App: Sendable {
         settings: settings, engine: engine, database: database,
         start: try await database.position(isExact: true), accounts: accounts, records: records,
         actions: ActionRunner(records, extensions.actions), versions: versions,
-        retirements: retirements,
+        formers: try await history.formers(versions), retirements: retirements,
         followers: followers, jobs: jobs, functions: functions, ambient: ambient,
         adminClaim: AdminClaimFile(folder: data), recorder: recorder,
         epochs: try await SyncEpochs.begin(

@@ -26,10 +26,12 @@ package struct AppDatabase: Sendable {
 
   /// Opens the database of a data folder: the file in it, or the server that the settings name.
   ///
-  /// The folder is made, unless whoever only looks says otherwise. Throws `DatabaseOpenError`.
+  /// The folder is made, unless whoever only looks says otherwise. With `isBulk` nobody waits for an
+  /// answer meanwhile, so that a file's log grows longer before it is moved into the database. Throws
+  /// `DatabaseOpenError`.
   package static func open(
     _ data: String, _ settings: Settings, ambient: Ambient, preCommit: (any PreCommit)?,
-    makesFolder: Bool = true
+    makesFolder: Bool = true, isBulk: Bool = false
   ) throws -> AppDatabase {
     let address = settings.text(SettingKeys.database)
     if address.isEmpty {
@@ -41,6 +43,10 @@ package struct AppDatabase: Sendable {
       var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
       let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
       configuration.minimumFreeBytes = megabytes * 1_048_576
+      if isBulk {
+        configuration.checkpointMilliseconds = 10_000
+        configuration.checkpointBytes = 50_331_648
+      }
       return AppDatabase(
         engine: .sqlite(
           try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))

@@ -3,17 +3,24 @@ import Records
 import RoostCore
 import Synchronization
 
-/// Tells followers of what other processes wrote to the log.
+/// Tells followers of what other processes wrote to the log, and the process that another has migrated
+/// the app's schema.
 ///
-/// A hint: whoever is not told looks at the log when it is woken for another reason.
+/// A hint: whoever is not told looks at the log when it is woken for another reason. A process that
+/// only reads would never hear of a migration otherwise, and stay ready.
 final class LogWatch: Sendable {
   private static let pauseNanoseconds: UInt64 = 50_000_000
 
   private let database: any Database
   private let wake: @Sendable () -> Void
+  private let notice: @Sendable (_ generation: Int64) -> Void
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  init(_ database: any Database, wake: @escaping @Sendable () -> Void) {
+  init(
+    _ database: any Database, notice: @escaping @Sendable (_ generation: Int64) -> Void,
+    wake: @escaping @Sendable () -> Void
+  ) {
+    self.notice = notice
     self.database = database
     self.wake = wake
   }
@@ -35,18 +42,25 @@ final class LogWatch: Sendable {
     while true {
       do { try await Task.sleep(nanoseconds: LogWatch.pauseNanoseconds) } catch { return }
       // A look that fails is repeated at once anyway; whatever is wrong is told by those who work.
-      guard let length = try? await LogWatch.length(database), length != known else { continue }
+      guard let (length, generation) = try? await LogWatch.look(database) else { continue }
+      notice(generation)
+      guard length != known else { continue }
       known = length
       wake()
     }
   }
 
   private static let select = Statement(
-    "SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head")
+    """
+    SELECT CAST(sum(position) AS BIGINT), (SELECT generation FROM roost_generation) \
+    FROM roost_log_head
+    """)
 
-  private static func length(_ database: any Database) async throws -> Int64 {
+  private static func look(
+    _ database: any Database
+  ) async throws -> (length: Int64, generation: Int64) {
     try await database.read(.statement) { reader in
-      try await reader.first(select, []) { $0.int64(0) } ?? 0
+      try await reader.first(select, []) { ($0.int64(0), $0.int64(1)) } ?? (0, 0)
     }
   }
 }

@@ -14,6 +14,7 @@ enum RoostMigrations {
       JobTables.migration(13), RecordsMigrations.archive(14),
       ImportMark.migration(15),
       RecordsMigrations.migrations(16), FunctionRuns.migration(17), RecordsMigrations.derived(18),
-      SyncTables.migration(19), RecordsMigrations.streams(20), DoorTables.migration(21),
+      RecordsMigrations.migrationMarks(19),
+      SyncTables.migration(20), RecordsMigrations.streams(21), DoorTables.migration(22),
     ]
 }

@@ -67,6 +67,8 @@ package final class WebServer: Sendable {
   ) throws -> Router {
     var router = Router()
     let authenticator = Authenticator(accounts: app.accounts)
+    let calls = ActionFigures(
+      app.records.catalogue.model.actions.map(\.name), time: app.ambient.time)
     ServiceRoutes(
       schema: app.records.catalogue.model.source,
       readiness: {
@@ -77,7 +79,8 @@ package final class WebServer: Sendable {
       },
       metrics: {
         ServerMetrics.all(app, statistics) + (await FollowerMetrics.all(app))
-          + (await JobMetrics.all(app)) + FunctionMetrics.all(app) + (await SyncMetrics.all(app))
+          + (await JobMetrics.all(app)) + FunctionMetrics.all(app) + calls.metrics
+          + (await SyncMetrics.all(app))
       }
     ).add(to: &router)
     description.routes(isDevelopment: isDevelopment).add(to: &router)
@@ -94,12 +97,15 @@ package final class WebServer: Sendable {
       .add(to: &router)
     let records = RecordRoutes(
       records: app.records, authenticator: authenticator,
-      signer: try app.accounts.cursorSigner(), bodyBytes: app.settings.limits.bodyBytes)
+      signer: try app.accounts.cursorSigner(), bodyBytes: app.settings.limits.bodyBytes,
+      formers: app.formers)
     records.add(to: &router)
     BatchRoutes(
       records, bodyBytes: app.settings.limits.bodyBytes, logger: app.ambient.logger
     ).add(to: &router)
-    ActionRoutes(records, app.actions, bodyBytes: app.settings.limits.bodyBytes).add(to: &router)
+    ActionRoutes(
+      records, app.actions, bodyBytes: app.settings.limits.bodyBytes, figures: calls
+    ).add(to: &router)
     AppSync.add(to: &router, of: app, authenticator: authenticator)
     return router
   }

@@ -41,10 +41,12 @@ struct AppDescription: Sendable {
       }
     }
     return VersionNegotiation(
-      known: app.versions.map(\.version), notices: notices, relations: relations)
+      known: app.versions.map(\.version), notices: notices, relations: relations,
+      formers: app.formers)
   }
 
-  /// By collection: the earliest day of all that is deprecated in it, and the earliest end.
+  /// By collection, and by `actions/` and the name of an action: the earliest day of all that is
+  /// deprecated in it, and the earliest end.
   private var notices: [String: DeprecationNotice] {
     var notices: [String: DeprecationNotice] = [:]
     for collection in model.collections {
@@ -56,24 +58,31 @@ struct AppDescription: Sendable {
         since: since, sunset: all.compactMap(\.sunset).min().map(Timestamp.init(startOf:)),
         successor: successor)
     }
+    for action in model.actions {
+      guard let since = app.retirements.since(action) else { continue }
+      let all = Retirements.parts(action).map(\.1)
+      notices["actions/" + action.name] = DeprecationNotice(
+        since: since, sunset: all.compactMap(\.sunset).min().map(Timestamp.init(startOf:)),
+        successor: action.deprecation?.successor.map { "/v1/actions/" + $0 })
+    }
     return notices
   }
 }
 
 /// Since when the parts of a schema are deprecated.
 struct Retirements: Sendable {
-  /// By `collection` and `collection.field`: when it was first served as deprecated, without a break.
+  /// By `collection` and `collection.field`, `actions/name` and `actions/name.argument`: when it was first served as deprecated, without a break.
   private let served: [String: Timestamp]
 
   /// Reads the history only where the schema leaves out a day.
   init(of schema: SchemaModel, in history: SchemaHistory) async throws {
     var open: Set<String> = []
-    for (name, deprecation) in schema.collections.flatMap(Retirements.parts)
+    for (name, deprecation) in Retirements.parts(schema)
     where deprecation.since == nil { open.insert(name) }
     var served: [String: Timestamp] = [:]
     if !open.isEmpty {
       for (entry, model) in try await history.releases().reversed() {
-        let then = Set(model.collections.flatMap(Retirements.parts).map(\.0))
+        let then = Set(Retirements.parts(model).map(\.0))
         open.formIntersection(then)
         for name in open { served[name] = entry.at }
       }
@@ -83,9 +92,37 @@ struct Retirements: Sendable {
 
   /// The earliest day of all that is deprecated in a collection; nil where nothing is.
   func since(_ collection: Collection) -> Timestamp? {
-    Retirements.parts(collection).compactMap { name, deprecation in
+    since(Retirements.parts(collection))
+  }
+
+  /// The earliest day of all that is deprecated in an action and its arguments; nil where nothing is.
+  func since(_ action: ActionDeclaration) -> Timestamp? { since(Retirements.parts(action)) }
+
+  private func since(_ parts: [(String, Deprecation)]) -> Timestamp? {
+    parts.compactMap { name, deprecation in
       deprecation.since.map(Timestamp.init(startOf:)) ?? served[name]
     }.min()
+  }
+
+  private static func parts(_ schema: SchemaModel) -> [(String, Deprecation)] {
+    schema.collections.flatMap(Retirements.parts) + schema.actions.flatMap(Retirements.parts)
+  }
+
+  static func parts(_ action: ActionDeclaration) -> [(String, Deprecation)] {
+    let name = "actions/" + action.name
+    return (action.deprecation.map { [(name, $0)] } ?? []) + parts(action.arguments, name)
+  }
+
+  /// Those of arguments, and of the fields of input types among them.
+  private static func parts(
+    _ arguments: [ActionArgument], _ place: String
+  ) -> [(String, Deprecation)] {
+    arguments.flatMap { argument in
+      let name = place + "." + argument.name
+      var parts = argument.deprecation.map { [(name, $0)] } ?? []
+      if case .input(let input) = argument.content { parts += Self.parts(input.fields, name) }
+      return parts
+    }
   }
 
   private static func parts(_ collection: Collection) -> [(String, Deprecation)] {

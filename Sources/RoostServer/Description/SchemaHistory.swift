@@ -1,5 +1,6 @@
 import Cryptography
 package import Queries
+import REST
 package import RoostCore
 package import Schema
 
@@ -142,6 +143,24 @@ package struct SchemaHistory: Sendable {
     try await reader.first(
       "SELECT source FROM roost_schema_version WHERE number = \(entry.number)"
     ) { $0.text(0) } ?? ""
+  }
+
+  /// The older versions whose clients can be answered in their own words: those from which no schema on
+  /// the way to that of now has become unreadable.
+  func formers(_ versions: [Entry]) async throws -> FormerVersions {
+    guard let current = versions.last,
+      versions.contains(where: {
+        $0.version.major < current.version.major
+      })
+    else { return .none }
+    var way: [(version: APIVersion, model: SchemaModel)] = []
+    var number = current.number
+    for (entry, model) in try await releases().reversed() where entry.number <= number {
+      guard entry.number == number else { break }
+      way.append((entry.version, model))
+      number -= 1
+    }
+    return FormerVersions(known: versions.map(\.version), releases: way.reversed())
   }
 
   /// The history with its schemas, oldest first; those that cannot be read any more are left out.

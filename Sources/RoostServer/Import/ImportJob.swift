@@ -91,9 +91,12 @@ package struct ImportJob: Sendable {
       target: target, records: records, accounts: accounts, leavesTaken: options.leavesTaken)
     do {
       var batch = try source.next()
+      var done: ImportBatch?
       while let current = batch {
         let note = mark
         async let committed = writer.commit(current, noting: note)
+        // Its rows are given back while the writer has something to do, and not in between.
+        if done != nil { done = nil }
         let next = Result { try source.next() }
         let result = try await committed
         for (line, outcome) in zip(current.lines, result.outcomes) {
@@ -109,6 +112,7 @@ package struct ImportJob: Sendable {
         onProgress(run.progress(at: now))
         if Task.isCancelled { throw ImportFault("interrupted; run it again to go on") }
         batch = try next.get()
+        done = current
       }
     } catch {
       run.report.failure = ImportJob.reason(error)

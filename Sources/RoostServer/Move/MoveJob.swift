@@ -10,7 +10,7 @@ package import RoostCore
 package struct MoveJob: Sendable {
   private let source: any Database
   private let target: any Database
-  private let tables: [MovedTable]
+  private let catalogue: Catalogue
   private let time: any TimeSource
   private let onProgress: @Sendable (MoveProgress) -> Void
 
@@ -27,7 +27,7 @@ package struct MoveJob: Sendable {
     self.target = target
     self.time = time
     self.onProgress = onProgress
-    tables = MovedTable.system + catalogue.collections.map { MovedTable.of($0) }
+    self.catalogue = catalogue
   }
 
   /// Copies and compares.
@@ -35,17 +35,22 @@ package struct MoveJob: Sendable {
   /// Throws `MoveFault` where a table is not the same afterwards, and what the databases throw; the
   /// target is then marked as not complete, and the job can be run again.
   ///
+  /// What migrations keep comes along; one that is under way is refused with `RoostError`.
+  ///
   /// `leave` is done once both sides are the same and before the target may be opened, so that there is
   /// no moment at which both may be.
   package func run(leave: () async throws -> Void = {}) async throws -> MoveReport {
     let start = time.monotonicNanoseconds()
+    let kept = try await whatIsKept()
     try await target.write { transaction in
       try await MoveMark.set(.arriving, in: transaction)
+      for table in kept { try await table.make(in: transaction) }
     }
+    let tables = tables(keeping: kept)
     for table in tables {
       _ = try await target.write { try await $0.execute("DELETE FROM \(table.identifier)") }
     }
-    let total = try await count()
+    let total = try await count(tables)
     var copied: [TableDigest] = []
     var rows = 0
     for table in tables {
@@ -65,7 +70,7 @@ package struct MoveJob: Sendable {
       report.append(MoveReport.Table(name: table.name, rows: found.rows, digest: digest))
     }
     try await leave()
-    try await finish()
+    try await finish(tables)
     return MoveReport(tables: report, seconds: seconds(since: start))
   }
 
@@ -73,7 +78,29 @@ package struct MoveJob: Sendable {
     Double(time.monotonicNanoseconds() &- start) / 1_000_000_000
   }
 
-  private func count() async throws -> Int {
+  /// What is kept in the source beside its schema.
+  private func whatIsKept() async throws -> [RetiredTable] {
+    let (kept, runs) = try await source.read(.snapshot) { reader in
+      (try await RetiredTable.all(in: reader), try await MigrationRun.all(in: reader))
+    }
+    // The values that it has converted so far stand in columns that nothing knows but itself.
+    if let open = runs.last(where: { $0.state == .converting }) {
+      throw RoostError(
+        .conflict,
+        "Migration \(open.number) is under way: finish it with roost migrate apply, or give it up "
+          + "with roost migrate rollback, and move then.")
+    }
+    return kept
+  }
+
+  private func tables(keeping kept: [RetiredTable]) -> [MovedTable] {
+    let beside = Dictionary(kept.filter { !$0.isWhole }.map { ($0.name, $0) }) { $1 }
+    return MovedTable.system
+      + catalogue.collections.map { MovedTable.of($0, keeping: beside[$0.name]) }
+      + kept.filter(\.isWhole).map { MovedTable.of($0) }
+  }
+
+  private func count(_ tables: [MovedTable]) async throws -> Int {
     var total = 0
     for table in tables {
       let rows = try await source.read(.statement) { reader in
@@ -153,13 +180,12 @@ package struct MoveJob: Sendable {
   }
 
   /// The heads of the log, the next numbers, the words to index; then the mark goes.
-  private func finish() async throws {
+  private func finish(_ tables: [MovedTable]) async throws {
     let heads = try await source.read(.statement) { reader in
       try await reader.all("SELECT partition, position FROM roost_log_head") {
         ($0.int64(0), $0.int64(1))
       }
     }
-    let tables = tables
     try await target.write { transaction in
       for (partition, position) in heads {
         try await transaction.execute(

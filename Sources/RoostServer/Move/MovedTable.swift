@@ -66,6 +66,12 @@ struct MovedTable: Sendable {
     MovedTable(
       "roost_scope_edge", key: [text("parent"), text("child"), int("by_coll"), id("by_id")], []),
     MovedTable("roost_follower", key: [text("name"), int("partition")], [int("position")]),
+    MovedTable(
+      "roost_follower_poison", key: [text("name"), int("partition"), int("position")],
+      [
+        int("at"), int("collection"), id("id"), int("kind"), int("version"), id("actor"),
+        text("reason"), int("attempts"), int("set_aside_at"), int("is_retried"),
+      ]),
     MovedTable("roost_collection_count", key: [int("collection")], [int("live")]),
     MovedTable(
       "roost_user", key: [id("id")],
@@ -91,6 +97,24 @@ struct MovedTable: Sendable {
     MovedTable(
       "roost_schema_version", key: [int("number")],
       [text("version"), int("at"), blob("digest"), text("source")]),
+    MovedTable(
+      "roost_migration_run", key: [int("number")],
+      [
+        text("kind"), text("state"), text("schema"), text("steps"), int("begun_at"),
+        int("switched_at"), int("ended_at"), text("allowed"), text("log_mark"),
+      ], isNumbered: true),
+    MovedTable(
+      "roost_migration_task", key: [int("run"), int("number")],
+      [
+        text("kind"), int("collection"), text("argument"), id("after"), int("done"), int("total"),
+        int("is_open"),
+      ]),
+    MovedTable(
+      "roost_retired", key: [int("number")],
+      [
+        int("run"), int("collection"), text("field"), text("name"), text("kept"), text("type"),
+        int("is_replaced"), int("at"),
+      ], isNumbered: true),
     MovedTable("roost_lens", key: [int("version")], [text("lens")]),
     MovedTable(
       "roost_job", key: [id("id")],
@@ -135,16 +159,29 @@ struct MovedTable: Sendable {
   /// by their follower, and those of derived data by a rebuild.
   static let staying: Set<String> = [
     "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
-    "roost_migration_run", "roost_migration_task", "roost_retired", "roost_generation",
-    "roost_import", "roost_derived", "roost_derived_part", "roost_derived_total",
-    "roost_derived_extreme", "roost_follower_replay", "roost_follower_poison",
+    "roost_generation", "roost_import", "roost_derived", "roost_derived_part",
+    "roost_derived_total", "roost_derived_extreme", "roost_follower_replay",
   ]
 
-  /// The table of a collection.
-  static func of(_ collection: CompiledCollection) -> MovedTable {
+  /// The table of a collection, with the columns that are kept in it.
+  static func of(
+    _ collection: CompiledCollection, keeping kept: RetiredTable? = nil
+  ) -> MovedTable {
+    records(
+      collection.name,
+      collection.columns.map { Column($0.name, $0.kind) }
+        + (kept?.columns ?? []).map { Column($0.name, $0.kind) })
+  }
+
+  /// The table of a collection that no schema has.
+  static func of(_ kept: RetiredTable) -> MovedTable {
+    records(kept.name, kept.columns.map { Column($0.name, $0.kind) })
+  }
+
+  private static func records(_ name: String, _ columns: [Column]) -> MovedTable {
     MovedTable(
-      collection.name, key: [id("id")],
-      [int("version"), int("createdAt"), int("updatedAt"), int("deletedAt")]
-        + collection.columns.map { Column($0.name, $0.kind) } + [blob("_clocks")])
+      name, key: [id("id")],
+      [int("version"), int("createdAt"), int("updatedAt"), int("deletedAt")] + columns
+        + [blob("_clocks")])
   }
 }

@@ -4,6 +4,12 @@ package struct FieldSet: Sendable, Hashable {
 
   package init() { words = [] }
 
+  /// A list, without the detour over a generic sequence.
+  package init(_ members: [Int]) {
+    words = []
+    for member in members { insert(member) }
+  }
+
   package init(_ members: some Sequence<Int>) {
     words = []
     for member in members { insert(member) }

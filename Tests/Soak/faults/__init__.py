@@ -7,7 +7,8 @@ short run is left out of it.
 
 from . import (
     drain, followers, full_disk, jobs, kills, migration, postgres_crashes, postgres_full_disk,
-    postgres_jobs, postgres_kills, postgres_order, power, sync_failure)
+    postgres_jobs, postgres_kills, postgres_order, power, roundtrip, sync_failure)
 
 ALL = [kills, power, sync_failure, full_disk, drain, jobs, followers, postgres_kills,
-       postgres_crashes, postgres_order, postgres_full_disk, postgres_jobs, migration]
+       postgres_crashes, postgres_order, postgres_full_disk, postgres_jobs, migration,
+       roundtrip]

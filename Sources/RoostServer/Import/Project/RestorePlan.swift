@@ -12,6 +12,8 @@ struct RestorePlan: Sendable {
   let collection: CompiledCollection
   /// Fields whose references are looked at when everything is there, by index.
   let awaited: [Int]
+  /// All fields, by index: what a line leaves out is null.
+  let given: [Int]
   private let header: [String]?
   /// For each column the index of its field; nil for the system's.
   private let columns: [Int?]
@@ -22,6 +24,7 @@ struct RestorePlan: Sendable {
   {
     self.collection = collection
     self.awaited = awaited
+    given = Array(collection.fields.indices)
     self.header = header
     columns = try (header ?? []).map { name in
       if RestorePlan.isSystem(name) { return nil }
@@ -38,7 +41,11 @@ struct RestorePlan: Sendable {
   }
 
   private static func isSystem(_ name: String) -> Bool {
-    switch name {
+    switch name.utf8.count {
+    case 2, 7, 9: break
+    default: return false
+    }
+    return switch name {
     case "id", "version", "createdAt", "updatedAt": true
     default: false
     }
@@ -61,6 +68,10 @@ struct RestorePlan: Sendable {
     var updated: Timestamp?
     var hasID = false
     for (key, value) in members.members {
+      guard RestorePlan.isSystem(key) else {
+        rest.append((key, value))
+        continue
+      }
       switch key {
       case "id":
         hasID = true

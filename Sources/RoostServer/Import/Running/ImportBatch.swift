@@ -95,7 +95,7 @@ struct BatchSource {
         let draft = try plan.draft(record.content)
         let create = try records.systemCreate(
           plan.collection, draft.body, stamp: draft.stamp, awaiting: plan.awaited)
-        return .record(create, given: Array(plan.collection.fields.indices))
+        return .record(create, given: plan.given)
       case .records(let plan):
         let draft = try plan.draft(record.content)
         let create = try records.systemCreate(plan.collection, draft.body)
