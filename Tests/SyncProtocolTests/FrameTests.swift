@@ -6,7 +6,8 @@ import Testing
 @Suite struct FrameTests {
   static let cid = UUID(high: 0x0198_0000_0000_7000, low: 0x8000_0000_0000_0001)
   static let row = UUID(high: 0x0198_0000_0000_7000, low: 0x8000_0000_0000_00AB)
-  static let stamp = Stamp(time: HybridTime(milliseconds: 1_700_000_000_000, counter: 3), client: cid)
+  static let stamp = Stamp(
+    time: HybridTime(milliseconds: 1_700_000_000_000, counter: 3), client: cid)
 
   static func mutation(_ seq: Int64, after prev: ChainHash, oid: ChainHash? = nil)
     -> ClientMutation
@@ -34,7 +35,7 @@ import Testing
     return [
       .hello(
         Hello(
-          cid: cid, epoch: row, schema: "1.2.0", wall: -5, lanes: [.live: position],
+          cid: cid, device: row, epoch: row, schema: "1.2.0", wall: -5, lanes: [.live: position],
           streams: [17: 4, 3: 9], staged: [17: 8], tiers: [.live, .daily], wait: 30)),
       .hello(Hello(cid: cid, schema: "1.0.0", wall: 1_700_000_000_000)),
       .welcome(

@@ -22,6 +22,12 @@ package struct Stamp: Hashable, Comparable, Sendable, CustomStringConvertible {
     left.time != right.time ? left.time < right.time : left.client < right.client
   }
 
+  /// The stamp, or where it is not later than `other`, the next time after that one.
+  package func following(_ other: Stamp) -> Stamp {
+    if self > other || other.time.rawValue == .max { return self }
+    return Stamp(time: HybridTime(rawValue: other.time.rawValue + 1), client: client)
+  }
+
   /// Reads the text; nil for anything else, upper case included.
   package init?(_ text: String) {
     let bytes = Array(text.utf8)

@@ -123,7 +123,7 @@ package struct DeltaWriter: ~Copyable {
 /// A collection's name as entries carry it, encoded once.
 package struct CollectionTag: Sendable {
   package let name: String
-  /// `,"coll":"…","id":"`
+  /// What stands between the sequence and the id, with the quote that opens it.
   let middle: [UInt8]
 
   package init(_ name: String) {

@@ -38,10 +38,14 @@ package enum Frame: Sendable {
   case error(SyncError)
 }
 
-/// `{"frame": "hello", cid, epoch?, schema, wall, lanes, streams, staged?, tiers?, wait?}`
+/// `{"frame".
+///
+/// "hello", cid, epoch?, schema, wall, lanes, streams, staged?, tiers?, wait?}`
 package struct Hello: Sendable, Equatable {
   /// The lineage of mutations: new for an installation and after a fork.
   package var cid: UUID
+  /// The installation, which stays when a fork gives a new `cid`; nil where it is not told.
+  package var device: UUID?
   /// The server's epoch that the cursors are of; nil before the first welcome.
   package var epoch: UUID?
   /// The version of the schema that the client was made for.
@@ -60,11 +64,12 @@ package struct Hello: Sendable, Equatable {
   package var wait: Int
 
   package init(
-    cid: UUID, epoch: UUID? = nil, schema: String, wall: Int64,
+    cid: UUID, device: UUID? = nil, epoch: UUID? = nil, schema: String, wall: Int64,
     lanes: [Lane: LanePosition] = [:], streams: [Int64: Int64] = [:],
     staged: [Int64: Int64] = [:], tiers: [Lane] = [], wait: Int = 0
   ) {
     self.cid = cid
+    self.device = device
     self.epoch = epoch
     self.schema = schema
     self.wall = wall
@@ -102,7 +107,9 @@ package struct LaneStatus: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "welcome", epoch, now, clock, lanes, add, drop, resync, masks, schema}`
+/// `{"frame".
+///
+/// "welcome", epoch, now, clock, lanes, add, drop, resync, masks, schema}`
 package struct Welcome: Sendable, Equatable {
   package var epoch: UUID
   /// The server's wall clock, in milliseconds since 1970.
@@ -176,7 +183,9 @@ package struct SchemaNotice: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "push", cid, lane, muts: [{seq, nonce, oid?, prev?, chain, hlc, schema, ops}]}`
+/// `{"frame".
+///
+/// "push", cid, lane, muts: [{seq, nonce, oid?, prev?, chain, hlc, schema, ops}]}`
 package struct Push: Sendable, Equatable {
   package var cid: UUID
   package var lane: Lane
@@ -189,7 +198,9 @@ package struct Push: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "pushed", lane, state, last, chain, durable?, common?, results}`
+/// `{"frame".
+///
+/// "pushed", lane, state, last, chain, durable?, common?, results}`
 package struct Pushed: Sendable, Equatable {
   package enum State: String, Sendable {
     case taken = "ok"
@@ -260,7 +271,9 @@ package struct MutationResult: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "delta", stream, from, entries, masks?, to}`
+/// `{"frame".
+///
+/// "delta", stream, from, entries, masks?, to}`
 package struct Delta: Sendable, Equatable {
   package var stream: Int64
   /// The position that it continues from.
@@ -320,7 +333,9 @@ package struct StreamEntry: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "commit", heads, last, clock}`
+/// `{"frame".
+///
+/// "commit", heads, last, clock}`
 package struct Commit: Sendable, Equatable {
   /// The cursor of each stream after it.
   package var heads: [Int64: Int64]
@@ -336,7 +351,9 @@ package struct Commit: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "fetch", stream, rows: [{coll, id}]}`
+/// `{"frame".
+///
+/// "fetch", stream, rows: [{coll, id}]}`
 package struct Fetch: Sendable, Equatable {
   package var stream: Int64
   package var rows: [RowKey]
@@ -347,7 +364,9 @@ package struct Fetch: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "error", code, message, pointer?, lane?, retryAfter?, details?}`
+/// `{"frame".
+///
+/// "error", code, message, pointer?, lane?, retryAfter?, details?}`
 package struct SyncError: Sendable, Equatable {
   /// `malformed`, `unauthenticated`, `upgrade_required`, `client_taken`, `device_revoked`,
   /// `gate_closed`, `too_large`, `overloaded`, `draining` or `internal`.

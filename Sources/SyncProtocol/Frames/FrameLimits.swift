@@ -14,8 +14,6 @@ package struct FrameLimits: Sendable {
   package var streams = 100_000
   /// Rows of a fetch.
   package var rows = 1000
-  /// Bytes of a name: of a collection, an action, a field, a version.
-  package var nameBytes = 128
 
   package init() {}
 }

@@ -96,7 +96,8 @@ package struct FrameReader: Sendable {
       throw members.fault("wall", "range", "wall is in milliseconds since 1970.")
     }
     return Hello(
-      cid: try members.uuid("cid"), epoch: try members.optionalUUID("epoch"),
+      cid: try members.uuid("cid"), device: try members.optionalUUID("device"),
+      epoch: try members.optionalUUID("epoch"),
       schema: try members.text("schema"), wall: wall,
       lanes: try members.lanes("lanes", LanePosition.init),
       streams: try members.streams("streams", most: limits.streams),

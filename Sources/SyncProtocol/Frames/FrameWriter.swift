@@ -185,6 +185,7 @@ extension JSONWriter {
 
   fileprivate mutating func members(_ hello: Hello) {
     member("cid", hello.cid)
+    if let device = hello.device { member("device", device) }
     if let epoch = hello.epoch { member("epoch", epoch) }
     member("schema", hello.schema)
     member("wall", hello.wall)

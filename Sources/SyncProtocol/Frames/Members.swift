@@ -93,7 +93,9 @@ struct Members {
 
   /// A UUID in lower case.
   func uuid(_ key: String) throws(RoostError) -> UUID {
-    guard let id = try optionalUUID(key) else { throw fault(key, "required", "\(key) is required.") }
+    guard let id = try optionalUUID(key) else {
+      throw fault(key, "required", "\(key) is required.")
+    }
     return id
   }
 

@@ -14,7 +14,9 @@ package struct ClientMutation: Sendable, Equatable {
   package let prev: ChainHash
   /// `Chain.next` of the rest.
   package let chain: ChainHash
-  /// When it was made. Not hashed, because it may be corrected before it is pushed.
+  /// When it was made.
+  ///
+  /// Not hashed, because it may be corrected before it is pushed.
   package var stamp: Stamp
   /// The version of the schema that the operations speak of.
   package let schema: String

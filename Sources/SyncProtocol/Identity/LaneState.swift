@@ -56,7 +56,9 @@ package struct LaneState: Sendable, Equatable {
   }
 
   /// The highest sequence of a push whose chain was taken in: up to it both lineages are the same,
-  /// because a chain is made of all before it. Everything up to it is skipped.
+  /// because a chain is made of all before it.
+  ///
+  /// Everything up to it is skipped.
   ///
   /// `known` gives the chain that was taken in at a sequence, or nil where none is kept.
   package func common(

@@ -50,7 +50,7 @@ package struct FieldConflict: Sendable, Equatable {
     case .mine: state.value = mine
     case .value(let value): state.value = value
     }
-    state.clocks.stamp = max(stored.clocks.stamp, stamp)
+    state.clocks.stamp = stamp.following(stored.clocks.stamp)
     return .resolved(state)
   }
 }

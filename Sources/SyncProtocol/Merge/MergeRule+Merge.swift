@@ -63,9 +63,7 @@ extension MergeRule {
   /// Whether the maker of the edit knew the stored value: by its stamp, or because it is their own.
   private func isOnStored(_ edit: FieldEdit, _ stored: FieldState) -> Bool {
     let standing = stored.clocks.stamp
-    if standing.client == edit.stamp.client, standing.client != .zero, standing <= edit.stamp {
-      return true
-    }
+    if standing.client == edit.stamp.client, standing.client != .zero { return true }
     switch edit.base {
     case .unchecked: return true
     case .none: return false
@@ -139,9 +137,19 @@ extension MergeRule {
     var state = stored
     if !SameValue.test(value, stored.value) {
       state.value = value
-      state.clocks.stamp = Swift.max(stored.clocks.stamp, edit.stamp)
+      state.clocks.stamp =
+        isCompared
+        ? edit.stamp.following(stored.clocks.stamp) : Swift.max(stored.clocks.stamp, edit.stamp)
     }
     return Merged(state: state, outcome: .applied)
+  }
+
+  /// Edits name the stamp of the value that they were made on, so no two values may have the same.
+  private var isCompared: Bool {
+    switch strategy {
+    case .clientWins, .serverWins, .reject, .userChoice: true
+    default: false
+    }
   }
 
   /// The sum within the range of its type; nil outside, and where one is no number.

@@ -19,8 +19,10 @@ struct PathMerge {
     self.clocks = clocks
   }
 
-  /// The node at `path` after the edit; nil where there is none. `killed` is the latest cut above:
-  /// what is older is gone, and what has no clock was written then at the latest.
+  /// The node at `path` after the edit; nil where there is none.
+  ///
+  /// `killed` is the latest cut above: what is older is gone, and what has no clock was written
+  /// then at the latest.
   mutating func merge(_ stored: JSON?, _ edit: JSON, at path: Path, killed: Stamp) -> JSON? {
     let own = clocks.parts[path.cut]?.stamp
     let standing = max(own ?? killed, killed)
@@ -52,7 +54,8 @@ struct PathMerge {
     }
     clocks.parts[path.mark] = nil
     tally.won += 1
-    return edit.isNull ? nil : edit
+    // A bare nil would be the literal of JSON's own null.
+    return edit.isNull ? .none : .some(edit)
   }
 
   /// The greater of two values, or the only one.

@@ -1,0 +1,166 @@
+import RoostCore
+import Testing
+
+@testable import SyncProtocol
+
+/// Edits with different stamps give the same in every order, and nothing when they come again.
+@Suite struct MergeOrderTests {
+  private struct Case {
+    let rule: MergeRule
+    let start: JSON
+    let edit: @Sendable (inout Dice) -> FieldOperation
+    /// Lists whose order is that of arrival are compared as sets.
+    var isSet = false
+  }
+
+  private static func document(_ dice: inout Dice, _ depth: Int) -> JSON {
+    switch dice.roll(0...(depth > 2 ? 5 : 9)) {
+    case 0: return .null
+    case 1, 2, 3: return .int(Int64(dice.roll(0...9)))
+    case 4: return .array([.int(Int64(dice.roll(0...9))), .null])
+    case 5: return .object([:])
+    default:
+      var object = JSONObject()
+      for _ in 0...dice.roll(0...2) {
+        object[dice.pick(["a", "b", "c"])] = document(&dice, depth + 1)
+      }
+      return .object(object)
+    }
+  }
+
+  private static func letters(_ dice: inout Dice) -> [JSON] {
+    (0...dice.roll(0...2)).map { _ in .string(dice.pick(["a", "b", "c", "d", "e"])) }
+  }
+
+  private static func element(_ dice: inout Dice) -> JSON {
+    var object: JSONObject = ["id": .string(dice.pick(["x", "y", "z"]))]
+    if dice.chance(0.6) { object["note"] = .int(Int64(dice.roll(0...9))) }
+    if dice.chance(0.3) { object["note"] = .null }
+    if dice.chance(0.6) { object["more"] = document(&dice, 1) }
+    return .object(object)
+  }
+
+  private static func challenge(_ dice: inout Dice) -> JSON {
+    [
+      "id": .string(dice.pick(["x", "y"])),
+      "status": .string(dice.pick(["OPEN", "JOINED", "DONE"])),
+    ]
+  }
+
+  private static let cases: [String: Case] = [
+    "LAST_WRITE_WINS": Case(rule: MergeRule(.lastWriteWins), start: 1) { dice in
+      .set(dice.chance(0.2) ? .null : .int(Int64(dice.roll(0...3))))
+    },
+    "MAX": Case(rule: MergeRule(.max), start: .null) { .set(.int(Int64($0.roll(-9...9)))) },
+    "MAX of doubles and whole numbers": Case(rule: MergeRule(.max, numbers: .double), start: 0) {
+      dice in .set(dice.chance(0.5) ? .double(Double(dice.roll(-9...9)) / 2) : .int(2))
+    },
+    "MIN of enums": Case(
+      rule: MergeRule(.min, order: .declared(["GOLD", "SILVER", "BRONZE"])), start: "BRONZE"
+    ) { .set(.string($0.pick(["GOLD", "SILVER", "BRONZE"]))) },
+    "MAX of durations": Case(rule: MergeRule(.max, order: .duration), start: "PT10S") { dice in
+      .set(.string(dice.pick(["PT9M", "PT1H", "PT59S", "P1D"])))
+    },
+    "SET_UNION": Case(
+      rule: MergeRule(.setUnion), start: ["a", "b"],
+      edit: { dice in
+        if dice.chance(0.15) { return .set(.null) }
+        if dice.chance(0.3) { return .set(.array(letters(&dice))) }
+        return .edit(add: letters(&dice), remove: dice.chance(0.5) ? letters(&dice) : [])
+      }, isSet: true),
+    "MERGE_DEEP": Case(rule: MergeRule(.mergeDeep), start: ["a": ["b": 1, "c": [2]], "c": 3]) {
+      dice in .set(document(&dice, 0))
+    },
+    "SET_UNION of objects": Case(
+      rule: MergeRule(.setUnion, elements: .objects(ObjectElements())),
+      start: [["id": "x", "note": 1]],
+      edit: { dice in
+        .edit(
+          add: [element(&dice)],
+          remove: dice.chance(0.4) ? [["id": .string(dice.pick(["x", "y"]))]] : []
+        )
+      }, isSet: true),
+    "MERGE_DEEP of objects with a rising status": Case(
+      rule: MergeRule(
+        .mergeDeep,
+        elements: .objects(
+          ObjectElements(
+            ordered: ["status": OrderedMember(.declared(["OPEN", "JOINED", "DONE"]))]))),
+      start: [["id": "x", "status": "OPEN"]],
+      edit: { dice in .set([challenge(&dice)]) }, isSet: true),
+    "COUNTER": Case(rule: MergeRule(.counter), start: .null) {
+      .increment(.int(Int64($0.roll(-5...5))))
+    },
+  ]
+
+  private static func canonical(_ value: JSON, isSet: Bool) -> [[UInt8]] {
+    guard isSet, let list = value.array else { return [CanonicalBytes.of(value)] }
+    return [[UInt8(list.count)]]
+      + list.map(CanonicalBytes.of).sorted { $0.lexicographicallyPrecedes($1) }
+  }
+
+  @Test(arguments: cases.keys.sorted()) func theOrderOfArrivalDoesNotMatter(_ name: String) throws {
+    let tested = try #require(Self.cases[name])
+    var different = 0
+    for seed in 0..<1200 {
+      var dice = Dice(seed)
+      let start = FieldState(created: tested.start, at: .at(5))
+      let edits = (0...dice.roll(1...5)).map { index in
+        FieldEdit(tested.edit(&dice), stamp: .at(10 + index * 2, dice.roll(1...3)))
+      }
+      let inOrder = tested.rule.fold(edits, over: start)
+      let expected = Self.canonical(inOrder.value, isSet: tested.isSet)
+      for _ in 0..<4 {
+        let shuffled = edits.shuffled(using: &dice)
+        let result = tested.rule.fold(shuffled, over: start)
+        guard Self.canonical(result.value, isSet: tested.isSet) == expected else {
+          Issue.record("seed \(seed): \(edits) in another order: \(shuffled)")
+          return
+        }
+      }
+      if expected != Self.canonical(tested.start, isSet: tested.isSet) { different += 1 }
+    }
+    #expect(different > 200)
+  }
+
+  @Test(arguments: cases.keys.sorted().filter { $0 != "COUNTER" })
+  func whatComesAgainChangesNothing(_ name: String) throws {
+    let tested = try #require(Self.cases[name])
+    for seed in 0..<800 {
+      var dice = Dice(seed)
+      let start = FieldState(created: tested.start, at: .at(5))
+      var edits = (0...dice.roll(1...4)).map { index in
+        FieldEdit(tested.edit(&dice), stamp: .at(10 + index * 2, dice.roll(1...3)))
+      }
+      let once = tested.rule.fold(edits, over: start)
+      edits.insert(dice.pick(edits), at: edits.count)
+      let twice = tested.rule.fold(edits, over: start)
+      try #require(
+        Self.canonical(once.value, isSet: tested.isSet)
+          == Self.canonical(twice.value, isSet: tested.isSet), "seed \(seed): \(edits)")
+    }
+  }
+
+  @Test func aCounterIsTheSumOfWhatWasTaken() {
+    for seed in 0..<500 {
+      var dice = Dice(seed)
+      let rule = MergeRule(.counter, least: 0, most: 20)
+      var state = FieldState(created: 3, at: .at(1))
+      var sum: Int64 = 3
+      for time in 2...20 {
+        let amount = Int64(dice.roll(-9...9))
+        let merged = rule.merge(
+          FieldEdit(.increment(.int(amount)), stamp: .at(dice.roll(1...time))), into: state)
+        switch merged.outcome {
+        case .applied: sum += amount
+        default:
+          #expect(merged.outcome == .rejected(.range))
+          #expect(merged.state == state)
+          #expect(!(0...20).contains(sum + amount))
+        }
+        state = merged.state
+        #expect(state.value == .int(sum))
+      }
+    }
+  }
+}
