@@ -19,7 +19,9 @@ private final class Collector: PreCommit {
 }
 
 /// Attempts to insert the ids one by one; those that `refuses` names fail after they have changed
-/// something. Gives the ids that went well.
+/// something.
+///
+/// Gives the ids that went well.
 private func insertEach(
   _ ids: [Int], in transaction: any Transaction, refusing refuses: (Int) -> Bool
 ) async throws -> [Int] {

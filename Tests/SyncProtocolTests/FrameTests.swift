@@ -35,8 +35,9 @@ import Testing
     return [
       .hello(
         Hello(
-          cid: cid, device: row, epoch: row, schema: "1.2.0", wall: -5, lanes: [.live: position],
-          streams: [17: 4, 3: 9], staged: [17: 8], tiers: [.live, .daily], wait: 30)),
+          cid: cid, epoch: row, schema: "1.2.0", wall: -5, lanes: [.live: position],
+          streams: [17: 4, 3: 9], staged: [17: 8], tiers: [.live, .daily], wait: 30, mark: "bWFyaw",
+          page: 4, device: DeviceNotice(id: row, name: "Phone", platform: "ios"))),
       .hello(Hello(cid: cid, schema: "1.0.0", wall: 1_700_000_000_000)),
       .welcome(
         Welcome(

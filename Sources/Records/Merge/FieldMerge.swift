@@ -35,13 +35,7 @@ struct FieldMerge {
     let merged = rule.merge(edit, into: state)
     guard merged.state != state else { return (stored, merged.outcome) }
     let value = FieldValue(merged: merged.state.value, field)
-    var next = merged.state.clocks
-    if rule.comparesBases, value != stored, next.stamp == state.clocks.stamp {
-      // Each value has a stamp of its own, or an edit of the one would pass for one of the other.
-      next.stamp = FieldClock(
-        time: HybridTime(rawValue: next.stamp.time.rawValue &+ 1), client: stamp.client)
-    }
-    clocks.set(number, next, withParts: rule.hasParts)
+    clocks.set(number, merged.state.clocks, withParts: rule.hasParts)
     return (value, merged.outcome)
   }
 }
@@ -68,14 +62,6 @@ extension MergeRule {
   var hasParts: Bool {
     switch strategy {
     case .mergeDeep, .setUnion, .append: true
-    default: false
-    }
-  }
-
-  /// Whether the strategy looks at what an edit was made on.
-  var comparesBases: Bool {
-    switch strategy {
-    case .clientWins, .serverWins, .reject, .userChoice: true
     default: false
     }
   }

@@ -76,7 +76,9 @@ struct KnownMutations: Sendable {
     guard let entry = entries[mutation.oid] else { return MutationResult(seq: mutation.seq, .dup) }
     let result = StoredResult.result(entry.result, seq: mutation.seq)
     switch result.outcome {
-    case .ok, .merged: return isSamePlace ? result : MutationResult(seq: mutation.seq, .dup)
+    case .ok, .merged:
+      let isOwn = isSamePlace && entry.client == client && entry.lane == lane.rawValue
+      return isOwn ? result : MutationResult(seq: mutation.seq, .dup)
     case .dup, .rejected, .conflict: return result
     }
   }

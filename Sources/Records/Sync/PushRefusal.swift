@@ -1,7 +1,7 @@
 import Queries
 import RoostCore
-import SyncProtocol
 import Schema
+import SyncProtocol
 
 /// An operation of a mutation that cannot be carried out.
 struct OperationFailure: Error {

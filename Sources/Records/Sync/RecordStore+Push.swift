@@ -45,7 +45,8 @@ extension RecordStore {
     let limit = FrameLimits().mutations
     guard push.mutations.count <= limit else {
       throw RoostError(
-        .payloadTooLarge, "A push holds at most \(limit) mutations: send the others in another one.")
+        .payloadTooLarge, "A push holds at most \(limit) mutations: send the others in another one."
+      )
     }
     let lifted = try push.mutations.map { mutation -> Result<[ClientOperation], RoostError> in
       do {
@@ -66,9 +67,11 @@ extension RecordStore {
   /// How often a push begins again that met another one of the same operations.
   private static let meetings = 3
 
-  /// In one transaction, if it carries that: attempts need no savepoints until one has to be undone,
-  /// and few are. Else in several, one after the other: a lane is dense, so a push that ends between
-  /// two of them is as good as one that was shorter.
+  /// In one transaction, if it carries that: attempts need no savepoints until one has to be
+  /// undone, and few are.
+  ///
+  /// Else in several, one after the other: a lane is dense, so a push that ends between two of them
+  /// is as good as one that was shorter.
   private func perform(_ work: PushWork) async throws -> PushWork.Answer {
     for _ in 1..<RecordStore.meetings {
       do {

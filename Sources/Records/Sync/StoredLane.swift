@@ -52,7 +52,8 @@ struct StoredLane: Sendable {
   ) async throws -> [StoredLane] {
     var lanes: [StoredLane] = []
     try await transaction.query(SyncTables.lanes[transaction.dialect], [.uuid(client)]) { row in
-      if let account = row.uuid(0), let lane = Lane(rawValue: row.text(1)), let chain = row.uuid(3) {
+      if let account = row.uuid(0), let lane = Lane(rawValue: row.text(1)), let chain = row.uuid(3)
+      {
         var stored = StoredLane(client, lane, of: account, at: Timestamp(milliseconds: 0))
         stored.position = LanePosition(last: row.int64(2), chain: ChainHash(uuid: chain))
         stored.clock = HybridTime(rawValue: UInt64(bitPattern: row.int64(4)))

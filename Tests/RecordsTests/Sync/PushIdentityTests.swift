@@ -2,8 +2,8 @@ import Queries
 import Records
 import RoostCore
 import SyncProtocol
-import Testing
 import TestEngine
+import Testing
 
 /// Every mutation takes place once, however often, in whatever order and from how many copies of a
 /// device it comes.

@@ -20,7 +20,11 @@ import Testing
       var second = Phone(2)
       first.make([.note(row(1), start)], at: PushMergeTests.now)
       _ = try await own.push(first.push())
-      second.make([.edit(row(1), bob)], at: bobAt)
+      let seen = Dictionary(
+        uniqueKeysWithValues: ["choice", "slot", "fixed", "plan"].map { field in
+          (field, PushMergeTests.created)
+        })
+      second.make([.edit(row(1), bob, base: seen)], at: bobAt)
       _ = try await own.push(second.push(), by: own.house.bob)
       // A third device, because a device knows what it wrote itself.
       var third = Phone(3)
@@ -38,17 +42,27 @@ import Testing
     (["best": 1], ["best": 9], ["best": 5], "merged", ["best": 9]),
     (["best": 1], ["best": 5], ["best": 9], "ok", ["best": 9]),
     (["stage": "open"], ["stage": "done"], ["stage": "started"], "merged", ["stage": "done"]),
-    (["tags": ["x"]], ["tags": ["$add": ["b"]]], ["tags": ["$add": ["a"]]], "ok",
-      ["tags": ["x", "b", "a"]]),
-    (["tags": ["x"]], ["tags": ["$remove": ["x"]]], ["tags": ["$add": ["x"]]], "merged",
-      ["tags": []]),
-    (["goals": [["id": "g", "stage": 1]]], ["goals": [["id": "g", "stage": 2]]],
-      ["goals": [["id": "g", "note": "n"]]], "ok",
-      ["goals": [["id": "g", "stage": 2, "note": "n"]]]),
-    (["prefs": ["a": 1]], ["prefs": ["b": 2, "c": 2]], ["prefs": ["b": 3, "a": 4]], "merged",
-      ["prefs": ["a": 4, "b": 2, "c": 2]]),
-    (["diary": ["x"]], ["diary": ["$add": ["b"]]], ["diary": ["$add": ["x", "a"]]], "ok",
-      ["diary": ["x", "b", "a"]]),
+    (
+      ["tags": ["x"]], ["tags": ["$add": ["b"]]], ["tags": ["$add": ["a"]]], "ok",
+      ["tags": ["x", "b", "a"]]
+    ),
+    (
+      ["tags": ["x"]], ["tags": ["$remove": ["x"]]], ["tags": ["$add": ["x"]]], "merged",
+      ["tags": []]
+    ),
+    (
+      ["goals": [["id": "g", "stage": 1]]], ["goals": [["id": "g", "stage": 2]]],
+      ["goals": [["id": "g", "note": "n"]]], "merged",
+      ["goals": [["id": "g", "stage": 2, "note": "n"]]]
+    ),
+    (
+      ["prefs": ["a": 1]], ["prefs": ["b": 2, "c": 2]], ["prefs": ["b": 3, "a": 4]], "merged",
+      ["prefs": ["a": 4, "b": 2, "c": 2]]
+    ),
+    (
+      ["diary": ["x"]], ["diary": ["$add": ["b"]]], ["diary": ["$add": ["x", "a"]]], "ok",
+      ["diary": ["x", "b", "a"]]
+    ),
     (["streak": 1], ["streak": 5], ["streak": 7], "merged", ["streak": 5]),
     (["streak": 1], ["low": 1], ["streak": -7], "merged", ["streak": 1]),
     (["fixed": "a"], ["fixed": "b"], ["fixed": "c"], "merged", ["fixed": "b"]),

@@ -7,8 +7,10 @@ import Testing
 
 /// Whatever a device brings ends in a result that a person can be shown, and the queue goes on.
 @Suite struct PushResultTests {
-  /// Bad input, with the code of its result. Row 1 is a note of Ann's, row 2 one that is deleted,
-  /// row 3 is Ann's own record that nobody else sees.
+  /// Bad input, with the code of its result.
+  ///
+  /// Row 1 is a note of Ann's, row 2 one that is deleted, row 3 is Ann's own record that nobody
+  /// else sees.
   static let bad: [(String, ClientOperation)] = [
     ("row_gone", .edit(row(8), ["title": "no such row"])),
     ("row_gone", .edit(row(2), ["title": "deleted"])),

@@ -1,0 +1,690 @@
+"""A client of the sync protocol in plain Python, written from docs/protocol.md alone.
+
+The store is a dictionary and the app is a test, but the protocol is whole: a device makes changes
+without a server, is copied and put back, and comes to the same rows as everybody else.
+"""
+
+import base64
+import copy
+import hashlib
+import json
+import re
+import secrets
+import struct
+import time
+import uuid
+
+TIERS = ("LIVE", "HOURLY", "DAILY", "ON_DEMAND")
+COMPARING = ("CLIENT_WINS", "SERVER_WINS", "REJECT", "USER_CHOICE")
+REQUEST_BYTES, REQUEST_MUTATIONS = 4_000_000, 1000
+# Streams of which no more than this is held are emptied rather than compared.
+FEW_ROWS = 24
+
+
+# Hashes
+
+def digest16(data):
+    return hashlib.sha256(data).digest()[:16].hex()
+
+
+def canonical(value):
+    if value is None or isinstance(value, bool):
+        return {None: b"n", True: b"t", False: b"f"}[value]
+    if isinstance(value, (int, float)):
+        if value == int(value) and -2 ** 63 <= int(value) < 2 ** 63:
+            return b"i" + struct.pack(">q", int(value))
+        return b"d" + struct.pack(">d", value)
+    if isinstance(value, str):
+        data = value.encode()
+        return b"s" + struct.pack(">I", len(data)) + data
+    if isinstance(value, list):
+        return b"a" + struct.pack(">I", len(value)) + b"".join(map(canonical, value))
+    members = sorted((name.encode(), member) for name, member in value.items())
+    return b"o" + struct.pack(">I", len(members)) + b"".join(
+        struct.pack(">I", len(name)) + name + canonical(member) for name, member in members)
+
+
+def genesis(cid, lane):
+    return digest16(b"roost:lane:1" + uuid.UUID(cid).bytes + lane.encode())
+
+
+def hashed(prev, mutation):
+    schema = mutation["schema"].encode()
+    return (b"roost:mutation:1" + bytes.fromhex(prev) + struct.pack(">Q", mutation["seq"])
+            + bytes.fromhex(mutation["nonce"]) + struct.pack(">I", len(schema)) + schema
+            + canonical(mutation["ops"]))
+
+
+# Digests
+
+def digest_bits(rows):
+    return next((bits for bits in range(18) if rows >> bits <= 12), 18)
+
+
+def leaf(coll, row, seq):
+    data = uuid.UUID(row).bytes + struct.pack(">Q", seq) + coll.encode()
+    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
+
+
+def range_of(row, bits):
+    return uuid.UUID(row).int & ((1 << bits) - 1)
+
+
+def hash_text(hashes):
+    data = b"".join(struct.pack(">Q", value) for value in hashes)
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def hash_values(text):
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return [value for (value,) in struct.iter_unpack(">Q", data)]
+
+
+# Stamps
+
+STAMP = re.compile("[0-9a-f]{16}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NO_STAMP = "0" * 16 + "-00000000-0000-0000-0000-000000000000"
+
+
+def time_of(stamp):
+    return int(stamp[:16], 16)
+
+
+def tick(last, wall):
+    return max(max(0, wall) << 16, last + 1)
+
+
+def measured(offset, sent, received, now):
+    """The offset after a welcome, and the shift, or None where it stays."""
+    new = now - (sent + received) // 2
+    return (new, new - offset) if abs(new - offset) > 1000 else (offset, None)
+
+
+def restamped(stamps, shift, now, after):
+    """`stamps` has pairs of time and `seen`; gives the corrected times."""
+    given = []
+    for made, seen in stamps:
+        moved = min(max(0, (made >> 16) + shift), now) << 16 | made & 0xFFFF
+        after = max(moved, max(after, seen) + 1)
+        given.append(after)
+    return given
+
+
+# Strategies
+
+def text_of(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def same(one, other):
+    return canonical(one) == canonical(other)
+
+
+def seconds(duration):
+    parts = re.fullmatch(
+        r"(-?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?", duration)
+    sign, *numbers = parts.groups()
+    total = sum(float(n or 0) * unit for n, unit in zip(numbers, (604800, 86400, 3600, 60, 1)))
+    return -total if sign else total
+
+
+def rank(value, order):
+    """What values are compared by; null is less than everything, also for MIN."""
+    if isinstance(order, dict):
+        names = order["declared"]
+        return names.index(value) if value in names else -1
+    if order == "duration":
+        return seconds(value)
+    return value.encode() if isinstance(value, str) else value
+
+
+def merge_patch(value, patch):
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(value) if isinstance(value, dict) else {}
+    for name, member in patch.items():
+        if member is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), member)
+    return merged
+
+
+def merge(rule, field, edit):
+    """Merges an edit into `field` (value, stamp, parts, origin) and gives the outcome.
+
+    An edit has `stamp`, one of `set`, `increment`, `add` with `remove`, and perhaps `base`.
+    """
+    strategy, before = rule["strategy"], field["value"]
+    comparing = strategy in COMPARING
+    if comparing and not made_on(field, edit):
+        if "set" in edit and same(edit["set"], before):
+            return "applied"
+        late = edit.get("receivedAt", 0) - (time_of(edit["stamp"]) >> 16)
+        if strategy != "CLIENT_WINS" or late > rule.get("staleAfter", late):
+            return {"SERVER_WINS": "ignored", "REJECT": "rejected(conflict)"}.get(
+                strategy, "conflict")
+    if "increment" in edit:
+        outcome, value = added(rule, before, edit["increment"])
+    elif strategy in ("SET_UNION", "APPEND"):
+        outcome, value = (union if strategy == "SET_UNION" else append)(field, edit)
+    elif "set" not in edit:
+        removed = set(map(text_of, edit["remove"]))
+        kept = [e for e in before or [] if text_of(e) not in removed]
+        held = set(map(text_of, kept))
+        outcome, value = "applied", kept + [e for e in edit["add"] if text_of(e) not in held]
+    elif strategy in ("LAST_WRITE_WINS", "LATEST_VALID"):
+        late = edit["stamp"] < field["stamp"] and edit.get("storedIsValid", True)
+        if late or not edit.get("newIsValid", True):
+            return "ignored"
+        field["value"], field["stamp"] = edit["set"], edit["stamp"]
+        return "applied"
+    elif strategy in ("MAX", "MIN"):
+        value, order = edit["set"], rule.get("order")
+        wins = value is not None and (
+            before is None or (rank(value, order) > rank(before, order)) == (strategy == "MAX")
+            and not same(value, before))
+        outcome, value = ("applied", value) if wins else ("ignored", before)
+    elif strategy == "MERGE_DEEP":
+        # Of what is shown only: the parts that order old edits are the server's.
+        outcome, value = "applied", merge_patch(before, edit["set"])
+    else:
+        outcome, value = "applied", edit["set"]
+    if not same(value, before):
+        later = max(field["stamp"], edit["stamp"])
+        if comparing and edit["stamp"] <= field["stamp"]:
+            later = f"{time_of(field['stamp']) + 1:016x}{edit['stamp'][16:]}"
+        field["value"], field["stamp"] = value, later
+    return outcome
+
+
+def made_on(field, edit):
+    return ("base" not in edit or edit["base"] == field["stamp"]
+            or edit["stamp"][17:] == field["stamp"][17:])
+
+
+def added(rule, value, increment):
+    if isinstance(increment, bool) or not isinstance(increment, (int, float)):
+        return "rejected(type)", value
+    total, kind = (value or 0) + increment, rule.get("numbers", "int64")
+    bits = {"int32": 31, "int64": 63}.get(kind)
+    least, most = rule.get("least"), rule.get("most")
+    if (bits and (total != int(total) or not -2 ** bits <= total < 2 ** bits)
+            or least is not None and total < least or most is not None and total > most):
+        return "rejected(range)", value
+    return "applied", total
+
+
+def union(field, edit):
+    parts, stamp, value = field["parts"], edit["stamp"], field["value"]
+    elements = {text_of(element): element for element in value or []}
+    of = lambda key: parts.get(key, field["origin"])
+    if "set" in edit and edit["set"] is None:
+        parts[""] = max(parts.get("", NO_STAMP), stamp)
+        elements = {key: e for key, e in elements.items() if of(key) > stamp}
+        whole = not elements and parts.get("{", NO_STAMP) <= parts[""]
+        outcome = "applied" if whole else "merged"
+    else:
+        adds, removes, done = edit.get("set", edit.get("add")), edit.get("remove", []), 0
+        if stamp > parts.get("{", NO_STAMP):
+            parts["{"] = stamp
+        for element in adds:
+            key = text_of(element)
+            if stamp >= of(key) and stamp > parts.get("", NO_STAMP):
+                parts[key], elements[key], done = stamp, element, done + 1
+        for element in removes:
+            key = text_of(element)
+            if stamp >= of(key):
+                parts[key], done = stamp, done + 1
+                elements.pop(key, None)
+        total = len(adds) + len(removes)
+        outcome = "applied" if done == total else "merged" if done else "ignored"
+    if not elements and parts.get("", NO_STAMP) >= parts.get("{", NO_STAMP) and "" in parts:
+        return outcome, None
+    return outcome, list(elements.values())
+
+
+def append(field, edit):
+    key = lambda e: text_of(e["id"]) if isinstance(e, dict) and "id" in e else text_of(e)
+    value, parts = list(field["value"] or []), field["parts"]
+    adds, outcome = edit.get("set", edit.get("add")), "applied"
+    if adds is None:
+        return "ignored", field["value"]
+    for element in edit.get("remove", []):
+        parts[key(element)] = edit["stamp"]
+        value = [e for e in value if key(e) != key(element)]
+    for element in adds:
+        if key(element) in parts:
+            outcome = "merged"
+        elif key(element) not in map(key, value):
+            value.append(element)
+    return outcome, value
+
+
+# Lanes
+
+class Lane:
+    """The queue of one tier: the log after the floor, and how much of it the server has."""
+
+    def __init__(self, cid, name):
+        self.name = name
+        self.floor = (0, genesis(cid, name))
+        self.log = []
+        self.acknowledged = 0
+        self.committed = 0
+
+    @property
+    def last(self):
+        return self.floor[0] + len(self.log)
+
+    def chain_at(self, seq):
+        """The chain at a place, or None where this log does not know it."""
+        if seq == self.floor[0]:
+            return self.floor[1]
+        if self.floor[0] < seq <= self.last:
+            return self.log[seq - self.floor[0] - 1]["chain"]
+        return None
+
+    def after(self, seq):
+        return self.log[max(0, seq - self.floor[0]):]
+
+    def append(self, mutation):
+        prev, seq = self.chain_at(self.last), self.last + 1
+        mutation = {**mutation, "seq": seq, "prev": prev}
+        mutation["chain"] = digest16(hashed(prev, mutation))
+        mutation.setdefault("oid", mutation["chain"])
+        self.log.append(mutation)
+        return mutation
+
+    def learn(self, last, chain, durable=None):
+        """Takes what the server says of the lane; False where the device must fork."""
+        if chain is None or self.chain_at(last) != chain:
+            return False
+        self.acknowledged = last
+        if durable and self.chain_at(durable["last"]) == durable["chain"]:
+            place = min(durable["last"], last)
+            if place > self.floor[0]:
+                rest = self.after(place)
+                self.floor, self.log = (place, self.chain_at(place)), rest
+        return True
+
+    def forked(self, cid):
+        lane = Lane(cid, self.name)
+        for mutation in self.log:
+            lane.append(mutation)
+        # What the last commit showed stays shown once, until the next one says it anew.
+        lane.committed = max(0, self.committed - self.floor[0])
+        return lane
+
+
+# Devices
+
+class Device:
+    """A device of one account. `rules` has {collection: {"tier", "fields": {name: rule}}}."""
+
+    def __init__(self, client, rules=None, schema="1.0.0", wall=None, name="Phone"):
+        self.client = client
+        self.rules = rules or {}
+        self.schema = schema
+        self.wall = wall or (lambda: time.time_ns() // 1_000_000)
+        self.device = {"id": str(uuid.uuid4()), "name": name}
+        self.cid = str(uuid.uuid4())
+        self.epoch = self.mark = self.page = None
+        self.clock = self.seen = self.offset = 0
+        self.cursors, self.masks, self.tiers = {}, {}, {}
+        # Rows by (collection, id): references by stream, and the values of all streams together.
+        self.references, self.values, self.clocks = {}, {}, {}
+        self.lanes = {}
+        self.forget_staging()
+        self.replaced, self.questions = set(), []
+        self.by_digests, self.comparing = True, set()
+        self.results, self.errors, self.history = {}, [], []
+        self.forks = self.bytes_in = self.bytes_out = 0
+        self.paused = self.revoked = False
+
+    # A backup of the whole device.
+
+    def copy(self):
+        kept = ("client", "wall", "rules")
+        return copy.deepcopy({k: v for k, v in self.__dict__.items() if k not in kept})
+
+    def restore(self, state):
+        self.__dict__.update(copy.deepcopy(state))
+
+    def clone(self):
+        twin = Device(self.client, self.rules, self.schema, self.wall)
+        twin.restore(self.copy())
+        return twin
+
+    # Changes.
+
+    def change(self, *ops, lane=None):
+        """Appends a mutation to the most urgent lane of what it changes; gives its `oid`."""
+        tiers = [self.rules.get(op.get("coll"), {}).get("tier", "LIVE") for op in ops]
+        lane = self.lane(lane or min(tiers, key=TIERS.index))
+        self.clock = tick(self.clock, self.wall() + self.offset)
+        return lane.append({
+            "nonce": secrets.token_hex(8), "hlc": f"{self.clock:016x}-{self.cid}",
+            "schema": self.schema, "ops": list(ops), "seen": self.seen})["oid"]
+
+    def create(self, coll, **args):
+        row = str(uuid.UUID(int=(tick(0, self.wall()) >> 16) << 80 | 7 << 76
+                            | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)))
+        self.change({"kind": "create", "coll": coll, "id": row, "args": args})
+        return row
+
+    def update(self, coll, row, **args):
+        op = {"kind": "update", "coll": coll, "id": row, "args": args}
+        stamps = self.clocks.get((coll, row), {})
+        base = {name: stamps[name] for name in args
+                if self.rule(coll, name)["strategy"] in COMPARING and name in stamps}
+        return self.change({**op, "base": base} if base else op)
+
+    def delete(self, coll, row):
+        return self.change({"kind": "delete", "coll": coll, "id": row})
+
+    def resolve(self, conflict, **args):
+        return self.change({"kind": "resolve", "id": conflict, "args": args})
+
+    def lane(self, name):
+        return self.lanes.setdefault(name, Lane(self.cid, name))
+
+    def rule(self, coll, field):
+        fields = self.rules.get(coll, {}).get("fields", {})
+        return fields.get(field, {"strategy": "LAST_WRITE_WINS"})
+
+    # What the app sees.
+
+    def pending(self):
+        muts = [m for lane in self.lanes.values() for m in lane.after(lane.committed)]
+        return sorted(muts, key=lambda m: m["hlc"])
+
+    def unacknowledged(self):
+        return sum(len(lane.after(lane.acknowledged)) for lane in self.lanes.values())
+
+    def see(self, coll):
+        """The rows of a collection with what is pending, by id."""
+        rows = {row: {name: {"value": value, "stamp": self.clocks[name_of, row].get(name, NO_STAMP),
+                             "parts": {}, "origin": NO_STAMP} for name, value in values.items()}
+                for (name_of, row), values in self.values.items() if name_of == coll}
+        for mutation in self.pending():
+            for op in mutation["ops"]:
+                if op.get("coll") == coll:
+                    self.fold(rows, op, mutation["hlc"])
+        return {row: {name: copy.deepcopy(field["value"]) for name, field in fields.items()}
+                for row, fields in rows.items()}
+
+    def fold(self, rows, op, stamp):
+        row = op["id"]
+        if op["kind"] == "delete":
+            rows.pop(row, None)
+        elif op["kind"] == "create" and row not in rows:
+            rows[row] = {name: {"value": value, "stamp": stamp, "parts": {}, "origin": stamp}
+                         for name, value in op["args"].items()}
+        elif op["kind"] == "update" and row in rows:
+            for name, value in op["args"].items():
+                field = rows[row].setdefault(
+                    name, {"value": None, "stamp": NO_STAMP, "parts": {}, "origin": NO_STAMP})
+                edit = {"set": value}
+                if isinstance(value, dict) and "$increment" in value:
+                    edit = {"increment": value["$increment"]}
+                elif isinstance(value, dict) and value.keys() & {"$add", "$remove"}:
+                    edit = {"add": value.get("$add", []), "remove": value.get("$remove", [])}
+                merge(self.rule(op["coll"], name), field, {**edit, "stamp": stamp})
+
+    def shown_results(self):
+        """Results that are for the person, by `oid`."""
+        return {oid: result for oid, result in self.results.items()
+                if result["result"] in ("rejected", "conflict")}
+
+    # Rounds.
+
+    def sync(self, rounds=60, **members):
+        """Rounds until all is taken in and there is nothing more to ask."""
+        for _ in range(rounds):
+            end = self.ask(**members)
+            members.pop("wait", None)
+            if self.revoked or end == "error":
+                return self
+            if end == "commit" and not self.questions and (self.paused or not self.unacknowledged()):
+                return self
+        raise AssertionError(f"no end after {rounds} rounds: {self.history[-1]}")
+
+    def ask(self, lost=False, push=True, limit=REQUEST_MUTATIONS, **members):
+        """One request; `lost` throws its answer away. Gives the kind of the last frame."""
+        # Nothing has measured the clock before the first welcome: stamps are corrected first.
+        pushes = self.pushes(limit) if push and self.epoch and not self.paused else []
+        frames = [None, *pushes, *self.questions]
+        sent = self.wall()
+        frames[0] = {"frame": "hello", **self.hello(sent), **members}
+        body = "\n".join(json.dumps(frame, ensure_ascii=False) for frame in frames).encode()
+        answer = self.client.request(
+            "POST", "/v1/sync", raw=body, headers={"Content-Type": "application/jsonl"})
+        self.bytes_out += len(body)
+        self.bytes_in += len(answer.body)
+        if lost:
+            return None
+        if answer.status != 200:
+            raise AssertionError(f"{answer} to {body[:2000]}")
+        received, self.questions, cid = self.wall(), [], self.cid
+        answered = [json.loads(line) for line in answer.body.decode().splitlines()]
+        self.history.append((frames, answered))
+        for frame in answered:
+            if frame["frame"] == "welcome":
+                self.welcome(frame, sent, received)
+            elif frame["frame"] == "pushed" and cid == self.cid:
+                self.pushed(frame)
+            elif frame["frame"] == "commit":
+                self.commit(frame, cid == self.cid)
+            elif frame["frame"] == "delta" and not self.stage(frame):
+                self.forget_staging()
+                return None
+            elif frame["frame"] in ("restart", "gone", "ranges", "error"):
+                getattr(self, frame["frame"])(frame)
+        self.page = answered[-1].get("page") if answered[-1]["frame"] == "more" else None
+        return answered[-1]["frame"]
+
+    def hello(self, sent):
+        hello = {"cid": self.cid, "device": self.device, "schema": self.schema, "wall": sent,
+                 "lanes": {name: {"last": lane.last, "chain": lane.chain_at(lane.last)}
+                           for name, lane in self.lanes.items() if lane.last},
+                 "streams": {str(stream): cursor for stream, cursor in self.cursors.items()},
+                 "epoch": self.epoch, "mark": self.mark, "page": self.page}
+        if self.staged:
+            hello["staged"] = {str(stream): place for stream, place in self.staged.items()}
+        return {name: value for name, value in hello.items() if value is not None}
+
+    def pushes(self, limit):
+        room, frames = REQUEST_BYTES, []
+        for name in sorted(self.lanes, key=TIERS.index):
+            lane, muts = self.lanes[name], []
+            for mutation in lane.after(lane.acknowledged):
+                wire = {k: v for k, v in mutation.items() if k != "seen"}
+                room, limit = room - len(json.dumps(wire)), limit - 1
+                if limit < 0 or room < 0:
+                    break
+                muts.append(wire)
+            if muts:
+                frames.append({"frame": "push", "cid": self.cid, "lane": name, "muts": muts})
+        return frames
+
+    def welcome(self, frame, sent, received):
+        if frame["epoch"] != self.epoch:
+            # Streams come whole, and numbers may mean other streams than before.
+            self.forget_staging()
+            self.replaced |= set(self.cursors)
+            self.cursors = dict.fromkeys(self.cursors, 0)
+            self.comparing.clear()
+            self.epoch = frame["epoch"]
+        heard = frame.get("lanes", {})
+        if not all(self.lane(name).learn(state["last"], state["chain"], state.get("durable"))
+                   for name, state in heard.items()):
+            self.fork()
+        self.dropped = set(frame.get("drop", []))
+        for stream in self.dropped:
+            self.staged.pop(stream, None)
+        for stream in frame.get("resync", []):
+            self.resync(stream)
+        for added in frame.get("add", []):
+            self.cursors.setdefault(added["stream"], 0)
+            self.tiers[added["stream"]] = added["tier"]
+        self.take_masks(frame)
+        self.offset, shift = measured(self.offset, sent, received, frame["now"])
+        if shift is not None:
+            self.restamp(shift, frame["now"])
+        self.observe(frame["clock"])
+
+    def restamp(self, shift, now):
+        muts = [m for lane in self.lanes.values() for m in lane.after(lane.acknowledged)]
+        muts.sort(key=lambda m: m["hlc"])
+        taken = [time_of(m["hlc"]) for lane in self.lanes.values()
+                 for m in lane.log[:len(lane.log) - len(lane.after(lane.acknowledged))]]
+        times = restamped([(time_of(m["hlc"]), m["seen"]) for m in muts], shift, now,
+                          max(taken, default=0))
+        for mutation, corrected in zip(muts, times):
+            mutation["hlc"] = f"{corrected:016x}{mutation['hlc'][16:]}"
+        self.clock = max(times, default=0)
+
+    def observe(self, text):
+        self.seen = max(self.seen, int(text, 16))
+        self.clock = max(self.clock, int(text, 16))
+
+    def fork(self):
+        self.cid, self.forks = str(uuid.uuid4()), self.forks + 1
+        self.lanes = {name: lane.forked(self.cid) for name, lane in self.lanes.items()}
+
+    def pushed(self, frame):
+        lane = self.lane(frame["lane"])
+        for result in frame["results"]:
+            known = lane.after(result["seq"] - 1)
+            if known:
+                self.results[known[0]["oid"]] = result
+        if frame["state"] == "forked" or not lane.learn(
+                frame["last"], frame["chain"], frame.get("durable")):
+            self.fork()
+
+    def error(self, frame):
+        self.errors.append(frame)
+        if frame["code"] == "client_taken":
+            self.fork()
+        elif frame["code"] == "upgrade_required":
+            self.paused = True
+        elif frame["code"] == "device_revoked":
+            self.revoked = True
+
+    # Staging and commit.
+
+    def forget_staging(self):
+        self.staging, self.staged, self.page = [], {}, None
+        self.restarted, self.dropped, self.gone_leaves = set(), set(), {}
+
+    def take_masks(self, frame):
+        self.masks.update({int(n): mask for n, mask in frame.get("masks", {}).items()})
+
+    def stage(self, frame):
+        stream = frame["stream"]
+        if frame["from"] > self.staged.get(stream, self.cursors.get(stream, 0)):
+            return False
+        self.take_masks(frame)
+        self.staging += [(stream, entry) for entry in frame["entries"]]
+        self.staged[stream] = max(self.staged.get(stream, 0), frame["to"])
+        return True
+
+    def restart(self, frame):
+        stream = frame["stream"]
+        self.staging = [staged for staged in self.staging if staged[0] != stream]
+        self.staged[stream] = 0
+        self.restarted.add(stream)
+
+    def commit(self, frame, mine):
+        for stream in self.dropped | self.restarted | self.replaced:
+            self.unreference(stream)
+        for stream in self.dropped:
+            self.cursors.pop(stream, None)
+        for stream, leaves in self.gone_leaves.items():
+            for (coll, row), streams in self.references.items():
+                if stream in streams and leaf(coll, row, streams[stream]["seq"]) in leaves:
+                    del streams[stream]
+        touched = {key for key, streams in self.references.items() if not streams}
+        for stream, entry in self.staging:
+            touched.add(self.apply(stream, entry))
+        for key in touched | {key for key, streams in self.references.items() if not streams}:
+            self.prune(key)
+        self.cursors.update({int(stream): head for stream, head in frame["heads"].items()})
+        if mine:
+            for name, last in frame["last"].items():
+                self.lane(name).committed = last
+        self.mark = frame.get("mark", self.mark)
+        self.observe(frame["clock"])
+        self.comparing -= set(self.gone_leaves)
+        self.forget_staging()
+        self.replaced = set()
+
+    def unreference(self, stream):
+        for key, streams in self.references.items():
+            if streams.pop(stream, None):
+                self.prune_later = True
+
+    def apply(self, stream, entry):
+        key = (entry["coll"], entry["id"])
+        streams = self.references.setdefault(key, {})
+        if entry.get("kind", "put") != "put":
+            streams.pop(stream, None)
+            return key
+        if "baseRv" in entry and streams.get(stream, {}).get("rv") != entry["baseRv"]:
+            self.questions.append({"frame": "fetch", "stream": stream,
+                                   "rows": [{"coll": key[0], "id": key[1]}]})
+            return key
+        streams[stream] = {"mask": entry.get("mask", 0), "seq": entry["seq"], "rv": entry["rv"]}
+        self.values.setdefault(key, {}).update(entry.get("fields", {}))
+        self.clocks.setdefault(key, {}).update(entry.get("clocks", {}))
+        return key
+
+    def prune(self, key):
+        """Leaves of a row what the masks of its references show together."""
+        streams = self.references.get(key)
+        if not streams:
+            for table in (self.references, self.values, self.clocks):
+                table.pop(key, None)
+            return
+        masks = {reference["mask"] for reference in streams.values()}
+        if 0 not in masks:
+            shown = {"createdAt", "updatedAt"}.union(*(self.masks[m]["fields"] for m in masks))
+            for table in (self.values, self.clocks):
+                table[key] = {name: v for name, v in table[key].items() if name in shown}
+
+    # Long absence.
+
+    def resync(self, stream):
+        if stream in self.comparing:
+            return
+        rows = self.leaves(stream)
+        if not self.by_digests or len(rows) <= FEW_ROWS:
+            self.replaced.add(stream)
+            self.cursors[stream] = 0
+            return
+        self.comparing.add(stream)
+        bits = digest_bits(len(rows))
+        hashes = [0] * (1 << bits)
+        for row, value in rows:
+            hashes[range_of(row, bits)] ^= value
+        self.questions.append(
+            {"frame": "digest", "stream": stream, "bits": bits, "hashes": hash_text(hashes)})
+
+    def leaves(self, stream):
+        return [(row, leaf(coll, row, streams[stream]["seq"]))
+                for (coll, row), streams in self.references.items() if stream in streams]
+
+    def ranges(self, frame):
+        stream, bits = frame["stream"], frame["bits"]
+        lists = {number: [] for number in frame["differ"]}
+        for row, value in self.leaves(stream):
+            if range_of(row, bits) in lists:
+                lists[range_of(row, bits)].append(value)
+        self.questions.append({
+            "frame": "leaves", "stream": stream, "bits": bits, "head": frame["head"],
+            "ranges": {str(number): hash_text(values) for number, values in lists.items()}})
+
+    def gone(self, frame):
+        self.gone_leaves[frame["stream"]] = set(hash_values(frame["leaves"]))
