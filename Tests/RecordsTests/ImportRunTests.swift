@@ -16,7 +16,8 @@ private let schema = """
 @Suite struct ImportRunTests {
   private func id(_ number: Int) -> JSON {
     let digits = String(number)
-    return .string("01900000-0000-7000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits)
+    let zeros = String(repeating: "0", count: 12 - digits.count)
+    return .string("01900000-0000-7000-8000-\(zeros)\(digits)")
   }
 
   /// 300 creates, some of which cannot be: the places of those.

@@ -83,8 +83,9 @@ package final class CompiledCollection: Sendable {
       default: false
       }
     }
+    let own = FieldType.reference(typeName: model.typeName)
     referencesToItself = model.fields.indices.filter { index in
-      model.fields[index].type == .reference(typeName: model.typeName) && !model.fields[index].isList
+      model.fields[index].type == own && !model.fields[index].isList
     }
     pointers = model.fields.map { "/" + $0.name }
     rows = RowWriter(names: model.fields.map(\.name), storage: storage)

@@ -40,8 +40,9 @@ package struct EntryPlace: Sendable, Hashable {
     dialect.partitions == 1 ? "\(position)" : "\(partition):\(position)"
   }
 
-  /// The part of the log; throws where the log has several and none was said, or where there is no
-  /// such part. `pointer` names what was said.
+  /// The part of the log; throws where that is open, or there is no such part.
+  ///
+  /// It is open where the log has several and none was said. `pointer` names what was said.
   package func part(_ dialect: Dialect, pointer: String) throws -> Int64 {
     let count = dialect.partitions
     guard let partition else {

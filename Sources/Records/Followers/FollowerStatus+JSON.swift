@@ -28,7 +28,8 @@ extension PoisonedEntry {
   package func json(_ catalogue: Catalogue, _ dialect: Dialect) -> JSON {
     let name = catalogue.collections.first { $0.number == entry.collection }?.name
     return [
-      "position": dialect.partitions == 1 ? .int(entry.position) : .string(place(dialect)), "at": .string(entry.at.description),
+      "position": dialect.partitions == 1 ? .int(entry.position) : .string(place(dialect)),
+      "at": .string(entry.at.description),
       "collection": name.map { .string($0) } ?? .int(entry.collection),
       "id": .string(entry.id.description), "kind": .string("\(entry.kind)"),
       "reason": .string(reason), "attempts": .int(attempts),

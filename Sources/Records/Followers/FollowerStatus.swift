@@ -101,8 +101,8 @@ extension RecordStore {
     let place: LogPlace
     switch start {
     case .beginning: place = first
-    case .position(let position) where position.partition == nil && position.position == 0
-      && first.total == 0:
+    case .position(let zero)
+    where zero.partition == nil && zero.position == 0 && first.total == 0:
       place = first
     case .position(let position):
       place = try LogPlace.behind(

@@ -80,8 +80,8 @@ struct FollowersCommand: Command {
     if words.count > 3 {
       guard let one = EntryPlace(words[3]), one.position > 0 else {
         throw Arguments.Failure(
-          description: "\"\(words[3])\" is no position: it is a whole number, or 3:120 where the log "
-            + "has several parts")
+          description: "\"\(words[3])\" is no position: it is a whole number, or 3:120 where the "
+            + "log has several parts")
       }
       place = one
     }
