@@ -23,8 +23,12 @@ struct WideInsert: Sendable {
     while !rest.isEmpty {
       let size = sizes.first { $0 <= rest.count } ?? 1
       guard let statement = statements[size] else { return }
-      try await transaction.post(
-        statement, size == 1 ? rest[rest.startIndex] : Array(rest.prefix(size).joined()))
+      var values = rest[rest.startIndex]
+      if size > 1 {
+        values.reserveCapacity(size * values.count)
+        for row in rest.prefix(size).dropFirst() { values += row }
+      }
+      try await transaction.post(statement, values)
       rest = rest.dropFirst(size)
     }
   }

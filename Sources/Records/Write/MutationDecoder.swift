@@ -56,7 +56,8 @@ struct MutationDecoder {
       }
     }
     if !issues.isEmpty { throw RoostError.invalid(issues) }
-    let named = FieldSet(given.indices.filter { given[$0] })
+    var named = FieldSet()
+    for index in given.indices where given[index] { named.insert(index) }
     return mutation(.create, id ?? ambient.newID(), changes, named, expecting: .nothing)
   }
 
