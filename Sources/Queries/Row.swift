@@ -16,8 +16,8 @@ package enum Cell {
 package protocol Row {
   /// The column as it is kept, in one look: for what is written straight on, such as lists.
   func cell(_ column: Int) -> Cell
-  /// Calls `body` with the first `count` columns as they are kept.
-  func withCells(_ count: Int, _ body: (UnsafeBufferPointer<Cell>) -> Void)
+  /// Calls `body` with those columns as they are kept, in the order of `columns`.
+  func withCells(_ columns: [Int], _ body: (UnsafeBufferPointer<Cell>) -> Void)
   func isNull(_ column: Int) -> Bool
   func int64(_ column: Int) -> Int64
   func double(_ column: Int) -> Double
@@ -31,8 +31,8 @@ package protocol Row {
 }
 
 extension Row {
-  package func withCells(_ count: Int, _ body: (UnsafeBufferPointer<Cell>) -> Void) {
-    let cells = (0..<count).map { cell($0) }
+  package func withCells(_ columns: [Int], _ body: (UnsafeBufferPointer<Cell>) -> Void) {
+    let cells = columns.map { cell($0) }
     cells.withUnsafeBufferPointer(body)
   }
 

@@ -41,7 +41,7 @@ struct EntityTag {
     }
   }
 
-  var text: String { "\"\(version)-\(shape.digits)\"" }
+  var text: String { "\"" + String(version) + "-" + shape.digits + "\"" }
 
   /// Whether an `If-None-Match` names this tag; compared weakly, as RFC 9110 asks for it.
   func matchesWeakly(_ condition: String) -> Bool { EntityTag.list(condition, holds: text) }

@@ -30,15 +30,15 @@ struct ListCursors: Sendable {
   func encode(_ position: PagePosition, _ context: Context) -> String {
     var payload: [UInt8] = []
     payload.reserveCapacity(40)
-    let values = position.values.map { values in values.map { ListCursors.encode($0) } }
-    if let values, values.reduce(0, { $0 + $1.count }) <= ListCursors.longest {
+    if let values = position.values {
       payload.append(UInt8(values.count))
-      for value in values { payload += value }
-    } else {
-      // A cursor travels in the target of a request, which is bounded.
-      payload.append(ListCursors.row)
+      for value in values { ListCursors.append(value, to: &payload) }
     }
-    payload += position.id.bytes
+    if position.values == nil || payload.count > 1 + ListCursors.longest {
+      // A cursor travels in the target of a request, which is bounded.
+      payload = [ListCursors.row]
+    }
+    ListCursors.append(position.id, to: &payload)
     return signer.sign(payload, purpose: context.purpose)
   }
 
@@ -81,16 +81,34 @@ struct ListCursors: Sendable {
     static let uuid: UInt8 = 4
   }
 
-  private static func encode(_ value: Value) -> [UInt8] {
+  private static func append(_ value: Value, to payload: inout [UInt8]) {
     switch value {
-    case .null: [Tag.null]
-    case .int(let number): [Tag.int] + bytes(UInt64(bitPattern: number))
-    // Through its bits, so that the comparison meets the very same number.
-    case .double(let number): [Tag.double] + bytes(number.bitPattern)
-    case .text(let text): [Tag.text] + bytes(UInt64(text.utf8.count)).suffix(2) + text.utf8
-    case .uuid(let id): [Tag.uuid] + id.bytes
-    case .blob(let bytes): [Tag.uuid] + bytes
+    case .null: payload.append(Tag.null)
+    case .int(let number):
+      payload.append(Tag.int)
+      append(UInt64(bitPattern: number), to: &payload)
+    case .double(let number):
+      payload.append(Tag.double)
+      // Through its bits, so that the comparison meets the very same number.
+      append(number.bitPattern, to: &payload)
+    case .text(let text):
+      payload.append(Tag.text)
+      // What is longer than two bytes can say does not travel.
+      let count = UInt16(truncatingIfNeeded: text.utf8.count)
+      withUnsafeBytes(of: count.bigEndian) { payload.append(contentsOf: $0) }
+      payload.append(contentsOf: text.utf8)
+    case .uuid(let id):
+      payload.append(Tag.uuid)
+      append(id, to: &payload)
+    case .blob(let bytes):
+      payload.append(Tag.uuid)
+      payload.append(contentsOf: bytes)
     }
+  }
+
+  private static func append(_ id: UUID, to payload: inout [UInt8]) {
+    append(id.high, to: &payload)
+    append(id.low, to: &payload)
   }
 
   private static func value(_ rest: inout ArraySlice<UInt8>) -> Value? {
@@ -112,8 +130,8 @@ struct ListCursors: Sendable {
     }
   }
 
-  private static func bytes(_ bits: UInt64) -> [UInt8] {
-    withUnsafeBytes(of: bits.bigEndian) { Array($0) }
+  private static func append(_ bits: UInt64, to payload: inout [UInt8]) {
+    withUnsafeBytes(of: bits.bigEndian) { payload.append(contentsOf: $0) }
   }
 
   private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {

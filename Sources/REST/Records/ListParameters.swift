@@ -19,23 +19,22 @@ struct ListParameters {
     query.parent = parent
     let parameters = try QueryParameters(request.query)
     var after: String?
-    // Only what a list consists of: a page may be asked for with another limit or other fields.
-    var conditions: [String: String] = [:]
+    var conditions = Conditions()
     for item in parameters.items {
       let value = try parameters.single(item.name) ?? ""
       switch item.name {
       case "limit": query.limit = try limit(value)
       case "sort":
         query.sort = try SortParameter(collection: collection, reader: reader).keys(value)
-        conditions["sort"] = value
+        conditions.sort = value
       case "after": after = value
       case "count": query.count = try count(value)
       case "filter":
         query.filter = try reader.filter(value, of: collection)
-        conditions["filter"] = value
+        conditions.filter = value
       case "search":
         query.search = try reader.search(value, of: collection)
-        conditions["search"] = value
+        conditions.search = value
       case "fields", "expand": break
       default: throw ListParameters.unknown(item.name, among: ListParameters.known, of: "A list")
       }
@@ -50,19 +49,33 @@ struct ListParameters {
     return (query, context)
   }
 
+  /// What a list consists of, as it was written; a page may be asked for with another limit or
+  /// other fields.
+  private struct Conditions {
+    var filter: String?
+    var search: String?
+    var sort: String?
+  }
+
   /// The conditions in an order of their own (that of their names), each with its length, so that
   /// none can be taken for another; behind them the types of what is sorted by, since a cursor holds
   /// values of them.
-  private func text(_ conditions: [String: String], _ sort: [SortKey]) -> String {
-    let place = parent.map { "\(collection.index) \($0.field) \($0.id)" } ?? ""
-    var text = place
-    for name in ["filter", "search", "sort"] {
-      guard let value = conditions[name] else { continue }
-      text += " " + name + " " + String(value.utf8.count) + " " + value
+  private func text(_ conditions: Conditions, _ sort: [SortKey]) -> String {
+    var text = parent.map { "\(collection.index) \($0.field) \($0.id)" } ?? ""
+    func add(_ start: String, _ value: String?) {
+      guard let value else { return }
+      text += start
+      text += String(value.utf8.count)
+      text += " "
+      text += value
     }
+    add(" filter ", conditions.filter)
+    add(" search ", conditions.search)
+    add(" sort ", conditions.sort)
     for key in sort {
       guard case .field(let index) = key.column else { continue }
-      text += " " + TypeSignature.of(collection.fields[index])
+      text += " "
+      text += TypeSignature.of(collection.fields[index])
     }
     return text
   }
@@ -76,7 +89,7 @@ struct ListParameters {
 
   private func limit(_ text: String) throws -> Int {
     // Int takes a sign too, which is no way to write a number of records.
-    guard text.first?.isNumber == true, let limit = Int(text),
+    guard let first = text.utf8.first, (48...57).contains(first), let limit = Int(text),
       ListParameters.limits.contains(limit)
     else {
       throw RoostError.invalid("?limit", "range", "limit is a number from 1 to 200.")

@@ -71,17 +71,17 @@ extension RecordReader {
   package func sortColumn(
     _ name: String, of collection: CompiledCollection
   ) throws(RoostError) -> RowColumn {
-    let shown = String(name.prefix(60))
     guard let column = RowColumn(name, in: collection.model), collection.isSortable(column) else {
       let sortable = (RowColumn.systemNames + collection.fields.map(\.name)).filter { name in
         RowColumn(name, in: collection.model).map { collection.isSortable($0) } ?? false
       }
       let hint = Schema.nearest(name, among: sortable).map { " Did you mean \($0)?" } ?? ""
       throw .invalid(
-        "?sort", "unknown_field", "\(collection.name) cannot be sorted by \"\(shown)\".\(hint)")
+        "?sort", "unknown_field",
+        "\(collection.name) cannot be sorted by \"\(name.prefix(60))\".\(hint)")
     }
     if hidden(column, collection.index) != nil {
-      throw .invalid("?sort", "hidden_field", "\(shown) is not visible to you.")
+      throw .invalid("?sort", "hidden_field", "\(name.prefix(60)) is not visible to you.")
     }
     return column
   }

@@ -115,14 +115,12 @@ struct PageStatement {
       if let place = arguments.place {
         narrowing.append(order.condition(place.nulls, first: place.first))
       }
-      return head + order.columns + collection.conditions(access, narrowing)
+      return head + order.furtherColumns + collection.conditions(access, narrowing)
         + Template(" ORDER BY ") + order.clause + Template(" LIMIT ")
         + .argument(arguments.limit)
     }
     var columns = head
-    for index in order.leading.indices {
-      columns += Template(", p.\(SortOrder.name(index))")
-    }
+    for name in order.furtherNames { columns += Template(", p.\(name)") }
     // Named before they are used, since SQLite's parser takes only so many brackets in each other.
     var tables = Template("WITH ")
     var union: [Template] = []

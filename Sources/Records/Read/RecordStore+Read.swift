@@ -6,6 +6,9 @@ import Schema
 extension RecordStore {
   /// Bytes of a page beyond which it ends, whatever its limit says.
   private static let pageBytes = 4_194_304
+  /// About the bytes of a row, and of how many rows there is room for beforehand.
+  private static let rowBytes = 448
+  private static let maximumReserved = 36
   /// Rows up to which an estimated count of a narrowed list is counted.
   private static let estimateLimit = 10_000
 
@@ -174,7 +177,8 @@ extension RecordStore {
     let shape = RowShape(collection, access, query.shown.selection)
     var query = query
     query.after = try await resolved(query.after, order, in: reader)
-    var json = JSONWriter(capacity: 4096)
+    // Most pages fit, and none is moved more than a few times.
+    var json = JSONWriter(capacity: min(query.limit, maximumReserved) * rowBytes)
     var rows: [Expander.Row] = []
     var last: PagePosition?
     var hasMore = false
@@ -198,7 +202,7 @@ extension RecordStore {
       }
       if count == query.limit || json.count + waiting > pageBytes {
         last = PagePosition(
-          values: order.leading.indices.map { row.value(shape.columnCount + $0) },
+          values: order.places(furtherFrom: shape.columnCount).map { row.value($0) },
           id: row.uuid(0) ?? .zero)
       }
       return true

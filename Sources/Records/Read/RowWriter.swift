@@ -19,7 +19,8 @@ struct RowWriter: Sendable {
   /// `{"id":`, `,"version":` and so on, readable in steps of sixteen bytes.
   private let starts: [UInt8]
   private let members: [Member]
-  private let columns: Int
+  /// The columns of the members, in their order: not that of the time of deletion.
+  private let columns: [Int]
   /// The most bytes of a row without its texts.
   private let most: Int
 
@@ -34,7 +35,7 @@ struct RowWriter: Sendable {
     for (index, name) in names.enumerated() {
       columns.append((name, storage[index], RecordColumns.firstField + index))
     }
-    self.columns = RecordColumns.firstField + names.count
+    self.columns = columns.map(\.2)
     var starts: [UInt8] = []
     var members: [Member] = []
     var rest = columns.reduce(1 + JSONWriter.memberStartPadding) {
@@ -74,9 +75,10 @@ struct RowWriter: Sendable {
         members.withUnsafeBufferPointer { members in
           guard let starts = starts.baseAddress else { return }
           var place = json.reserve(most)
-          for member in members {
+          for index in members.indices {
+            let member = members[index]
             RowWriter.copy(starts + member.start, member.count, to: &place)
-            write(cells[member.column], member, to: &place, of: &json, encode: encode)
+            write(cells[index], member, to: &place, of: &json, encode: encode)
           }
           place.pointee = UInt8(ascii: "}")
           json.end(at: place + 1, isOpen: false)

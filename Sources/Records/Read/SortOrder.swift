@@ -10,6 +10,8 @@ struct SortOrder {
   let access: Access
   /// The keys, up to and with the id.
   let keys: [SortKey]
+  /// The keys in front of the id.
+  let leading: [SortKey]
   /// The rule whose rows are put in order, where each rule's are by themselves.
   private(set) var alternative: PredicateWriter.Alternative?
 
@@ -25,6 +27,7 @@ struct SortOrder {
       keys.append(SortKey(column: .id, descending: keys.last?.descending ?? false))
     }
     self.keys = keys
+    leading = Array(keys.dropLast())
   }
 
   /// The order of the rows of one rule.
@@ -33,9 +36,6 @@ struct SortOrder {
     order.alternative = alternative
     return order
   }
-
-  /// The keys in front of the id.
-  var leading: [SortKey] { keys.dropLast() }
 
   /// The first group of members in the order that not every row shows.
   var apart: Int? {
@@ -69,6 +69,42 @@ struct SortOrder {
   /// `, expression` for each leading key, to be selected behind the other columns.
   var columns: Template {
     leading.reduce(into: Template()) { $0 += Template(", ") + expression($1) }
+  }
+
+  /// The same for the leading keys that are not among the columns of `RowShape` as they stand.
+  var furtherColumns: Template {
+    leading.reduce(into: Template()) { columns, key in
+      if ownColumn(key) == nil { columns += Template(", ") + expression(key) }
+    }
+  }
+
+  /// The names of those keys among `namedColumns`, by `furtherColumns`' order.
+  var furtherNames: [SQL] {
+    leading.indices.filter { ownColumn(leading[$0]) == nil }.map { SortOrder.name($0) }
+  }
+
+  /// In which column of a page's row the value of each leading key is: one of the record's own, or
+  /// one of `furtherColumns`, which begin at `first`.
+  func places(furtherFrom first: Int) -> [Int] {
+    var next = first
+    return leading.map { key in
+      if let own = ownColumn(key) { return own }
+      defer { next += 1 }
+      return next
+    }
+  }
+
+  /// The column of `RowShape` that holds a key just as the order sees it; nil for a field that not
+  /// every row shows, which the order reads under its mask.
+  private func ownColumn(_ key: SortKey) -> Int? {
+    switch key.column {
+    case .id: 0
+    case .version: 1
+    case .createdAt: 2
+    case .updatedAt: 3
+    case .field(let index):
+      access.plan.visibility(index) == .always ? RecordColumns.firstField + index : nil
+    }
   }
 
   /// `, expression AS k<n>` for each leading key.

@@ -369,7 +369,7 @@ struct WritePath: Sendable {
           record.values[index], pointer: mutation.collection.pointers[index], now: moment)
         if found.isEmpty { break }
       }
-      issues += found
+      if !found.isEmpty { issues += found }
       if let issue = StoredBounds.issue(record.values[index], field) { issues.append(issue) }
     }
     if issues.isEmpty { issues = Checks.issues(record, changed: changed, mutation.collection) }

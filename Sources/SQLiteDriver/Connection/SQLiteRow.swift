@@ -15,7 +15,8 @@ final class SQLiteRow: Row {
     SQLiteRow.cell(sqlite3_column_value(handle, Int32(truncatingIfNeeded: column)))
   }
 
-  func withCells(_ count: Int, _ body: (UnsafeBufferPointer<Cell>) -> Void) {
+  func withCells(_ columns: [Int], _ body: (UnsafeBufferPointer<Cell>) -> Void) {
+    let count = columns.count
     if count > cells.count {
       cells.deallocate()
       cells = .allocate(capacity: count)
@@ -23,10 +24,10 @@ final class SQLiteRow: Row {
     // A statement inside `body` would have rows of its own, and must not write over these.
     let (cells, handle) = (cells, handle)
     self.cells = UnsafeMutableBufferPointer(start: nil, count: 0)
-    for column in 0..<count {
+    for place in 0..<count {
+      let column = Int32(truncatingIfNeeded: columns[place])
       cells.initializeElement(
-        at: column,
-        to: SQLiteRow.cell(sqlite3_column_value(handle, Int32(truncatingIfNeeded: column))))
+        at: place, to: SQLiteRow.cell(sqlite3_column_value(handle, column)))
     }
     body(UnsafeBufferPointer(rebasing: cells[..<count]))
     self.cells.deallocate()

@@ -13,7 +13,8 @@ struct StatementCache {
   private static let textLimit = 128
 
   private struct Entry {
-    let handle: OpaquePointer
+    /// Nil while it runs: its place stays, so that each use looks for it once and moves nothing.
+    var handle: OpaquePointer?
     var use: UInt64
   }
 
@@ -43,25 +44,37 @@ struct StatementCache {
     fixedCount += 1
   }
 
-  mutating func take(text: String) -> OpaquePointer? { texts.removeValue(forKey: text)?.handle }
+  mutating func take(text: String) -> OpaquePointer? {
+    guard let place = texts.index(forKey: text), let handle = texts.values[place].handle else {
+      return nil
+    }
+    texts.values[place].handle = nil
+    return handle
+  }
 
   mutating func put(_ handle: OpaquePointer, text: String) {
-    if texts[text] != nil {
-      sqlite3_finalize(handle)
+    uses += 1
+    if let place = texts.index(forKey: text) {
+      if texts.values[place].handle != nil {
+        sqlite3_finalize(handle)
+      } else {
+        texts.values[place] = Entry(handle: handle, use: uses)
+      }
       return
     }
-    if texts.count >= StatementCache.textLimit,
-      let oldest = texts.min(by: { $0.value.use < $1.value.use })
-    {
-      sqlite3_finalize(oldest.value.handle)
-      texts[oldest.key] = nil
-    }
-    uses += 1
+    if texts.count >= StatementCache.textLimit { dropOldestText() }
     texts[text] = Entry(handle: handle, use: uses)
   }
 
   /// The number of handles kept, for tests.
-  var count: Int { fixedCount + texts.count }
+  var count: Int { fixedCount + texts.values.count { $0.handle != nil } }
+
+  private mutating func dropOldestText() {
+    let idle = texts.lazy.filter { $0.value.handle != nil }
+    guard let oldest = idle.min(by: { $0.value.use < $1.value.use }) else { return }
+    sqlite3_finalize(oldest.value.handle)
+    texts[oldest.key] = nil
+  }
 
   mutating func dropAll() {
     dropFixed()

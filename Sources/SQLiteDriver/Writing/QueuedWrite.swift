@@ -30,7 +30,12 @@ enum WriteState { case suspended, succeeded, failed }
 final class TypedWrite<Result: Sendable>: QueuedWrite, @unchecked Sendable {
   private let body: @Sendable (any Transaction) async throws -> Result
   private let continuation: UnsafeContinuation<Result, any Error>
-  private var outcome: Swift.Result<Result, any Error>?
+  /// Answers the caller with what the body came to.
+  ///
+  /// A closure holds that, since a property of the type `Result` would ask the runtime for its
+  /// type, thousands of instructions a write.
+  private var answer: (() -> Void)?
+  private var outcome = WriteState.suspended
 
   init(
     _ body: @escaping @Sendable (any Transaction) async throws -> Result,
@@ -42,32 +47,33 @@ final class TypedWrite<Result: Sendable>: QueuedWrite, @unchecked Sendable {
   }
 
   override func start(_ transaction: SQLiteTransaction, on executor: any TaskExecutor) {
-    outcome = nil
+    answer = nil
+    outcome = .suspended
     Task.immediate(executorPreference: executor) {
-      let outcome: Swift.Result<Result, any Error>
+      let continuation = self.continuation
       do {
-        outcome = .success(try await self.body(transaction))
+        let result = try await self.body(transaction)
+        if transaction.isOpen {
+          self.finish(.succeeded) { continuation.resume(returning: result) }
+        }
       } catch {
-        outcome = .failure(error)
+        if transaction.isOpen { self.finish(.failed) { continuation.resume(throwing: error) } }
       }
-      // A body that suspended was given up; what it says later is not heard.
-      if transaction.isOpen { self.outcome = outcome }
       // It may be resumed after the database is gone: the thread's queue must still be there.
       withExtendedLifetime(executor) {}
     }
   }
 
-  override var state: WriteState {
-    switch outcome {
-    case nil: .suspended
-    case .success: .succeeded
-    case .failure: .failed
-    }
+  /// Notes what an open transaction's body came to; a body that suspended was given up, and what it
+  /// says later is not heard.
+  private func finish(_ outcome: WriteState, _ answer: @escaping () -> Void) {
+    self.outcome = outcome
+    self.answer = answer
   }
 
-  override func resume() {
-    if let outcome { continuation.resume(with: outcome) }
-  }
+  override var state: WriteState { outcome }
+
+  override func resume() { answer?() }
 
   override func resume(throwing error: any Error) { continuation.resume(throwing: error) }
 }
