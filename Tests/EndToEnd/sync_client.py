@@ -19,6 +19,8 @@ COMPARING = ("CLIENT_WINS", "SERVER_WINS", "REJECT", "USER_CHOICE")
 REQUEST_BYTES, REQUEST_MUTATIONS = 4_000_000, 1000
 # Streams of which no more than this is held are emptied rather than compared.
 FEW_ROWS = 24
+# After so long without a commit some stream may be in `resync`: digests are sent at once.
+LONG_MILLISECONDS = 80 * 86_400_000
 
 
 # Hashes
@@ -338,7 +340,7 @@ class Device:
         self.lanes = {}
         self.forget_staging()
         self.replaced, self.questions = set(), []
-        self.by_digests, self.comparing = True, set()
+        self.by_digests, self.comparing, self.committed_at = True, set(), 0
         self.results, self.errors, self.history = {}, [], []
         self.forks = self.bytes_in = self.bytes_out = 0
         self.paused = self.revoked = False
@@ -455,6 +457,9 @@ class Device:
         """One request; `lost` throws its answer away. Gives the kind of the last frame."""
         # Nothing has measured the clock before the first welcome: stamps are corrected first.
         pushes = self.pushes(limit) if push and self.epoch and not self.paused else []
+        if self.by_digests and self.committed_at and (
+                self.wall() + self.offset - self.committed_at > LONG_MILLISECONDS):
+            self.compare(self.cursors)
         frames = [None, *pushes, *self.questions]
         sent = self.wall()
         frames[0] = {"frame": "hello", **self.hello(sent), **members}
@@ -472,18 +477,25 @@ class Device:
         self.history.append((frames, answered))
         for frame in answered:
             if frame["frame"] == "welcome":
-                self.welcome(frame, sent, received)
+                self.welcome(frame, sent, received, cid == self.cid)
             elif frame["frame"] == "pushed" and cid == self.cid:
                 self.pushed(frame)
             elif frame["frame"] == "commit":
                 self.commit(frame, cid == self.cid)
             elif frame["frame"] == "delta" and not self.stage(frame):
                 self.forget_staging()
+                self.comparing.clear()
                 return None
             elif frame["frame"] in ("restart", "gone", "ranges", "error"):
                 getattr(self, frame["frame"])(frame)
-        self.page = answered[-1].get("page") if answered[-1]["frame"] == "more" else None
-        return answered[-1]["frame"]
+        end = answered[-1]
+        self.page = end.get("page") if end["frame"] == "more" else None
+        broken_off = {s for f in answered if f["frame"] == "welcome" for s in f["resync"]}
+        if end["frame"] == "more" and self.by_digests and broken_off - self.comparing:
+            self.compare(broken_off)
+            if self.questions:
+                self.forget_staging()
+        return end["frame"]
 
     def hello(self, sent):
         hello = {"cid": self.cid, "device": self.device, "schema": self.schema, "wall": sent,
@@ -509,7 +521,7 @@ class Device:
                 frames.append({"frame": "push", "cid": self.cid, "lane": name, "muts": muts})
         return frames
 
-    def welcome(self, frame, sent, received):
+    def welcome(self, frame, sent, received, mine):
         if frame["epoch"] != self.epoch:
             # Streams come whole, and numbers may mean other streams than before.
             self.forget_staging()
@@ -517,15 +529,15 @@ class Device:
             self.cursors = dict.fromkeys(self.cursors, 0)
             self.comparing.clear()
             self.epoch = frame["epoch"]
-        heard = frame.get("lanes", {})
+        heard = frame.get("lanes", {}) if mine else {}
         if not all(self.lane(name).learn(state["last"], state["chain"], state.get("durable"))
                    for name, state in heard.items()):
             self.fork()
         self.dropped = set(frame.get("drop", []))
         for stream in self.dropped:
             self.staged.pop(stream, None)
-        for stream in frame.get("resync", []):
-            self.resync(stream)
+        # A stream in `resync` comes whole; its old cursor is said until then, to be told again.
+        self.replaced |= set(frame.get("resync", [])) - self.comparing
         for added in frame.get("add", []):
             self.cursors.setdefault(added["stream"], 0)
             self.tiers[added["stream"]] = added["tier"]
@@ -598,18 +610,18 @@ class Device:
         self.restarted.add(stream)
 
     def commit(self, frame, mine):
-        for stream in self.dropped | self.restarted | self.replaced:
-            self.unreference(stream)
+        whole = self.dropped | self.restarted | self.replaced
+        touched = set()
+        for key, streams in self.references.items():
+            for stream, reference in list(streams.items()):
+                leaves = self.gone_leaves.get(stream, ())
+                if stream in whole or leaf(*key, reference["seq"]) in leaves:
+                    del streams[stream]
+                    touched.add(key)
+        touched |= {self.apply(stream, entry) for stream, entry in self.staging}
         for stream in self.dropped:
             self.cursors.pop(stream, None)
-        for stream, leaves in self.gone_leaves.items():
-            for (coll, row), streams in self.references.items():
-                if stream in streams and leaf(coll, row, streams[stream]["seq"]) in leaves:
-                    del streams[stream]
-        touched = {key for key, streams in self.references.items() if not streams}
-        for stream, entry in self.staging:
-            touched.add(self.apply(stream, entry))
-        for key in touched | {key for key, streams in self.references.items() if not streams}:
+        for key in touched:
             self.prune(key)
         self.cursors.update({int(stream): head for stream, head in frame["heads"].items()})
         if mine:
@@ -617,14 +629,9 @@ class Device:
                 self.lane(name).committed = last
         self.mark = frame.get("mark", self.mark)
         self.observe(frame["clock"])
-        self.comparing -= set(self.gone_leaves)
+        self.comparing, self.committed_at = set(), self.wall() + self.offset
         self.forget_staging()
         self.replaced = set()
-
-    def unreference(self, stream):
-        for key, streams in self.references.items():
-            if streams.pop(stream, None):
-                self.prune_later = True
 
     def apply(self, stream, entry):
         key = (entry["coll"], entry["id"])
@@ -656,21 +663,20 @@ class Device:
 
     # Long absence.
 
-    def resync(self, stream):
-        if stream in self.comparing:
-            return
-        rows = self.leaves(stream)
-        if not self.by_digests or len(rows) <= FEW_ROWS:
-            self.replaced.add(stream)
-            self.cursors[stream] = 0
-            return
-        self.comparing.add(stream)
-        bits = digest_bits(len(rows))
-        hashes = [0] * (1 << bits)
-        for row, value in rows:
-            hashes[range_of(row, bits)] ^= value
-        self.questions.append(
-            {"frame": "digest", "stream": stream, "bits": bits, "hashes": hash_text(hashes)})
+    def compare(self, streams):
+        """Asks what differs in streams of which more than a few rows are held."""
+        for stream in sorted(set(streams) - self.comparing):
+            rows = self.leaves(stream)
+            if len(rows) <= FEW_ROWS:
+                continue
+            bits = digest_bits(len(rows))
+            hashes = [0] * (1 << bits)
+            for row, value in rows:
+                hashes[range_of(row, bits)] ^= value
+            self.questions.append(
+                {"frame": "digest", "stream": stream, "bits": bits, "hashes": hash_text(hashes)})
+            self.comparing.add(stream)
+            self.replaced.discard(stream)
 
     def leaves(self, stream):
         return [(row, leaf(coll, row, streams[stream]["seq"]))
