@@ -363,12 +363,18 @@ class Device:
 
     def change(self, *ops, lane=None):
         """Appends a mutation to the most urgent lane of what it changes; gives its `oid`."""
-        tiers = [self.rules.get(op.get("coll"), {}).get("tier", "LIVE") for op in ops]
+        tiers = [tier for op in ops for tier in self.tiers_of(op)]
         lane = self.lane(lane or min(tiers, key=TIERS.index))
         self.clock = tick(self.clock, self.wall() + self.offset)
         return lane.append({
             "nonce": secrets.token_hex(8), "hlc": f"{self.clock:016x}-{self.cid}",
             "schema": self.schema, "ops": list(ops), "seen": self.seen})["oid"]
+
+    def tiers_of(self, op):
+        home = self.rules.get(op.get("coll"), {}).get("tier", "LIVE")
+        if op["kind"] != "update":
+            return [home]
+        return [self.rule(op["coll"], name).get("tier", home) for name in op["args"]] or [home]
 
     def create(self, coll, **args):
         row = str(uuid.UUID(int=(tick(0, self.wall()) >> 16) << 80 | 7 << 76
@@ -394,7 +400,7 @@ class Device:
 
     def rule(self, coll, field):
         fields = self.rules.get(coll, {}).get("fields", {})
-        return fields.get(field, {"strategy": "LAST_WRITE_WINS"})
+        return {"strategy": "LAST_WRITE_WINS", **fields.get(field, {})}
 
     # What the app sees.
 
@@ -651,7 +657,9 @@ class Device:
     def prune(self, key):
         """Leaves of a row what the masks of its references show together."""
         streams = self.references.get(key)
-        if not streams:
+        home = self.rules.get(key[0], {}).get("tier", "LIVE")
+        # Values of slower tiers go with the last reference in the home tier.
+        if not any(self.tiers.get(stream, home) == home for stream in streams or ()):
             for table in (self.references, self.values, self.clocks):
                 table.pop(key, None)
             return

@@ -73,7 +73,8 @@ import Testing
             StreamEntry(
               seq: 9, row: RowKey(collection: "bands", id: cid), kind: .delete, version: 3),
           ], masks: [3: Mask(collection: "goals", fields: [])])),
-      .commit(Commit(heads: [17: 9], last: [.live: 2, .daily: 0], clock: stamp.time, mark: "bWFyaw")),
+      .commit(
+        Commit(heads: [17: 9], last: [.live: 2, .daily: 0], clock: stamp.time, mark: "bWFyaw")),
       .more(page: 3), .restart(stream: 17),
       .digest(Digest(stream: 17, bits: 1, hashes: [1, .max])),
       .ranges(DigestRanges(stream: 17, bits: 3, head: 9, differ: [0, 2, 7])),

@@ -29,7 +29,8 @@ package struct StreamHead: Sendable, Equatable {
   }
 
   fileprivate init?(_ row: any Row) {
-    guard let scope = ScopeConjunction(text: row.text(1)), let tier = SyncPolicy.Tier(rawValue: row.text(2))
+    guard let scope = ScopeConjunction(text: row.text(1)),
+      let tier = SyncPolicy.Tier(rawValue: row.text(2))
     else { return nil }
     stream = row.int64(0)
     self.scope = scope

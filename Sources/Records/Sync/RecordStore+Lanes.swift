@@ -16,7 +16,8 @@ extension RecordStore {
       """
     ) { row in
       if let lane = Lane(rawValue: row.text(0)), let chain = row.uuid(2) {
-        lanes[lane] = LaneStatus(position: LanePosition(last: row.int64(1), chain: ChainHash(uuid: chain)))
+        lanes[lane] = LaneStatus(
+          position: LanePosition(last: row.int64(1), chain: ChainHash(uuid: chain)))
       }
       return true
     }

@@ -2,8 +2,8 @@ import Cryptography
 import Queries
 import REST
 import Records
-import Schema
 import RoostCore
+import Schema
 import Sync
 import Synchronization
 import Transport

@@ -65,6 +65,35 @@ struct MovedTable: Sendable {
     MovedTable("roost_grant", key: [id("user"), text("scope"), int("by_coll"), id("by_id")], []),
     MovedTable(
       "roost_scope_edge", key: [text("parent"), text("child"), int("by_coll"), id("by_id")], []),
+    MovedTable("roost_scope_atom", key: [text("atom"), int("stream")], []),
+    MovedTable("roost_stream_mark", key: [int("stream"), int("at")], [int("seq")]),
+    MovedTable("roost_stream_purge", key: [int("number")], []),
+    MovedTable("roost_sync_epoch", key: [int("one")], [id("epoch"), int("since")]),
+    MovedTable(
+      "roost_client", key: [id("cid"), text("lane")],
+      [
+        id("account"), int("last_seq"), blob("last_chain"), text("schema"), int("clock"),
+        int("updated"),
+      ]),
+    MovedTable(
+      "roost_mutation", key: [int("number")],
+      [
+        id("account"), blob("oid"), id("cid"), text("lane"), int("seq"), blob("chain"),
+        text("result"), int("at"),
+      ], isNumbered: true),
+    MovedTable(
+      "roost_conflict", key: [id("id")],
+      [
+        id("account"), int("coll"), id("row_id"), int("field"), text("base"), text("theirs"),
+        text("mine"), blob("oid"), int("state"), int("at"), int("resolved_at"),
+        text("resolution"),
+      ]),
+    MovedTable(
+      "roost_device", key: [id("id")],
+      [
+        id("user"), text("name"), text("platform"), id("cid"), id("session"), int("first_seen"),
+        int("last_seen"), int("revoked_at"), text("cursors"),
+      ]),
     MovedTable("roost_follower", key: [text("name"), int("partition")], [int("position")]),
     MovedTable(
       "roost_follower_poison", key: [text("name"), int("partition"), int("position")],
@@ -160,7 +189,7 @@ struct MovedTable: Sendable {
   static let staying: Set<String> = [
     "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
     "roost_generation", "roost_import", "roost_derived", "roost_derived_part",
-    "roost_derived_total", "roost_derived_extreme", "roost_follower_replay",
+    "roost_derived_total", "roost_derived_extreme", "roost_follower_replay", "roost_sync_start",
   ]
 
   /// The table of a collection, with the columns that are kept in it.

@@ -1,8 +1,8 @@
 import Accounts
 package import Queries
 package import RoostCore
-import Synchronization
 import SyncProtocol
+import Synchronization
 
 /// A device of a person, as it last said hello.
 package struct Device: Sendable {

@@ -66,7 +66,9 @@ package struct SyncEpochs: Sendable {
 
   /// The epoch at this moment.
   package static func current(in reader: any Reader) async throws -> UUID {
-    try await reader.first("SELECT epoch FROM roost_sync_epoch WHERE one = 1") { $0.uuid(0) ?? .zero }
+    try await reader.first("SELECT epoch FROM roost_sync_epoch WHERE one = 1") {
+      $0.uuid(0) ?? .zero
+    }
       ?? .zero
   }
 

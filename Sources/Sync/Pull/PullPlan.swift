@@ -67,9 +67,10 @@ struct PullPlan: Sendable, Equatable {
   private mutating func position(
     of head: StreamHead, cursor: Int64?, _ hello: Hello, _ isForeign: Bool, _ isPageWhole: Bool
   ) -> Int64 {
-    let isWhole = cursor.map {
-      !isForeign && $0 <= head.sequence && ($0 >= head.floor || $0 == 0)
-    } ?? true
+    let isWhole =
+      cursor.map {
+        !isForeign && $0 <= head.sequence && ($0 >= head.floor || $0 == 0)
+      } ?? true
     let begin = isWhole ? cursor ?? 0 : 0
     guard let staged = hello.staged[head.stream] else {
       if !isWhole { resync.append(head.stream) }

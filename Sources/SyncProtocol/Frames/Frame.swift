@@ -38,8 +38,9 @@ package enum Frame: Sendable {
   case error(SyncError)
 }
 
-/// `{"frame": "hello", cid, epoch?, mark?, schema, wall, lanes, streams, staged?, page?, tiers?, wait?,
-/// device?}`
+/// A frame `hello`.
+///
+/// `{cid, epoch?, mark?, schema, wall, lanes, streams, staged?, page?, tiers?, wait?, device?}`
 package struct Hello: Sendable, Equatable {
   /// The lineage of mutations: new for an installation and after a fork.
   package var cid: UUID
@@ -127,7 +128,9 @@ package struct LaneStatus: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "welcome", epoch, now, clock, lanes, add, drop, resync, masks, schema}`
+/// A frame `welcome`.
+///
+/// `{epoch, now, clock, lanes, add, drop, resync, masks, schema}`
 package struct Welcome: Sendable, Equatable {
   package var epoch: UUID
   /// The server's wall clock, in milliseconds since 1970.
@@ -201,7 +204,9 @@ package struct SchemaNotice: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "push", cid, lane, muts: [{seq, nonce, oid?, prev?, chain, hlc, schema, ops}]}`
+/// A frame `push`.
+///
+/// `{cid, lane, muts: [{seq, nonce, oid?, prev?, chain, hlc, schema, ops}]}`
 package struct Push: Sendable, Equatable {
   package var cid: UUID
   package var lane: Lane
@@ -214,7 +219,9 @@ package struct Push: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "pushed", lane, state, last, chain, durable?, common?, results}`
+/// A frame `pushed`.
+///
+/// `{lane, state, last, chain, durable?, common?, results}`
 package struct Pushed: Sendable, Equatable {
   package enum State: String, Sendable {
     case taken = "ok"
@@ -285,7 +292,9 @@ package struct MutationResult: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "delta", stream, from, entries, masks?, to}`
+/// A frame `delta`.
+///
+/// `{stream, from, entries, masks?, to}`
 package struct Delta: Sendable, Equatable {
   package var stream: Int64
   /// The position that it continues from.
@@ -345,7 +354,9 @@ package struct StreamEntry: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "commit", heads, last, clock, mark?}`
+/// A frame `commit`.
+///
+/// `{heads, last, clock, mark?}`
 package struct Commit: Sendable, Equatable {
   /// The cursors that it moves.
   package var heads: [Int64: Int64]
@@ -366,7 +377,9 @@ package struct Commit: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "fetch", stream, rows: [{coll, id}]}`
+/// A frame `fetch`.
+///
+/// `{stream, rows: [{coll, id}]}`
 package struct Fetch: Sendable, Equatable {
   package var stream: Int64
   package var rows: [RowKey]
@@ -377,7 +390,9 @@ package struct Fetch: Sendable, Equatable {
   }
 }
 
-/// `{"frame": "error", code, message, pointer?, lane?, retryAfter?, details?}`
+/// A frame `error`.
+///
+/// `{code, message, pointer?, lane?, retryAfter?, details?}`
 package struct SyncError: Sendable, Equatable {
   /// `malformed`, `unauthenticated`, `upgrade_required`, `client_taken`, `device_revoked`,
   /// `gate_closed`, `too_large`, `overloaded`, `draining` or `internal`.

@@ -257,7 +257,8 @@ struct StreamAudit {
     }
     var seen: [String: Set<String>] = [:]
     for bytes in frames {
-      guard case .delta(let delta) = try FrameReader(limits: StreamAudit.anySize).frame(bytes) else {
+      guard case .delta(let delta) = try FrameReader(limits: StreamAudit.anySize).frame(bytes)
+      else {
         Issue.record("not a delta")
         continue
       }

@@ -18,7 +18,7 @@ enum FrameVectors {
     return [
       ("{", "syntax", "/0"), ("[]", "type", "/0"), ("{}", "required", "/0/frame"),
       ("{\"frame\":\"shout\"}", "unknown_frame", "/0/frame"),
-      ("{\"frame\":\"more\"}\n{\"frame\":\"shout\"}", "unknown_frame", "/1/frame"),
+      ("{\"frame\":\"more\",\"page\":1}\n{\"frame\":\"shout\"}", "unknown_frame", "/1/frame"),
       ("{\"frame\":\"hello\"}", "required", "/0/wall"),
       (
         "{\"frame\":\"hello\",\"cid\":\"\(cid.uppercased())\",\"schema\":\"1.0.0\",\"wall\":1}",
