@@ -455,7 +455,8 @@ class Device:
             members.pop("wait", None)
             if self.revoked or end == "error":
                 return self
-            if end == "commit" and not self.questions and (self.paused or not self.unacknowledged()):
+            drained = self.paused or not self.unacknowledged()
+            if end == "commit" and drained and not self.questions:
                 return self
         raise AssertionError(f"no end after {rounds} rounds: {self.history[-1]}")
 

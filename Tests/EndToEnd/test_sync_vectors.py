@@ -1,4 +1,4 @@
-"""The golden vectors of docs/vectors against the client in Python: two writers of one page agree."""
+"""The golden vectors of docs/vectors against the client in Python: two writers, one page."""
 
 import json
 import os
