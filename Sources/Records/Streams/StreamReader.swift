@@ -17,8 +17,10 @@ package struct StreamStep: Sendable, Equatable {
 /// hidden has changed since, `updatedAt` would tell when, and is left out. The order of entries says
 /// nothing.
 package struct StreamReader {
-  /// Entries that are looked at together.
+  /// Entries that are looked at together, at most.
   private static let entriesAtOnce = 512
+  /// So many at first, until it shows how large they are; a row may have 256 KB.
+  private static let entriesAtFirst = 8
   /// More rows of one collection than this are read along the stream, fewer by their ids.
   static let rowsByID = 24
 
@@ -40,12 +42,12 @@ package struct StreamReader {
   ) async throws -> StreamStep {
     var last = after
     var count = 0
+    var limit = StreamReader.entriesAtFirst
     while last < end, delta.byteCount < room {
       var entries: [StreamIndexEntry] = []
-      entries.reserveCapacity(Int(min(end - last, Int64(StreamReader.entriesAtOnce))))
+      entries.reserveCapacity(Int(min(end - last, Int64(limit))))
       try await reader.query(
-        StreamReader.entries,
-        [.int(stream), .int(last), .int(end), .int(Int64(StreamReader.entriesAtOnce))]
+        StreamReader.entries, [.int(stream), .int(last), .int(end), .int(Int64(limit))]
       ) { row in
         entries.append(StreamIndexEntry(row))
         return true
@@ -53,7 +55,9 @@ package struct StreamReader {
       try await write(entries, of: stream, after: last, to: &delta)
       count += entries.count
       // What lies between the last entry and the end was replaced by later ones.
-      last = entries.count < StreamReader.entriesAtOnce ? end : entries[entries.count - 1].sequence
+      last = entries.count < limit ? end : entries[entries.count - 1].sequence
+      let size = max(64, delta.byteCount / max(1, count))
+      limit = max(1, min(StreamReader.entriesAtOnce, 4 * limit, (room - delta.byteCount) / size))
     }
     return StreamStep(to: last, entries: count)
   }
@@ -165,7 +169,7 @@ package struct StreamReader {
       version: place.version, mask: place.mask,
       clocks: collection.streamed.compared.isEmpty
         ? nil : self.clocks(RowClocks(encoded: row.blob(clocks)), place.mask, of: collection))
-    if place.mask == MaskTable.whole {
+    if place.mask == MaskTable.whole, collection.streamed.withheld.isEmpty {
       collection.streamed.writer.write(row, to: &delta.json) { column, json in
         collection.writeValue(column - RecordColumns.firstField, row, to: &json)
       }
@@ -179,7 +183,7 @@ package struct StreamReader {
     _ row: any Row, _ place: StreamIndexEntry.Place, of collection: CompiledCollection,
     to json: inout JSONWriter
   ) {
-    let shown = shown[place.mask] ?? FieldSet()
+    let shown = shown(place.mask, of: collection)
     json.beginObject()
     json.key("createdAt")
     json.timestamp(row.timestamp(2))
@@ -201,7 +205,7 @@ package struct StreamReader {
     var json = JSONWriter(capacity: 256)
     json.beginObject()
     for index in collection.streamed.compared
-    where mask == MaskTable.whole || shown[mask]?.contains(index) == true {
+    where shown(mask, of: collection).contains(index) {
       let clock = clocks.clock(collection.fieldNumbers[index])
       json.key(collection.fields[index].name)
       json.string(Stamp(time: clock.time, client: clock.client).description)
@@ -219,9 +223,16 @@ package struct StreamReader {
       version: place.version, isDeleted: isDelete)
   }
 
+  /// The stored fields that an entry of a mask shows.
+  private func shown(_ mask: Int64, of collection: CompiledCollection) -> FieldSet {
+    if mask != MaskTable.whole { return shown[mask] ?? FieldSet() }
+    return FieldSet(count: collection.fields.count).subtracting(collection.streamed.withheld)
+  }
+
   private mutating func load(_ mask: Int64, of collection: CompiledCollection) async throws {
     guard mask != MaskTable.whole, masks[mask] == nil else { return }
-    let fields = try await MaskTable.fields(mask, of: collection, in: reader) ?? FieldSet()
+    let fields = (try await MaskTable.fields(mask, of: collection, in: reader) ?? FieldSet())
+      .subtracting(collection.streamed.withheld)
     shown[mask] = fields
     masks[mask] = SyncProtocol.Mask(
       collection: collection.name,

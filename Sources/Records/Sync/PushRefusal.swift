@@ -22,10 +22,28 @@ enum PushRefusal {
     }
   }
 
+  /// A fault of a request with its place in the mutation: what stands before `/ops` is left out.
+  static func placed(_ fault: FieldIssue) -> FieldIssue {
+    let parts = fault.pointer.split(separator: "/", omittingEmptySubsequences: false)
+    guard let start = parts.firstIndex(of: "ops") else { return fault }
+    return FieldIssue(
+      pointer: "/" + parts[start...].joined(separator: "/"), code: fault.code,
+      message: fault.message)
+  }
+
   /// The result of a mutation that failed by `failure`; nil where the push fails as a whole.
   static func result(_ failure: OperationFailure, seq: Int64) -> MutationResult? {
     switch failure.error {
     case let mismatch as BaseMismatch: return result(mismatch, seq)
+    case ConflictRefusal.closed:
+      return MutationResult(
+        seq: seq, .rejected, code: "closed",
+        message: "This was decided before: what was chosen then stands.")
+    case ConflictRefusal.outdated(_, let value, let field):
+      return MutationResult(
+        seq: seq, .rejected, code: "outdated",
+        message: "The value has changed once more since you looked: choose again.",
+        values: JSONObject(uniqueMembers: [(field, value)]))
     case let error as RoostError where !isOfWhole(error):
       return result(error, failure, seq)
     case is ConstraintViolation:

@@ -69,7 +69,7 @@ struct PushWork: Sendable {
         take(
           MutationResult(
             seq: mutation.seq, .rejected, code: fault.code, message: fault.message,
-            issues: [fault]), of: mutation, isKnown: isKnown, at: now, &state)
+            issues: [PushRefusal.placed(fault)]), of: mutation, isKnown: isKnown, at: now, &state)
       case .apply:
         let result = try await carryOut(
           mutation, lifted[offset], at: now, &state, transaction)
@@ -152,6 +152,11 @@ struct PushWork: Sendable {
       if let taken = try await taken(failure, work, transaction) { return taken }
       guard let refused = PushRefusal.result(failure, seq: mutation.seq) else {
         throw failure.error
+      }
+      // What the person is to choose against the next time; the attempt that found it is undone.
+      if case ConflictRefusal.outdated(let conflict, let value, _) = failure.error {
+        try await transaction.post(
+          SyncTables.renewConflict, [.text(value.text), .uuid(conflict.id)])
       }
       return refused
     }

@@ -77,7 +77,7 @@ struct PushedMutation {
     case .action(let name, let arguments):
       try await call(name, arguments, index, transaction)
     case .resolve(let id, let choice):
-      if try await resolve(id, choice, &budget, transaction) { report.isMerged = true }
+      try await resolve(id, choice, &budget, transaction)
     }
   }
 
@@ -160,41 +160,57 @@ struct PushedMutation {
     return id
   }
 
-  /// Decides a conflict; true where somebody had decided before, which stands.
+  /// Decides a conflict, once, and on the value that the person saw.
   private func resolve(
     _ id: UUID, _ choice: ConflictChoice, _ budget: inout Int, _ transaction: any Transaction
-  ) async throws -> Bool {
+  ) async throws {
     guard let account = caller.uid,
       let conflict = try await records.conflict(id, of: account, in: transaction)
     else {
       throw RoostError(.notFound, "There is nothing to decide here any more.")
     }
-    guard !conflict.isResolved else { return true }
+    guard !conflict.isResolved else { throw ConflictRefusal.closed }
     let chosen: JSON?
     switch choice {
     case .theirs: chosen = nil
     case .mine: chosen = conflict.mine
     case .value(let value): chosen = value
     }
+    guard let collection = records.catalogue.collection(named: conflict.collection),
+      let name = conflict.field, let index = collection.index(of: name)
+    else {
+      throw RoostError(.notFound, "What was to be decided is not in the app any more.")
+    }
+    let stored = try await transaction.first(
+      collection.selectForWrite, [.uuid(conflict.row)]
+    ) { collection.record($0) }
+    guard let record = stored ?? nil, record.deletedAt == nil else {
+      throw RoostError(.notFound, "What was to be decided is not there any more.")
+    }
+    let value = collection.json(record.values[index], of: index)
+    // A person who may not see the field decides without it.
+    if let theirs = conflict.theirs, theirs != value {
+      throw ConflictRefusal.outdated(conflict, value: value, field: name)
+    }
     if let chosen {
-      guard let collection = records.catalogue.collection(named: conflict.collection),
-        let field = conflict.field
-      else {
-        throw RoostError(.notFound, "What was to be decided is not in the app any more.")
-      }
-      try records.authorize(.update, collection, by: author)
-      // Made here and now, on what is there: a person has seen both values.
-      var decoder = MutationDecoder(
-        collection, author: author, ambient: records.ambient, madeAt: madeAt)
+      var decoder = try decoder(collection.name, .update)
       let change = try decoder.update(
-        conflict.row, .object(JSONObject(uniqueMembers: [(field, chosen)])), expecting: .any)
+        conflict.row, .object(JSONObject(uniqueMembers: [(name, chosen)])), expecting: .nothing,
+        base: [name: record.clocks.clock(collection.fieldNumbers[index])])
       _ = try await records.path.apply(change, deleting: &budget, in: transaction)
     }
     try await transaction.post(
       SyncTables.resolve,
       [.timestamp(now), .text(choice.stored.text), .uuid(id)])
-    return false
   }
+}
+
+/// Why a choice does not take place.
+enum ConflictRefusal: Error {
+  /// Somebody chose before.
+  case closed
+  /// What stands is no longer what the person chose against.
+  case outdated(SyncConflict, value: JSON, field: String)
 }
 
 extension ConflictChoice {

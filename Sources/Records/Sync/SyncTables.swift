@@ -121,5 +121,8 @@ package enum SyncTables {
     resolution = \(SQL.placeholder) WHERE id = \(SQL.placeholder)
     """)
 
+  static let renewConflict = Statement(
+    "UPDATE roost_conflict SET theirs = \(SQL.placeholder) WHERE id = \(SQL.placeholder)")
+
   static let countOpen = Statement("SELECT count(*) FROM roost_conflict WHERE state = 0")
 }

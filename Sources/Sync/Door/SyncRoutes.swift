@@ -11,8 +11,8 @@ package struct SyncRoutes: Sendable {
   /// Tells who asks; throws for credentials that do not hold.
   package typealias Identify = @Sendable (Request) throws -> Caller
 
-  /// Bytes of deltas in one answer.
-  private static let answerBytes = 4_194_304
+  /// Bytes of deltas in one answer; the last entries may go beyond, and no frame has more than 4 MB.
+  private static let answerBytes = 3_145_728
   /// The longest that an answer is held back, in seconds.
   private static let longestWait = 60
 
@@ -44,6 +44,36 @@ package struct SyncRoutes: Sendable {
     router.add(.post, "/v1/sync", body: .buffered(limit: reader.limits.bytes)) {
       try await answer($0)
     }
+    router.add(.get, "/v1/sync/conflicts", body: .buffered(limit: 1024)) {
+      try await conflicts($0)
+    }
+  }
+
+  /// What the caller is to decide.
+  private func conflicts(_ request: Request) async throws -> Response {
+    let caller = try identify(request)
+    guard caller.uid != nil else {
+      throw RoostError(
+        .unauthenticated, "Sign in and send the access token as Authorization: Bearer.")
+    }
+    var json = JSONWriter()
+    json.beginObject()
+    json.key("items")
+    json.beginArray()
+    for conflict in try await records.conflicts(of: caller) {
+      json.value([
+        "id": .string(conflict.id.description), "coll": .string(conflict.collection),
+        "row": .string(conflict.row.description), "field": conflict.field.map { .string($0) } ?? .null,
+        "theirs": conflict.theirs ?? .null, "mine": conflict.mine,
+        "oid": .string(ChainHash(uuid: conflict.oid).description),
+        "at": .string(conflict.at.description),
+      ])
+    }
+    json.endArray()
+    json.endObject()
+    var response = Response.json(json.bytes)
+    response.headers.set("Cache-Control", "no-store")
+    return response
   }
 
   /// What a request asks for, in order.
@@ -137,8 +167,8 @@ package struct SyncRoutes: Sendable {
   }
 
   private static func response(_ pulled: Pull.Answer, after frames: [Frame]) -> Response {
-    var lines: [[UInt8]] = frames.map(\.encoded)
-    lines.append(Frame.welcome(pulled.welcome).encoded)
+    var lines = [Frame.welcome(pulled.welcome).encoded]
+    lines += frames.map(\.encoded)
     lines += pulled.restart.map { Frame.restart(stream: $0).encoded }
     lines += pulled.deltas
     lines += pulled.reconciled

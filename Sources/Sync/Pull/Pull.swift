@@ -49,7 +49,7 @@ struct Pull: Sendable {
     let plan = PullPlan(
       hello, heads, isForeign: isForeign, isPageWhole: hello.page == purges,
       reconciled: questions.streams)
-    let lanes = try await records.laneStatuses(of: hello.cid, caller, in: reader)
+    let lanes = try await lanes(in: reader)
     var streams = StreamReader(records, in: reader)
     var deltas: [[UInt8]] = []
     var left = room
@@ -86,5 +86,16 @@ struct Pull: Sendable {
     return Answer(
       welcome: welcome, restart: plan.restart, deltas: deltas, reconciled: reconciled, end: end,
       isEmpty: plan.isEmpty && questions.isEmpty, held: held)
+  }
+
+  /// Where the client's lanes stand; one that the server does not know at its beginning, or a client
+  /// that a restored database has never met would wait for answers that were lost.
+  private func lanes(in reader: any Reader) async throws -> [Lane: LaneStatus] {
+    var lanes = try await records.laneStatuses(of: hello.cid, caller, in: reader)
+    for lane in hello.lanes.keys where lanes[lane] == nil {
+      let genesis = Chain.genesis(client: hello.cid, lane: lane)
+      lanes[lane] = LaneStatus(position: LanePosition(last: 0, chain: genesis))
+    }
+    return lanes
   }
 }

@@ -45,11 +45,14 @@ struct StreamQuestions: Sendable {
     }
     for leaves in leaves {
       guard let head = held[leaves.stream] else { continue }
+      // No further than the comparison of ranges went: what changed in the others since then is
+      // behind it.
+      let end = min(head, leaves.head)
       var delta = DeltaWriter(stream: leaves.stream, from: 0)
       let gone = try await streams.write(
         leaves.stream, ranges: leaves.ranges, bits: leaves.bits, to: &delta)
       answers.append(Frame.gone(GoneLeaves(stream: leaves.stream, leaves: gone)).encoded)
-      answers.append(delta.finish(to: head))
+      answers.append(delta.finish(to: end))
     }
     for fetch in fetches {
       guard let head = held[fetch.stream] else { continue }

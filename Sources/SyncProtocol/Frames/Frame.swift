@@ -394,7 +394,7 @@ package struct Fetch: Sendable, Equatable {
 ///
 /// `{code, message, pointer?, lane?, retryAfter?, details?}`
 package struct SyncError: Sendable, Equatable {
-  /// `malformed`, `unauthenticated`, `upgrade_required`, `client_taken`, `device_revoked`,
+  /// `malformed`, `unauthenticated`, `upgrade_required`, `device_revoked`,
   /// `gate_closed`, `too_large`, `overloaded`, `draining` or `internal`.
   package var code: String
   package var message: String
