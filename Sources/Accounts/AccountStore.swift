@@ -148,7 +148,8 @@ package final class AccountStore: Sendable {
         do {
           try await refreshGrants()
         } catch let error as RoostError where error.code == .draining {
-          return
+          // The database closes, and the task is ended with it; or a migration passes.
+          continue
         } catch {
           ambient.logger.warning(
             "the grants could not be looked up and will be again", [("cause", .string("\(error)"))])

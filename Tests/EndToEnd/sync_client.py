@@ -585,9 +585,7 @@ class Device:
 
     def error(self, frame):
         self.errors.append(frame)
-        if frame["code"] == "client_taken":
-            self.fork()
-        elif frame["code"] == "upgrade_required":
+        if frame["code"] == "upgrade_required":
             self.paused = True
         elif frame["code"] == "device_revoked":
             self.revoked = True

@@ -104,9 +104,9 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
     case _ where state.hasPrefix("54"):
       return RoostError(
         .payloadTooLarge, "A value is larger than the database can hold.", cause: self)
-    // A column or table that was there when the statement was made, or its type: tables are changed by
-    // migrations alone.
-    case "42703", "42P01", "42804", "42883":
+    // A column or table that was there when the statement was made: tables are changed by migrations
+    // alone.
+    case "42703", "42P01":
       return RoostError(
         .draining,
         "The database does not fit this server: the app's schema is likely being migrated.",

@@ -1,3 +1,4 @@
+import Cryptography
 import Queries
 import RoostCore
 import Schema
@@ -25,6 +26,11 @@ struct MigrationSwitch {
     for step in steps { try await performOnCollections(step) }
     if steps.contains(where: \.outdatesServers) {
       try await transaction.execute("UPDATE roost_generation SET generation = generation + 1")
+      // Rows have other names or values now, under the sequences that they had: devices fetch them
+      // anew.
+      let epoch = NameUUID.make(Array("roost epoch \(run) \(now.milliseconds)".utf8))
+      try await transaction.execute(
+        "UPDATE roost_sync_epoch SET epoch = \(epoch), since = \(now)")
     }
   }
 

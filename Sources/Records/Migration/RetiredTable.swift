@@ -30,13 +30,20 @@ package struct RetiredTable: Sendable {
       SELECT collection, kept, type FROM roost_retired WHERE field IS NOT NULL ORDER BY 1, 2
       """
     ) { (collection: $0.int64(0), name: $0.text(1), type: $0.text(2)) }
+    // The name of a table that was forgotten stays taken.
+    let kept = Set(
+      try await reader.all("SELECT collection FROM roost_retired WHERE field IS NULL") {
+        $0.int64(0)
+      })
     var result: [RetiredTable] = []
-    for (number, name) in tables {
+    for (number, name) in tables where !RetiredName.isOne(name) || kept.contains(number) {
       let isWhole = RetiredName.isOne(name)
+      // A type may stand under its name of then in one place and of now in the other.
+      var seen: Set<String> = []
       let columns = try fields.compactMap { field -> Column? in
-        guard field.collection == number, isWhole || RetiredName.isOne(field.name) else {
-          return nil
-        }
+        guard field.collection == number, isWhole || RetiredName.isOne(field.name),
+          seen.insert(field.name).inserted
+        else { return nil }
         guard let shape = TypeSignature.field(field.name, field.type) else {
           throw RoostError(
             .conflict,

@@ -15,6 +15,10 @@ extension RecordStore {
   @discardableResult
   package func purgeStreams() async throws -> Int {
     let now = ambient.time.now().milliseconds
+    // Servers of an earlier release beside this one make streams without a note of them.
+    if database.dialect.hasOtherWriters {
+      try await database.write { try await StreamAtoms.noteAll(in: $0) }
+    }
     try await markStreams(at: now)
     let limit = now - RecordStore.removalsKeptMilliseconds
     let due = try await database.read(.statement) { reader in

@@ -71,6 +71,12 @@ extension RecordsMigrations {
         )\(d.keyed)
         """,
         "CREATE INDEX roost_stream_mark_at ON roost_stream_mark (at)",
+        """
+        CREATE TABLE roost_sync_epoch (
+          one \(d.integer) PRIMARY KEY CHECK (one = 1), epoch \(d.id) NOT NULL,
+          since \(d.integer) NOT NULL
+        )\(d.numbered)
+        """,
         "CREATE TABLE roost_stream_purge (number \(d.integer) NOT NULL)\(d.numbered)",
         "INSERT INTO roost_stream_purge (number) VALUES (0)",
       ]

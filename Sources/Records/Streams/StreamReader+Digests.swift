@@ -13,10 +13,10 @@ extension StreamReader {
   }
 
   /// Writes the entries of some ranges of a stream whose leaves are not among `ranges`; gives those of
-  /// `ranges` that the stream does not have.
+  /// `ranges` that the stream does not have, or nil where the entries take more than `room` bytes.
   package mutating func write(
-    _ stream: Int64, ranges: [Int64: [UInt64]], bits: Int, to delta: inout DeltaWriter
-  ) async throws -> [UInt64] {
+    _ stream: Int64, ranges: [Int64: [UInt64]], bits: Int, room: Int, to delta: inout DeltaWriter
+  ) async throws -> [UInt64]? {
     var unseen = ranges.mapValues { Set($0) }
     var lacking: [RowKey] = []
     try await puts(of: stream) { collection, id, sequence in
@@ -27,16 +27,19 @@ extension StreamReader {
         lacking.append(RowKey(collection: collection, id: id))
       }
     }
-    try await write(stream, rows: lacking, to: &delta)
+    guard try await write(stream, rows: lacking, room: room, to: &delta) else { return nil }
     return unseen.values.flatMap { $0 }.sorted()
   }
 
-  /// Writes the entries of some rows of a stream, as far as they stand in it.
+  /// Writes the entries of some rows of a stream, as far as they stand in it, each once; false where
+  /// they take more than `room` bytes, and the rest are left out.
   package mutating func write(
-    _ stream: Int64, rows: [RowKey], to delta: inout DeltaWriter
-  ) async throws {
+    _ stream: Int64, rows: [RowKey], room: Int, to delta: inout DeltaWriter
+  ) async throws -> Bool {
     var entries: [StreamIndexEntry] = []
-    for row in rows {
+    var seen: Set<RowKey> = []
+    for row in rows where seen.insert(row).inserted {
+      guard delta.byteCount <= room else { return false }
       guard let collection = catalogue.collection(named: row.collection) else { continue }
       try await reader.query(
         StreamReader.entry, [.int(stream), .int(collection.number), .uuid(row.id)]
@@ -49,7 +52,9 @@ extension StreamReader {
         entries.removeAll(keepingCapacity: true)
       }
     }
+    guard delta.byteCount <= room else { return false }
     try await writeByID(entries, to: &delta)
+    return true
   }
 
   private func puts(

@@ -18,7 +18,7 @@ package struct StreamStep: Sendable, Equatable {
 /// nothing.
 package struct StreamReader {
   /// Entries that are looked at together, at most.
-  private static let entriesAtOnce = 512
+  private static let entriesAtOnce = 128
   /// So many at first, until it shows how large they are; a row may have 256 KB.
   private static let entriesAtFirst = 8
   /// More rows of one collection than this are read along the stream, fewer by their ids.

@@ -20,6 +20,9 @@ package final class StreamWatch: Sendable {
     /// Commits so far that wrote to streams, by this process or, as far as was heard, by others.
     var commits: UInt64 = 0
     var isOpen = true
+    /// Entries of the log that this process wrote, and those of others when it last looked.
+    var own: Int64 = 0
+    var foreign: Int64 = 0
   }
 
   private let state = Mutex(State())
@@ -28,6 +31,9 @@ package final class StreamWatch: Sendable {
 
   /// How many commits were heard of; who finds nothing new waits for what comes behind this number.
   package var commits: UInt64 { state.withLock { $0.commits } }
+
+  /// Whether anybody may still wait.
+  package var isOpen: Bool { state.withLock { $0.isOpen } }
 
   /// How many wait.
   package var waiting: Int { state.withLock { $0.waiters.count } }
@@ -53,6 +59,17 @@ package final class StreamWatch: Sendable {
     } onCancel: {
       state.withLock { $0.waiters.removeValue(forKey: number) }?.continuation.resume()
     }
+  }
+
+  /// Hears how long the log is, of which this process has written `own`; wakes everyone where others
+  /// have written since.
+  package func heard(_ length: Int64) {
+    let isForeign = state.withLock { state in
+      let foreign = length - state.own
+      defer { state.foreign = foreign }
+      return foreign != state.foreign
+    }
+    if isForeign { wakeAll() }
   }
 
   /// Wakes everyone, for a change that may concern anyone.
@@ -82,6 +99,7 @@ package final class StreamWatch: Sendable {
 
   /// Wakes those whom a commit concerns.
   func committed(_ changes: [RowChange]) {
+    state.withLock { $0.own += Int64(changes.count) }
     if changes.contains(where: { $0.moves.changesGrants }) { return wakeAll() }
     var scopes: Set<ScopeConjunction> = []
     for change in changes {

@@ -20,6 +20,8 @@ struct KnownMutations: Sendable {
   /// Before it nothing is kept any more.
   private let oldest: HybridTime
   private var entries: [ChainHash: Entry] = [:]
+  /// Operations that were taken in on behalf of other accounts.
+  private var foreign: Set<ChainHash> = []
 
   /// Looks the operations of `mutations` up among those of an account.
   init(
@@ -36,7 +38,11 @@ struct KnownMutations: Sendable {
       rest = rest.dropFirst(PaddedList.largest)
       let list = PaddedList.padded(ids)
       let statement = SyncTables.mutations[transaction.dialect, list.count]
-      try await transaction.query(statement, [.uuid(account)] + list) { row in
+      try await transaction.query(statement, list) { row in
+        guard row.uuid(6) == account else {
+          if let oid = row.uuid(0) { foreign.insert(ChainHash(uuid: oid)) }
+          return true
+        }
         if let oid = row.uuid(0), let client = row.uuid(1), let chain = row.uuid(4) {
           entries[ChainHash(uuid: oid)] = Entry(
             client: client, lane: row.text(2), seq: row.int64(3), chain: ChainHash(uuid: chain),
@@ -45,6 +51,24 @@ struct KnownMutations: Sendable {
         return true
       }
     }
+  }
+
+  /// What is answered on a mutation that is numbered anew, and was or may have been carried out where
+  /// nobody can see any more that it was: on behalf of another account of the device, or before what
+  /// is kept of mutations.
+  func past(_ mutation: ClientMutation) -> MutationResult? {
+    if foreign.contains(mutation.oid) {
+      return MutationResult(
+        seq: mutation.seq, .rejected, code: "foreign",
+        message: "This change was made by another account on this device.")
+    }
+    if mutation.oid != mutation.chain, mutation.stamp.time < oldest {
+      return MutationResult(
+        seq: mutation.seq, .rejected, code: "expired",
+        message: "This change is too old to tell whether it took place: look at what is there, and "
+          + "repeat it if you still want it.")
+    }
+    return nil
   }
 
   /// Whether a mutation of this operation was taken in.

@@ -22,6 +22,9 @@ enum PushRefusal {
     }
   }
 
+  /// So many faults of a mutation are told and kept.
+  static let shownIssues = 20
+
   /// A fault of a request with its place in the mutation: what stands before `/ops` is left out.
   static func placed(_ fault: FieldIssue) -> FieldIssue {
     let parts = fault.pointer.split(separator: "/", omittingEmptySubsequences: false)
@@ -39,6 +42,10 @@ enum PushRefusal {
       return MutationResult(
         seq: seq, .rejected, code: "closed",
         message: "This was decided before: what was chosen then stands.")
+    case ConflictRefusal.moot:
+      return MutationResult(
+        seq: seq, .rejected, code: "closed",
+        message: "What was to be decided is no longer there, or you may no longer see it.")
     case ConflictRefusal.outdated(_, let value, let field):
       return MutationResult(
         seq: seq, .rejected, code: "outdated",
@@ -72,7 +79,7 @@ enum PushRefusal {
   ) -> MutationResult {
     MutationResult(
       seq: seq, .rejected, code: code(error, failure.operation), message: message(error, failure),
-      issues: error.issues.map { issue in
+      issues: error.issues.prefix(shownIssues).map { issue in
         FieldIssue(
           pointer: "/ops/\(failure.index)/args" + issue.pointer, code: issue.code,
           message: issue.message)

@@ -71,8 +71,12 @@ struct PushWork: Sendable {
             seq: mutation.seq, .rejected, code: fault.code, message: fault.message,
             issues: [PushRefusal.placed(fault)]), of: mutation, isKnown: isKnown, at: now, &state)
       case .apply:
-        let result = try await carryOut(
-          mutation, lifted[offset], at: now, &state, transaction)
+        let result: MutationResult
+        if let past = state.known.past(mutation) {
+          result = past
+        } else {
+          result = try await carryOut(mutation, lifted[offset], at: now, &state, transaction)
+        }
         take(result, of: mutation, isKnown: false, at: now, &state)
       }
       state.position.advance(over: mutation)
@@ -132,7 +136,7 @@ struct PushWork: Sendable {
     case .failure(let error):
       return MutationResult(
         seq: mutation.seq, .rejected, code: error.code.rawValue, message: error.detail,
-        issues: error.issues)
+        issues: Array(error.issues.prefix(PushRefusal.shownIssues)))
     }
     let work = PushedMutation(
       records: records, actions: actions, caller: caller, mutation: mutation,
@@ -154,9 +158,14 @@ struct PushWork: Sendable {
         throw failure.error
       }
       // What the person is to choose against the next time; the attempt that found it is undone.
-      if case ConflictRefusal.outdated(let conflict, let value, _) = failure.error {
+      switch failure.error {
+      case ConflictRefusal.outdated(let conflict, let value, _):
         try await transaction.post(
           SyncTables.renewConflict, [.text(value.text), .uuid(conflict.id)])
+      case ConflictRefusal.moot(let conflict):
+        try await transaction.post(
+          SyncTables.resolve, [.timestamp(now), .null, .uuid(conflict.id)])
+      default: break
       }
       return refused
     }

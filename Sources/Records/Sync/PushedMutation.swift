@@ -179,17 +179,17 @@ struct PushedMutation {
     guard let collection = records.catalogue.collection(named: conflict.collection),
       let name = conflict.field, let index = collection.index(of: name)
     else {
-      throw RoostError(.notFound, "What was to be decided is not in the app any more.")
+      throw ConflictRefusal.moot(conflict)
     }
     let stored = try await transaction.first(
       collection.selectForWrite, [.uuid(conflict.row)]
     ) { collection.record($0) }
-    guard let record = stored ?? nil, record.deletedAt == nil else {
-      throw RoostError(.notFound, "What was to be decided is not there any more.")
-    }
+    guard let record = stored ?? nil, record.deletedAt == nil,
+      let seen = try await Authority(author, collection).members(of: record, in: transaction)
+    else { throw ConflictRefusal.moot(conflict) }
     let value = collection.json(record.values[index], of: index)
-    // A person who may not see the field decides without it.
-    if let theirs = conflict.theirs, theirs != value {
+    // A person who may not see the field any more decides without it.
+    if seen.contains(index), let theirs = conflict.theirs, theirs != value {
       throw ConflictRefusal.outdated(conflict, value: value, field: name)
     }
     if let chosen {
@@ -211,6 +211,8 @@ enum ConflictRefusal: Error {
   case closed
   /// What stands is no longer what the person chose against.
   case outdated(SyncConflict, value: JSON, field: String)
+  /// There is nothing left to choose: the row or the field is gone, or out of the person's sight.
+  case moot(SyncConflict)
 }
 
 extension ConflictChoice {

@@ -48,6 +48,12 @@ extension RecordStore {
         .payloadTooLarge, "A push holds at most \(limit) mutations: send the others in another one."
       )
     }
+    guard push.mutations.reduce(0, { $0 + $1.operations.count }) <= RecordStore.pushedOperations
+    else {
+      throw RoostError(
+        .payloadTooLarge,
+        "A push holds at most \(RecordStore.pushedOperations) operations: send fewer mutations.")
+    }
     let lifted = try push.mutations.map { mutation -> Result<[ClientOperation], RoostError> in
       do {
         return .success(try lens.lift(mutation))
@@ -63,6 +69,9 @@ extension RecordStore {
     for outcome in answer.outcomes { pushCounts.count(outcome) }
     return answer.pushed
   }
+
+  /// Operations of a push, at most: everybody's writes wait for them on a file.
+  private static let pushedOperations = 5000
 
   /// How often a push begins again that met another one of the same operations.
   private static let meetings = 3

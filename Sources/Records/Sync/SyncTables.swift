@@ -68,11 +68,11 @@ package enum SyncTables {
 
   // MARK: Mutations
 
-  /// The mutations of an account among some operations.
+  /// The mutations among some operations, whosever they are.
   static let mutations = PaddedStatement { _, count in
     """
-    SELECT oid, cid, lane, seq, chain, result FROM roost_mutation \
-    WHERE account = \(SQL.placeholder) AND oid IN (\(PaddedList.placeholders(count)))
+    SELECT oid, cid, lane, seq, chain, result, account FROM roost_mutation \
+    WHERE oid IN (\(PaddedList.placeholders(count)))
     """
   }
 

@@ -10,7 +10,7 @@ enum StoredBounds {
   /// Bytes of a list.
   static let listBytes = 1_048_576
   /// Bytes of a row's clocks.
-  static let clockBytes = 262_144
+  static let clockBytes = 1_048_576
   /// How long the clock of a part is kept: no device brings an older change.
   private static let partMilliseconds: Int64 = 90 * 86_400_000
 

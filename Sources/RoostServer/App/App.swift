@@ -72,9 +72,9 @@ package final class App: Sendable {
     self.recorder = recorder
     self.functions = functions
     let waiting = recorder.watch
-    watch = LogWatch(database, notice: { recorder.notice($0) }) {
+    watch = LogWatch(database, notice: { recorder.notice($0) }) { length in
       for follower in followers { follower.wake() }
-      waiting.wakeAll()
+      waiting.heard(length)
     }
     migration = MigrationKeeper(records: records, logger: ambient.logger)
     housekeeping = Housekeeping(

@@ -12,13 +12,13 @@ final class LogWatch: Sendable {
   private static let pauseNanoseconds: UInt64 = 50_000_000
 
   private let database: any Database
-  private let wake: @Sendable () -> Void
+  private let wake: @Sendable (_ length: Int64) -> Void
   private let notice: @Sendable (_ generation: Int64) -> Void
   private let task = Mutex<Task<Void, Never>?>(nil)
 
   init(
     _ database: any Database, notice: @escaping @Sendable (_ generation: Int64) -> Void,
-    wake: @escaping @Sendable () -> Void
+    wake: @escaping @Sendable (_ length: Int64) -> Void
   ) {
     self.notice = notice
     self.database = database
@@ -46,7 +46,7 @@ final class LogWatch: Sendable {
       notice(generation)
       guard length != known else { continue }
       known = length
-      wake()
+      wake(length)
     }
   }
 

@@ -37,10 +37,11 @@ package struct Device: Sendable {
 
 /// The devices of people: registered by their first hello, listed, named and revoked.
 package final class DeviceStore: Sendable {
-  /// Devices of one account that are not revoked, at most.
+  /// Devices of one account that are not revoked and were seen within 400 days, at most.
   package static let most = 100
   /// A device is noted again when it was noted so long ago, or when it changed.
   private static let pauseMilliseconds: Int64 = 60_000
+  private static let forgottenMilliseconds: Int64 = 400 * 86_400_000
   private static let remembered = 100_000
 
   private let database: any Database
@@ -65,9 +66,18 @@ package final class DeviceStore: Sendable {
   struct Revoked: Error {}
 
   /// Notes a hello; throws `Revoked`, and `.forbidden` beyond the most devices of an account.
+  ///
+  /// What is noted serves the list of devices: reading does not depend on it, so a hello is taken
+  /// where it cannot be written now.
   func note(_ hello: Hello, of caller: Caller) async throws {
     guard let notice = hello.device, let uid = caller.uid else { return }
     let now = time.now()
+    let isRevoked = try await database.read(.statement) { reader in
+      try await reader.first(
+        "SELECT revoked_at FROM roost_device WHERE id = \(notice.id) AND \"user\" = \(uid)"
+      ) { !$0.isNull(0) }
+    }
+    if isRevoked == true { throw Revoked() }
     let known = noted.withLock { $0[notice.id] }
     if let known, known.user == uid, known.notice == notice, known.client == hello.cid,
       known.session == caller.sessionID,
@@ -76,14 +86,29 @@ package final class DeviceStore: Sendable {
       return
     }
     let cursors = DeviceStore.text(hello.streams)
-    try await database.write { transaction in
-      try await DeviceStore.put(
-        notice, hello.cid, cursors, of: uid, caller.sessionID, at: now, in: transaction)
+    do {
+      try await database.write { transaction in
+        try await DeviceStore.put(
+          notice, hello.cid, cursors, of: uid, caller.sessionID, at: now, in: transaction)
+      }
+    } catch is ConstraintViolation {
+      // Its first hello came twice at once, and the other one was noted.
+      return
+    } catch let error as RoostError where DeviceStore.isPassing(error) {
+      return
     }
     noted.withLock { noted in
       if noted.count >= DeviceStore.remembered { noted.removeAll() }
       noted[notice.id] = Noted(
         user: uid, notice: notice, client: hello.cid, session: caller.sessionID, at: now)
+    }
+  }
+
+  /// Whether nothing can be written for a while.
+  private static func isPassing(_ error: RoostError) -> Bool {
+    switch error.code {
+    case .storageFull, .overloaded, .draining, .timeout: true
+    default: false
     }
   }
 
@@ -109,7 +134,8 @@ package final class DeviceStore: Sendable {
     }
     let count = try await transaction.first(
       """
-      SELECT count(*) FROM roost_device WHERE "user" = \(uid) AND revoked_at IS NULL
+      SELECT count(*) FROM roost_device WHERE "user" = \(uid) AND revoked_at IS NULL \
+      AND last_seen > \(now.milliseconds - forgottenMilliseconds)
       """
     ) { $0.int64(0) }
     guard (count ?? 0) < Int64(most) else {

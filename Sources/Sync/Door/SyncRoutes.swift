@@ -63,7 +63,8 @@ package struct SyncRoutes: Sendable {
     for conflict in try await records.conflicts(of: caller) {
       json.value([
         "id": .string(conflict.id.description), "coll": .string(conflict.collection),
-        "row": .string(conflict.row.description), "field": conflict.field.map { .string($0) } ?? .null,
+        "row": .string(conflict.row.description),
+        "field": conflict.field.map { .string($0) } ?? .null,
         "theirs": conflict.theirs ?? .null, "mine": conflict.mine,
         "oid": .string(ChainHash(uuid: conflict.oid).description),
         "at": .string(conflict.at.description),
@@ -107,7 +108,7 @@ package struct SyncRoutes: Sendable {
       let now = try identify(request)
       let pulled = try await pull(questions, by: now)
       let isLate = ambient.time.monotonicNanoseconds() >= deadline
-      guard pulled.isEmpty, frames.isEmpty, !isLate, !Task.isCancelled else {
+      guard pulled.isEmpty, frames.isEmpty, !isLate, watch.isOpen, !Task.isCancelled else {
         return SyncRoutes.response(pulled, after: frames)
       }
       await watch.wait(for: pulled.held, since: commits, until: deadline)
@@ -156,7 +157,7 @@ package struct SyncRoutes: Sendable {
         questions.pushes.append(push)
       case .ack: continue
       default:
-        guard questions.streams.take(frame) else {
+        guard try questions.streams.take(frame) else {
           throw RoostError.invalid(
             "/\(index)/frame", "unexpected_frame",
             "A client sends hello, push, digest, leaves and fetch; \(frame.name) is the server's.")

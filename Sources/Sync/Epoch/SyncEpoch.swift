@@ -51,13 +51,13 @@ package struct SyncEpochs: Sendable {
   private static let purpose = "sync mark"
 
   /// What a commit carries, signed; nil where marks say nothing.
-  package func mark(in reader: any Reader) async throws -> String? {
+  package func mark(of epoch: UUID, in reader: any Reader) async throws -> String? {
     guard let start else { return nil }
     let position =
       try await reader.first("SELECT coalesce(sum(position), 0) FROM roost_log_head") {
         $0.int64(0)
       } ?? 0
-    var payload = start.tag.bytes
+    var payload = epoch.bytes + start.tag.bytes
     for number in [start.number, position] {
       withUnsafeBytes(of: number.bigEndian) { payload.append(contentsOf: $0) }
     }
@@ -72,15 +72,19 @@ package struct SyncEpochs: Sendable {
       ?? .zero
   }
 
-  /// Whether a client's mark shows that the database has lost what the client saw.
+  /// Whether a client's mark shows that the database has lost what the client saw in `epoch`.
   ///
-  /// A mark that this server did not sign shows nothing.
-  package func showsLoss(_ mark: String, in reader: any Reader) async throws -> Bool {
+  /// A mark that this server did not sign shows nothing, and neither does one of another epoch: what
+  /// that one lost has been answered for.
+  package func showsLoss(
+    _ mark: String, of epoch: UUID, in reader: any Reader
+  ) async throws -> Bool {
     guard start != nil, let payload = signer.verify(mark, purpose: SyncEpochs.purpose),
-      payload.count == 32, let tag = payload.prefix(16).withUnsafeBytes({ UUID(bytes: $0) })
+      payload.count == 48, payload.prefix(16).elementsEqual(epoch.bytes),
+      let tag = payload[16..<32].withUnsafeBytes({ UUID(bytes: $0) })
     else { return false }
-    let number = SyncEpochs.number(payload[16..<24])
-    let position = SyncEpochs.number(payload[24..<32])
+    let number = SyncEpochs.number(payload[32..<40])
+    let position = SyncEpochs.number(payload[40..<48])
     let known = try await reader.first(
       "SELECT tag FROM roost_sync_start WHERE number = \(number)"
     ) { $0.uuid(0) }
@@ -124,14 +128,8 @@ package struct SyncEpochs: Sendable {
 package enum DoorTables {
   /// The step that makes them, as number `number` of the history.
   package static func migration(_ number: Int) -> Migration {
-    Migration(number, "epochs and devices") { d in
+    Migration(number, "starts and devices") { d in
       [
-        """
-        CREATE TABLE roost_sync_epoch (
-          one \(d.integer) PRIMARY KEY CHECK (one = 1), epoch \(d.id) NOT NULL,
-          since \(d.integer) NOT NULL
-        )\(d.numbered)
-        """,
         """
         CREATE TABLE roost_sync_start (
           number \(d.numberedKey), tag \(d.id) NOT NULL, position \(d.integer) NOT NULL,

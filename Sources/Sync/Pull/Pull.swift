@@ -41,7 +41,9 @@ struct Pull: Sendable {
   func answer(in reader: any Reader) async throws -> Answer {
     let epoch = try await SyncEpochs.current(in: reader)
     let isForeign = hello.epoch != nil && hello.epoch != epoch
-    if !isForeign, let mark = hello.mark, try await epochs.showsLoss(mark, in: reader) {
+    if hello.epoch == epoch, let mark = hello.mark,
+      try await epochs.showsLoss(mark, of: epoch, in: reader)
+    {
       throw LossShown(epoch: epoch)
     }
     let purges = try await RecordStore.purges(in: reader)
@@ -69,7 +71,8 @@ struct Pull: Sendable {
       deltas.append(bytes)
       if step.to < stretch.to { isWhole = false }
     }
-    let reconciled = try await questions.answer(heads, &streams, in: reader)
+    let reconciled = try await questions.answer(
+      heads, hello, room: room, &streams, in: reader)
     let clock = records.hybridTime()
     let welcome = Welcome(
       epoch: epoch, now: now.milliseconds, clock: clock, lanes: lanes, add: plan.add,
@@ -79,7 +82,7 @@ struct Pull: Sendable {
       end = .commit(
         Commit(
           heads: plan.heads, last: lanes.mapValues(\.position.last), clock: clock,
-          mark: try await epochs.mark(in: reader)))
+          mark: try await epochs.mark(of: epoch, in: reader)))
     } else {
       end = .more(page: purges)
     }

@@ -11,13 +11,30 @@ struct StreamQuestions: Sendable {
 
   init() {}
 
+  /// Digests and leaves of a request, at most: each is a look at a whole stream.
+  private static let looks = 4
+  /// Rows that a request fetches, at most.
+  private static let fetched = 1000
+
   /// Takes a frame that is such a question; false for another one.
-  mutating func take(_ frame: Frame) -> Bool {
+  ///
+  /// Throws `.payloadTooLarge` where a request asks for more than is read for one.
+  mutating func take(_ frame: Frame) throws -> Bool {
     switch frame {
     case .digest(let digest): digests.append(digest)
     case .leaves(let leaves): self.leaves.append(leaves)
     case .fetch(let fetch): fetches.append(fetch)
     default: return false
+    }
+    guard digests.count + leaves.count <= StreamQuestions.looks else {
+      throw RoostError(
+        .payloadTooLarge,
+        "A request has at most \(StreamQuestions.looks) digests and leaves: ask for the others in "
+          + "another one.")
+    }
+    guard fetches.reduce(0, { $0 + $1.rows.count }) <= StreamQuestions.fetched else {
+      throw RoostError(
+        .payloadTooLarge, "A request fetches at most \(StreamQuestions.fetched) rows.")
     }
     return true
   }
@@ -29,7 +46,8 @@ struct StreamQuestions: Sendable {
 
   /// The answers, encoded, in the order of the kinds; a stream that the caller does not hold has none.
   func answer(
-    _ heads: [StreamHead], _ streams: inout StreamReader, in reader: any Reader
+    _ heads: [StreamHead], _ hello: Hello, room: Int, _ streams: inout StreamReader,
+    in reader: any Reader
   ) async throws -> [[UInt8]] {
     if isEmpty { return [] }
     var held: [Int64: Int64] = [:]
@@ -50,15 +68,27 @@ struct StreamQuestions: Sendable {
       let end = min(head, leaves.head)
       var delta = DeltaWriter(stream: leaves.stream, from: 0)
       let gone = try await streams.write(
-        leaves.stream, ranges: leaves.ranges, bits: leaves.bits, to: &delta)
+        leaves.stream, ranges: leaves.ranges, bits: leaves.bits, room: room, to: &delta)
+      guard let gone else {
+        answers.append(
+          Frame.error(
+            SyncError(
+              code: "too_large",
+              message:
+                "More differs in stream \(leaves.stream) than one answer holds: empty it, and "
+                + "pull it anew.")
+          ).encoded)
+        continue
+      }
       answers.append(Frame.gone(GoneLeaves(stream: leaves.stream, leaves: gone)).encoded)
       answers.append(delta.finish(to: end))
     }
-    for fetch in fetches {
-      guard let head = held[fetch.stream] else { continue }
-      var delta = DeltaWriter(stream: fetch.stream, from: head)
-      try await streams.write(fetch.stream, rows: fetch.rows, to: &delta)
-      answers.append(delta.finish(to: head))
+    for fetch in fetches where held[fetch.stream] != nil {
+      // It moves nothing: the rows stand beside what the client has of the stream.
+      let place = hello.staged[fetch.stream] ?? hello.streams[fetch.stream] ?? 0
+      var delta = DeltaWriter(stream: fetch.stream, from: place)
+      _ = try await streams.write(fetch.stream, rows: fetch.rows, room: room, to: &delta)
+      answers.append(delta.finish(to: place))
     }
     return answers
   }

@@ -92,11 +92,16 @@ extension DigestLeaves {
     let bits = try members.bits()
     let list = try members.members("ranges")
     var ranges: [Int64: [UInt64]] = [:]
-    for (name, _) in list.object {
+    for (name, value) in list.object {
       guard let number = Int64(name), String(number) == name, number >= 0,
         number < 1 << Int64(bits)
       else { throw list.fault(name, "range", "The name of this member is a range's number.") }
-      ranges[number] = try list.hashes(name)
+      // Not by its name: that would look through all of them for each.
+      guard let hashes = value.string.flatMap({ HashText.decode($0) }) else {
+        throw list.fault(
+          name, "type", "A range's leaves are the base64url text of hashes of eight bytes.")
+      }
+      ranges[number] = hashes
     }
     self.init(
       stream: try members.int("stream", from: 1), bits: bits, head: try members.int("head"),
