@@ -164,7 +164,7 @@ import Testing
         var phone = Phone(4)
         phone.make([.resolve(conflict: id, choice: choice)])
         phone.make([.resolve(conflict: id, choice: .value("too late"))])
-        #expect(try await own.push(phone.push()).words == ["ok", "merged"])
+        #expect(try await own.push(phone.push()).words == ["ok", "rejected closed"])
         #expect(try await own.note(row(1))["choice"] == .string(expected))
         #expect(try await own.house.records.conflicts(of: own.house.ann).isEmpty)
         #expect(try await own.house.records.openConflicts() == 0)
