@@ -100,7 +100,8 @@ let package = Package(
     room(
       "RoostServer",
       [
-        "REST", "Sync", "SyncProtocol", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
+        "REST", "Sync", "SyncProtocol", "Generate", "Accounts", "Records", "Jobs", "Rules",
+        "Schema", "Queries",
         "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "HTTPClient", "Transport", "Cryptography", "RoostCore",
         "CYAML", "CZlib",

@@ -26,7 +26,8 @@ enum Plan {
     "REST": ["Records", "Accounts", "Jobs", "Transport"],
     "Sync": ["Records", "Accounts", "Transport"],
     "RoostServer": [
-      "REST", "Sync", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "HTTPClient", "CYAML",
+      "REST", "Sync", "Generate", "SQLiteDriver", "PostgresDriver", "HTTPServer", "HTTPClient",
+      "CYAML",
       "CZlib",
     ],
     "RoostCommand": ["RoostServer"],
