@@ -24,7 +24,8 @@ ENGINE_TESTS := RulesTests RecordsTests AccountsTests RESTTests RoostServerTests
 POSTGRES_MODULES := test_records test_lists test_relations test_masks test_batch \
   test_idempotency test_roles test_matrix test_policies test_move \
   test_replicas test_versions test_migrate test_actions \
-  test_functions test_derived test_followers test_life test_former test_sync test_sync_client \
+  test_functions test_derived test_followers test_life test_former \
+  test_sync test_sync_client test_sync_copies test_sync_strategies \
   test_postgres_start test_postgres_tls test_postgres_trouble test_postgres_log test_rolling
 # The same behind PgBouncer in transaction mode.
 ON_PGBOUNCER := $(ON_POSTGRES) Scripts/with-pgbouncer.sh

@@ -5,7 +5,8 @@ A measure has `NAME`, and any of `round(bench)` (called once in each interleaved
 """
 
 from . import (
-    creates, export, followers, hostile, idle, ingest, memory, postgres, reads, ready, rules, static)
+    creates, export, followers, hostile, idle, ingest, memory, postgres, reads, ready, rules, static,
+    sync)
 
 ALL = [ingest, static, reads, creates, rules, memory, ready, idle, hostile, followers, postgres,
-       export]
+       export, sync]

@@ -4,7 +4,8 @@ import json
 import os
 import unittest
 
-import sync_client as sync
+import sync_client
+import sync_rules as sync
 from server import REPOSITORY
 
 CLIENT_KINDS = {"hello", "push", "digest", "leaves", "fetch", "ack"}
@@ -28,7 +29,7 @@ class VectorTests(unittest.TestCase):
         table = vectors("chain")
         for case in table["genesis"]:
             self.assertEqual(sync.genesis(case["cid"], case["lane"]), case["chain"])
-        lane = sync.Lane(table["cid"], table["lane"])
+        lane = sync_client.Lane(table["cid"], table["lane"])
         for case in table["mutations"]:
             made = {name: case[name] for name in ("nonce", "hlc", "schema", "ops")}
             mutation = lane.append(made)
@@ -88,7 +89,7 @@ class VectorTests(unittest.TestCase):
         table = vectors("lanes")
         for case in table["client"]:
             with self.subTest(case["name"]):
-                lane = sync.Lane(table["cid"], table["lane"])
+                lane = sync_client.Lane(table["cid"], table["lane"])
                 lane.floor = (case["floor"]["last"], case["floor"]["chain"])
                 lane.log = [{"seq": lane.floor[0] + n, "chain": chain}
                             for n, chain in enumerate(case["chains"], 1)]
@@ -103,7 +104,7 @@ class VectorTests(unittest.TestCase):
 
     def test_frames_of_the_server_are_taken_and_those_of_a_client_have_the_same_members(self):
         frames = vectors("frames")["frames"]
-        device = sync.Device(None)
+        device = sync_client.Device(None)
         kinds = set()
         for frame in frames:
             kinds.add(frame["frame"])

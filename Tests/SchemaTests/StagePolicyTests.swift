@@ -24,10 +24,10 @@ import Testing
   }
 
   @Test(arguments: [
-    (Misuse.gig(header: "§@sync(tier: DAILY)"), "@sync"),
+    (Misuse.gig(header: "@sync(tier: DAILY, §window: \"P90D\")"), "window of @sync"),
+    (Misuse.gig(header: "@sync(§priority: 2)"), "priority of @sync"),
     (Misuse.gig(header: "§@analytics(events: [CREATE])"), "@analytics"),
     (Misuse.gig(header: "§@activity(type: \"gig\")"), "@activity"),
-    (Misuse.gig(header: "§@was(name: \"Show\")"), "@was"),
     (Misuse.gig("x: String @search(§weight: 2)"), "weight of @search"),
     (Misuse.gig("x: String @search(§language: \"fi\")"), "language of @search"),
     (Misuse.gig("x: String §@pii(kind: \"name\")"), "@pii"),

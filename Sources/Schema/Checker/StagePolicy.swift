@@ -22,13 +22,14 @@ package struct StagePolicy: Sendable {
     "@encrypted": .refused,
     "@index(where:)": .refused,
     "@default(expr:)": .refused,
-    "@sync": .noted,
+    "@sync on FIELD_DEFINITION": .noted,
+    "@sync(window:)": .noted,
+    "@sync(priority:)": .noted,
     "@analytics": .noted,
     "@activity": .noted,
     "@search(weight:)": .noted,
     "@search(language:)": .noted,
     "@pii": .noted,
-    "@was": .noted,
   ])
 
   /// Every feature is taken as acted on: for tests of the checker, and for tools.
