@@ -45,4 +45,15 @@ import Testing
     }
     #expect(state.value == "mine")
   }
+
+  @Test(arguments: [MergeRule.Strategy.userChoice, .reject, .serverWins])
+  func whoMayNotSeeAValueIsNotToldThatTheyGuessedIt(_ strategy: MergeRule.Strategy) {
+    var guess = FieldEdit(.set("theirs"), stamp: .at(20, 1), base: .none)
+    #expect(MergeRule(strategy).merge(guess, into: stored).outcome == .applied)
+    guess.isBlind = true
+    let right = MergeRule(strategy).merge(guess, into: stored).outcome
+    guess.operation = .set("another")
+    #expect(MergeRule(strategy).merge(guess, into: stored).outcome == right)
+    #expect(right != .applied)
+  }
 }

@@ -12,6 +12,8 @@ struct FieldMerge {
   let number: UInt32
   /// What the edit was made on.
   var base = FieldEdit.Base.unchecked
+  /// The author may not see the field.
+  var isBlind = false
   let stamp: FieldClock
   let receivedAt: Timestamp
   /// Whether a LATEST_VALID field takes a value.
@@ -25,6 +27,7 @@ struct FieldMerge {
       value: stored.merged, clocks: clocks.clocks(of: number, withParts: rule.hasParts))
     var edit = FieldEdit(
       operation.merged, stamp: stamp, base: base, receivedAt: receivedAt.milliseconds)
+    edit.isBlind = isBlind
     var rule = rule
     if rule.strategy == .latestValid {
       if case .set(let new) = operation { edit.newIsValid = accepts(new) }

@@ -42,8 +42,9 @@ extension WritePath {
     for change in ordered {
       let index = change.field
       let stored = record.values[index]
-      let (value, outcome) = merge(change, mutation, record, tick)
-        .merge(change.operation, stored, &record.clocks)
+      var work = merge(change, mutation, record, tick)
+      work.isBlind = !seen.contains(index)
+      let (value, outcome) = work.merge(change.operation, stored, &record.clocks)
       record.values[index] = value
       switch outcome {
       case .applied: break

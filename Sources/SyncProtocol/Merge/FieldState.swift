@@ -70,6 +70,9 @@ package struct FieldEdit: Sendable {
   package var newIsValid: Bool
   /// LATEST_VALID: whether its rule accepts the stored value, now.
   package var storedIsValid: Bool
+  /// The maker may not see what stands: nothing must tell whether it is the same, or it could be
+  /// guessed.
+  package var isBlind = false
 
   package init(
     _ operation: FieldOperation, stamp: Stamp, base: Base = .unchecked, receivedAt: Int64? = nil,

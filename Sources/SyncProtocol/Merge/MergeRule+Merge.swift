@@ -75,7 +75,7 @@ extension MergeRule {
   private func against(
     _ stored: FieldState, _ edit: FieldEdit, outcome: MergeOutcome
   ) -> Merged {
-    if case .set(let value) = edit.operation, SameValue.test(value, stored.value) {
+    if !edit.isBlind, case .set(let value) = edit.operation, SameValue.test(value, stored.value) {
       return Merged(state: stored, outcome: .applied)
     }
     return Merged(state: stored, outcome: outcome)
