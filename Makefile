@@ -16,6 +16,12 @@ export PATH := $(PATH):$(subst $(eval) ,:,$(wildcard $(SWIFT_PATHS)))
 SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks/Package.swift Benchmarks/Sources)
 FORMAT := --recursive --parallel --configuration .swift-format $(SWIFT_SOURCES)
 
+# How many tests run at a time: those that wait overlap, and none waits for the threads of all.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
+
+# End-to-end modules that run at a time: most of their time they wait for a server.
+TEST_JOBS ?= 3
+
 # A PostgreSQL of its own around a command.
 ON_POSTGRES := ROOST_TEST_ENGINE=postgres ROOST_TEST_POSTGRES_FSYNC=off Scripts/with-postgres.sh
 # What runs on an engine, and what is driven through the server on PostgreSQL too (`make soak`: all).
@@ -25,7 +31,8 @@ POSTGRES_MODULES := test_records test_lists test_relations test_masks test_batch
   test_idempotency test_roles test_matrix test_policies test_move \
   test_replicas test_versions test_migrate test_actions \
   test_functions test_derived test_followers test_life test_former \
-  test_sync test_sync_client test_sync_copies test_sync_strategies \
+  test_sync test_sync_client test_sync_copies test_sync_strategies test_sync_former \
+  test_gate test_examples \
   test_postgres_start test_postgres_tls test_postgres_trouble test_postgres_log test_rolling
 # The same behind PgBouncer in transaction mode.
 ON_PGBOUNCER := $(ON_POSTGRES) Scripts/with-pgbouncer.sh
@@ -33,7 +40,8 @@ PGBOUNCER_MODULES := test_pooled test_batch
 # The long tests run these behind it too.
 PGBOUNCER_SOAK_MODULES := test_records test_lists test_relations test_idempotency test_actions
 
-.PHONY: help run build test test-swift test-python test-template bench soak fuzz format lint
+.PHONY: help run build test test-swift test-python test-template bench soak fuzz fuzz-readers
+.PHONY: defences format lint
 .PHONY: packages packages-test packages-python packages-bench toolchain clean
 
 help: ## Lists these targets
@@ -68,10 +76,10 @@ test-python: packages-test packages-python toolchain
 	@swift build --product roost
 	@swift build --product JobsWorker
 	@swift build --product ActionServer
-	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py 2>&1 \
+	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/EndToEnd/run.py -j $(TEST_JOBS) 2>&1 \
 	  | tee .build/test-logs/python.log
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" $(ON_POSTGRES) \
-	  python3 Tests/EndToEnd/run.py $(POSTGRES_MODULES) 2>&1 | tee .build/test-logs/python-postgres.log
+	  python3 Tests/EndToEnd/run.py -j $(TEST_JOBS) $(POSTGRES_MODULES) 2>&1 | tee .build/test-logs/python-postgres.log
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" $(ON_PGBOUNCER) \
 	  python3 Tests/EndToEnd/run.py $(PGBOUNCER_MODULES) 2>&1 | tee .build/test-logs/python-pgbouncer.log
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/debug/roost}" python3 Tests/Soak/run.py --short 2>&1 \
@@ -86,6 +94,7 @@ bench: build packages-bench ## Measures (see docs/benchmarks.md)
 
 soak: build packages-bench packages-python ## Runs the long tests: kills, full disks, hours of load
 	@ROOST_RULES_CASES="$${ROOST_RULES_CASES:-1000000}" swift test --filter RulesTests.AgreementTests
+	@ROOST_TEST_THOROUGH=1 swift test --skip-build --filter 'StreamAuditTests|SearchOracleTests'
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" $(ON_POSTGRES) \
 	  python3 Tests/EndToEnd/run.py
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" $(ON_PGBOUNCER) \
@@ -93,7 +102,15 @@ soak: build packages-bench packages-python ## Runs the long tests: kills, full d
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" ROOST_OPENAPI_CASES=5000 \
 	  python3 Tests/EndToEnd/run.py test_openapi
 	@swift build --configuration release --static-swift-stdlib --product JobsWorker
+	@.build/release/roost simulate --seeds "$${ROOST_SOAK_SEEDS:-100000}"
+	@$(ON_POSTGRES) .build/release/roost simulate --engine postgres --seeds 1000
 	@python3 Tests/Soak/run.py $(ARGS)
+
+defences: packages-test toolchain ## Takes defences out of a copy of the sources; a test has to notice each
+	@python3 Tests/Defences/run.py $(ARGS)
+
+fuzz-readers: packages-test toolchain ## Fuzzes the readers of what strangers send; ARGS="--seconds 60"
+	@python3 Tests/Fuzzing/run.py $(ARGS)
 
 fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" python3 Tests/EndToEnd/fuzz.py $(ARGS)

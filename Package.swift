@@ -25,9 +25,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 /// What several test targets share, in `Tests/<Name>`; no product holds it.
-func support(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func support(
+  _ name: String, _ dependencies: [Target.Dependency], besides: [String] = []
+) -> Target {
   .target(
-    name: name, dependencies: dependencies, path: "Tests/" + name, swiftSettings: settings)
+    name: name, dependencies: dependencies, path: "Tests/" + name, exclude: besides,
+    swiftSettings: settings)
 }
 
 /// A program that long tests drive, in `Tests/<Name>`; no product of ours.
@@ -64,12 +67,14 @@ let package = Package(
     room("PostgresDriver", ["Queries", "RoostCore", "CPostgres"]),
     room("Wire", ["RoostCore"]),
     room("Transport", ["RoostCore"]),
-    room("HTTPServer", ["Transport", "Wire", "RoostCore", "CLinux"]),
+    room("HTTPServer", ["Transport", "Wire", "Cryptography", "RoostCore", "CLinux"]),
     room("HTTPClient", ["RoostCore", "CCurl"]),
     room("Schema", ["RoostCore", "CRE2"]),
 
     // What servers and clients of sync share.
-    room("SyncProtocol", ["Cryptography", "RoostCore"]),
+    room("SyncProtocol", ["Schema", "Cryptography", "RoostCore"]),
+    // What a device is made of, without its disk and its network.
+    room("SyncClient", ["SyncProtocol", "Schema", "Cryptography", "RoostCore"]),
 
     // Descriptions of an app, made from its schema.
     room("Generate", ["Schema", "RoostCore"]),
@@ -106,10 +111,18 @@ let package = Package(
         "PostgresDriver", "HTTPServer", "HTTPClient", "Transport", "Cryptography", "RoostCore",
         "CYAML", "CZlib",
       ]),
+    // Devices and servers in a world whose time, network and disk are made up.
+    room(
+      "Simulation",
+      [
+        "SyncClient", "SyncProtocol", "RoostServer", "REST", "Sync", "Accounts", "Records",
+        "Rules", "Schema", "Queries", "SQLiteDriver", "Transport", "Cryptography", "RoostCore",
+      ]),
     room(
       "RoostCommand",
       [
-        "RoostServer", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
+        "RoostServer", "Simulation", "Generate", "Accounts", "Records", "Jobs", "Rules", "Schema",
+        "Queries",
         "RoostCore",
       ]),
     .executableTarget(
@@ -124,6 +137,11 @@ let package = Package(
 
     support("DriverConformance", ["Queries", "RoostCore"]),
     support("TestEngine", ["Queries", "SQLiteDriver", "PostgresDriver", "RoostCore"]),
+    // Readers of what strangers send, for libFuzzer.
+    support(
+      "Fuzzing",
+      ["RoostServer", "SyncProtocol", "Rules", "Schema", "Wire", "Cryptography", "RoostCore"],
+      besides: ["run.py", "seeds"]),
     // A server with jobs of its own, for the long tests to kill.
     program("JobsWorker", ["RoostServer", "Jobs", "Schema", "Queries", "RoostCore"]),
     // Servers with handlers of their own: one for the tests, and the one that a template writes.
@@ -141,13 +159,18 @@ let package = Package(
     tests("HTTPServer", ["Transport", "Wire", "RoostCore"]),
     tests("HTTPClient", ["RoostCore"]),
     tests("Schema", ["RoostCore"]),
-    tests("SyncProtocol", ["Cryptography", "RoostCore"]),
+    tests("SyncProtocol", ["Schema", "Cryptography", "RoostCore"]),
+    tests("SyncClient", ["SyncProtocol", "Schema", "Cryptography", "RoostCore"]),
+    tests(
+      "Simulation",
+      ["TestEngine", "SyncClient", "SyncProtocol", "RoostServer", "Schema", "Queries", "RoostCore"]),
     tests("Generate", ["Schema", "RoostCore"]),
     tests("Rules", ["TestEngine", "Schema", "Queries", "SQLiteDriver", "CSQLite", "RoostCore"]),
     tests(
       "Records",
       [
-        "TestEngine", "SyncProtocol", "Rules", "Schema", "Queries", "SQLiteDriver", "RoostCore",
+        "TestEngine", "SyncProtocol", "Rules", "Schema", "Cryptography", "Queries", "SQLiteDriver",
+        "RoostCore",
       ]),
     tests("Accounts", ["TestEngine", "Cryptography", "Queries", "SQLiteDriver", "RoostCore"]),
     tests(
@@ -162,7 +185,7 @@ let package = Package(
     tests(
       "RoostServer",
       [
-        "TestEngine", "REST", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
+        "TestEngine", "REST", "Sync", "Accounts", "Records", "Jobs", "Rules", "Schema", "Queries",
         "SQLiteDriver",
         "PostgresDriver", "HTTPServer", "HTTPClient", "Cryptography", "Transport", "RoostCore",
       ]),
@@ -172,3 +195,8 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx17
 )
+
+// What libFuzzer, which brings its own `main`, is linked with: see Tests/Fuzzing.
+if Context.environment["ROOST_FUZZING"] != nil {
+  package.products.append(.library(name: "RoostFuzzing", type: .static, targets: ["Fuzzing"]))
+}

@@ -18,10 +18,14 @@ test=(
   # The second engine: the tests start a private cluster of their own, with a certificate, and a
   # pooler before it.
   postgresql-15 openssl pgbouncer
+  # promtool, which checks the alerts of deploy/.
+  prometheus
 )
 bench=(
   # Load, the server that Roost is compared with, a compiler for the paced client; injected faults.
   curl python3 python3-venv wrk nginx-light gcc strace e2fsprogs
+  # A network that fails, and a PostgreSQL that fails over.
+  iproute2 nftables util-linux etcd-server patroni python3-etcd python3-psycopg2
 )
 
 case "${1:-}" in

@@ -1,6 +1,16 @@
+package import Queries
 package import RoostCore
 
 extension AccountStore {
+  /// When an account was made; nil where there is none.
+  package static func creation(
+    of id: UUID, in reader: any Reader
+  ) async throws -> Timestamp? {
+    try await reader.first(
+      "SELECT created_at FROM roost_user WHERE id = \(id) AND deleted_at IS NULL"
+    ) { $0.timestamp(0) }
+  }
+
   /// The caller that an account would be: by its id, its e-mail address or `nobody`.
   ///
   /// Throws 404 for an account that does not exist.

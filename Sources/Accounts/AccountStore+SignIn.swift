@@ -82,6 +82,16 @@ extension AccountStore {
     }
   }
 
+  /// A further session of an account, for whoever knows already that it is theirs.
+  ///
+  /// Throws `.notFound`.
+  package func signIn(_ id: UUID, from client: ClientAddress) async throws -> Session {
+    let account = try await database.read(.statement) { reader in
+      try await AccountStore.account(id, in: reader)
+    }
+    return try await open(account, from: client) { _, _ in }
+  }
+
   /// The caller's account.
   ///
   /// Throws `.unauthenticated` for nobody, and when the account has been deleted.

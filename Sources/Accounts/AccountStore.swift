@@ -47,8 +47,9 @@ package final class AccountStore: Sendable {
   // MARK: Life
 
   /// Loads the keys, which are made at the first start, the sessions that were revoked so lately that
-  /// a token of theirs may still be about, and the grants, which are watched from then on.
-  package func start() async throws {
+  /// a token of theirs may still be about, and the grants, which are watched from then on unless
+  /// nobody else can change them.
+  package func start(watchesGrants: Bool = true) async throws {
     let now = ambient.time.now()
     let life = configuration.revocationSeconds
     let access = KeyStore.Draft(random: ambient.random)
@@ -68,7 +69,7 @@ package final class AccountStore: Sendable {
     revoked.insert(sessions)
     try await loadKeys()
     try await refreshGrants()
-    watchGrants()
+    if watchesGrants { watchGrants() }
   }
 
   /// Signs access tokens with a fresh key from now on; the old one verifies for a token's life.

@@ -52,6 +52,13 @@ package struct AccountsConfiguration: Sendable {
 
   package init() {}
 
+  /// Has sessions and their tokens live for so long: for worlds in which years pass in a moment.
+  package mutating func live(_ seconds: Int64) {
+    accessTokenSeconds = seconds
+    sessionIdleSeconds = seconds
+    sessionAbsoluteSeconds = seconds
+  }
+
   /// How long the access tokens of a session may be about after it was revoked.
   ///
   /// Not the life that tokens are given now: those made before the last start may have been given

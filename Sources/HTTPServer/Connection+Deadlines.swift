@@ -28,10 +28,23 @@ extension Connection {
   func timerFired() {
     timerTick = .max
     if writeDeadline <= loop.tick {
-      // The client does not read its answer.
-      loop.counters.timeouts.increase()
-      close()
-      return
+      // Of room in a large buffer the kernel tells only when a third of it is free.
+      flush()
+      guard phase != .closed else { return }
+      if isWriteBlocked {
+        let stall = loop.limits.writeStallSeconds
+        // The client does not read its answer, or so slowly that it holds the connection for nothing.
+        let least = max(1, stall * loop.limits.bodyBytesPerSecond)
+        guard sentWhileBlocked >= least else {
+          loop.counters.timeouts.increase()
+          close()
+          return
+        }
+        sentWhileBlocked = 0
+        writeDeadline = loop.tick(afterSeconds: stall)
+      }
+      settle()
+      guard phase != .closed else { return }
     }
     if readDeadline <= loop.tick {
       readDeadline = .max
@@ -43,6 +56,9 @@ extension Connection {
   private func readTimedOut() {
     switch waiting {
     case .nothing: break
+    case .handshake:
+      loop.counters.timeouts.increase()
+      close()
     case .request:
       if pendingOutput > 0 {
         // The write deadline watches over this.

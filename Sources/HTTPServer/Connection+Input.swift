@@ -7,6 +7,10 @@ import Wire
 extension Connection {
   /// Reads what the socket has, and uses it.
   func readable() {
+    if isHandshaking {
+      loop.queueHandshake(self)
+      return
+    }
     var rounds = 0
     while phase != .closed, rounds < 8 {
       rounds += 1
@@ -14,17 +18,18 @@ extension Connection {
       // While draining everything goes through `input`, where a further head can be seen.
       let isDirect = input.isEmpty && !loop.isDraining
       let room = isDirect ? loop.scratch : input.room(16_384)
-      let count = recv(descriptor, room.baseAddress, room.count, 0)
-      if count < 0 {
-        if errno == EINTR { continue }
-        if errno == EAGAIN { break }
+      let count: Int
+      switch receive(room) {
+      case .bytes(let received): count = received
+      case .nothing: count = 0
+      case .end:
+        endInput()
+        count = 0
+      case .failed:
         close()
         return
       }
-      if count == 0 {
-        endInput()
-        break
-      }
+      if count == 0 { break }
       loop.counters.bytesIn.increase(by: count)
       if isDirect {
         let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
@@ -39,7 +44,7 @@ extension Connection {
         // A head that drips in is not read again from its start for each byte of a line.
         if phase != .head || hasNewline || input.count >= loop.limits.headBytes { consumeInput() }
       }
-      if count < room.count { break }
+      if !mayReceiveMore(after: count, of: room.count) { break }
     }
     settle()
   }
@@ -202,7 +207,8 @@ extension Connection {
       return true
     }
     guard exchange.received <= pending.limit else {
-      fail(Connection.tooLarge(pending.limit))
+      let error = Connection.tooLarge(pending.limit)
+      fail(loop.application.answer(to: error, request: pending.request))
       return false
     }
     pending.body.append(contentsOf: piece)
@@ -217,6 +223,8 @@ extension Connection {
     }
     exchange.pending = nil
     var request = pending.request
+    // It waited for its client until now.
+    request.arrivedNanoseconds = loop.arrivedNanoseconds
     request.body = pending.body
     dispatch(request, pending.handler)
   }

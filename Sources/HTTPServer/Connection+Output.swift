@@ -1,4 +1,5 @@
 import CLinux
+import Cryptography
 import Glibc
 import RoostCore
 import Transport
@@ -52,9 +53,7 @@ extension Connection {
     while phase != .closed, pendingOutput > 0 {
       let waiting = output.bytes
       let sent = largeBody.withUnsafeBytes { body in
-        roost_send(
-          descriptor, waiting.baseAddress, waiting.count,
-          body.baseAddress.map { $0 + largeBodyOffset }, body.count - largeBodyOffset)
+        send(waiting, UnsafeRawBufferPointer(rebasing: body[min(largeBodyOffset, body.count)...]))
       }
       if sent < 0 {
         if sent == -Int(EINTR) { continue }
@@ -69,7 +68,7 @@ extension Connection {
       let fromOutput = min(sent, waiting.count)
       output.removeFirst(fromOutput)
       largeBodyOffset += sent - fromOutput
-      if isWriteBlocked { writeDeadline = loop.tick(afterSeconds: loop.limits.writeStallSeconds) }
+      if isWriteBlocked { sentWhileBlocked += sent }
     }
     guard phase != .closed else { return }
     if countedOutput != 0 { countOutput(0) }
@@ -87,6 +86,7 @@ extension Connection {
   private func outputBlocked() {
     if !isWriteBlocked {
       isWriteBlocked = true
+      sentWhileBlocked = 0
       writeDeadline = loop.tick(afterSeconds: loop.limits.writeStallSeconds)
     }
     countOutput(pendingOutput)
@@ -106,6 +106,7 @@ extension Connection {
       close()
       return
     }
+    tls?.close()
     phase = .lingering
     shutdown(descriptor, Int32(SHUT_WR))
     input.removeAll()

@@ -19,12 +19,14 @@ extension Connection {
     }
     let path = text(bytes, layout.pathStart, layout.pathLength)
     let route = loop.application.route(method, path.isEmpty ? "/" : path)
+    let (address, isSecure) = client(bytes, layout)
     var request = Request(
       method: method, path: path.isEmpty ? "/" : path,
       query: layout.hasQuery ? text(bytes, layout.queryStart, layout.queryLength) : nil,
-      requestID: exchange.requestID, remoteAddress: remoteAddress,
+      requestID: exchange.requestID, remoteAddress: address, isSecure: isSecure,
       head: ReceivedHead(bytes, loop.parser.fields, fieldCount: Int(layout.fieldCount)),
       parameters: route.parameters)
+    request.arrivedNanoseconds = loop.arrivedNanoseconds
     guard layout.hasBody else {
       if case .streamed = route.body { request.bodyStream = EmptyBody() }
       dispatch(request, route.handler)
@@ -43,7 +45,7 @@ extension Connection {
     if layout.contentLength > limit {
       // Before the body is asked for, so that nobody sends it in vain.
       exchange.awaitsContinue = layout.expectsContinue
-      fail(Connection.tooLarge(limit))
+      fail(loop.application.answer(to: Connection.tooLarge(limit), request: request))
       return
     }
     exchange.awaitsContinue = layout.expectsContinue
@@ -136,9 +138,14 @@ extension Connection {
   /// Answers with a problem document and closes, for the rest of the input cannot be trusted or is
   /// not wanted.
   func fail(_ error: RoostError) {
+    fail(loop.application.answer(to: error, requestID: exchange.requestID))
+  }
+
+  /// The same with an answer that is made already.
+  func fail(_ response: Response) {
     exchange.keepsAlive = false
     ignoresInput = true
-    respond(loop.application.answer(to: error, requestID: exchange.requestID))
+    respond(response)
   }
 
   /// The answer is written, or queued: back to the start, or towards the end.
@@ -211,6 +218,40 @@ extension Connection {
       if RequestIDSource.isWellFormed(value) { return String(decoding: value, as: UTF8.self) }
     }
     return loop.requestIDs.next()
+  }
+
+  /// The client's address, and whether its connection is TLS: what this connection shows, or what a
+  /// proxy of ours says.
+  private func client(
+    _ bytes: UnsafeRawBufferPointer, _ layout: RequestHeadLayout
+  ) -> (address: String, isSecure: Bool) {
+    guard let proxy else { return (remoteAddress, tls != nil) }
+    let forwarding = loop.forwarding
+    var values: [String] = []
+    var scheme: String?
+    for index in 0..<Int(layout.fieldCount) {
+      let field = loop.parser.fields[index]
+      if Connection.isNamed(forwarding.field.name, field, bytes) {
+        values.append(text(bytes, field.valueStart, field.valueLength))
+      } else if Connection.isNamed("x-forwarded-proto", field, bytes) {
+        scheme = text(bytes, field.valueStart, field.valueLength)
+      }
+    }
+    let client = forwarding.client(behind: proxy, values, scheme: scheme)
+    let address = client.address == proxy ? remoteAddress : client.address.text
+    return (address, client.isSecure || tls != nil)
+  }
+
+  private static func isNamed(
+    _ name: StaticString, _ field: FieldReference, _ bytes: UnsafeRawBufferPointer
+  ) -> Bool {
+    guard Int(field.nameLength) == name.utf8CodeUnitCount, let base = bytes.baseAddress else {
+      return false
+    }
+    return strncasecmp(
+      (base + Int(field.nameStart)).assumingMemoryBound(to: CChar.self),
+      UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self),
+      name.utf8CodeUnitCount) == 0
   }
 
   private func text(_ bytes: UnsafeRawBufferPointer, _ start: UInt16, _ count: UInt16) -> String {

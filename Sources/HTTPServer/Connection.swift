@@ -1,4 +1,5 @@
 import CLinux
+import Cryptography
 import Glibc
 import RoostCore
 import Transport
@@ -29,14 +30,24 @@ final class Connection: @unchecked Sendable {
   }
 
   /// What the read deadline is for.
-  enum Waiting: UInt8 { case nothing, request, head, body, end }
+  enum Waiting: UInt8 { case nothing, handshake, request, head, body, end }
 
   let descriptor: Int32
   let generation: UInt32
   /// Unowned: a loop outlives its connections, and its tasks.
   unowned(unsafe) let loop: EventLoop
   let remoteAddress: String
+  /// What the client's address counts as in the loop's book; nil where it is not counted.
+  let countedClient: NetworkAddress?
+  /// The address of a proxy of ours, whose word about its clients is believed; nil for other clients.
+  let proxy: NetworkAddress?
+  let tls: TLSSession?
 
+  @exclusivity(unchecked) var isHandshaking = false
+  /// The loop has the next step of the handshake, or a further read, on its list.
+  @exclusivity(unchecked) var isQueued = false
+  /// TLS can read on only when the socket takes something.
+  @exclusivity(unchecked) var readWaitsForWrite = false
   @exclusivity(unchecked) var phase = Phase.head
   @exclusivity(unchecked) var waiting = Waiting.nothing
   /// The client has finished sending.
@@ -51,6 +62,8 @@ final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var closesCleanly = false
   /// The socket took less than it was given.
   @exclusivity(unchecked) var isWriteBlocked = false
+  /// Bytes that a blocked socket took since its deadline was set.
+  @exclusivity(unchecked) var sentWhileBlocked = 0
   @exclusivity(unchecked) var interest = EPOLLIN.rawValue
   @exclusivity(unchecked) var readDeadline = UInt32.max
   @exclusivity(unchecked) var writeDeadline = UInt32.max
@@ -68,22 +81,38 @@ final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var decoder = BodyDecoder(length: 0)
   @exclusivity(unchecked) var task: Task<Void, Never>?
 
-  init(descriptor: Int32, generation: UInt32, loop: EventLoop, remoteAddress: String) {
+  init(
+    descriptor: Int32, generation: UInt32, loop: EventLoop, remoteAddress: String,
+    countedClient: NetworkAddress?, proxy: NetworkAddress?, tls: TLSSession?
+  ) {
     self.descriptor = descriptor
     self.generation = generation
     self.loop = loop
     self.remoteAddress = remoteAddress
+    self.countedClient = countedClient
+    self.proxy = proxy
+    self.tls = tls
   }
 
   // MARK: Events
 
   func opened() {
+    if tls != nil {
+      openedWithTLS()
+      return
+    }
     waitForRequest()
     armTimer()
   }
 
   /// Answers with `error` at once, whatever is asked.
+  ///
+  /// Under TLS a refusal would cost a handshake, so there the connection is closed without a word.
   func refuse(_ error: RoostError) {
+    if tls != nil {
+      close()
+      return
+    }
     exchange = Exchange()
     exchange.requestID = loop.requestIDs.next()
     fail(error)
@@ -95,6 +124,14 @@ final class Connection: @unchecked Sendable {
       close()
       return
     }
+    if isHandshaking {
+      loop.queueHandshake(self)
+      return
+    }
+    if readWaitsForWrite, events & EPOLLOUT.rawValue != 0 {
+      readWaitsForWrite = false
+      readable()
+    }
     if events & EPOLLRDHUP.rawValue != 0, interest & EPOLLIN.rawValue == 0 { endInput() }
     if events & EPOLLOUT.rawValue != 0, phase != .closed { settle() }
     if events & EPOLLIN.rawValue != 0, phase != .closed { readable() }
@@ -103,7 +140,7 @@ final class Connection: @unchecked Sendable {
   /// Goes on after something changed: takes what waits, writes what is ready, and asks for the
   /// events that matter now.
   func settle() {
-    guard !isConsuming, phase != .closed else { return }
+    guard !isConsuming, !isHandshaking, phase != .closed else { return }
     flush()
     while phase != .closed, !input.isEmpty, canConsume {
       guard consumeInput() > 0 else { break }
@@ -121,6 +158,7 @@ final class Connection: @unchecked Sendable {
     guard phase != .closed else { return }
     phase = .closed
     countOutput(0)
+    tls?.close()
     loop.remove(self)
     task?.cancel()
     task = nil
@@ -166,7 +204,13 @@ final class Connection: @unchecked Sendable {
     } else if phase == .handling, !inputEnded {
       wanted |= EPOLLRDHUP.rawValue
     }
-    if isWriteBlocked { wanted |= EPOLLOUT.rawValue }
+    if isWriteBlocked || readWaitsForWrite { wanted |= EPOLLOUT.rawValue }
+    setInterest(wanted)
+    // What TLS has taken from the socket, the socket does not tell of again.
+    if wantsInput, let tls, tls.mayHaveMore { loop.queueRead(self) }
+  }
+
+  func setInterest(_ wanted: UInt32) {
     guard wanted != interest else { return }
     interest = wanted
     loop.change(self, to: wanted)
@@ -177,9 +221,17 @@ final class Connection: @unchecked Sendable {
   /// The server stops: what is here is answered, and nothing new is awaited.
   func drain() {
     guard phase == .head else { return }
+    if isHandshaking {
+      // Its client cannot know that it comes late.
+      readDeadline = min(readDeadline, loop.tick(afterSeconds: 2))
+      armTimer()
+      return
+    }
     // A request may be in the socket, or come right behind its connection.
     readable()
-    guard phase == .head, input.isEmpty, pendingOutput == 0 else { return }
+    guard phase == .head, input.isEmpty, pendingOutput == 0, tls?.hasPartialRecord != true else {
+      return
+    }
     if exchange.isFirst {
       // Its client cannot know that it comes late, and has its first request under way.
       readDeadline = loop.tick(afterSeconds: 1)

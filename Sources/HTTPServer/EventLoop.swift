@@ -31,12 +31,27 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   private static let eventCapacity = 256
   private static let scratchBytes = 65_536
   private static let pooledBlocks = 64
+  /// Handshakes that may wait for their turn; who comes then is turned away.
+  private static let queuedHandshakes = 1024
+  /// A wait for events that took longer was a sleep, unless there were many of them.
+  private static let sleepNanoseconds: UInt64 = 50_000
+  /// A loop that handled more events than these asks again before it sleeps.
+  private static let fewEvents = 4
 
   let application: any Application
   let ambient: Ambient
   let limits: Limits
   /// Connections that this server may hold at once, over all loops, and those that are open.
   let openConnections: OpenConnections
+  /// How many connections each client holds.
+  let addresses: AddressBook
+  let forwarding: Forwarding
+  /// What clients are offered in their handshakes; nil where they speak without TLS.
+  let tls: TLSSource?
+  /// Fields of each answer, ready to be written.
+  let fixedFields: [UInt8]
+  /// Whether clients beyond loopback may speak without TLS, that are no proxy.
+  private let allowsPlaintext: Bool
   let counters = LoopCounters()
   /// Where a read lands first; a request that is there whole is never copied elsewhere.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: scratchBytes, alignment: 64)
@@ -63,22 +78,39 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   @exclusivity(unchecked) private var connections: [Connection?] = []
   @exclusivity(unchecked) private var connectionCount = 0
   @exclusivity(unchecked) private var generation: UInt32 = 0
+  /// Connections whose handshake goes on; one takes a step in each turn of the loop.
+  @exclusivity(unchecked) private var handshakes = Queue()
+  /// Connections with input that was taken from the socket already.
+  @exclusivity(unchecked) private var reads: [Connection] = []
   @exclusivity(unchecked) private var pool: [UnsafeMutableRawPointer] = []
   private let startNanoseconds: UInt64
   @exclusivity(unchecked) private var preludeSecond = Int64.min
+  @exclusivity(unchecked) private var wokenNanoseconds: UInt64 = 0
+  @exclusivity(unchecked) private var lookedNanoseconds: UInt64 = 0
+  /// Events of the last look.
+  @exclusivity(unchecked) private var handledCount = 0
+  /// Since when the requests that are handled now have waited at most; monotonic.
+  @exclusivity(unchecked) private(set) var arrivedNanoseconds: UInt64 = 0
   @exclusivity(unchecked) private var drainTick = UInt32.max
   @exclusivity(unchecked) private var hasFinished = false
   private let onFinish: @Sendable () -> Void
 
   init(
-    listener: Int32, application: any Application, ambient: Ambient, limits: Limits,
-    openConnections: OpenConnections, onFinish: @escaping @Sendable () -> Void
+    listener: Int32, application: any Application, ambient: Ambient,
+    configuration: HTTPServerConfiguration, shared: SharedBounds,
+    onFinish: @escaping @Sendable () -> Void
   ) {
     self.listener = listener
     self.application = application
     self.ambient = ambient
+    let limits = configuration.limits
     self.limits = limits
-    self.openConnections = openConnections
+    openConnections = shared.openConnections
+    addresses = shared.addresses
+    tls = shared.tls
+    forwarding = configuration.forwarding
+    allowsPlaintext = configuration.allowsPlaintext
+    fixedFields = configuration.fixedFields.flatMap { Array("\r\n\($0.name): \($0.value)".utf8) }
     self.onFinish = onFinish
     parser = RequestHeadParser(
       headBytes: limits.headBytes, fields: limits.headFields, targetBytes: limits.targetBytes)
@@ -183,14 +215,33 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     defer { events.deallocate() }
     advanceTime()
     while !(hasFinished && runningTasks == 0 && jobs.isEmpty) {
-      let count = epoll_wait(epoll, events, Int32(EventLoop.eventCapacity), waitMilliseconds)
+      let (count, asked) = look(events)
       advanceTime()
-      for index in 0..<max(0, Int(count)) { handle(events[index]) }
+      noteArrivals(asked: asked, count: count)
+      for index in 0..<count { handle(events[index]) }
       runJobs()
+      if !reads.isEmpty { readAgain() }
+      if !handshakes.isEmpty { handshakes.takeFirst()?.continueHandshake() }
       if isDraining { continueDrain() }
     }
     closeMailbox()
     roost_set_current_loop(nil)
+  }
+
+  /// Looks at the sockets, and sleeps where nothing is to be done; gives the number of events, and
+  /// since when it may have slept, nil where it has not.
+  ///
+  /// To collect hundreds of events takes as long as a short sleep, and a process that has used up its
+  /// share of a processor stands still right here. So after a look that showed more than a few, time
+  /// says nothing, and whether there is cause to sleep is asked first.
+  private func look(_ events: UnsafeMutablePointer<epoll_event>) -> (count: Int, asked: UInt64?) {
+    let capacity = Int32(EventLoop.eventCapacity)
+    if handledCount > EventLoop.fewEvents {
+      let count = epoll_wait(epoll, events, capacity, 0)
+      if count != 0 { return (max(0, Int(count)), nil) }
+    }
+    let asked = ambient.time.monotonicNanoseconds()
+    return (max(0, Int(epoll_wait(epoll, events, capacity, waitMilliseconds))), asked)
   }
 
   /// From here on nobody reads the mail: what comes late finds its connection closed, and is done
@@ -207,7 +258,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   }
 
   private var waitMilliseconds: Int32 {
-    if !jobs.isEmpty { return 0 }
+    if !jobs.isEmpty || !reads.isEmpty || !handshakes.isEmpty { return 0 }
     let needsTicks = connectionCount > 0 || listenerResumesAt != nil || isDraining
     return needsTicks ? Int32(1000 / EventLoop.ticksPerSecond) : -1
   }
@@ -225,8 +276,26 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
   }
 
+  /// Works out since when what is handled now has waited, from above.
+  ///
+  /// Whoever comes while the loop sleeps is served at once. Whoever comes while it works waits for the
+  /// rest of what was handled then, without a share of its own: one who asks again as soon as it is
+  /// answered waits for nobody. Where a look did not show all, some wait since the look before.
+  private func noteArrivals(asked: UInt64?, count: Int) {
+    if let asked, wokenNanoseconds &- asked > EventLoop.sleepNanoseconds {
+      arrivedNanoseconds = wokenNanoseconds
+    } else if handledCount < EventLoop.eventCapacity {
+      let others = UInt64(max(0, handledCount - 1))
+      let work = wokenNanoseconds &- lookedNanoseconds
+      arrivedNanoseconds = wokenNanoseconds &- work / UInt64(max(1, handledCount)) &* others
+    }
+    handledCount = count
+    lookedNanoseconds = wokenNanoseconds
+  }
+
   private func advanceTime() {
-    let elapsed = ambient.time.monotonicNanoseconds() &- startNanoseconds
+    wokenNanoseconds = ambient.time.monotonicNanoseconds()
+    let elapsed = wokenNanoseconds &- startNanoseconds
     let now = UInt32(
       truncatingIfNeeded: elapsed / (1_000_000_000 / UInt64(EventLoop.ticksPerSecond)))
     guard now != tick || prelude.isEmpty else { return }
@@ -235,7 +304,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     let second = wall.milliseconds / 1000
     if second != preludeSecond {
       preludeSecond = second
-      prelude = ResponseHeadWriter.prelude(date: HTTPDate.bytes(wall))
+      prelude = ResponseHeadWriter.prelude(date: HTTPDate.bytes(wall), fields: fixedFields)
     }
     for descriptor in timers.advance(to: tick) {
       if Int(descriptor) < connections.count { connections[Int(descriptor)]?.timerFired() }
@@ -299,15 +368,20 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
       let missing = max(connections.count, index - connections.count + 1, 64)
       connections.append(contentsOf: repeatElement(nil, count: missing))
     }
+    let address = NetworkAddress(remoteAddress)
+    let (isWelcome, counted) = addresses.enter(address)
+    let proxy = address.flatMap { forwarding.proxies.holds($0) ? $0 : nil }
+    let session = tls?.session(descriptor)
     let connection = Connection(
-      descriptor: descriptor, generation: generation, loop: self, remoteAddress: remoteAddress)
+      descriptor: descriptor, generation: generation, loop: self, remoteAddress: remoteAddress,
+      countedClient: counted, proxy: proxy, tls: session)
     connections[index] = connection
     connectionCount += 1
     counters.accepted.increase()
     counters.openConnections.increase()
     let open = openConnections.count.add(1, ordering: .relaxed).newValue
     watch(descriptor, EPOLLIN.rawValue, generation, EPOLL_CTL_ADD)
-    if open > limits.connections + 256 {
+    if open > limits.connections + 256 || (tls != nil && session == nil) {
       counters.refused.increase()
       connection.close()
     } else if open > limits.connections {
@@ -315,8 +389,49 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
       connection.refuse(
         RoostError(
           .overloaded, "Too many connections are open; try again soon.", retryAfterSeconds: 1))
+    } else if !isWelcome {
+      counters.refused.increase()
+      connection.refuse(
+        RoostError(
+          .overloaded, "Too many connections from this address are open; close some first.",
+          retryAfterSeconds: 1))
+    } else if tls == nil, !allowsPlaintext, proxy == nil, address?.isLoopback != true {
+      counters.refused.increase()
+      connection.refuse(
+        RoostError(
+          .forbidden,
+          "Without TLS only this machine and the proxies of server.proxies are answered here."))
     } else {
       connection.opened()
+    }
+  }
+
+  /// Lets a connection take the next step of its handshake when it is its turn: whatever a handshake
+  /// costs, the others wait for one of them at most.
+  func queueHandshake(_ connection: Connection) {
+    guard !connection.isQueued else { return }
+    guard handshakes.count < EventLoop.queuedHandshakes else {
+      counters.refused.increase()
+      connection.close()
+      return
+    }
+    connection.isQueued = true
+    handshakes.append(connection)
+  }
+
+  /// Has a connection read on without waiting for its socket.
+  func queueRead(_ connection: Connection) {
+    guard !connection.isQueued else { return }
+    connection.isQueued = true
+    reads.append(connection)
+  }
+
+  private func readAgain() {
+    let waiting = reads
+    reads = []
+    for connection in waiting {
+      connection.isQueued = false
+      if connection.phase != .closed { connection.readable() }
     }
   }
 
@@ -326,6 +441,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     connectionCount -= 1
     counters.openConnections.increase(by: -1)
     openConnections.count.subtract(1, ordering: .relaxed)
+    if let client = connection.countedClient { addresses.leave(client) }
     timers.cancel(connection.descriptor)
     Glibc.close(connection.descriptor)
   }
@@ -395,6 +511,49 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
       drainTick = tick(afterSeconds: 1)
       for connection in connections { connection?.cutOff() }
     }
+  }
+}
+
+extension EventLoop {
+  /// Connections in the order in which they came.
+  struct Queue {
+    private var connections: [Connection?] = []
+    private var first = 0
+
+    var count: Int { connections.count - first }
+    var isEmpty: Bool { count == 0 }
+
+    mutating func append(_ connection: Connection) { connections.append(connection) }
+
+    mutating func takeFirst() -> Connection? {
+      guard first < connections.count else { return nil }
+      let connection = connections[first]
+      connections[first] = nil
+      first += 1
+      if first == connections.count {
+        connections.removeAll(keepingCapacity: true)
+        first = 0
+      } else if first > 1024 {
+        connections.removeFirst(first)
+        first = 0
+      }
+      connection?.isQueued = false
+      return connection
+    }
+  }
+}
+
+/// What the loops of a server share.
+struct SharedBounds: Sendable {
+  let openConnections = OpenConnections()
+  let addresses: AddressBook
+  let tls: TLSSource?
+
+  init(_ configuration: HTTPServerConfiguration) {
+    addresses = AddressBook(
+      limit: configuration.limits.connectionsPerAddress,
+      exempt: configuration.uncounted.union(configuration.forwarding.proxies))
+    tls = configuration.tls.map(TLSSource.init)
   }
 }
 

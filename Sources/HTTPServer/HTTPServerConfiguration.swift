@@ -1,4 +1,6 @@
+package import Cryptography
 package import RoostCore
+package import Transport
 
 /// Where a server listens, and with how much.
 package struct HTTPServerConfiguration: Sendable {
@@ -9,6 +11,16 @@ package struct HTTPServerConfiguration: Sendable {
   /// Event loops, each with a thread of its own; 0 means one for each core.
   package var loops: Int
   package var limits: Limits
+  /// What clients are offered in their handshakes; nil where they speak without TLS.
+  package var tls: TLSContext?
+  /// Whether any client may speak without TLS; else this machine and the proxies alone may.
+  package var allowsPlaintext = true
+  /// The proxies before the server, and how they name their clients.
+  package var forwarding = Forwarding()
+  /// Addresses whose connections are not counted by address, beside the proxies'.
+  package var uncounted = AddressRanges()
+  /// Fields that every answer carries, a malformed request's too; names and values are constants.
+  package var fixedFields: [(name: String, value: String)] = []
 
   package init(
     host: String = "127.0.0.1", port: Int = 8080, loops: Int = 0, limits: Limits = Limits()

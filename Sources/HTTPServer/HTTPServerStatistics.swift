@@ -22,6 +22,9 @@ package struct HTTPServerStatistics: Sendable, Equatable {
   package var parseErrors = 0
   /// Slow heads, slow bodies, idle connections and answers that were not taken.
   package var timeouts = 0
+  /// Handshakes of TLS that were done, and that failed.
+  package var handshakes = 0
+  package var failedHandshakes = 0
 }
 
 /// The counters of one loop.
@@ -39,6 +42,8 @@ final class LoopCounters: Sendable {
   let queuedOutputBytes = Atomic<Int>(0)
   let parseErrors = Atomic<Int>(0)
   let timeouts = Atomic<Int>(0)
+  let handshakes = Atomic<Int>(0)
+  let failedHandshakes = Atomic<Int>(0)
   private let informational = Atomic<Int>(0)
   private let successful = Atomic<Int>(0)
   private let redirecting = Atomic<Int>(0)
@@ -66,6 +71,8 @@ final class LoopCounters: Sendable {
     sum.queuedOutputBytes += queuedOutputBytes.load(ordering: .relaxed)
     sum.parseErrors += parseErrors.load(ordering: .relaxed)
     sum.timeouts += timeouts.load(ordering: .relaxed)
+    sum.handshakes += handshakes.load(ordering: .relaxed)
+    sum.failedHandshakes += failedHandshakes.load(ordering: .relaxed)
     sum.answersByClass[0] += informational.load(ordering: .relaxed)
     sum.answersByClass[1] += successful.load(ordering: .relaxed)
     sum.answersByClass[2] += redirecting.load(ordering: .relaxed)

@@ -1,4 +1,5 @@
 import CLinux
+package import Cryptography
 import Glibc
 package import RoostCore
 import Synchronization
@@ -9,6 +10,7 @@ package import Transport
 package final class Server: Sendable {
   private struct State {
     var loops: [EventLoop] = []
+    var tls: TLSSource?
     var running = 0
     var waiters: [CheckedContinuation<Void, Never>] = []
   }
@@ -36,15 +38,16 @@ package final class Server: Sendable {
     let count = configuration.loops > 0 ? configuration.loops : Server.coreCount
     let (listeners, port) = try Listener.open(
       host: configuration.host, port: configuration.port, count: count)
-    let open = OpenConnections()
+    let shared = SharedBounds(configuration)
     let loops = listeners.map { listener in
       EventLoop(
         listener: listener, application: application, ambient: ambient,
-        limits: configuration.limits, openConnections: open,
+        configuration: configuration, shared: shared,
         onFinish: { [weak self] in self?.loopFinished() })
     }
     state.withLock {
       $0.loops = loops
+      $0.tls = shared.tls
       $0.running = loops.count
     }
     for loop in loops { try Server.startThread(loop) }
@@ -66,6 +69,11 @@ package final class Server: Sendable {
       }
       if isOver { continuation.resume() }
     }
+  }
+
+  /// Offers something else to the connections that come from now on; those that are there stay.
+  package func replaceTLS(_ context: TLSContext) {
+    state.withLock { $0.tls }?.replace(with: context)
   }
 
   /// What was done since the start.

@@ -107,6 +107,25 @@ package final class PostgresDatabase: Database {
 
   package var hasReplicas: Bool { replicas != nil }
 
+  /// The plan of a statement with so many values, one step a line; made for any values, not for those
+  /// that it ran with.
+  package func plan(of sql: SQL, values: Int) async throws -> String {
+    // A generic plan shows placeholders; PostgreSQL 16 has an option of EXPLAIN for it.
+    let prepare =
+      SQL("PREPARE roost_explained AS ")
+      + sql.blank { PlaceholderTranslator.translate($0).text }
+    let nulls = Array(repeating: SQL("NULL"), count: values).joined(by: ", ")
+    let execute =
+      SQL("EXPLAIN EXECUTE roost_explained") + (values == 0 ? "" : SQL("(") + nulls + ")")
+    return try await read(.snapshot) { reader in
+      _ = try await reader.first("SET LOCAL plan_cache_mode = force_generic_plan") { _ in true }
+      _ = try await reader.first(prepare) { _ in true }
+      let plan = try await reader.all(execute) { $0.text(0) }
+      _ = try await reader.first("DEALLOCATE roost_explained") { _ in true }
+      return plan.joined(separator: "; ")
+    }
+  }
+
   package func read<Result: Sendable>(
     _ consistency: ReadConsistency, from source: ReadSource,
     _ body: @escaping @Sendable (any Reader) async throws -> Result

@@ -79,11 +79,16 @@ package protocol Reader {
   /// Ends the queries that follow with `WorkSpent` once they are more work than `work`, until it is
   /// called again; nil takes the limit away.
   func limit(_ work: WorkLimit?)
+  /// Whether it runs on the caller's thread, under a budget that ends the read when it is spent.
+  var isBounded: Bool { get }
 }
 
 extension Reader {
   /// No limit, for an engine that has none but that of the whole read.
   package func limit(_ work: WorkLimit?) {}
+
+  /// On a thread of the engine's own.
+  package var isBounded: Bool { false }
 
   /// The first row, mapped, or nil when there is none.
   package func first<Result>(

@@ -45,6 +45,12 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
     return SQL(text: text, bindings: values)
   }
 
+  /// The fragment as an engine spells it, with so many values that are null: for plans, which are made
+  /// without anybody's data.
+  package func blank(_ values: Int = 0, spelled: (String) -> String = { $0 }) -> SQL {
+    SQL(text: spelled(text), bindings: Array(repeating: .null, count: values))
+  }
+
   package static func + (left: SQL, right: SQL) -> SQL {
     SQL(text: left.text + right.text, bindings: left.bindings + right.bindings)
   }

@@ -17,6 +17,9 @@ package struct Statement: Sendable, Hashable {
     number = Statement.count.add(1, ordering: .relaxed).newValue
   }
 
+  /// The statement as a fragment, without its values.
+  package var sql: SQL { SQL(text: text, bindings: []) }
+
   package static func == (left: Statement, right: Statement) -> Bool { left.number == right.number }
   package func hash(into hasher: inout Hasher) { hasher.combine(number) }
 }

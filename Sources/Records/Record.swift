@@ -46,14 +46,19 @@ extension StoredKind {
       // What is stored was valid when it was written; a damaged value reads as null.
       row.withBytes(column) { value = try? JSON.parseResult($0, maxDepth: 64).get() }
       return value.map { .json($0) } ?? .null
+    // Its collection opens it.
+    case .sealed: return .null
     }
   }
 }
 
 extension CompiledCollection {
   /// The value of field `index` in a row selected by `selectList`.
+  @inline(__always)
   func value(_ index: Int, in row: any Row) -> FieldValue {
-    storage[index].value(RecordColumns.firstField + index, in: row)
+    let kind = storage[index]
+    if kind == .sealed { return sealing?.open(index, of: row) ?? .null }
+    return kind.value(RecordColumns.firstField + index, in: row)
   }
 
   /// The whole row of `selectRow`.
@@ -107,7 +112,7 @@ extension CompiledCollection {
       switch storage[index] {
       case .text: json.string(utf8: bytes)
       case .uuid: json.uuid(UUID(bytes: bytes) ?? .zero)
-      case .formattedList: fields[index].encode(value(index, in: row), into: &json)
+      case .formattedList, .sealed: fields[index].encode(value(index, in: row), into: &json)
       default: json.raw(bytes)
       }
     }

@@ -16,6 +16,7 @@ package final class RecordStore: Sendable {
   let receiptUse = ReceiptUse()
   /// What came of the changes that devices brought.
   let pushCounts = PushCounts()
+  let poisoned = PoisonedMutations()
   /// How far the search tables are.
   let search = FollowerProgress()
   /// All that is derived, and how far its keeper is.
@@ -42,8 +43,10 @@ package final class RecordStore: Sendable {
   /// Makes or extends the tables of `model` and opens its collections.
   ///
   /// `database` has Records' migrations applied and a `ChangeRecorder` as its step before the commit.
+  /// `keys` seal the fields under `@encrypted`; a schema without them needs none.
   /// `numbers` are those that new tables get, by the name of the collection, where they are given.
   /// `reconcilesDerived` has what is derived follow the schema: for a process that will serve it.
+  /// `compiled` is for processes that open many databases of the same schemas.
   /// `serving` notes the schema in the same transaction, and gives what says later that no other one
   /// was served since.
   /// Throws `SchemaError` for rules that do not compile, `SchemaChangeError` where the schema asks for
@@ -52,13 +55,18 @@ package final class RecordStore: Sendable {
     _ model: SchemaModel, on database: any Database, ambient: Ambient, people: any UserDirectory,
     listWork: WorkLimit? = RecordStore.defaultListWork,
     receiptBytes: Int64? = RecordStore.defaultReceiptBytes, numbers: [String: Int64] = [:],
-    reconcilesDerived: Bool = true,
+    reconcilesDerived: Bool = true, keys: DataKeys? = nil, compiled: CompiledSchemas? = nil,
     serving: @escaping @Sendable (any Transaction) async throws -> SchemaStanding.Look = { _ in
       { _ in true }
     }
   ) async throws -> RecordStore {
     let now = ambient.time.now()
-    let keeper = TableKeeper(book: try RuleBook(model), now: now, assigned: numbers)
+    if keys == nil, let field = FieldSealing.first(in: model) {
+      throw RoostError(.invalid, DataKeys.missing(for: field))
+    }
+    let keeper = TableKeeper(
+      book: try compiled?.book(model) ?? RuleBook(model), now: now, assigned: numbers, keys: keys,
+      compiled: compiled)
     let (catalogue, isNewest) = try await database.write { transaction in
       let catalogue = try await keeper.run(in: transaction)
       if reconcilesDerived {

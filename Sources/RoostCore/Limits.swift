@@ -10,18 +10,24 @@ package struct Limits: Sendable {
   package var bodyBytes = 1_048_576
   /// Seconds from a connection's first byte to the end of a request's head.
   package var headSeconds = 10
-  /// Bytes a second that a body must bring on average, after the first `headSeconds`.
+  /// Seconds that a TLS handshake may take.
+  package var handshakeSeconds = 10
+  /// Bytes a second that a body must bring on average, after the first `headSeconds`, and that a
+  /// client must take of an answer that waits for it.
   package var bodyBytesPerSecond = 500
   /// Seconds that a connection may stay open without a request.
   package var idleSeconds = 75
   /// Bytes of unsent answer beyond which a connection is not read.
   package var outputHighWaterBytes = 262_144
-  /// Seconds without progress after which a connection that does not read its answer is closed.
+  /// Seconds after which a connection is closed that did not read its answer, or less of it than
+  /// `bodyBytesPerSecond`.
   package var writeStallSeconds = 30
   /// Seconds that a drain may take before connections are closed.
   package var drainSeconds = 10
   /// Connections open at once, over all loops.
   package var connections = 100_000
+  /// Connections open at once that come from one address; 0 for no bound.
+  package var connectionsPerAddress = 0
   /// Nested arrays and objects of a JSON document.
   package var jsonDepth = 32
   /// Writes waiting for the writer before new ones are refused with 503.

@@ -39,6 +39,9 @@ package struct SQLiteConfiguration: Sendable {
   package var logBytes = 67_108_864
   /// Free bytes of the file system below which writes are refused.
   package var minimumFreeBytes: UInt64 = 268_435_456
+  /// A disk in memory in the place of the folder, for the simulation; all work is then done on the
+  /// threads of the callers, who come one after the other.
+  package var disk: MemoryDisk?
   /// What the driver asks of the machine; replaced by tests.
   package var machine = Machine()
 
@@ -48,5 +51,5 @@ package struct SQLiteConfiguration: Sendable {
   }
 
   /// The path of the database's file.
-  package var path: String { folder + "/" + fileName }
+  package var path: String { (disk?.folder ?? folder) + "/" + fileName }
 }

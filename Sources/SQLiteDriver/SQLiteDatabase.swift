@@ -28,6 +28,16 @@ package final class SQLiteDatabase: Database {
     _ configuration: SQLiteConfiguration, _ ambient: Ambient, _ preCommit: (any PreCommit)?
   ) throws(DatabaseOpenError) {
     self.configuration = configuration
+    if let disk = configuration.disk {
+      _ = disk.file(configuration.fileName, makes: true)
+      factory = ConnectionFactory(configuration: configuration, time: ambient.time)
+      let connection = try factory.writer()
+      pool = try ReaderPool(factory, count: 1)
+      threads = try ReaderThreads(factory, count: 0, queueLimit: 0)
+      writer = Writer(configuration, preCommit: preCommit)
+      writer.begin(connection, configuration, ambient)
+      return
+    }
     let folder = try DataFolder(configuration.folder, logger: ambient.logger)
     let file = try folder.prepareFile(configuration.path, isShared: configuration.isShared)
     factory = ConnectionFactory(configuration: configuration, time: ambient.time)
@@ -88,6 +98,7 @@ package final class SQLiteDatabase: Database {
         .overloaded, "Too many exports are running; try again later.", retryAfterSeconds: 60)
     }
     defer { unbounded.withLock { $0 -= 1 } }
+    if configuration.disk != nil { return try await read(.snapshot, body) }
     let own = try ReaderThreads(factory, count: 1, queueLimit: 1)
     defer { own.requestClose() }
     return try await offload(own, .snapshot, nil, body)
@@ -103,7 +114,8 @@ package final class SQLiteDatabase: Database {
       pool.put(pooled)
     }
     let connection = pooled.connection
-    connection.readGuard?.begin(steps: configuration.inlineSteps)
+    // Without threads for long reads there is nowhere else to go.
+    connection.readGuard?.begin(steps: configuration.disk == nil ? configuration.inlineSteps : .max)
     do {
       if consistency == .snapshot { _ = try connection.execute(Control.begin) }
       let result = try await body(pooled.reader)
@@ -128,6 +140,14 @@ package final class SQLiteDatabase: Database {
       }
     } onCancel: {
       cancellation.set()
+    }
+  }
+
+  /// The plan of a statement with so many values, one step a line; made without the values.
+  package func plan(of sql: SQL, values: Int) async throws -> String {
+    let explained = SQL("EXPLAIN QUERY PLAN ") + sql.blank(values)
+    return try await read(.statement) { reader in
+      try await reader.all(explained) { $0.text(3) }.joined(separator: "; ")
     }
   }
 

@@ -1,6 +1,6 @@
 package import RoostCore
 
-/// Writes a line for each answer: method, path, status, duration and the request's id.
+/// Writes a line for each answer: method, path, client's address, status, duration and the request's id.
 ///
 /// Off unless it is in the list of steps. The query is left out, since it may hold what is private.
 package struct AccessLog: Middleware {
@@ -20,6 +20,7 @@ package struct AccessLog: Middleware {
       "request answered",
       [
         ("method", .string(request.method.rawValue)), ("path", .string(request.path)),
+        ("address", .string(request.remoteAddress)),
         ("status", .int(Int64(response.status))),
         ("durationMicroseconds", .int(Int64(clamping: microseconds))),
         ("requestId", .string(request.requestID)),

@@ -33,6 +33,15 @@ package protocol Application: Sendable {
   /// The problem document for an error; also called for requests that never became one, such as a
   /// malformed head.
   func answer(to error: any Error, requestID: String) -> Response
+  /// The same for a request whose head was read but whose handler does not run, such as one with too
+  /// large a body.
+  func answer(to error: any Error, request: Request) -> Response
+}
+
+extension Application {
+  package func answer(to error: any Error, request: Request) -> Response {
+    answer(to: error, requestID: request.requestID)
+  }
 }
 
 /// A route that was found: what takes its body, its parameters, and what answers.

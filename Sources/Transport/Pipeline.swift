@@ -7,21 +7,31 @@ package import RoostCore
 /// access log sees an answer and never an error; only cancellation passes through.
 package struct Pipeline: Application {
   private let router: Router
+  private let marks: [any AnswerMark]
   private let logger: Logger
 
-  /// The first of `middleware` is the outermost; `mark` is inside of them all.
+  /// The first of `middleware` is the outermost but for the doors; `marks` are inside of them all,
+  /// the last one seeing what the others made of an answer.
+  ///
+  /// What a door refuses is marked too.
   package init(
-    router: Router, middleware: [any Middleware] = [], mark: (any AnswerMark)? = nil,
-    logger: Logger
+    router: Router, middleware: [any Middleware] = [], marks: [any AnswerMark] = [],
+    doors: (any DoorMaker)? = nil, logger: Logger
   ) {
     self.logger = logger
-    self.router = router.wrapped { handler in
-      var wrapped =
-        mark.map { Pipeline.marked($0, logger, handler) }
-        ?? Pipeline.rendered(logger, handler)
+    self.marks = marks
+    self.router = router.wrapped { name, handler in
+      let door = doors?.door(name)
+      // A layer around every handler costs: without steps in between the door is in that of the marks.
+      let inner = Around(
+        marks: marks, ofRefusals: marks, door: middleware.isEmpty ? door : nil, logger: logger)
+      var wrapped = inner.wrap(handler)
       for step in middleware.reversed() {
         let next = wrapped
         wrapped = Pipeline.rendered(logger) { try await step.handle($0, next: next) }
+      }
+      if let door, !middleware.isEmpty {
+        wrapped = Around(marks: [], ofRefusals: marks, door: door, logger: logger).wrap(wrapped)
       }
       return wrapped
     }
@@ -33,6 +43,12 @@ package struct Pipeline: Application {
 
   package func answer(to error: any Error, requestID: String) -> Response {
     Pipeline.answer(to: error, requestID: requestID, logger)
+  }
+
+  package func answer(to error: any Error, request: Request) -> Response {
+    var response = Pipeline.answer(to: error, requestID: request.requestID, logger)
+    for mark in marks { mark.mark(&response, of: request) }
+    return response
   }
 
   private static func rendered(_ logger: Logger, _ handler: @escaping Handler) -> Handler {
@@ -47,13 +63,49 @@ package struct Pipeline: Application {
     }
   }
 
-  /// As `rendered`, with what every answer carries.
-  private static func marked(
-    _ mark: any AnswerMark, _ logger: Logger, _ handler: @escaping Handler
-  ) -> Handler {
-    { request in
-      if var refusal = mark.refusal(of: request) {
-        mark.mark(&refusal, of: request)
+  /// What is wrapped around a handler in one layer: its door, what every answer carries, and the
+  /// problem documents of errors.
+  private struct Around: Sendable {
+    let marks: [any AnswerMark]
+    /// Of what the door refuses, which no inner layer sees.
+    let ofRefusals: [any AnswerMark]
+    let door: (any RouteDoor)?
+    let logger: Logger
+
+    func wrap(_ handler: @escaping Handler) -> Handler {
+      if let door { return doored(door, handler) }
+      guard !marks.isEmpty else { return Pipeline.rendered(logger, handler) }
+      return { request in try await answered(request, handler) }
+    }
+
+    private func doored(_ door: any RouteDoor, _ handler: @escaping Handler) -> Handler {
+      { request in
+        let entry = door.enter(request)
+        var response: Response
+        do {
+          if let refusal = entry.refusal {
+            response = refusal
+            for mark in ofRefusals { mark.mark(&response, of: request) }
+          } else if let scope = entry.scope {
+            response = try await TraceScope.$current.withValue(scope) {
+              try await answered(request, handler)
+            }
+          } else {
+            response = try await answered(request, handler)
+          }
+        } catch {
+          door.abandon(entry, request)
+          throw error
+        }
+        door.leave(entry, request, &response)
+        return response
+      }
+    }
+
+    private func answered(_ request: Request, _ handler: Handler) async throws -> Response {
+      for mark in marks {
+        guard var refusal = mark.refusal(of: request) else { continue }
+        for mark in marks { mark.mark(&refusal, of: request) }
         return refusal
       }
       var response: Response
@@ -62,9 +114,9 @@ package struct Pipeline: Application {
       } catch let error as CancellationError {
         throw error
       } catch {
-        response = answer(to: error, requestID: request.requestID, logger)
+        response = Pipeline.answer(to: error, requestID: request.requestID, logger)
       }
-      mark.mark(&response, of: request)
+      for mark in marks { mark.mark(&response, of: request) }
       return response
     }
   }

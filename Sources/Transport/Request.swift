@@ -7,8 +7,10 @@ package struct Request: Sendable {
   package let query: String?
   /// Unique for each request, or the caller's own `X-Request-Id` where that is well-formed.
   package let requestID: String
-  /// The address of the client's end of the connection, such as `127.0.0.1`.
+  /// The address of the client, such as `127.0.0.1`; what a declared proxy says where one asks.
   package let remoteAddress: String
+  /// The client's connection is TLS: to this server, or to a declared proxy.
+  package let isSecure: Bool
   package let head: any RequestHead
   /// The whole body; empty where the route streams it.
   package var body: [UInt8]
@@ -16,10 +18,12 @@ package struct Request: Sendable {
   package var bodyStream: (any BodyReader)?
   /// The values of the pattern's `{names}`, percent-decoded, in the pattern's order.
   package var parameters: [String]
+  /// The monotonic clock when it may have come at the earliest, in nanoseconds; 0 where nobody knows.
+  package var arrivedNanoseconds: UInt64 = 0
 
   package init(
     method: Method, path: String, query: String? = nil, requestID: String,
-    remoteAddress: String, head: any RequestHead, body: [UInt8] = [],
+    remoteAddress: String, isSecure: Bool = false, head: any RequestHead, body: [UInt8] = [],
     bodyStream: (any BodyReader)? = nil, parameters: [String] = []
   ) {
     self.method = method
@@ -27,6 +31,7 @@ package struct Request: Sendable {
     self.query = query
     self.requestID = requestID
     self.remoteAddress = remoteAddress
+    self.isSecure = isSecure
     self.head = head
     self.body = body
     self.bodyStream = bodyStream

@@ -6,6 +6,7 @@ struct RouteTree: Sendable {
   struct Route: Sendable {
     var body: BodyPolicy
     var handler: Handler
+    let name: RouteName
   }
 
   /// The routes of one path, by the raw index of their method.
@@ -28,9 +29,9 @@ struct RouteTree: Sendable {
       return methods
     }
 
-    mutating func wrap(_ change: (@escaping Handler) -> Handler) {
+    mutating func wrap(_ change: (RouteName?, @escaping Handler) -> Handler) {
       for index in routes.indices {
-        if let handler = routes[index]?.handler { routes[index]?.handler = change(handler) }
+        if let route = routes[index] { routes[index]?.handler = change(route.name, route.handler) }
       }
     }
   }
@@ -112,7 +113,7 @@ struct RouteTree: Sendable {
     return nodes.count - 1
   }
 
-  mutating func wrap(_ change: (@escaping Handler) -> Handler) {
+  mutating func wrap(_ change: (RouteName?, @escaping Handler) -> Handler) {
     for index in nodes.indices {
       nodes[index].endpoint?.wrap(change)
       nodes[index].rest?.wrap(change)

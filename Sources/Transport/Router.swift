@@ -7,7 +7,7 @@ import RoostCore
 package struct Router: Sendable {
   private var tree = RouteTree()
   /// What is wrapped around the answers that no route gives: 400, 404, 405 and OPTIONS.
-  private var wrap: @Sendable (@escaping Handler) -> Handler = { $0 }
+  private var wrap: @Sendable (RouteName?, @escaping Handler) -> Handler = { $1 }
   private var notFound: Handler = { request in
     throw RoostError(.notFound, "There is nothing at \(request.path).")
   }
@@ -22,18 +22,21 @@ package struct Router: Sendable {
     _ method: Method, _ pattern: String, body: BodyPolicy = .buffered(limit: Limits().bodyBytes),
     _ handler: @escaping Handler
   ) {
-    tree.add(method, pattern, RouteTree.Route(body: body, handler: handler))
+    let name = RouteName(method: method, pattern: pattern)
+    tree.add(method, pattern, RouteTree.Route(body: body, handler: handler, name: name))
   }
 
   /// This router with each handler, also of 404 and the like, wrapped once and for all.
+  ///
+  /// `change` is told which route it is; nil for what no route answers.
   package func wrapped(
-    _ change: @escaping @Sendable (@escaping Handler) -> Handler
+    _ change: @escaping @Sendable (RouteName?, @escaping Handler) -> Handler
   ) -> Router {
     var router = self
     router.tree.wrap(change)
     let inner = wrap
-    router.wrap = { change(inner($0)) }
-    router.notFound = change(notFound)
+    router.wrap = { change($0, inner($0, $1)) }
+    router.notFound = change(nil, notFound)
     return router
   }
 
@@ -116,7 +119,7 @@ package struct Router: Sendable {
   }
 
   private func refusal(_ handler: @escaping Handler) -> RoutedHandler {
-    RoutedHandler(body: Router.unread, parameters: [], handler: wrap(handler))
+    RoutedHandler(body: Router.unread, parameters: [], handler: wrap(nil, handler))
   }
 
   /// Answered without the body, however large it is.

@@ -34,6 +34,36 @@ import Testing
     #expect(seconds(limiter, "a") != nil)
   }
 
+  @Test(arguments: [
+    ("600 per minute", Rate(count: 600, seconds: 60, burst: 600)),
+    ("600 per minute, burst 100", Rate(count: 600, seconds: 60, burst: 100)),
+    ("1 per day", Rate(count: 1, seconds: 86_400, burst: 1)),
+    ("1000000000 per second", Rate(count: 1_000_000_000, seconds: 1, burst: 1_000_000_000)),
+  ]) func ratesAreRead(text: String, rate: Rate) { #expect(Rate(text) == rate) }
+
+  @Test(arguments: [
+    "", "600", "600/minute", "0 per minute", "-1 per minute", "600 per week", "many per minute",
+    "600 per minute burst 100", "600 per minute, burst 0", "600 per minute, burst",
+    "600 per minute, burst 100 or so", "1e3 per minute", "99999999999999999999 per second",
+    // It would take millions of years to come back, and no number holds it.
+    "1 per day, burst 1000000000",
+  ]) func whatIsNoRateIsRefused(text: String) { #expect(Rate(text) == nil) }
+
+  @Test func whatIsLeftIsTold() {
+    let time = TestTime()
+    let limiter = RateLimiter(Rate(count: 6, seconds: 60, burst: 3), capacity: 100, time: time)
+    typealias Standing = RateLimiter.Standing
+    #expect(limiter.count("a") == Standing(waitSeconds: nil, remaining: 2, resetSeconds: 10))
+    #expect(limiter.count("a") == Standing(waitSeconds: nil, remaining: 1, resetSeconds: 20))
+    #expect(limiter.count("a") == Standing(waitSeconds: nil, remaining: 0, resetSeconds: 30))
+    #expect(limiter.count("a") == Standing(waitSeconds: 10, remaining: 0, resetSeconds: 30))
+    time.pass(seconds: 10)
+    #expect(limiter.count("a") == Standing(waitSeconds: nil, remaining: 0, resetSeconds: 30))
+    time.pass(seconds: 30)
+    #expect(limiter.count("a") == Standing(waitSeconds: nil, remaining: 2, resetSeconds: 10))
+    #expect(Rate(count: 6, seconds: 60, burst: 3).refillSeconds == 30)
+  }
+
   @Test func refusedAttemptsDoNotProlongTheWait() {
     let time = TestTime()
     let limiter = RateLimiter(Rate(count: 1, seconds: 10, burst: 1), capacity: 100, time: time)

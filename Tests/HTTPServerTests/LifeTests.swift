@@ -91,7 +91,7 @@ struct LifeTests {
     }
     let ambient = Ambient(logger: Logger(sink: SilentSink()))
     let server = Server(
-      configuration: HTTPServerConfiguration(port: 0, loops: 2),
+      configuration: HTTPServerConfiguration(port: 0, loops: 2, limits: .patient),
       application: Pipeline(router: router, logger: ambient.logger), ambient: ambient)
     let test = TestServer(server: server, port: try server.start())
     let result = await TestServer.onThread {

@@ -121,7 +121,7 @@ struct LimitTests {
   }
 
   private static var impatient: Limits {
-    var limits = Limits()
+    var limits = Limits.patient
     limits.headSeconds = 1
     limits.idleSeconds = 1
     limits.writeStallSeconds = 1
@@ -190,6 +190,39 @@ struct LimitTests {
     }
   }
 
+  @Test("A client that takes its answer too slowly is let go", arguments: [true, false])
+  func tricklingReader(isTooSlow: Bool) async throws {
+    var limits = Self.impatient
+    // More than any client of this test can take, or next to nothing.
+    limits.bodyBytesPerSecond = isTooSlow ? 1_000_000_000 : 1
+    // The kernel's buffers hold seconds of a trickle, in which nothing seems to be taken.
+    limits.writeStallSeconds = isTooSlow ? 1 : 10
+    try await TestServer.run(
+      limits: limits,
+      { router in
+        router.add(.get, "/large") { _ in
+          Response(status: 200, body: .bytes([UInt8](repeating: 1, count: 30_000_000)))
+        }
+      }
+    ) { server in
+      let client = try TestClient(port: server.port, receiveBuffer: 8192)
+      try client.send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      var block = [UInt8](repeating: 0, count: 65_536)
+      var received = 0
+      var reads = 0
+      while true {
+        let count = recv(client.descriptor, &block, block.count, 0)
+        if count <= 0 { break }
+        received += count
+        reads += 1
+        // Some seconds of a trickle, then as it comes.
+        if reads < 100 || isTooSlow, server.statistics.timeouts == 0 { usleep(30_000) }
+      }
+      #expect((received < 30_000_000) == isTooSlow)
+      #expect(server.statistics.timeouts == (isTooSlow ? 1 : 0))
+    }
+  }
+
   @Test("A client that pipelines and never reads does not grow the memory")
   func neverReads() async throws {
     let body = [UInt8](repeating: 97, count: 10_000)
@@ -212,7 +245,7 @@ struct LimitTests {
 
   @Test("Connections beyond the limit are answered 503")
   func connections() async throws {
-    var limits = Limits()
+    var limits = Limits.patient
     limits.connections = 2
     try await TestServer.run(limits: limits, hello) { server in
       let first = try server.client()

@@ -5,6 +5,18 @@ import RoostCore
 import Synchronization
 import Transport
 
+extension Limits {
+  /// Times that pass on no machine, however full of tests it is.
+  static var patient: Limits {
+    var limits = Limits()
+    limits.headSeconds = 600
+    limits.idleSeconds = 600
+    limits.writeStallSeconds = 600
+    limits.drainSeconds = 600
+    return limits
+  }
+}
+
 /// A server on a free port with routes of the tests.
 struct TestServer: Sendable {
   let server: Server
@@ -25,14 +37,17 @@ struct TestServer: Sendable {
 
   /// Starts a server, runs `body` on a thread of its own, since it blocks, and drains.
   static func run(
-    limits: Limits = Limits(), loops: Int = 2, sink: any LogSink = SilentSink(),
-    _ routes: (inout Router) -> Void, _ body: @escaping @Sendable (TestServer) throws -> Void
+    limits: Limits = .patient, loops: Int = 2, sink: any LogSink = SilentSink(),
+    configure: (inout HTTPServerConfiguration) -> Void = { _ in }, _ routes: (inout Router) -> Void,
+    _ body: @escaping @Sendable (TestServer) throws -> Void
   ) async throws {
     var router = Router()
     routes(&router)
     let ambient = Ambient(logger: Logger(sink: sink))
+    var configuration = HTTPServerConfiguration(port: 0, loops: loops, limits: limits)
+    configure(&configuration)
     let server = Server(
-      configuration: HTTPServerConfiguration(port: 0, loops: loops, limits: limits),
+      configuration: configuration,
       application: Pipeline(router: router, logger: ambient.logger), ambient: ambient)
     let test = TestServer(server: server, port: try server.start())
     let result = await onThread { Result { try body(test) } }

@@ -15,10 +15,11 @@ enum Plan {
     "PostgresDriver": ["Queries", "CPostgres"],
     "Wire": ["RoostCore"],
     "Transport": ["RoostCore"],
-    "HTTPServer": ["Transport", "Wire", "CLinux"],
+    "HTTPServer": ["Transport", "Wire", "Cryptography", "CLinux"],
     "HTTPClient": ["RoostCore", "CCurl"],
     "Schema": ["RoostCore", "CRE2"],
-    "SyncProtocol": ["Cryptography"],
+    "SyncProtocol": ["Schema", "Cryptography"],
+    "SyncClient": ["SyncProtocol"],
     "Generate": ["Schema"],
     "Rules": ["Schema", "Queries"],
     "Records": ["Rules", "SyncProtocol"],
@@ -30,7 +31,8 @@ enum Plan {
       "CYAML",
       "CZlib",
     ],
-    "RoostCommand": ["RoostServer"],
+    "Simulation": ["SyncClient", "RoostServer"],
+    "RoostCommand": ["Simulation"],
     "RoostProgram": ["RoostCommand"],
     "Roost": ["RoostCommand"],
   ]
@@ -40,7 +42,7 @@ enum Plan {
   static let knowEngines = [
     "Sources/SQLiteDriver/", "Sources/PostgresDriver/", "Sources/Queries/Dialects/",
     "Sources/Rules/SQL/", "Sources/Records/Search/SearchTable.swift",
-    "Sources/RoostServer/App/AppDatabase.swift",
+    "Sources/RoostServer/App/AppDatabase.swift", "Sources/RoostServer/App/AppDatabase+Copies.swift",
   ]
 
   /// Modules of the toolchain that sources may import.

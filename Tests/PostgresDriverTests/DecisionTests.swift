@@ -1,5 +1,6 @@
 import Queries
 import RoostCore
+import Synchronization
 import Testing
 
 @testable import PostgresDriver
@@ -10,6 +11,18 @@ private final class StillTime: TimeSource {
   init(milliseconds: UInt64) { nanoseconds = milliseconds * 1_000_000 }
   func now() -> Timestamp { Timestamp(milliseconds: 0) }
   func monotonicNanoseconds() -> UInt64 { nanoseconds }
+}
+
+/// Each look is a millisecond before the one before it, from the third on.
+private final class BackwardTime: TimeSource {
+  private let looks = Mutex<UInt64>(0)
+  func now() -> Timestamp { Timestamp(milliseconds: 0) }
+  func monotonicNanoseconds() -> UInt64 {
+    looks.withLock { looks in
+      looks += 1
+      return 1_000_000_000 - (looks < 3 ? 0 : (looks - 2) * 1_000_000)
+    }
+  }
 }
 
 /// What the driver decides without a server: retries, outcomes, reconnections.
@@ -108,6 +121,10 @@ private final class StillTime: TimeSource {
     var cancelled = WaitBound(
       time: StillTime(milliseconds: 100), milliseconds: 5000, cancellation: cancellation)
     #expect(cancelled.next() == .cancel)
+    // The clocks of two processors may differ, and a thread moves between them.
+    var back = WaitBound(time: BackwardTime(), milliseconds: 0)
+    #expect(back.next() == .cancel)
+    #expect(back.next() == .wait(1000))
   }
 
   @Test(arguments: [

@@ -1,3 +1,4 @@
+import Cryptography
 import Foundation
 import Queries
 import Records
@@ -40,7 +41,8 @@ final class RecordsHouse: Sendable {
   init(
     _ schema: String, folder: String = RecordsHouse.folder(), time: TestTime = TestTime(),
     listWork: WorkLimit? = RecordStore.defaultListWork,
-    receiptBytes: Int64? = RecordStore.defaultReceiptBytes
+    receiptBytes: Int64? = RecordStore.defaultReceiptBytes,
+    masters: MasterKeys? = nil
   ) async throws {
     self.folder = folder
     self.time = time
@@ -56,7 +58,8 @@ final class RecordsHouse: Sendable {
       try await Migrator.run(RecordsMigrations.all, on: database)
       records = try await RecordStore.open(
         try SchemaModel.load(source: schema), on: database, ambient: ambient, people: people,
-        listWork: listWork, receiptBytes: receiptBytes)
+        listWork: listWork, receiptBytes: receiptBytes,
+        keys: masters.map { DataKeys($0, ambient: ambient) })
     } catch {
       await database.close()
       throw error

@@ -17,7 +17,7 @@ import Testing
   @Test func everyOutputSaysWhatTheRulesSay() async throws {
     let wanted =
       AgreementTests.setting("ROOST_RULES_CASES")
-      ?? (TestEngine.current == .sqlite ? 10_000 : 3_000)
+      ?? (TestEngine.isThorough ? 10_000 : 3_000)
     let first = AgreementTests.setting("ROOST_RULES_SEED")
     var seed = UInt64(first ?? 20_261_121)
     var total = (schemas: 0, cases: 0, shown: 0, streamed: 0, filters: 0)

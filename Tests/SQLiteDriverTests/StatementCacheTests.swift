@@ -38,6 +38,41 @@ import Testing
     #expect(sqlite3_next_stmt(memory.handle, nil) == nil)
   }
 
+  @Test(arguments: [0, 8191, 8192, 5_000_000])
+  func `a fixed statement is found by its number, however many there were before`(
+    _ number: Int
+  ) throws {
+    let memory = Memory()
+    var cache = StatementCache()
+    let first = try #require(memory.prepare())
+    cache.put(first, number: number)
+    // One is kept for a number; the other is finalised.
+    cache.put(try #require(memory.prepare()), number: number)
+    cache.put(try #require(memory.prepare()), number: number + 1)
+    #expect(cache.count == 2)
+    let taken = [number, number, number + 2].map { cache.take(number: $0) }
+    #expect(taken == [first, nil, nil])
+    #expect(cache.count == 1)
+    cache.put(first, number: number)
+    cache.dropAll()
+    #expect(cache.count == 0)
+    #expect(sqlite3_next_stmt(memory.handle, nil) == nil)
+  }
+
+  @Test(arguments: [0, 100_000])
+  func `beyond the limit all fixed statements make room`(_ first: Int) throws {
+    let memory = Memory()
+    var cache = StatementCache()
+    for number in first..<(first + 2048) {
+      cache.put(try #require(memory.prepare()), number: number)
+    }
+    #expect(cache.count == 2048)
+    cache.put(try #require(memory.prepare()), number: first + 2048)
+    #expect(cache.count == 1)
+    cache.dropAll()
+    #expect(sqlite3_next_stmt(memory.handle, nil) == nil)
+  }
+
   @Test func `the text that was used least recently makes room and one in use does not`() throws {
     let memory = Memory()
     var cache = StatementCache()

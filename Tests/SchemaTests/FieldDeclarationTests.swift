@@ -69,6 +69,17 @@ import Testing
     .field("x: Int @was(name: §\"title\")", "was not renamed", good: "x: Int @was(name: \"y\")"),
     .type("@was(name: §\"Band\")", "was not renamed", good: "@was(name: \"Show\")"),
     .type("@sync(window: §\"P0D\")", "longer than nothing", good: "@sync(window: \"P1D\")"),
+    .field(
+      "x: Int! @sync(tier: §HOURLY)", "travels with its record in LIVE",
+      good: "x: Int @sync(tier: HOURLY)"),
+    Misuse(
+      "type A @collection @sync(tier: DAILY) { x: Int @sync(tier: §HOURLY) }",
+      "cannot come before its record",
+      good: "type A @collection @sync(tier: DAILY) { x: Int @sync(tier: ON_DEMAND) }"),
+    Misuse(
+      "type A @collection @sync(tier: SERVER_ONLY) { x: Int @sync(tier: §DAILY) }",
+      "its records do not travel",
+      good: "type A @collection { x: Int! @sync(tier: SERVER_ONLY) @default(value: \"1\") }"),
     .field("x: User! §@encrypted", "cannot hide a relation", good: "x: String @encrypted"),
     .field("x: String @encrypted §@unique", "@encrypted(mode: CLIENT)", good: "x: String @unique"),
     .field(
@@ -77,6 +88,25 @@ import Testing
     .field(
       "x: String §@search @encrypted(mode: SERVER)", "@encrypted(mode: SERVER)",
       good: "x: String @encrypted(mode: SERVER)"),
+    .field(
+      "x: String §@default(value: \"a\") @encrypted(mode: SERVER)", "cannot read a field under",
+      good: "x: String @encrypted(mode: SERVER)"),
+    .field(
+      "x: [String!] @encrypted(mode: SERVER) §@merge(strategy: SET_UNION)", "beside the row",
+      good: "x: [String!] @encrypted(mode: SERVER)"),
+    .field(
+      "x: JSON @encrypted(mode: SERVER) §@merge(strategy: MERGE_DEEP)", "beside the row",
+      good: "x: Int @encrypted(mode: SERVER) @merge(strategy: COUNTER)"),
+    .field(
+      "x: String @encrypted(mode: SERVER, keyScope: §\"team\")", "a key for each person",
+      good: "x: String @encrypted(mode: SERVER, keyScope: \"collection\")"),
+    Misuse(
+      """
+      type A @collection @retention(after: §"at", for: "P1D") {
+        at: DateTime @encrypted(mode: SERVER)
+      }
+      """, "no rows are found by it",
+      good: "type A @collection @retention(after: \"at\", for: \"P1D\") { at: DateTime }"),
     .field(
       "x: Int @encrypted §@merge(strategy: COUNTER)", "only devices can read",
       good: "x: Int @encrypted @merge(strategy: REJECT)"),

@@ -88,7 +88,7 @@ import Testing
     let messages = error.faults.map(\.message)
     #expect(messages.allSatisfy { $0.contains("is not enforced by this version of Roost") })
     #expect(!messages.contains { $0.hasPrefix("@retention ") })
-    #expect(messages.contains { $0.hasPrefix("@encrypted ") })
+    #expect(messages.contains { $0.hasPrefix("@encrypted(mode: CLIENT) ") })
     #expect(error.faults.map(\.location.line) == error.faults.map(\.location.line).sorted())
   }
 }

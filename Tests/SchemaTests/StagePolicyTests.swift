@@ -7,7 +7,12 @@ import Testing
     Misuse.type(
       "@index(fields: [\"title\"], §where: \"a\")", "argument where of @index",
       good: "@index(fields: [\"title\"], unique: true)"),
-    .field("x: String §@encrypted(mode: SERVER)", "@encrypted is not enforced", good: "x: String"),
+    .field(
+      "x: String @encrypted(§mode: CLIENT)", "@encrypted(mode: CLIENT) is not enforced",
+      good: "x: String @encrypted(mode: SERVER)"),
+    .field(
+      "x: String §@encrypted", "@encrypted(mode: CLIENT) is not enforced",
+      good: "x: String @encrypted(mode: SERVER)"),
     .field(
       "x: Int @default(§expr: \"1\")", "argument expr of @default",
       good: "x: Int @default(value: \"1\")"),
@@ -31,7 +36,7 @@ import Testing
     (Misuse.gig("x: String @search(§weight: 2)"), "weight of @search"),
     (Misuse.gig("x: String @search(§language: \"fi\")"), "language of @search"),
     (Misuse.gig("x: String §@pii(kind: \"name\")"), "@pii"),
-    (Misuse.gig("x: String §@sync(tier: DAILY)"), "@sync"),
+    (Misuse.gig("x: String @sync(tier: DAILY, §priority: 2)"), "priority of @sync"),
   ])
   func whatIsNotActedOnIsListed(_ marked: String, _ feature: String) throws {
     let schema = MarkedSchema(marked)

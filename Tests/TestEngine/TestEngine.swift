@@ -22,6 +22,10 @@ package enum TestEngine: String, Sendable {
     return engine
   }()
 
+  /// Whether tests by chance take all their seeds (`ROOST_TEST_THOROUGH=1`, as `make soak` does), or
+  /// those that fit between two changes.
+  package static let isThorough = ProcessInfo.processInfo.environment["ROOST_TEST_THOROUGH"] == "1"
+
   /// A folder for a new database, which is not there yet.
   package static func folder(_ purpose: String = "test") -> String {
     FileManager.default.temporaryDirectory.path + "/roost-\(purpose)-"

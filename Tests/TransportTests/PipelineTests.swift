@@ -40,7 +40,7 @@ struct PipelineTests {
     router.add(.get, "/inner") { _ in throw Inner() }
     router.add(.get, "/cancelled") { _ in throw CancellationError() }
     let pipeline = Pipeline(
-      router: router, middleware: steps, mark: mark, logger: Logger(sink: sink))
+      router: router, middleware: steps, marks: mark.map { [$0] } ?? [], logger: Logger(sink: sink))
     let route = pipeline.route(.get, path)
     return try await route.handler(
       Request(

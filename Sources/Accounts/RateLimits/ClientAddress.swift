@@ -14,7 +14,7 @@ package struct ClientAddress: Sendable {
 
   /// The key of rate limits: an IPv4 address, or the first 64 bits of an IPv6 address, since one
   /// customer has all the addresses behind them.
-  var networkKey: String {
+  package var networkKey: String {
     var bytes = [UInt8](repeating: 0, count: 16)
     guard inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
     let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]

@@ -24,7 +24,7 @@ package struct OpenAPIDocument: Sendable {
       "tags": OpenAPIDocument.tags(model),
       "paths": .table(
         collections.flatMap { CollectionPaths($0, all: byType, model: model).paths }
-          + ActionPaths.all(model) + [BatchPath.path(model)] + AccountPaths.all),
+          + ActionPaths.all(model) + [BatchPath.path(model)] + GatePaths.all + AccountPaths.all),
       "components": [
         "schemas": OpenAPIDocument.schemas(model, collections),
         "responses": .table(ProblemResponses.components),
@@ -57,7 +57,9 @@ package struct OpenAPIDocument: Sendable {
           ]
         ))
     }
-    schemas += ActionPaths.schemas(model) + BatchPath.schemas + AccountPaths.schemas
+    schemas +=
+      ActionPaths.schemas(model) + BatchPath.schemas + GatePaths.schemas
+      + AccountPaths.schemas
     return .table(schemas + [("Problem", ProblemResponses.schema)])
   }
 
@@ -74,6 +76,7 @@ package struct OpenAPIDocument: Sendable {
     return .array(
       own + actions + [
         ["name": "batch", "description": "Several requests in one."],
+        ["name": "sync", "description": "The gate of sync, and features that open."],
         ["name": "auth", "description": "Accounts and sessions."],
       ])
   }

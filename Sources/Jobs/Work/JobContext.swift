@@ -43,6 +43,15 @@ package final class JobContext: Sendable {
     }
   }
 
+  /// Waits as long as the piece of work took that began at `began` of the monotonic clock, between a
+  /// millisecond and a second.
+  ///
+  /// The writer is everybody's: at least half of its time stays with others.
+  package func rest(since began: UInt64, by time: any TimeSource) async throws {
+    let took = time.nanoseconds(since: began)
+    try await Task.sleep(nanoseconds: min(max(took, 1_000_000), 1_000_000_000))
+  }
+
   // MARK: Telling
 
   /// Says how far the job is; it is written down with the next heartbeat.

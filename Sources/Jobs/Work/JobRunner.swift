@@ -136,10 +136,15 @@ package final class JobRunner: Sendable {
   }
 
   /// Has a handler stop; with `ending` what it waits for ends too.
-  private func interrupt(_ id: UUID, _ reason: JobInterruption, ending: Bool = true) {
-    let running = state.withLock { $0.running[id] }
-    running?.context.interrupt(reason)
-    if ending { running?.task?.cancel() }
+  ///
+  /// With `attempt` only that one stops, not another which has begun on the same job since.
+  private func interrupt(
+    _ id: UUID, _ reason: JobInterruption, ending: Bool = true, attempt: JobContext? = nil
+  ) {
+    guard let running = state.withLock({ $0.running[id] }) else { return }
+    if let attempt, running.context !== attempt { return }
+    running.context.interrupt(reason)
+    if ending { running.task?.cancel() }
   }
 
   // MARK: Taking
@@ -374,8 +379,8 @@ package final class JobRunner: Sendable {
       }
       for context in contexts where !context.isCompleted {
         switch answers[context.job.id] {
-        case nil: interrupt(context.job.id, .leaseLost)
-        case true?: interrupt(context.job.id, .cancelled)
+        case nil: interrupt(context.job.id, .leaseLost, attempt: context)
+        case true?: interrupt(context.job.id, .cancelled, attempt: context)
         case false?: break
         }
       }

@@ -55,7 +55,7 @@ struct WaitBound {
       let left = Int64(clamping: (deadline - now) / 1_000_000) + 1
       return .wait(Int32(clamping: min(left, cancellation == nil ? 1000 : WaitBound.slice)))
     }
-    let passed = Int64(clamping: (now - deadline) / 1_000_000)
+    let passed = Int64(clamping: time.nanoseconds(since: deadline) / 1_000_000)
     return passed >= WaitBound.grace
       ? .giveUp : .wait(Int32(clamping: min(WaitBound.grace - passed, 1000)))
   }

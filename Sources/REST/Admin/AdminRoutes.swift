@@ -142,7 +142,7 @@ package struct AdminRoutes: Sendable {
         + "GET /v1/admin/roles lists them.")
   }
 
-  private static func id(of request: Request) throws -> UUID {
+  static func id(of request: Request) throws -> UUID {
     guard let id = request.parameters.first.flatMap({ UUID($0) }) else {
       throw RoostError(.notFound, "There is no account of this id.")
     }

@@ -48,7 +48,7 @@ package struct BatchRoutes: Sendable {
     let route = application.route(operation.method, operation.path)
     let request = Request(
       method: operation.method, path: operation.path, query: operation.query,
-      requestID: batch.requestID, remoteAddress: batch.remoteAddress,
+      requestID: batch.requestID, remoteAddress: batch.remoteAddress, isSecure: batch.isSecure,
       head: BatchHead(fields: fields, claim: claim), body: operation.body,
       parameters: route.parameters)
     return (request, route)

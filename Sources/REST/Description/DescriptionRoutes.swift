@@ -28,8 +28,8 @@ package struct DescriptionRoutes: Sendable {
     router.add(.get, "/openapi.json") { try await openAPI.answer($0) }
     router.add(.get, "/docs/changelog.md") { try await changelog.answer($0) }
     router.add(.get, "/docs/migrating.md") { try await guide.answer($0) }
-    let page = DocumentationPage.response(isDevelopment: isDevelopment)
-    router.add(.get, "/docs/") { _ in page }
+    let page = DocumentationPage.document(isDevelopment: isDevelopment)
+    router.add(.get, "/docs/") { page.answer($0) }
     router.add(.get, "/docs") { _ in
       var response = Response(status: 308)
       response.headers.add("Location", "/docs/")
@@ -40,14 +40,9 @@ package struct DescriptionRoutes: Sendable {
 
 /// A document that is made once, and answered with an entity tag.
 final class CachedDocument: Sendable {
-  private struct Made: Sendable {
-    let bytes: [UInt8]
-    let tag: String
-  }
-
   private let contentType: StaticString
   private let make: @Sendable () async throws -> [UInt8]
-  private let made = Mutex<Made?>(nil)
+  private let made = Mutex<StaticDocument?>(nil)
 
   init(_ contentType: StaticString, _ make: @escaping @Sendable () async throws -> [UInt8]) {
     self.contentType = contentType
@@ -55,24 +50,23 @@ final class CachedDocument: Sendable {
   }
 
   func answer(_ request: Request) async throws -> Response {
-    let document = try await document()
-    var response = Response(status: 200, contentType: contentType, body: .bytes(document.bytes))
-    let condition = request.header("if-none-match")
-    if let condition, EntityTag.list(condition, holds: document.tag) {
-      response = Response(status: 304)
-    }
-    response.headers.set("ETag", document.tag)
-    response.headers.set("Cache-Control", "public, max-age=60")
-    return response
+    try await document().answer(request)
   }
 
-  private func document() async throws -> Made {
+  private func document() async throws -> StaticDocument {
     if let made = made.withLock({ $0 }) { return made }
     // Two who ask at once make it twice, alike.
     let bytes = try await make()
-    let digest = Hex.encode(Array(SHA256.digest(bytes).prefix(8)))
-    let document = Made(bytes: bytes, tag: "\"\(digest)\"")
+    var headers = Headers()
+    headers.set("Cache-Control", "public, max-age=60")
+    let document = StaticDocument(
+      bytes, contentType: contentType, digest: DocumentDigest.of(bytes), headers: headers)
     made.withLock { $0 = document }
     return document
   }
+}
+
+/// What tells a document from others in its entity tag.
+enum DocumentDigest {
+  static func of(_ bytes: [UInt8]) -> String { Hex.encode(Array(SHA256.digest(bytes).prefix(8))) }
 }

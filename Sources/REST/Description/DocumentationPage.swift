@@ -4,8 +4,8 @@ import Transport
 ///
 /// It reads `/openapi.json` and asks this server for nothing else but what a person sends.
 enum DocumentationPage {
-  static func response(isDevelopment: Bool) -> Response {
-    PagePolicy.response(html(isDevelopment), style: style, script: script)
+  static func document(isDevelopment: Bool) -> StaticDocument {
+    PagePolicy.document(html(isDevelopment), style: style, script: script)
   }
 
   private static func html(_ isDevelopment: Bool) -> String {

@@ -1,6 +1,7 @@
 import Cryptography
 import Records
 import Rules
+import Transport
 
 /// The strong entity tag of a record as it was answered: its version, and the shape of its
 /// collection, since a new field changes the bytes of records that nobody touched.
@@ -48,11 +49,7 @@ struct EntityTag {
 
   /// Whether an `If-None-Match` names `tag`, or any; compared weakly.
   static func list(_ condition: String, holds tag: String) -> Bool {
-    let condition = condition.utf8
-    if condition.elementsEqual("*".utf8) { return true }
-    return list(String(condition)).contains {
-      ($0.hasPrefix("W/") ? String($0.dropFirst(2)) : $0) == tag
-    }
+    StaticDocument.holds(condition, tag, weakly: true)
   }
 
   /// What an `If-Match` expects; only the version counts.

@@ -2,7 +2,7 @@ package import Cryptography
 package import Records
 import RoostCore
 import Rules
-import Schema
+package import Schema
 package import Transport
 
 /// The routes of records: `/v1/{collection}` and `/v1/{collection}/{id}`.

@@ -10,6 +10,53 @@ package struct Metric: Sendable {
     /// By bucket, not added up; one more than the bounds.
     let counts: [Int]
     let sum: Double
+    /// The last traced one of each bucket, or none at all.
+    let exemplars: [Exemplar?]
+
+    package init(
+      labels: [(String, String)], bounds: [Double], counts: [Int], sum: Double,
+      exemplars: [Exemplar?] = []
+    ) {
+      self.labels = labels
+      self.bounds = bounds
+      self.counts = counts
+      self.sum = sum
+      self.exemplars = exemplars
+    }
+  }
+
+  /// One of those that a bucket counts, by the trace that tells of it.
+  package struct Exemplar: Sendable {
+    let traceID: String
+    let value: Double
+    /// When it was, in seconds since 1970.
+    let seconds: Double
+
+    package init(traceID: String, value: Double, seconds: Double) {
+      self.traceID = traceID
+      self.value = value
+      self.seconds = seconds
+    }
+  }
+
+  /// How `/metrics` is written.
+  package enum Format: Sendable {
+    /// Prometheus' own text format, 0.0.4.
+    case text
+    /// OpenMetrics 1.0.0, which has room for exemplars.
+    case openMetrics
+
+    /// By the field `Accept`: OpenMetrics where that is named.
+    package init(accept: String?) {
+      self = accept?.contains("application/openmetrics-text") == true ? .openMetrics : .text
+    }
+
+    package var mediaType: StaticString {
+      switch self {
+      case .text: "text/plain; version=0.0.4; charset=utf-8"
+      case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+      }
+    }
   }
 
   /// With the unit as its last word, such as `roost_http_requests_total`.
@@ -35,37 +82,55 @@ package struct Metric: Sendable {
     self.init(name, kind, help, samples: [([], value)])
   }
 
-  init(_ name: String, _ help: String, histograms: [Histogram]) {
+  package init(_ name: String, _ help: String, histograms: [Histogram]) {
     self.init(name, .histogram, help, samples: [])
     self.histograms = histograms
   }
 
   /// The exposition of all `metrics`.
-  static func render(_ metrics: [Metric]) -> String {
+  package static func render(_ metrics: [Metric], _ format: Format = .text) -> String {
     var text = ""
     for metric in metrics {
-      text +=
-        "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
-      for sample in metric.samples { text += line(metric.name, sample.labels, sample.value) }
-      for histogram in metric.histograms {
-        var count = 0
-        let bounds = histogram.bounds.map { $0.description } + ["+Inf"]
-        for (bound, more) in zip(bounds, histogram.counts) {
-          count += more
-          text += line(metric.name + "_bucket", histogram.labels + [("le", bound)], Double(count))
-        }
-        text += line(metric.name + "_sum", histogram.labels, histogram.sum)
-        text += line(metric.name + "_count", histogram.labels, Double(count))
-      }
+      let family = metric.family(format)
+      text += "# HELP \(family) \(metric.help)\n# TYPE \(family) \(metric.kind.rawValue)\n"
+      for sample in metric.samples { text += line(metric.name, sample.labels, sample.value) + "\n" }
+      for histogram in metric.histograms { text += lines(metric.name, histogram, format) }
     }
-    return text
+    return format == .openMetrics ? text + "# EOF\n" : text
   }
 
+  /// The name of what is declared: OpenMetrics has the suffix of a counter at its samples alone.
+  private func family(_ format: Format) -> String {
+    guard format == .openMetrics, kind == .counter, name.hasSuffix("_total") else { return name }
+    return String(name.dropLast("_total".count))
+  }
+
+  private static func lines(
+    _ name: String, _ histogram: Histogram, _ format: Format
+  ) -> String {
+    var text = ""
+    var count = 0
+    let bounds = histogram.bounds.map { $0.description } + ["+Inf"]
+    for (bucket, (bound, more)) in zip(bounds, histogram.counts).enumerated() {
+      count += more
+      text += line(name + "_bucket", histogram.labels + [("le", bound)], Double(count))
+      if format == .openMetrics, bucket < histogram.exemplars.count,
+        let exemplar = histogram.exemplars[bucket]
+      {
+        text += " # {trace_id=\"\(exemplar.traceID)\"} \(exemplar.value) \(exemplar.seconds)"
+      }
+      text += "\n"
+    }
+    return text + line(name + "_sum", histogram.labels, histogram.sum) + "\n"
+      + line(name + "_count", histogram.labels, Double(count)) + "\n"
+  }
+
+  /// One sample, without the end of its line.
   private static func line(_ name: String, _ labels: [(String, String)], _ value: Double) -> String
   {
     let labels = labels.map { "\($0.0)=\"\(escape($0.1))\"" }.joined(separator: ",")
     let value = Int64(exactly: value).map { String($0) } ?? value.description
-    return "\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(value)\n"
+    return "\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(value)"
   }
 
   private static func escape(_ label: String) -> String {

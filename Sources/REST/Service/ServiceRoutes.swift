@@ -3,23 +3,17 @@ package import Transport
 
 /// What operators and tools ask for: health, metrics and the schema.
 package struct ServiceRoutes: Sendable {
-  /// Whether the server takes requests, and the reason where it does not.
-  package enum Readiness: Sendable, Equatable {
-    case ready
-    case unavailable(String)
-  }
-
   private let schema: [UInt8]
-  private let readiness: @Sendable () -> Readiness
+  private let status: @Sendable () -> StatusReport
   private let metrics: @Sendable () async -> [Metric]
 
-  /// `readiness` and `metrics` are asked at each request; `readiness` must not block.
+  /// `status` and `metrics` are asked at each request; `status` must not block.
   package init(
-    schema: String, readiness: @escaping @Sendable () -> Readiness,
+    schema: String, status: @escaping @Sendable () -> StatusReport,
     metrics: @escaping @Sendable () async -> [Metric]
   ) {
     self.schema = Array(schema.utf8)
-    self.readiness = readiness
+    self.status = status
     self.metrics = metrics
   }
 
@@ -27,20 +21,25 @@ package struct ServiceRoutes: Sendable {
     let live = Response.json(Array(#"{"status":"ok"}"#.utf8))
     router.add(.get, "/health/live") { _ in live }
     router.add(.get, "/health/ready") { _ in
-      switch readiness() {
-      case .ready: return live
-      case .unavailable(let reason):
+      let report = status()
+      // Degraded is ready: whoever sends requests elsewhere for it would do more harm than it does.
+      if let reason = report.unavailable {
         throw RoostError(.draining, reason, retryAfterSeconds: 1)
       }
+      return .json(report.json)
     }
-    router.add(.get, "/metrics") { _ in
-      Response(
-        status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
-        body: .bytes(Array(Metric.render(await metrics()).utf8)))
+    router.add(.get, "/status") { _ in StatusPage.response(status()) }
+    router.add(.get, "/metrics") { request in
+      let format = Metric.Format(accept: request.header("accept"))
+      return Response(
+        status: 200, contentType: format.mediaType,
+        body: .bytes(Array(Metric.render(await metrics(), format).utf8)))
     }
-    router.add(.get, "/schema.graphql") { _ in
-      Response(
-        status: 200, contentType: "application/graphql; charset=utf-8", body: .bytes(schema))
-    }
+    var headers = Headers()
+    headers.set("Cache-Control", "no-cache")
+    let document = StaticDocument(
+      schema, contentType: "application/graphql; charset=utf-8", digest: DocumentDigest.of(schema),
+      headers: headers)
+    router.add(.get, "/schema.graphql") { document.answer($0) }
   }
 }

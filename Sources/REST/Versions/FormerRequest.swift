@@ -84,6 +84,7 @@ struct FormerRequest: Sendable {
     self.request = Request(
       method: request.method, path: request.path, query: isRead ? query.text : request.query,
       requestID: request.requestID, remoteAddress: request.remoteAddress,
+      isSecure: request.isSecure,
       head: FormerHead(head: request.head), body: body, parameters: parameters)
   }
 

@@ -16,7 +16,14 @@ package final class Catalogue: Sendable {
   private let byType: [String: Int]
   private let byNumber: [Int64: Int]
 
-  init(book: RuleBook, numbers: StoredNumbers, dialect: Dialect, generation: Int64) {
+  /// The keys of sealed values; nil where there is no master key.
+  package let keys: DataKeys?
+
+  init(
+    book: RuleBook, numbers: StoredNumbers, dialect: Dialect, generation: Int64,
+    keys: DataKeys? = nil
+  ) {
+    self.keys = keys
     let model = book.model
     self.generation = generation
     self.model = model
@@ -42,7 +49,7 @@ package final class Catalogue: Sendable {
         CompiledCollection(
           rules: book.collections[index], number: numbers.collection(collection.name),
           fieldNumbers: collection.fields.map { numbers.field(collection.name, $0.name) },
-          inbound: inbound[index], dialect: dialect))
+          inbound: inbound[index], dialect: dialect, keys: keys))
     }
     collections = compiled
     self.byType = byType
@@ -54,6 +61,11 @@ package final class Catalogue: Sendable {
     }
     self.byName = byName
     self.byNumber = byNumber
+  }
+
+  /// The keys where a field of the schema is sealed: then what is kept beside the rows is too.
+  var sealingKeys: DataKeys? {
+    collections.contains { $0.sealing != nil } ? keys : nil
   }
 
   /// The collection of that route name.

@@ -14,7 +14,7 @@ extension StoredKind {
     switch self {
     case .bool, .int, .timestamp, .duration, .int64: .integer
     case .double: .real
-    case .text, .json, .formattedList: .text
+    case .text, .json, .formattedList, .sealed: .text
     case .uuid: .id
     }
   }

@@ -35,6 +35,9 @@ package final class CompiledCollection: Sendable {
   /// Writes whole rows.
   let rows: RowWriter
 
+  /// What seals and opens the fields under `@encrypted`; nil where there are none.
+  let sealing: FieldSealing?
+
   private let indexByName: [String: Int]
   private let names: [String]
 
@@ -58,7 +61,7 @@ package final class CompiledCollection: Sendable {
 
   init(
     rules: AccessRules, number: Int64, fieldNumbers: [UInt32], inbound: [InboundRelation],
-    dialect: Dialect
+    dialect: Dialect, keys: DataKeys? = nil
   ) {
     let model = rules.declaration
     self.model = model
@@ -97,12 +100,23 @@ package final class CompiledCollection: Sendable {
     let table = SQL.identifier(model.name)
     let system = RecordColumns.system
     let columns = (system + model.fields.map(\.name)).map { SQL.identifier($0) }
-    selectList = columns.joined(by: ", ")
+    sealing = FieldSealing(rules, number: number, fieldNumbers: fieldNumbers, keys)
+    // A sealed value is read together with its key.
+    func read(_ index: Int, of table: SQL?) -> SQL {
+      let column: SQL = table.map { "\($0).\(columns[index])" } ?? columns[index]
+      let field = index - RecordColumns.firstField
+      guard field >= 0, storage[field] == .sealed else { return column }
+      return SealedColumn.opened(column)
+    }
+    let hasSealed = storage.contains(.sealed)
+    let plain = columns.indices.map { read($0, of: hasSealed ? table : nil) }
+    selectList = plain.joined(by: ", ")
     let source = PredicateWriter.Table(number: 0)
-    liveList = columns.enumerated().map { index, column -> SQL in
-      index == RecordColumns.deletedAt ? "NULL" : "\(source.name).\(column)"
+    liveList = columns.indices.map { index -> SQL in
+      index == RecordColumns.deletedAt ? "NULL" : read(index, of: "\(source.name)")
     }.joined(by: ", ")
     let all = columns + [SQL.identifier(RecordColumns.clocks)]
+    let whole = (plain + [SQL.identifier(RecordColumns.clocks)]).joined(by: ", ")
     let values = all.map { _ in SQL.placeholder }
     insert = Statement(
       "INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", ")))")
@@ -113,7 +127,7 @@ package final class CompiledCollection: Sendable {
       INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", "))) \
       ON CONFLICT DO NOTHING
       """)
-    let row: SQL = "SELECT \(all.joined(by: ", ")) FROM \(table) WHERE id = \(SQL.placeholder)"
+    let row: SQL = "SELECT \(whole) FROM \(table) WHERE id = \(SQL.placeholder)"
     selectRow = Statement(row)
     selectForWrite = Statement("\(row)\(dialect.forUpdate)")
     let listed = selectList
@@ -125,7 +139,7 @@ package final class CompiledCollection: Sendable {
     }
     selectManyForWrite = PaddedStatement { dialect, count in
       """
-      SELECT \(all.joined(by: ", ")) FROM \(table) WHERE id IN (\(PaddedList.placeholders(count))) \
+      SELECT \(whole) FROM \(table) WHERE id IN (\(PaddedList.placeholders(count))) \
       ORDER BY id\(dialect.forUpdate)
       """
     }
@@ -190,8 +204,15 @@ package enum StoredKind: Sendable {
   case json
   /// JSON text that is answered in another form than it is stored: lists of Int64.
   case formattedList
+  /// A sealed text, opened by the collection's `FieldSealing`.
+  case sealed
 
   init(_ field: Field) {
+    self = field.isSealed ? .sealed : StoredKind(plain: field)
+  }
+
+  /// How the field would be kept if it were not sealed.
+  init(plain field: Field) {
     if field.isList {
       self = field.type == .int64 ? .formattedList : .json
       return

@@ -56,6 +56,14 @@ struct DelimitedWriter {
     case .bool: bytes.append(contentsOf: (row.bool(column) ? "true" : "false").utf8)
     case .int, .int64: bytes.append(contentsOf: String(row.int64(column)).utf8)
     case .timestamp: row.timestamp(column).write(to: &bytes)
+    case .sealed:
+      var json = JSONWriter(capacity: 64)
+      form.collection.writeValue(index, row, to: &json)
+      switch try? JSON.parse(json.bytes, maxDepth: 64) {
+      case .string(let plain): text(Array(plain.utf8))
+      case .null, nil: break
+      default: text(json.bytes)
+      }
     case .duration, .double, .formattedList:
       var json = JSONWriter(capacity: 64)
       form.collection.writeValue(index, row, to: &json)

@@ -32,7 +32,12 @@ enum FollowerPlace {
     "SELECT replays FROM roost_follower_replay WHERE name = \(SQL.placeholder)")
 
   /// The place, held until the commit; nil when another process holds it.
-  static func take(_ name: String, in transaction: any Transaction) async throws -> LogPlace? {
+  ///
+  /// What has to be done by this process, a replay that somebody asks for, waits for its turn with
+  /// `isPatient`: then nil does not come back, and the database's bound on waits for locks holds.
+  static func take(
+    _ name: String, isPatient: Bool = false, in transaction: any Transaction
+  ) async throws -> LogPlace? {
     let dialect = transaction.dialect
     guard dialect.hasOtherWriters else { return try await read(name, in: transaction) }
     for isMade in [false, true] {
@@ -51,7 +56,7 @@ enum FollowerPlace {
       try await transaction.query(
         """
         SELECT partition, position FROM roost_follower WHERE name = \(name) \
-        ORDER BY partition\(dialect.forUpdateOfFree)
+        ORDER BY partition\(isPatient ? dialect.forUpdate : dialect.forUpdateOfFree)
         """
       ) { row in
         place.advance(row.int64(0), to: row.int64(1))

@@ -70,6 +70,11 @@ package final class FollowerRunner: Sendable {
     task.withLock { $0 = Task { await self.run() } }
   }
 
+  /// Does what there is to do, for whoever has not started it.
+  package func runOnce() async throws {
+    while try await step() {}
+  }
+
   /// Has the entries tried again that were marked for it.
   package func retry() {
     state.withLock { $0.isRetrying = true }

@@ -90,8 +90,11 @@ extension RecordStore {
         .conflict,
         "What \(follower.name) does adds up, so it cannot see a change twice: it is not replayed.")
     }
-    // Whoever runs it is between two batches.
-    guard let current = try await FollowerPlace.take(follower.name, in: transaction) else {
+    // Whoever runs it holds its place for a batch: waited for, so that nobody has to ask again.
+    guard
+      let current = try await FollowerPlace.take(
+        follower.name, isPatient: true, in: transaction)
+    else {
       throw RoostError(
         .overloaded, "\(follower.name) is at work in another process: try again.",
         retryAfterSeconds: 1)

@@ -40,6 +40,33 @@ package final class ChangeRecorder: PreCommit {
     let id: UUID
   }
 
+  /// What a batch changes: rows, which go into the log and the streams, and behind them conflicts,
+  /// which go into the streams alone.
+  private struct Batch {
+    let changes: [RowChange]
+    let conflicts: [ConflictChange]
+
+    init(_ effects: [any Effect]) {
+      changes = effects.compactMap { $0 as? RowChange }
+      conflicts =
+        changes.count == effects.count ? [] : effects.compactMap { $0 as? ConflictChange }
+    }
+
+    var isEmpty: Bool { changes.isEmpty && conflicts.isEmpty }
+    /// A row that is created stands once in each of its streams.
+    var mayRepeat: Bool { !conflicts.isEmpty || changes.contains { $0.kind != .create } }
+
+    /// The row at a place of the batch, and its version.
+    func key(_ place: Int) -> RowKey {
+      place < changes.count
+        ? RowKey(collection: changes[place].collection.number, id: changes[place].id)
+        : RowKey(collection: ConflictRows.number, id: conflicts[place - changes.count].id)
+    }
+    func version(_ place: Int) -> Int64 {
+      place < changes.count ? changes[place].version : 1
+    }
+  }
+
   private struct Entry {
     /// The number of the stream; its place among the keys until that is known, as that of the mask.
     var stream: Int64
@@ -47,6 +74,8 @@ package final class ChangeRecorder: PreCommit {
     let change: Int
     let kind: EntryKind
     var mask: Int64
+    /// Whether it takes something out of sight.
+    let isRemoval: Bool
   }
 
   private struct State {
@@ -161,41 +190,42 @@ package final class ChangeRecorder: PreCommit {
   }
 
   package func apply(_ effects: [any Effect], in transaction: any Transaction) async throws {
-    let changes = effects.compactMap { $0 as? RowChange }
-    guard !changes.isEmpty else { return }
-    for change in changes where change.moves.changesGrants {
+    let batch = Batch(effects)
+    guard !batch.isEmpty else { return }
+    for change in batch.changes where change.moves.changesGrants {
       try await GrantTables.apply(change, in: transaction)
     }
-    let moves = try await streamMoves(of: changes, in: transaction)
+    let moves = try await streamMoves(of: batch, in: transaction)
     let taken = try await Heads.take(
-      ChangeRecorder.parts(of: changes, transaction.dialect), moves.map(\.need), in: transaction)
+      ChangeRecorder.parts(of: batch.changes, transaction.dialect), moves.map(\.need),
+      in: transaction)
     try check(taken.generation)
-    try await appendToLog(changes, taken, in: transaction)
-    // A row that is created stands once in each of its streams.
-    let mayRepeat = changes.contains { $0.kind != .create }
+    try await appendToLog(batch.changes, taken, in: transaction)
+    let mayRepeat = batch.mayRepeat
     var rows: [StreamRow] = []
-    rows.reserveCapacity(changes.count)
+    rows.reserveCapacity(batch.changes.count)
     for move in moves {
       move.add(
-        to: &rows, of: changes, after: taken.streams[move.need.stream] ?? 0, mayRepeat: mayRepeat)
+        to: &rows, of: batch, after: taken.streams[move.need.stream] ?? 0, mayRepeat: mayRepeat)
     }
     try await LogStatements.putScopeRow.run(rows.count, in: transaction) { index, values in
       let (entry, sequence) = (rows[index].entry, rows[index].sequence)
-      let change = changes[entry.change]
+      let key = batch.key(entry.change)
       values.append(.int(entry.stream))
-      values.append(.int(change.collection.number))
-      values.append(.uuid(change.id))
+      values.append(.int(key.collection))
+      values.append(.uuid(key.id))
       values.append(.int(sequence))
-      values.append(.int(change.version))
+      values.append(.int(batch.version(entry.change)))
       values.append(.int(entry.mask))
       values.append(.int(entry.kind.rawValue))
     }
   }
 
   package func committed(_ effects: [any Effect]) {
-    let changes = effects.compactMap { $0 as? RowChange }
-    guard !changes.isEmpty else { return }
-    watch.committed(changes)
+    let batch = Batch(effects)
+    guard !batch.isEmpty else { return }
+    watch.committed(batch.changes, conflictsOf: batch.conflicts.map(\.account))
+    guard !batch.changes.isEmpty else { return }
     let wakes = state.withLock { $0.onCommit }
     for wake in wakes { wake() }
   }
@@ -250,7 +280,7 @@ package final class ChangeRecorder: PreCommit {
     init(_ entries: ArraySlice<Entry>) {
       self.entries = entries
       let removal =
-        entries.lastIndex { $0.kind != .put }
+        entries.lastIndex { $0.isRemoval }
         .map { Int64(entries.distance(from: entries.startIndex, to: $0) + 1) } ?? 0
       need = Heads.StreamNeed(
         stream: entries.first?.stream ?? 0, count: Int64(entries.count), removal: removal)
@@ -261,7 +291,7 @@ package final class ChangeRecorder: PreCommit {
     /// Of two entries of one row the later one replaces the earlier; there are such only where a row
     /// `mayRepeat`.
     func add(
-      to rows: inout [StreamRow], of changes: [RowChange], after head: Int64, mayRepeat: Bool
+      to rows: inout [StreamRow], of batch: Batch, after head: Int64, mayRepeat: Bool
     ) {
       guard mayRepeat, need.count > 1 else {
         for (place, entry) in entries.enumerated() {
@@ -275,9 +305,7 @@ package final class ChangeRecorder: PreCommit {
       seen.reserveCapacity(entries.count)
       for entry in entries.reversed() {
         defer { sequence -= 1 }
-        let change = changes[entry.change]
-        let key = RowKey(collection: change.collection.number, id: change.id)
-        guard seen.insert(key).inserted else { continue }
+        guard seen.insert(batch.key(entry.change)).inserted else { continue }
         rows.append(StreamRow(entry: entry, sequence: sequence))
       }
       rows[start...].reverse()
@@ -286,24 +314,34 @@ package final class ChangeRecorder: PreCommit {
 
   /// What the changes do to the streams, in the order of the streams' numbers.
   private func streamMoves(
-    of changes: [RowChange], in transaction: any Transaction
+    of batch: Batch, in transaction: any Transaction
   ) async throws -> [StreamMove] {
     var keys = Keys()
     var entries: [Entry] = []
-    entries.reserveCapacity(changes.count)
-    for (place, change) in changes.enumerated() {
-      let tier = change.collection.model.sync.tier.rawValue
-      for entry in change.moves.puts {
-        let mask = keys.mask(entry.mask, of: change.collection)
+    entries.reserveCapacity(batch.changes.count)
+    for (place, change) in batch.changes.enumerated() {
+      for put in change.moves.puts {
+        let mask = keys.mask(put.mask, of: change.collection)
         entries.append(
-          Entry(stream: keys.stream(entry.scope, tier), change: place, kind: .put, mask: mask))
+          Entry(
+            stream: keys.stream(put.scope, put.tier.rawValue), change: place, kind: .put,
+            mask: mask, isRemoval: put.narrows))
       }
-      for scope in change.moves.leaves {
+      for leave in change.moves.leaves {
         let kind: EntryKind = change.kind == .delete ? .delete : .leave
         entries.append(
           Entry(
-            stream: keys.stream(scope, tier), change: place, kind: kind, mask: Keys.wholeMask))
+            stream: keys.stream(leave.scope, leave.tier.rawValue), change: place, kind: kind,
+            mask: Keys.wholeMask, isRemoval: true))
       }
+    }
+    for (place, conflict) in batch.conflicts.enumerated() {
+      let scope = ConflictRows.scope(of: conflict.account)
+      entries.append(
+        Entry(
+          stream: keys.stream(scope, ConflictRows.tier), change: batch.changes.count + place,
+          kind: conflict.isOpen ? .put : .leave, mask: Keys.wholeMask,
+          isRemoval: !conflict.isOpen))
     }
     let numbers = try await numbers(for: keys, in: transaction)
     for index in entries.indices {

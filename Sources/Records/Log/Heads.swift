@@ -66,8 +66,9 @@ enum Heads {
       let group = rest.prefix(PaddedList.largest)
       rest = rest.dropFirst(PaddedList.largest)
       let numbers: [Value] =
-        isFirst ? PaddedList.padded(parts.map { Value.int($0.number) }) : []
-      let keys: [Value] = PaddedList.padded(group.map { Value.int($0.stream) })
+        isFirst && !parts.isEmpty ? PaddedList.padded(parts.map { Value.int($0.number) }) : []
+      let keys: [Value] =
+        group.isEmpty ? [] : PaddedList.padded(group.map { Value.int($0.stream) })
       try await transaction.query(lock(numbers.count, keys.count), numbers + keys) { row in
         switch row.int64(0) {
         case 0: taken.parts[row.int64(1)] = row.int64(2)
@@ -86,6 +87,8 @@ enum Heads {
   private static func raise(
     _ parts: [(number: Int64, count: Int64)], _ taken: Taken, in transaction: any Transaction
   ) async throws {
+    // What goes into streams alone takes no place in the log.
+    if parts.isEmpty { return }
     var rows: [[Value]] = []
     for part in parts {
       guard let old = taken.parts[part.number] else { throw lostPart }

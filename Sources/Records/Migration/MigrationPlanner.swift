@@ -266,6 +266,16 @@ struct MigrationPlanner {
       return true
     }
     let conversion = ValueConversion(from: shape, to: field)
+    if TypeSignature.isSealed(before) || TypeSignature.isSealed(type) {
+      faults.append(
+        MigrationFault(
+          "no_conversion",
+          "\(item) is stored as \(TypeSignature.shown(before)) and cannot become "
+            + "\(TypeSignature.shown(type)): keep it, add a field of another name, and write its "
+            + "values there",
+          at: field.location))
+      return true
+    }
     switch conversion.work {
     case nil where isRollback, .rewrite:
       step(

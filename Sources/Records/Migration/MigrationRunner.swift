@@ -80,16 +80,16 @@ package struct MigrationRunner: Sendable {
         return nil
       }
       guard let (task, count) = step else { return }
-      let end = time.monotonicNanoseconds()
+      let took = time.nanoseconds(since: start)
       let since = begun[task.collection] ?? (start, task.done)
       begun[task.collection] = since
-      let seconds = Double(end - since.nanoseconds) / 1_000_000_000
+      let seconds = Double(time.nanoseconds(since: since.nanoseconds)) / 1_000_000_000
       let done = task.done + count
       onProgress(
         MigrationProgress(
           what: kind == .convert ? "converting" : "filling", done: done, total: task.total,
           rate: seconds > 0 ? Double(done - since.done) / seconds : 0))
-      if rest > 0 { try await Task.sleep(nanoseconds: (end - start) * rest) }
+      if rest > 0 { try await Task.sleep(nanoseconds: took * rest) }
     }
   }
 }

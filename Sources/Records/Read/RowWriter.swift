@@ -61,7 +61,7 @@ struct RowWriter: Sendable {
     case .uuid: 38
     case .timestamp: 26
     case .duration: 2 + CalendarDuration.longestText
-    case .bool, .int, .int64, .double, .text, .json, .formattedList: DecimalText.longest
+    case .bool, .int, .int64, .double, .text, .json, .formattedList, .sealed: DecimalText.longest
     }
   }
 
@@ -132,7 +132,7 @@ struct RowWriter: Sendable {
         place[37] = UInt8(ascii: "\"")
         place += 38
       case .text: detour(member, &place, &json) { $0.string(utf8: bytes) }
-      case .formattedList: detour(member, &place, &json) { encode(member.column, &$0) }
+      case .formattedList, .sealed: detour(member, &place, &json) { encode(member.column, &$0) }
       default: detour(member, &place, &json) { $0.raw(bytes) }
       }
     }

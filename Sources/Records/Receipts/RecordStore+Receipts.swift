@@ -13,18 +13,24 @@ extension RecordStore {
       .timestamp(expiry(at: ambient.time.now())),
     ]
     let found = try await database.read(.statement) { reader in
-      try await reader.first(ReceiptTable.find, values) { row in
+      let found = try await reader.first(ReceiptTable.find, values) { row in
         (
-          isWhole: row.text(0) == claim.key, isSame: row.blob(1) == claim.fingerprint,
+          isWhole: row.text(0) == claim.key, key: row.text(0), fingerprint: row.blob(1),
           receipt: Receipt(
             status: Int(clamping: row.int64(2)), headers: ReceiptTable.headers(row.text(3)),
             body: row.blob(4))
         )
       }
+      guard let found else { return nil as (Bool, Receipt)? }
+      let seal = try await ReceiptSeal(found.receipt, self.catalogue.keys, in: reader)
+      guard found.fingerprint == seal.fingerprint(of: claim) else { throw ReceiptClaim.reused }
+      return (
+        found.isWhole,
+        found.isWhole ? try seal.open(found.receipt, claim.principal, found.key) : found.receipt
+      )
     }
-    guard let found else { return nil }
-    guard found.isSame else { throw ReceiptClaim.reused }
-    return found.isWhole ? found.receipt : nil
+    guard let (isWhole, receipt) = found else { return nil }
+    return isWhole ? receipt : nil
   }
 
   /// Stores the receipt of a request of which so many `parts` left theirs, and takes it in their place.
@@ -72,12 +78,14 @@ extension RecordStore {
     _ receipt: Receipt, for claim: ReceiptClaim, in transaction: any Transaction
   ) async throws {
     let now = ambient.time.now()
+    let seal = try await ReceiptSeal(for: claim, catalogue.sealingKeys, in: transaction)
     let stored = try await transaction.execute(
       ReceiptTable.insert,
       [
-        .text(claim.principal), .text(claim.key), .text(claim.route), .blob(claim.fingerprint),
+        .text(claim.principal), .text(claim.key), .text(claim.route),
+        .blob(seal.fingerprint(of: claim)),
         .timestamp(now), .int(Int64(receipt.status)), .text(ReceiptTable.text(receipt.headers)),
-        .blob(receipt.body), .timestamp(expiry(at: now)),
+        .blob(seal.body(of: receipt, claim)), .timestamp(expiry(at: now)),
       ])
     guard stored > 0 else { throw ReceiptClaim.done }
   }

@@ -152,9 +152,11 @@ struct RetentionPass {
   }
 
   private func archive(_ record: Record, in transaction: any Transaction) async throws {
-    var json = JSONWriter(capacity: 512)
-    collection.write(record, to: &json)
-    let text = String(decoding: json.bytes, as: UTF8.self)
+    var kept = record
+    if let sealing = collection.sealing {
+      kept = try await sealing.sealedTexts(record, in: transaction)
+    }
+    let text = String(decoding: collection.json(kept), as: UTF8.self)
     try await transaction.execute(
       """
       INSERT INTO roost_archive (collection, id, archived_at, record) \
@@ -185,8 +187,14 @@ struct RetentionPass {
     guard !changed.isEmpty else { return }
     emptied.version += 1
     emptied.updatedAt = max(now, record.updatedAt)
-    var sets: [SQL] = changed.map { index in
-      "\(identifier: collection.fields[index].name) = \(emptied.values[index].stored)"
+    var sets: [SQL]
+    if let sealing = collection.sealing {
+      sets = try await sealing.assignments(
+        emptied, before: record, changed: changed, collection, in: transaction)
+    } else {
+      sets = changed.map { index in
+        "\(identifier: collection.fields[index].name) = \(emptied.values[index].stored)"
+      }
     }
     sets.append("version = \(emptied.version)")
     sets.append("\(identifier: "updatedAt") = \(emptied.updatedAt)")

@@ -31,7 +31,17 @@ enum StreamAtoms {
     try await transaction.post(insert, [.text(atom.text), .int(stream)])
   }
 
-  /// Notes the streams that were made before there was this table.
+  /// Notes the streams that were made before there was this table, at the first start that has it.
+  static func noteFormer(in transaction: any Transaction) async throws {
+    let isDue = try await transaction.first("SELECT number FROM roost_stream_purge") {
+      $0.int64(0) == RecordsMigrations.notNoted
+    }
+    guard isDue == true else { return }
+    try await noteAll(in: transaction)
+    try await transaction.execute("UPDATE roost_stream_purge SET number = 0")
+  }
+
+  /// Notes all streams that are not noted.
   static func noteAll(in transaction: any Transaction) async throws {
     let unnoted = try await transaction.all(
       """
@@ -53,6 +63,9 @@ enum StreamAtoms {
 }
 
 extension RecordsMigrations {
+  /// The count of purges until the streams of before are noted.
+  static let notNoted: Int64 = -1
+
   /// The step that makes the tables by which streams are found and trimmed, as number `number` of the
   /// history.
   package static func streams(_ number: Int) -> Migration {
@@ -78,7 +91,7 @@ extension RecordsMigrations {
         )\(d.numbered)
         """,
         "CREATE TABLE roost_stream_purge (number \(d.integer) NOT NULL)\(d.numbered)",
-        "INSERT INTO roost_stream_purge (number) VALUES (0)",
+        "INSERT INTO roost_stream_purge (number) VALUES (\(notNoted))",
       ]
     }
   }

@@ -11,7 +11,7 @@ package struct StreamHead: Sendable, Equatable {
   package let tier: SyncPolicy.Tier
   /// The sequence of the last entry; 0 while it never had one.
   package let sequence: Int64
-  /// The sequence of the last entry that took a row out.
+  /// The sequence of the last entry that took a row out of sight, or in a slower tier a field of one.
   package let removal: Int64
   /// Removals up to here are purged: who is behind it cannot be told of them one by one.
   package let floor: Int64

@@ -1,13 +1,14 @@
 import Queries
 import RoostCore
+package import Schema
 package import SyncProtocol
 
 extension StreamReader {
   /// The digest of the rows that stand in a stream.
   package func digest(of stream: Int64, bits: Int) async throws -> RangeDigest {
     var digest = RangeDigest(bits: bits)
-    try await puts(of: stream) { collection, id, sequence in
-      digest.add(collection, id, seq: sequence)
+    try await puts(of: stream) { _, name, id, sequence in
+      digest.add(name, id, seq: sequence)
     }
     return digest
   }
@@ -15,55 +16,67 @@ extension StreamReader {
   /// Writes the entries of some ranges of a stream whose leaves are not among `ranges`; gives those of
   /// `ranges` that the stream does not have, or nil where the entries take more than `room` bytes.
   package mutating func write(
-    _ stream: Int64, ranges: [Int64: [UInt64]], bits: Int, room: Int, to delta: inout DeltaWriter
+    _ stream: Int64, _ tier: SyncPolicy.Tier, ranges: [Int64: [UInt64]], bits: Int, room: Int,
+    to delta: inout DeltaWriter
   ) async throws -> [UInt64]? {
     var unseen = ranges.mapValues { Set($0) }
     var lacking: [RowKey] = []
-    try await puts(of: stream) { collection, id, sequence in
+    try await puts(of: stream) { collection, name, id, sequence in
       let range = RangeDigest.range(of: id, bits: bits)
       guard unseen[range] != nil else { return }
-      let leaf = RangeDigest.leaf(collection, id, seq: sequence)
+      let leaf = RangeDigest.leaf(name, id, seq: sequence)
       if unseen[range]?.remove(leaf) == nil {
         lacking.append(RowKey(collection: collection, id: id))
       }
     }
-    guard try await write(stream, rows: lacking, room: room, to: &delta) else { return nil }
+    guard try await write(stream, tier, rows: lacking, room: room, to: &delta) else { return nil }
     return unseen.values.flatMap { $0 }.sorted()
   }
 
   /// Writes the entries of some rows of a stream, as far as they stand in it, each once; false where
   /// they take more than `room` bytes, and the rest are left out.
   package mutating func write(
-    _ stream: Int64, rows: [RowKey], room: Int, to delta: inout DeltaWriter
+    _ stream: Int64, _ tier: SyncPolicy.Tier, rows: [RowKey], room: Int,
+    to delta: inout DeltaWriter
   ) async throws -> Bool {
     var entries: [StreamIndexEntry] = []
     var seen: Set<RowKey> = []
     for row in rows where seen.insert(row).inserted {
       guard delta.byteCount <= room else { return false }
-      guard let collection = catalogue.collection(named: row.collection) else { continue }
+      guard let number = number(row.collection) else { continue }
       try await reader.query(
-        StreamReader.entry, [.int(stream), .int(collection.number), .uuid(row.id)]
+        StreamReader.entry, [.int(stream), .int(number), .uuid(row.id)]
       ) { row in
         entries.append(StreamIndexEntry(row))
         return false
       }
       if entries.count == StreamReader.rowsByID {
-        try await writeByID(entries, to: &delta)
+        try await writeByID(entries, tier, to: &delta)
         entries.removeAll(keepingCapacity: true)
       }
     }
     guard delta.byteCount <= room else { return false }
-    try await writeByID(entries, to: &delta)
+    try await writeByID(entries, tier, to: &delta)
     return true
   }
 
+  /// The number of a collection by its name in entries.
+  private func number(_ name: String) -> Int64? {
+    name == ConflictRows.tag.name
+      ? ConflictRows.number : catalogue.collection(named: name)?.number
+  }
+
+  /// Calls `body` with the rows that stand in a stream, with the name of the collection, and as the
+  /// device has it.
   private func puts(
-    of stream: Int64, _ body: (_ collection: String, UUID, _ sequence: Int64) -> Void
+    of stream: Int64,
+    _ body: (_ collection: String, _ name: String, UUID, _ sequence: Int64) -> Void
   ) async throws {
-    let catalogue = catalogue
     try await reader.query(StreamReader.standing, [.int(stream)]) { row in
-      if let collection = catalogue.collection(number: row.int64(0)), let id = row.uuid(1) {
-        body(collection.name, id, row.int64(2))
+      if let tag = tag(row.int64(0)), let id = row.uuid(1),
+        let name = naming.map({ $0.former[tag.name] }) ?? tag.name
+      {
+        body(tag.name, name, id, row.int64(2))
       }
       return true
     }

@@ -1,7 +1,7 @@
 package import Queries
 import RoostCore
 import Rules
-import Schema
+package import Schema
 package import SyncProtocol
 
 /// How far one look at a stream came.
@@ -26,9 +26,18 @@ package struct StreamReader {
 
   let catalogue: Catalogue
   let reader: any Reader
+  /// The names by which digests are made, where they are not those of now.
+  package var naming: StreamNaming?
   /// The masks of the entries that were written, by number.
   package private(set) var masks: [Int64: SyncProtocol.Mask] = [:]
-  private var shown: [Int64: FieldSet] = [:]
+  private var shown: [ShownKey: FieldSet] = [:]
+  /// The tier of the stream that is read.
+  private var tier = SyncPolicy.Tier.live
+
+  private struct ShownKey: Hashable {
+    let mask: Int64
+    let tier: SyncPolicy.Tier
+  }
 
   package init(_ records: RecordStore, in reader: any Reader) {
     catalogue = records.catalogue
@@ -38,8 +47,10 @@ package struct StreamReader {
   /// Writes entries behind `after` up to the sequence `end`, until the delta holds `room` bytes or
   /// more.
   package mutating func write(
-    _ stream: Int64, after: Int64, end: Int64, room: Int, to delta: inout DeltaWriter
+    _ stream: Int64, _ tier: SyncPolicy.Tier, after: Int64, end: Int64, room: Int,
+    to delta: inout DeltaWriter
   ) async throws -> StreamStep {
+    self.tier = tier
     var last = after
     var count = 0
     var limit = StreamReader.entriesAtFirst
@@ -66,6 +77,7 @@ package struct StreamReader {
     _ entries: [StreamIndexEntry], of stream: Int64, after: Int64, to delta: inout DeltaWriter
   ) async throws {
     let puts = writeRemovals(entries, to: &delta)
+    try await writeConflicts(puts[ConflictRows.number], to: &delta)
     // By number, so that one snapshot always gives the same bytes.
     for number in puts.keys.sorted() {
       guard let collection = catalogue.collection(number: number), let rows = puts[number] else {
@@ -81,11 +93,13 @@ package struct StreamReader {
     }
   }
 
-  /// Writes at most `rowsByID` entries, wherever they stand.
+  /// Writes at most `rowsByID` entries of a stream of that tier, wherever they stand.
   mutating func writeByID(
-    _ entries: [StreamIndexEntry], to delta: inout DeltaWriter
+    _ entries: [StreamIndexEntry], _ tier: SyncPolicy.Tier, to delta: inout DeltaWriter
   ) async throws {
+    self.tier = tier
     let puts = writeRemovals(entries, to: &delta)
+    try await writeConflicts(puts[ConflictRows.number], to: &delta)
     for number in puts.keys.sorted() {
       guard let collection = catalogue.collection(number: number), let rows = puts[number] else {
         continue
@@ -102,16 +116,29 @@ package struct StreamReader {
     var puts: [Int64: [StreamIndexEntry.Place]] = [:]
     for entry in entries {
       // A collection that the schema has no more was taken out of the streams with it.
-      guard let collection = catalogue.collection(number: entry.collection) else { continue }
+      guard let tag = tag(entry.collection) else { continue }
       if entry.kind == ChangeRecorder.EntryKind.put.rawValue {
         puts[entry.collection, default: []].append(entry.place)
       } else {
         StreamReader.writeRemoval(
-          entry.place, of: collection,
+          entry.place, of: tag,
           isDelete: entry.kind == ChangeRecorder.EntryKind.delete.rawValue, to: &delta)
       }
     }
     return puts
+  }
+
+  /// The name of a collection as entries have it; nil for one that there is no more.
+  func tag(_ number: Int64) -> CollectionTag? {
+    if number == ConflictRows.number { return ConflictRows.tag }
+    return catalogue.collection(number: number)?.streamed.tag
+  }
+
+  private func writeConflicts(
+    _ places: [StreamIndexEntry.Place]?, to delta: inout DeltaWriter
+  ) async throws {
+    guard let places else { return }
+    try await ConflictRows.write(places, catalogue, in: reader, to: &delta)
   }
 
   /// Writes the rows of a collection between two sequences, read along the stream.
@@ -134,7 +161,8 @@ package struct StreamReader {
     }
     guard written < places.count else { return }
     for place in places where !ids.contains(place.id) {
-      StreamReader.writeRemoval(place, of: collection, isDelete: true, to: &delta)
+      StreamReader.writeRemoval(
+        place, of: collection.streamed.tag, isDelete: true, to: &delta)
     }
   }
 
@@ -156,7 +184,8 @@ package struct StreamReader {
     }
     // The index and the rows are of one moment: a row that is not there was removed past the index.
     for place in places where missing[place.id] != nil {
-      StreamReader.writeRemoval(place, of: collection, isDelete: true, to: &delta)
+      StreamReader.writeRemoval(
+        place, of: collection.streamed.tag, isDelete: true, to: &delta)
     }
   }
 
@@ -169,7 +198,8 @@ package struct StreamReader {
       version: place.version, mask: place.mask,
       clocks: collection.streamed.compared.isEmpty
         ? nil : self.clocks(RowClocks(encoded: row.blob(clocks)), place.mask, of: collection))
-    if place.mask == MaskTable.whole, collection.streamed.withheld.isEmpty {
+    let tiers = collection.streamed.tiers
+    if place.mask == MaskTable.whole, tiers.elsewhere.isEmpty, tier == tiers.home {
       collection.streamed.writer.write(row, to: &delta.json) { column, json in
         collection.writeValue(column - RecordColumns.firstField, row, to: &json)
       }
@@ -215,30 +245,31 @@ package struct StreamReader {
   }
 
   private static func writeRemoval(
-    _ place: StreamIndexEntry.Place, of collection: CompiledCollection, isDelete: Bool,
+    _ place: StreamIndexEntry.Place, of tag: CollectionTag, isDelete: Bool,
     to delta: inout DeltaWriter
   ) {
     delta.remove(
-      seq: place.sequence, collection: collection.streamed.tag, id: place.id,
+      seq: place.sequence, collection: tag, id: place.id,
       version: place.version, isDeleted: isDelete)
   }
 
-  /// The stored fields that an entry of a mask shows.
+  /// The stored fields whose values stand in an entry of a mask.
   private func shown(_ mask: Int64, of collection: CompiledCollection) -> FieldSet {
-    if mask != MaskTable.whole { return shown[mask] ?? FieldSet() }
-    return FieldSet(count: collection.fields.count).subtracting(collection.streamed.withheld)
+    if mask != MaskTable.whole { return shown[ShownKey(mask: mask, tier: tier)] ?? FieldSet() }
+    return collection.streamed.tiers.shown(FieldSet(count: collection.fields.count), in: tier)
   }
 
   private mutating func load(_ mask: Int64, of collection: CompiledCollection) async throws {
-    guard mask != MaskTable.whole, masks[mask] == nil else { return }
-    let fields = (try await MaskTable.fields(mask, of: collection, in: reader) ?? FieldSet())
-      .subtracting(collection.streamed.withheld)
-    shown[mask] = fields
+    let key = ShownKey(mask: mask, tier: tier)
+    guard mask != MaskTable.whole, shown[key] == nil else { return }
+    let tiers = collection.streamed.tiers
+    let fields = try await MaskTable.fields(mask, of: collection, in: reader) ?? FieldSet()
+    shown[key] = tiers.shown(fields, in: tier)
     masks[mask] = SyncProtocol.Mask(
       collection: collection.name,
-      fields: collection.fields.indices.filter { fields.contains($0) }.map {
-        collection.fields[$0].name
-      })
+      fields: collection.fields.indices.filter {
+        fields.contains($0) && !tiers.withheld.contains($0)
+      }.map { collection.fields[$0].name })
   }
 
   private static let entries = Statement(

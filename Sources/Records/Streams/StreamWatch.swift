@@ -1,3 +1,4 @@
+import RoostCore
 package import Rules
 import Synchronization
 
@@ -98,14 +99,22 @@ package final class StreamWatch: Sendable {
   }
 
   /// Wakes those whom a commit concerns.
-  func committed(_ changes: [RowChange]) {
-    state.withLock { $0.own += Int64(changes.count) }
+  func committed(_ changes: [RowChange], conflictsOf accounts: [UUID] = []) {
+    let isAwaited = state.withLock { state in
+      state.own += Int64(changes.count)
+      guard state.waiters.isEmpty else { return true }
+      // Whoever looks just now and is about to wait hears of it by the number.
+      state.commits += 1
+      return false
+    }
+    guard isAwaited else { return }
     if changes.contains(where: { $0.moves.changesGrants }) { return wakeAll() }
     var scopes: Set<ScopeConjunction> = []
     for change in changes {
       for entry in change.moves.puts { scopes.insert(entry.scope) }
-      scopes.formUnion(change.moves.leaves)
+      for entry in change.moves.leaves { scopes.insert(entry.scope) }
     }
+    for account in accounts { scopes.insert(ConflictRows.scope(of: account)) }
     guard !scopes.isEmpty else { return }
     let woken = state.withLock { state in
       state.commits += 1

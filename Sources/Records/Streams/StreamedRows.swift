@@ -16,8 +16,8 @@ struct StreamedRows: Sendable {
   let some: PaddedStatement
   /// The fields whose strategy compares an edit with what it was made on: entries show their clocks.
   let compared: [Int]
-  /// The fields that never travel: `@sync(tier: SERVER_ONLY)` and `LOCAL_ONLY` on a field.
-  let withheld: FieldSet
+  /// In which tier each field travels.
+  let tiers: FieldTiers
 
   init(
     _ collection: Collection, _ storage: [StoredKind], _ numbers: [UInt32], _ liveList: SQL
@@ -35,13 +35,7 @@ struct StreamedRows: Sendable {
       default: return false
       }
     }
-    withheld = FieldSet(
-      collection.fields.indices.filter { index in
-        switch collection.fields[index].sync?.tier {
-        case .serverOnly, .localOnly: true
-        default: false
-        }
-      })
+    tiers = FieldTiers(collection)
     let clocks: SQL =
       compared.isEmpty ? "NULL" : "t0.\(identifier: RecordColumns.clocks)"
     let table = SQL.identifier(collection.name)

@@ -26,7 +26,7 @@ struct KnownMutations: Sendable {
   /// Looks the operations of `mutations` up among those of an account.
   init(
     _ mutations: ArraySlice<ClientMutation>, of account: UUID, _ lane: StoredLane,
-    at now: Timestamp, in transaction: any Transaction
+    at now: Timestamp, keys: DataKeys?, in transaction: any Transaction
   ) async throws {
     client = lane.client
     self.lane = lane.lane
@@ -44,14 +44,20 @@ struct KnownMutations: Sendable {
           return true
         }
         if let oid = row.uuid(0), let client = row.uuid(1), let chain = row.uuid(4) {
+          var result = row.text(5)
+          // One that does not open tells of the repeat alone.
+          if result.hasPrefix("$") { result = keys?.text(result, KnownMutations.place(oid)) ?? "" }
           entries[ChainHash(uuid: oid)] = Entry(
             client: client, lane: row.text(2), seq: row.int64(3), chain: ChainHash(uuid: chain),
-            result: row.text(5))
+            result: result)
         }
         return true
       }
     }
   }
+
+  /// Where the sealed result of a mutation opens.
+  static func place(_ oid: UUID) -> SealedPlace { SealedPlace("result", oid.bytes) }
 
   /// What is answered on a mutation that is numbered anew, and was or may have been carried out where
   /// nobody can see any more that it was: on behalf of another account of the device, or before what

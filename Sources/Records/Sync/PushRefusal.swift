@@ -13,14 +13,8 @@ struct OperationFailure: Error {
 
 /// Refusals as results: with a code that programs tell apart, and a text for a person.
 enum PushRefusal {
-  /// Whether an error concerns the push as a whole: later, elsewhere or with more room the same
-  /// mutation may well be carried out, so nothing is taken in.
-  static func isOfWhole(_ error: RoostError) -> Bool {
-    switch error.code {
-    case .overloaded, .draining, .storageFull, .timeout, .unauthenticated: true
-    default: false
-    }
-  }
+  /// Whether an error says nothing of the mutation: who pushes is nobody any more.
+  static func isOfWhole(_ error: RoostError) -> Bool { error.code == .unauthenticated }
 
   /// So many faults of a mutation are told and kept.
   static let shownIssues = 20
@@ -34,7 +28,8 @@ enum PushRefusal {
       message: fault.message)
   }
 
-  /// The result of a mutation that failed by `failure`; nil where the push fails as a whole.
+  /// The result of a mutation that failed by `failure`; nil where the fault is the server's, so that
+  /// later, elsewhere or with more room the same mutation may well be carried out.
   static func result(_ failure: OperationFailure, seq: Int64) -> MutationResult? {
     switch failure.error {
     case let mismatch as BaseMismatch: return result(mismatch, seq)
@@ -51,7 +46,11 @@ enum PushRefusal {
         seq: seq, .rejected, code: "outdated",
         message: "The value has changed once more since you looked: choose again.",
         values: JSONObject(uniqueMembers: [(field, value)]))
-    case let error as RoostError where !isOfWhole(error):
+    case let error as HandlerFailure:
+      return MutationResult(
+        seq: seq, .rejected, code: "failed",
+        message: "The action \(error.action) failed: nothing was changed.")
+    case let error as RoostError where !isOfWhole(error) && ServerFault(error) == nil:
       return result(error, failure, seq)
     case is ConstraintViolation:
       return MutationResult(
@@ -100,7 +99,6 @@ enum PushRefusal {
     case (.conflict, .create), (.conflict, .update): "taken"
     case (.conflict, .delete): "restricted"
     case (.notImplemented, .action): "online_only"
-    case (.internalError, _): "failed"
     default: error.code.rawValue
     }
   }

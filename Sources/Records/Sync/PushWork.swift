@@ -8,16 +8,34 @@ import SyncProtocol
 struct PushWork: Sendable {
   let records: RecordStore
   let actions: ActionRunner?
+  let admits: PushAdmission
   let caller: Caller
   let account: UUID
   let push: Push
   let mutations: ArraySlice<ClientMutation>
   /// The operations of each mutation in the words of the server's schema, or why they have none.
-  let lifted: [Result<[ClientOperation], RoostError>]
+  let lifted: [Result<LiftedMutation, RoostError>]
+
+  /// Results in the words of the device.
+  let tell: @Sendable (MutationResult, ClientMutation) -> MutationResult
+  /// A mutation that is given up: it met a fault of the server too often.
+  var givenUp: ChainHash?
+
+  /// Operations after which a transaction ends, between two mutations: everybody's writes wait for it
+  /// on a file.
+  static let operationsAtOnce = 512
+  /// The same for the time that it has taken.
+  static let nanosecondsAtOnce: UInt64 = 50_000_000
 
   /// What became of it.
   struct Answer: Sendable {
     var pushed: Pushed
+    /// How many of the mutations were looked at; the others wait for the next transaction.
+    var seen = 0
+    /// Whether it was carried out to a commit.
+    var isWhole = true
+    /// What kept the server from carrying out the mutation behind those that were seen.
+    var fault: ServerFault?
     /// Mutations that had been taken in before.
     var repeats = 0
     /// What the others came to.
@@ -38,16 +56,31 @@ struct PushWork: Sendable {
 
   func run(in transaction: any Transaction) async throws -> Answer {
     let now = records.ambient.time.now()
+    do {
+      try await admits(transaction)
+    } catch {
+      throw NotAdmitted(cause: error)
+    }
     guard
       let lane = try await StoredLane.hold(
         push.cid, push.lane, of: account, at: now, in: transaction)
     else { return Answer(pushed: foreign) }
     var state = State(
       lane: lane, position: LaneState(position: lane.position),
-      known: try await KnownMutations(mutations, of: account, lane, at: now, in: transaction))
-    let known = state.known
+      known: try await KnownMutations(
+        mutations, of: account, lane, at: now, keys: records.catalogue.keys, in: transaction))
     var end = Pushed.State.taken
+    var fault: ServerFault?
+    var operations = 0
+    var seen = 0
+    let began = records.ambient.time.monotonicNanoseconds()
     loop: for (offset, mutation) in mutations.enumerated() {
+      if operations >= PushWork.operationsAtOnce
+        || operations > 0
+          && records.ambient.time.monotonicNanoseconds() &- began >= PushWork.nanosecondsAtOnce
+      {
+        break
+      }
       let isKnown = state.known.contains(mutation.oid)
       let decision = state.position.decide(
         mutation, known: state.known.chain(at: mutation), isKnown: isKnown)
@@ -55,6 +88,7 @@ struct PushWork: Sendable {
       case .skip:
         state.results.append(state.known.result(mutation, isSamePlace: true))
         state.repeats += 1
+        seen += 1
         continue
       case .forked:
         end = .forked
@@ -74,16 +108,29 @@ struct PushWork: Sendable {
         let result: MutationResult
         if let past = state.known.past(mutation) {
           result = past
+        } else if mutation.oid == givenUp {
+          result = MutationResult(
+            seq: mutation.seq, .rejected, code: "failed",
+            message: "The server has failed at this change again and again, and has given it up: "
+              + "nothing of it took place. Make it anew if you still want it.")
         } else {
-          result = try await carryOut(mutation, lifted[offset], at: now, &state, transaction)
+          do {
+            operations += max(1, mutation.operations.count)
+            result = try await carryOut(mutation, lifted[offset], at: now, &state, transaction)
+          } catch let met as ServerFault {
+            fault = met
+            break loop
+          }
         }
         take(result, of: mutation, isKnown: false, at: now, &state)
       }
+      seen += 1
       state.position.advance(over: mutation)
       state.lane.schema = mutation.schema
     }
     if state.position.position != lane.position {
       state.lane.position = state.position.position
+      try await seal(&state.rows, in: transaction)
       try await SyncTables.putMutations.run(state.rows, in: transaction)
       try await state.lane.save(at: now, in: transaction)
     }
@@ -91,11 +138,16 @@ struct PushWork: Sendable {
       lane: push.lane, state: end, status: LaneStatus(position: state.position.position),
       results: state.results)
     if end == .forked {
+      // An earlier part of the push may have been taken in by another transaction.
+      let known = try await KnownMutations(
+        push.mutations[...], of: account, lane, at: now, keys: records.catalogue.keys,
+        in: transaction)
       pushed.common = LaneState(position: lane.position).common(push.mutations) { seq in
         push.mutations.first { $0.seq == seq }.flatMap { known.chain(at: $0) }
       }
     }
-    return Answer(pushed: pushed, repeats: state.repeats, outcomes: state.outcomes)
+    return Answer(
+      pushed: pushed, seen: seen, fault: fault, repeats: state.repeats, outcomes: state.outcomes)
   }
 
   /// The answer for a client of another account: as if it had copied a device that nobody knows, so
@@ -123,14 +175,28 @@ struct PushWork: Sendable {
     ])
   }
 
+  /// Seals the results that say more than a word: they may hold what the mutation brought, or what
+  /// stood in its way.
+  private func seal(_ rows: inout [[Value]], in transaction: any Transaction) async throws {
+    guard let keys = records.catalogue.sealingKeys else { return }
+    for index in rows.indices {
+      guard case .uuid(let oid) = rows[index][1], case .text(let text) = rows[index][6],
+        text.hasPrefix("{")
+      else { continue }
+      rows[index][6] = .text(
+        try await keys.seal(
+          text, KnownMutations.place(oid), of: .person(account), in: transaction))
+    }
+  }
+
   // MARK: One mutation
 
   private func carryOut(
-    _ mutation: ClientMutation, _ lifted: Result<[ClientOperation], RoostError>,
+    _ mutation: ClientMutation, _ lifted: Result<LiftedMutation, RoostError>,
     at now: Timestamp, _ state: inout State, _ transaction: any Transaction
   ) async throws -> MutationResult {
     let time = records.path.clock.receive(mutation.stamp.time)
-    let operations: [ClientOperation]
+    let operations: LiftedMutation
     switch lifted {
     case .success(let lifted): operations = lifted
     case .failure(let error):
@@ -140,12 +206,13 @@ struct PushWork: Sendable {
     }
     let work = PushedMutation(
       records: records, actions: actions, caller: caller, mutation: mutation,
-      operations: operations, stamp: Stamp(time: time, client: push.cid),
+      operations: operations.operations, stamp: Stamp(time: time, client: push.cid),
       madeAt: OperationTime(
         claimed: Timestamp(milliseconds: time.milliseconds),
         lastAccepted: Timestamp(milliseconds: state.lane.clock.milliseconds)),
       now: now)
-    state.lane.clock = max(state.lane.clock, time)
+    let clock = state.lane.clock
+    state.lane.clock = max(clock, time)
     var budget = state.budget
     var result = MutationResult(seq: mutation.seq, .ok)
     do {
@@ -153,23 +220,34 @@ struct PushWork: Sendable {
         result = try await work.carryOut(deleting: &budget, in: transaction)
       }
     } catch let failure as OperationFailure {
-      if let taken = try await taken(failure, work, transaction) { return taken }
+      if let taken = try await taken(failure, work, transaction) {
+        return tell(taken, mutation)
+      }
       guard let refused = PushRefusal.result(failure, seq: mutation.seq) else {
-        throw failure.error
+        state.lane.clock = clock
+        if let error = failure.error as? RoostError, PushRefusal.isOfWhole(error) { throw error }
+        throw ServerFault(failure.error) ?? failure.error
       }
       // What the person is to choose against the next time; the attempt that found it is undone.
       switch failure.error {
       case ConflictRefusal.outdated(let conflict, let value, _):
-        try await transaction.post(
-          SyncTables.renewConflict, [.text(value.text), .uuid(conflict.id)])
+        let text = try await records.conflictText(
+          value, of: conflict.id, account, conflict.collection, conflict.field, in: transaction)
+        try await transaction.post(SyncTables.renewConflict, [text, .uuid(conflict.id)])
       case ConflictRefusal.moot(let conflict):
         try await transaction.post(
           SyncTables.resolve, [.timestamp(now), .null, .uuid(conflict.id)])
+        transaction.attach(ConflictChange(of: account, conflict.id, isOpen: false))
       default: break
       }
-      return refused
+      return tell(refused, mutation)
     }
     state.budget = budget
+    result = tell(result, mutation)
+    if !operations.lost.isEmpty {
+      if result.outcome == .ok { result.outcome = .merged }
+      result.issues += operations.lost.prefix(PushRefusal.shownIssues)
+    }
     return result
   }
 

@@ -120,14 +120,15 @@ struct PushedMutation {
       _ = try await actions.run(prepared, in: transaction)
     } catch let error as RoostError {
       throw error
+    } catch let error as CancellationError {
+      throw error
     } catch {
       // Whatever a handler throws: its mutation is rejected, and the queue goes on. (An error that
       // ends the transaction ends it whatever is made of it here.)
       records.ambient.logger.error(
         "an action failed that a device had queued",
         [("action", .string(name)), ("cause", .string("\(error)"))])
-      throw RoostError(
-        .internalError, "The action \(name) failed: nothing was changed.", cause: error)
+      throw HandlerFailure(action: name)
     }
   }
 
@@ -148,16 +149,35 @@ struct PushedMutation {
     let name = collection.fields[conflict.field].name
     let id = NameUUID.make(mutation.oid.bytes + Array("conflict \(index) \(name)".utf8))
     let isSeen = outcome.members?.contains(conflict.field) == true
+    if let account = caller.uid {
+      transaction.attach(ConflictChange(of: account, id, isOpen: true))
+    }
+    let theirs =
+      isSeen
+      ? try await text(
+        collection.json(conflict.theirs, of: conflict.field), of: id, collection.name, name,
+        transaction)
+      : .null
+    let mine = try await text(fields[name] ?? .null, of: id, collection.name, name, transaction)
     try await transaction.post(
       SyncTables.putConflict,
       [
         .uuid(id), .optional(caller.uid), .int(collection.number), .uuid(change.id),
         .int(Int64(collection.fieldNumbers[conflict.field])),
-        .optional(base[name]?.description),
-        isSeen ? .text(collection.json(conflict.theirs, of: conflict.field).text) : .null,
-        .text((fields[name] ?? .null).text), .uuid(mutation.oid.uuid), .timestamp(now),
+        .optional(base[name]?.description), theirs, mine, .uuid(mutation.oid.uuid),
+        .timestamp(now),
       ])
     return id
+  }
+
+  /// A value of a conflict as it is kept.
+  private func text(
+    _ value: JSON, of conflict: UUID, _ collection: String, _ field: String?,
+    _ transaction: any Transaction
+  ) async throws -> Value {
+    guard let account = caller.uid else { return .text(value.text) }
+    return try await records.conflictText(
+      value, of: conflict, account, collection, field, in: transaction)
   }
 
   /// Decides a conflict, once, and on the value that the person saw.
@@ -201,7 +221,12 @@ struct PushedMutation {
     }
     try await transaction.post(
       SyncTables.resolve,
-      [.timestamp(now), .text(choice.stored.text), .uuid(id)])
+      [
+        .timestamp(now),
+        try await text(choice.stored, of: id, conflict.collection, conflict.field, transaction),
+        .uuid(id),
+      ])
+    transaction.attach(ConflictChange(of: account, id, isOpen: false))
   }
 }
 

@@ -9,15 +9,9 @@ extension RecordStore {
   ) async throws -> [Lane: LaneStatus] {
     guard let uid = caller.uid else { return [:] }
     var lanes: [Lane: LaneStatus] = [:]
-    try await reader.query(
-      """
-      SELECT lane, last_seq, last_chain FROM roost_client \
-      WHERE cid = \(client) AND account = \(uid)
-      """
-    ) { row in
-      if let lane = Lane(rawValue: row.text(0)), let chain = row.uuid(2) {
-        lanes[lane] = LaneStatus(
-          position: LanePosition(last: row.int64(1), chain: ChainHash(uuid: chain)))
+    try await reader.query(SyncTables.lanesOfAccount, [.uuid(client), .uuid(uid)]) { row in
+      if let stored = StoredLane(client, row) {
+        lanes[stored.lane] = LaneStatus(position: stored.position, durable: stored.durable)
       }
       return true
     }

@@ -11,6 +11,8 @@ struct StoredLane: Sendable {
   var position: LanePosition
   /// The latest time of a mutation that was accepted; what the next one claims lies behind it.
   var clock: HybridTime
+  /// The last mutation that a backup holds.
+  private(set) var durable: LanePosition?
   /// Of the last mutation.
   var schema = ""
 
@@ -52,16 +54,20 @@ struct StoredLane: Sendable {
   ) async throws -> [StoredLane] {
     var lanes: [StoredLane] = []
     try await transaction.query(SyncTables.lanes[transaction.dialect], [.uuid(client)]) { row in
-      if let account = row.uuid(0), let lane = Lane(rawValue: row.text(1)), let chain = row.uuid(3)
-      {
-        var stored = StoredLane(client, lane, of: account, at: Timestamp(milliseconds: 0))
-        stored.position = LanePosition(last: row.int64(2), chain: ChainHash(uuid: chain))
-        stored.clock = HybridTime(rawValue: UInt64(bitPattern: row.int64(4)))
-        lanes.append(stored)
-      }
+      if let stored = StoredLane(client, row) { lanes.append(stored) }
       return true
     }
     return lanes
+  }
+
+  /// A lane from a row of `SyncTables.laneColumns`.
+  init?(_ client: UUID, _ row: any Row) {
+    guard let account = row.uuid(0), let lane = Lane(rawValue: row.text(1)), let chain = row.uuid(3)
+    else { return nil }
+    self.init(client, lane, of: account, at: Timestamp(milliseconds: 0))
+    position = LanePosition(last: row.int64(2), chain: ChainHash(uuid: chain))
+    clock = HybridTime(rawValue: UInt64(bitPattern: row.int64(4)))
+    durable = row.uuid(6).map { LanePosition(last: row.int64(5), chain: ChainHash(uuid: $0)) }
   }
 
   func save(at now: Timestamp, in transaction: any Transaction) async throws {

@@ -25,6 +25,36 @@ package struct SyncConflict: Sendable {
   package let resolution: JSON?
 }
 
+extension SyncConflict {
+  /// Where the sealed texts of a conflict open.
+  static func place(_ id: UUID) -> SealedPlace { SealedPlace("conflict", id.bytes) }
+
+  /// A conflict from a row of `SyncTables.conflictColumns`.
+  init?(_ row: any Row, _ catalogue: Catalogue) {
+    guard let id = row.uuid(0), let record = row.uuid(2), let oid = row.uuid(7) else { return nil }
+    let collection = catalogue.collection(number: row.int64(1))
+    let number = UInt32(truncatingIfNeeded: row.int64(3))
+    let place = SyncConflict.place(id)
+    func json(_ column: Int) -> JSON? {
+      var text = row.optionalText(column)
+      if let sealed = text, sealed.hasPrefix("$") { text = catalogue.keys?.text(sealed, place) }
+      return text.flatMap { try? JSON.parse(text: $0) }
+    }
+    self.id = id
+    self.collection = collection?.name ?? ""
+    self.row = record
+    field = collection.flatMap { collection in
+      collection.fieldNumbers.firstIndex(of: number).map { collection.fields[$0].name }
+    }
+    theirs = json(5)
+    mine = json(6) ?? .null
+    self.oid = oid
+    at = row.timestamp(9)
+    isResolved = row.int64(8) != 0
+    resolution = json(11)
+  }
+}
+
 extension RecordStore {
   /// The conflicts that a person is to decide, the oldest first; at most `limit`.
   ///
@@ -36,7 +66,7 @@ extension RecordStore {
       try await reader.query(
         SyncTables.openConflicts, [.uuid(account), .int(Int64(max(0, min(limit, 1000))))]
       ) { row in
-        if let conflict = self.conflict(row) { found.append(conflict) }
+        if let conflict = SyncConflict(row, self.catalogue) { found.append(conflict) }
         return true
       }
       for index in found.indices where found[index].theirs != nil {
@@ -60,6 +90,19 @@ extension RecordStore {
     }
   }
 
+  /// A value of a conflict as it is kept: sealed where its field is.
+  func conflictText(
+    _ value: JSON, of conflict: UUID, _ account: UUID, _ collection: String, _ field: String?,
+    in transaction: any Transaction
+  ) async throws -> Value {
+    guard let keys = catalogue.keys, let collection = catalogue.collection(named: collection),
+      let index = field.flatMap({ collection.index(of: $0) }), collection.fields[index].isSealed
+    else { return .text(value.text) }
+    return .text(
+      try await keys.seal(
+        value.text, SyncConflict.place(conflict), of: .person(account), in: transaction))
+  }
+
   /// A conflict of an account, held until the commit.
   func conflict(
     _ id: UUID, of account: UUID, in transaction: any Transaction
@@ -68,26 +111,10 @@ extension RecordStore {
     try await transaction.query(
       SyncTables.conflict[transaction.dialect], [.uuid(id), .uuid(account)]
     ) { row in
-      found = self.conflict(row)
+      found = SyncConflict(row, self.catalogue)
       return false
     }
     return found
-  }
-
-  private func conflict(_ row: any Row) -> SyncConflict? {
-    guard let id = row.uuid(0), let record = row.uuid(2), let oid = row.uuid(7) else { return nil }
-    let collection = catalogue.collection(number: row.int64(1))
-    let number = UInt32(truncatingIfNeeded: row.int64(3))
-    let field = collection.flatMap { collection in
-      collection.fieldNumbers.firstIndex(of: number).map { collection.fields[$0].name }
-    }
-    func json(_ column: Int) -> JSON? {
-      row.optionalText(column).flatMap { try? JSON.parse(text: $0) }
-    }
-    return SyncConflict(
-      id: id, collection: collection?.name ?? "", row: record, field: field, theirs: json(5),
-      mine: json(6) ?? .null, oid: oid, at: row.timestamp(9), isResolved: row.int64(8) != 0,
-      resolution: json(11))
   }
 
   private func isSeen(

@@ -44,10 +44,20 @@ package enum SyncTables {
 
   // MARK: Lanes
 
+  private static let laneColumns: SQL =
+    "account, lane, last_seq, last_chain, clock, durable_seq, durable_chain"
+
+  /// The lanes of a client of an account, as they stand.
+  static let lanesOfAccount = Statement(
+    """
+    SELECT \(laneColumns) FROM roost_client \
+    WHERE cid = \(SQL.placeholder) AND account = \(SQL.placeholder)
+    """)
+
   /// The lanes of a client, locked in their order.
   static let lanes = DialectStatement { d in
     """
-    SELECT account, lane, last_seq, last_chain, clock FROM roost_client \
+    SELECT \(laneColumns) FROM roost_client \
     WHERE cid = \(SQL.placeholder) ORDER BY lane\(d.forUpdate)
     """
   }
@@ -71,7 +81,8 @@ package enum SyncTables {
   /// The mutations among some operations, whosever they are.
   static let mutations = PaddedStatement { _, count in
     """
-    SELECT oid, cid, lane, seq, chain, result, account FROM roost_mutation \
+    SELECT oid, cid, lane, seq, chain, \(SealedColumn.openedIfSealed("result")), account \
+    FROM roost_mutation \
     WHERE oid IN (\(PaddedList.placeholders(count)))
     """
   }
@@ -112,8 +123,24 @@ package enum SyncTables {
     WHERE account = \(SQL.placeholder) AND state = 0 ORDER BY at, id LIMIT \(SQL.placeholder)
     """)
 
-  private static let conflictColumns: SQL =
-    "id, coll, row_id, field, base, theirs, mine, oid, state, at, resolved_at, resolution"
+  static let someConflicts = PaddedStatement { _, count in
+    """
+    SELECT \(conflictColumns) FROM roost_conflict WHERE id IN (\(PaddedList.placeholders(count)))
+    """
+  }
+
+  /// Removes conflicts that were decided long ago, a few at a time.
+  static let removeConflicts = Statement(
+    """
+    DELETE FROM roost_conflict WHERE id IN (SELECT id FROM roost_conflict \
+    WHERE state = 1 AND resolved_at < \(SQL.placeholder) LIMIT \(SQL.placeholder))
+    """)
+
+  private static let conflictColumns: SQL = """
+    id, coll, row_id, field, base, \(SealedColumn.openedIfSealed("theirs")), \
+    \(SealedColumn.openedIfSealed("mine")), oid, state, at, resolved_at, \
+    \(SealedColumn.openedIfSealed("resolution"))
+    """
 
   static let resolve = Statement(
     """

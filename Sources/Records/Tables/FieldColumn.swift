@@ -7,7 +7,7 @@ extension Field {
     switch StoredKind(self) {
     case .bool, .int, .timestamp, .duration, .int64: dialect.integer
     case .double: dialect.real
-    case .text, .json, .formattedList: dialect.text
+    case .text, .json, .formattedList, .sealed: dialect.text
     case .uuid: dialect.id
     }
   }

@@ -9,6 +9,7 @@ package enum RecordsMigrations {
       search(first.count + 3), grants(first.count + 4), archive(first.count + 5),
       migrations(first.count + 6), derived(first.count + 7), migrationMarks(first.count + 8),
       SyncTables.migration(first.count + 9), streams(first.count + 10),
+      DurableLanes.migration(first.count + 11), DataKeyTable.migration(first.count + 12),
     ]
 
   /// The step that makes the table of what `@retention(action: ARCHIVE)` took out of the collections,

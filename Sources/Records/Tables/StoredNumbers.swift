@@ -1,5 +1,5 @@
 /// The numbers that collections and fields have in the database, by their names.
-struct StoredNumbers: Sendable {
+struct StoredNumbers: Sendable, Hashable {
   private(set) var collections: [String: Int64] = [:]
   private(set) var fields: [String: [String: UInt32]] = [:]
 

@@ -26,7 +26,11 @@ struct StreamRebuild {
 
   /// The numbers of streams and masks that are known already.
   private struct Numbers {
-    var streams: [ScopeConjunction: Int64] = [:]
+    struct Stream: Hashable {
+      let scope: ScopeConjunction
+      let tier: SyncPolicy.Tier
+    }
+    var streams: [Stream: Int64] = [:]
     var masks: [FieldSet: Int64] = [:]
   }
 
@@ -104,8 +108,15 @@ struct StreamRebuild {
           catalogue.scopes.contributions(of: row), by: row, of: collection, in: transaction)
         guard collection.isSynced else { continue }
         try await catalogue.resolve(row, into: &resolved, in: transaction)
-        for entry in catalogue.scopes.entries(of: row, resolved) {
-          try await want(entry, of: row, &numbers, in: transaction)
+        let entries = catalogue.scopes.entries(of: row, resolved)
+        let tiers = collection.streamed.tiers
+        for entry in entries {
+          try await want(entry, tiers.home, of: row, &numbers, in: transaction)
+        }
+        for (tier, fields) in tiers.slower {
+          for entry in entries.within(fields) {
+            try await want(entry, tier, of: row, &numbers, in: transaction)
+          }
         }
       }
       guard rows.count == StreamRebuild.rowsAtOnce else { return }
@@ -126,10 +137,10 @@ struct StreamRebuild {
   }
 
   private func want(
-    _ entry: ScopeEntry, of row: RowImage, _ numbers: inout Numbers,
+    _ entry: ScopeEntry, _ tier: SyncPolicy.Tier, of row: RowImage, _ numbers: inout Numbers,
     in transaction: any Transaction
   ) async throws {
-    let stream = try await stream(entry.scope, &numbers, in: transaction)
+    let stream = try await stream(entry.scope, tier, &numbers, in: transaction)
     let mask = try await mask(entry.mask, &numbers, in: transaction)
     let moves = !entry.mask.intersection(changed).isEmpty
     try await transaction.execute(
@@ -141,13 +152,15 @@ struct StreamRebuild {
   }
 
   private func stream(
-    _ scope: ScopeConjunction, _ numbers: inout Numbers, in transaction: any Transaction
+    _ scope: ScopeConjunction, _ tier: SyncPolicy.Tier, _ numbers: inout Numbers,
+    in transaction: any Transaction
   ) async throws -> Int64 {
-    if let known = numbers.streams[scope] { return known }
+    let key = Numbers.Stream(scope: scope, tier: tier)
+    if let known = numbers.streams[key] { return known }
     let (number, isMade) = try await LogStatements.stream(
-      scope.text, collection.model.sync.tier.rawValue, in: transaction)
+      scope.text, tier.rawValue, in: transaction)
     if isMade { try await StreamAtoms.note(number, scope, in: transaction) }
-    numbers.streams[scope] = number
+    numbers.streams[key] = number
     return number
   }
 
@@ -168,6 +181,16 @@ struct StreamRebuild {
       AND EXISTS (SELECT 1 FROM roost_scope_row r WHERE r.stream = roost_scope_move.stream \
       AND r.coll = \(collection.number) AND r.id = roost_scope_move.id \
       AND r.kind = roost_scope_move.kind AND r.mask = roost_scope_move.mask)
+      """)
+    // In a slower tier another mask may show less, which must not wait until the tier is asked for.
+    try await transaction.execute(
+      """
+      UPDATE roost_scope_move SET moves = 2 \
+      WHERE kind = \(ChangeRecorder.EntryKind.put.rawValue) \
+      AND EXISTS (SELECT 1 FROM roost_scope_row r JOIN roost_scope_head h ON h.stream = r.stream \
+      WHERE r.stream = roost_scope_move.stream AND r.coll = \(collection.number) \
+      AND r.id = roost_scope_move.id AND r.kind = roost_scope_move.kind \
+      AND r.mask <> roost_scope_move.mask AND h.tier <> \(SyncPolicy.Tier.live.rawValue))
       """)
   }
 
@@ -191,9 +214,12 @@ struct StreamRebuild {
       UPDATE roost_scope_head SET \
       seq = seq + (SELECT count(*) FROM roost_scope_move m \
       WHERE m.stream = roost_scope_head.stream), \
-      removal_seq = coalesce((SELECT roost_scope_head.seq + count(*) FROM roost_scope_move m \
+      removal_seq = coalesce((SELECT roost_scope_head.seq + \
+      CASE WHEN max(m.moves) = 2 THEN count(*) ELSE count(l.id) END \
+      FROM roost_scope_move m LEFT JOIN roost_scope_move l ON l.stream = m.stream AND l.id = m.id \
+      AND l.kind = \(ChangeRecorder.EntryKind.leave.rawValue) \
       WHERE m.stream = roost_scope_head.stream \
-      AND m.kind = \(ChangeRecorder.EntryKind.leave.rawValue) HAVING count(*) > 0), removal_seq) \
+      HAVING max(m.moves) = 2 OR count(l.id) > 0), removal_seq) \
       WHERE stream IN (SELECT stream FROM roost_scope_move)
       """)
   }

@@ -25,10 +25,19 @@ package struct TableKeeper: Sendable {
 
   /// The migration whose part this is; nil at a start, which makes additions alone.
   let run: Int64?
+  /// Where catalogues are that were made before; nil for a process with one app.
+  let compiled: CompiledSchemas?
+
+  /// The keys of sealed values, for the catalogue.
+  private let keys: DataKeys?
 
   package init(
-    book: RuleBook, now: Timestamp, assigned: [String: Int64] = [:], run: Int64? = nil
+    book: RuleBook, now: Timestamp, assigned: [String: Int64] = [:], run: Int64? = nil,
+    keys: DataKeys? = nil, compiled: CompiledSchemas? = nil
   ) {
+    self.keys = keys
+    // What is compiled for many does not hold the keys of one.
+    self.compiled = keys == nil ? compiled : nil
     self.book = book
     self.now = now
     self.assigned = assigned
@@ -50,7 +59,9 @@ package struct TableKeeper: Sendable {
   ///
   /// Throws `SchemaChangeError` where the schema asks for more than an addition.
   package func run(in transaction: any Transaction) async throws -> Catalogue {
-    var keeper = Work(transaction: transaction, now: now, assigned: assigned, migration: self.run)
+    var keeper = Work(
+      transaction: transaction, now: now, assigned: assigned, migration: self.run, keys: keys,
+      compiled: compiled)
     return try await keeper.run(book)
   }
 
@@ -74,6 +85,8 @@ package struct TableKeeper: Sendable {
     let transaction: any Transaction
     let now: Timestamp
     let assigned: [String: Int64]
+    let keys: DataKeys?
+    let compiled: CompiledSchemas?
     /// The migration on record, made at a start when there is more to do than it takes itself.
     private var migration: Int64?
     private var numbers = StoredNumbers()
@@ -84,8 +97,11 @@ package struct TableKeeper: Sendable {
     private var defaulted: [String: [Field]] = [:]
 
     init(
-      transaction: any Transaction, now: Timestamp, assigned: [String: Int64], migration: Int64?
+      transaction: any Transaction, now: Timestamp, assigned: [String: Int64], migration: Int64?,
+      keys: DataKeys?, compiled: CompiledSchemas?
     ) {
+      self.keys = keys
+      self.compiled = compiled
       self.transaction = transaction
       self.now = now
       self.assigned = assigned
@@ -123,9 +139,11 @@ package struct TableKeeper: Sendable {
       let generation = try await transaction.first("SELECT generation FROM roost_generation") {
         $0.int64(0)
       }
-      let catalogue = Catalogue(
-        book: book, numbers: numbers, dialect: dialect, generation: generation ?? 0)
-      try await StreamAtoms.noteAll(in: transaction)
+      let catalogue =
+        compiled?.catalogue(book, numbers, dialect, generation ?? 0)
+        ?? Catalogue(
+          book: book, numbers: numbers, dialect: dialect, generation: generation ?? 0, keys: keys)
+      try await StreamAtoms.noteFormer(in: transaction)
       for collection in catalogue.collections {
         try await keepStreams(collection, of: catalogue, changed: changed)
         try await SearchKeeper(
@@ -213,9 +231,10 @@ package struct TableKeeper: Sendable {
         || !changed.isEmpty && catalogue.scopes.resolvesReferences(of: collection.index)
       guard stored != signature || rowsChanged else { return }
       if extended.contains(collection.name) {
+        let retiered = stored.map { StreamSignature.retiered(since: $0, of: collection) }
         try await StreamRebuild(
           collection: collection, catalogue: catalogue,
-          changed: changed[collection.name] ?? FieldSet()
+          changed: (changed[collection.name] ?? FieldSet()).union(retiered ?? FieldSet())
         ).run(in: transaction)
       }
       try await transaction.execute(

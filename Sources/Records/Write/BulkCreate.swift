@@ -40,7 +40,8 @@ struct BulkCreate {
   ) async throws -> [WriteOutcome] {
     do {
       try await checkReferences(drafts, in: transaction)
-      try await collection.insertMany.run(drafts.map(\.row), in: transaction)
+      try await collection.insertMany.run(
+        try await drafts.sealedRows(of: collection, in: transaction), in: transaction)
     } catch is ConstraintViolation {
       throw Refused()
     } catch let error as RoostError where error.code.status < 500 {

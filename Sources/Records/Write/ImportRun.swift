@@ -69,14 +69,21 @@ struct ImportRun {
   private mutating func insertWaiting(in transaction: any Transaction) async throws {
     var rest = waiting[...]
     while let first = rest.first {
-      let insert = creates[first].draft.change.collection.insertMany
+      let collection = creates[first].draft.change.collection
+      let insert = collection.insertMany
       let size = dialect.statementsAreJourneys ? 1 : insert.size(of: rest.count, dialect)
       let places = rest.prefix(size)
       rest = rest.dropFirst(size)
       if size > 1 {
         do {
-          try await insert.run(size, in: transaction) { index, values in
-            values.append(contentsOf: creates[places[places.startIndex + index]].draft.row)
+          if collection.sealing == nil {
+            try await insert.run(size, in: transaction) { index, values in
+              values.append(contentsOf: creates[places[places.startIndex + index]].draft.row)
+            }
+          } else {
+            let drafts = places.map { creates[$0].draft }
+            try await insert.run(
+              try await drafts.sealedRows(of: collection, in: transaction), in: transaction)
           }
           for place in places { transaction.attach(creates[place].draft.change) }
           continue
@@ -134,7 +141,10 @@ extension WritePath {
     _ create: PreparedCreate, in transaction: any Transaction
   ) async throws {
     let collection = create.draft.change.collection
-    guard try await transaction.execute(collection.insertIfFree, create.draft.row) > 0 else {
+    guard
+      try await transaction.execute(
+        collection.insertIfFree, try await create.draft.sealedRow(in: transaction)) > 0
+    else {
       throw Conflict.taken(collection)
     }
     guard catalogue.scopes.resolvesReferences(of: collection.index) else {

@@ -1,4 +1,5 @@
 import Queries
+import RoostCore
 import Rules
 
 /// What the rules of one access say of one row.
@@ -53,6 +54,9 @@ struct Judgement {
 
   /// The same for rules that read no other rows.
   static func inMemory(_ access: Access, _ row: RowImage, isCreate: Bool) -> Judgement {
+    let scope = TraceScope.current
+    let start = scope?.now ?? 0
+    defer { scope?.record("rules", since: start) }
     let none = NoRelatedRows()
     return Judgement(
       rules: access.rulesAccepting(row, isCreate: isCreate, none),
@@ -63,6 +67,9 @@ struct Judgement {
     _ access: Access, _ row: RowImage, _ statement: PreparedTemplate, denials: [Denial],
     in reader: any Reader
   ) async throws -> Judgement {
+    let scope = TraceScope.current
+    let start = scope?.now ?? 0
+    defer { scope?.record("rules", since: start) }
     let rules = access.plan.rules
     var judgement = Judgement(rules: [], denials: [])
     try await reader.query(statement.statement, statement.values(access.facts, row)) { result in

@@ -103,11 +103,12 @@ struct WritePath: Sendable {
       : ScopeMoves(
         collection, catalogue.scopes, before: nil, after: image, changed: [], ResolvedRows())
     let json = WritePath.json(.create, collection, record, changed: [])
+    let shown = collection.sealing == nil || !answers ? json : collection.json(record)
     return Draft(
-      mutation: mutation, record: record, row: WritePath.row(record),
+      mutation: mutation, record: record, row: WritePath.row(record, collection),
       change: change(
         .create, collection, mutation.author, record, json, moves, at: mutation.time),
-      json: answers ? json : nil, isJudged: isJudged)
+      json: answers ? shown : nil, isJudged: isJudged)
   }
 
   /// Throws where the rules do not accept the new row of a create.
@@ -168,10 +169,19 @@ struct WritePath: Sendable {
   private func insert(_ draft: Draft, in transaction: any Transaction) async throws {
     let collection = draft.mutation.collection
     do {
-      try await transaction.post(collection.insert, draft.row)
+      try await transaction.post(collection.insert, try await draft.sealedRow(in: transaction))
     } catch let violation as ConstraintViolation {
       throw Conflict.error(violation, collection)
     }
+  }
+
+  /// The row of a record without the values that are still to be sealed.
+  static func row(_ record: Record, _ collection: CompiledCollection) -> [Value] {
+    var row = row(record)
+    for field in collection.sealing?.fields ?? [] {
+      row[RecordColumns.firstField + field] = .null
+    }
+    return row
   }
 
   static func row(_ record: Record) -> [Value] {
@@ -245,7 +255,7 @@ struct WritePath: Sendable {
     }
     new.version += 1
     new.updatedAt = max(mutation.time, old.updatedAt)
-    try await write(new, changed: changed, collection, transaction)
+    try await write(new, before: old, changed: changed, collection, transaction)
     var resolved = ResolvedRows()
     try await attach(
       kind: .update, collection, mutation.author, before: old, after: new, changed: changed,
@@ -266,11 +276,17 @@ struct WritePath: Sendable {
   }
 
   private func write(
-    _ record: Record, changed: [Int], _ collection: CompiledCollection,
+    _ record: Record, before: Record, changed: [Int], _ collection: CompiledCollection,
     _ transaction: any Transaction
   ) async throws {
-    var sets: [SQL] = changed.map { index in
-      "\(identifier: collection.fields[index].name) = \(record.values[index].stored)"
+    var sets: [SQL]
+    if let sealing = collection.sealing {
+      sets = try await sealing.assignments(
+        record, before: before, changed: changed, collection, in: transaction)
+    } else {
+      sets = changed.map { index in
+        "\(identifier: collection.fields[index].name) = \(record.values[index].stored)"
+      }
     }
     sets.append("version = \(record.version)")
     sets.append("\(identifier: "updatedAt") = \(record.updatedAt)")
@@ -421,6 +437,8 @@ struct WritePath: Sendable {
     _ kind: Mutation.Kind, _ collection: CompiledCollection, _ after: Record, changed: [Int]
   ) -> [UInt8]? {
     var json = JSONWriter(capacity: 512)
+    // Followers read of the log which fields changed: what is sealed stands in the row alone.
+    let after = collection.sealing?.withoutSealed(after) ?? after
     switch kind {
     case .create: collection.write(after, to: &json)
     case .update:

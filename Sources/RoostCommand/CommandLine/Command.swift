@@ -31,9 +31,10 @@ enum ExitStatus {
 /// All commands, in the order of the help.
 enum Commands {
   static let all: [any Command] = [
-    NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), ImportCommand(),
+    NewCommand(), DevCommand(), ServeCommand(), AdminCommand(), ExplainCommand(), SimulateCommand(),
+    ImportCommand(),
     ExportCommand(), JobsCommand(), FunctionsCommand(), FollowersCommand(), RebuildCommand(),
-    MoveCommand(), MigrateCommand(), GenerateCommand(),
+    BackupCommand(), KeyCommand(), MoveCommand(), MigrateCommand(), GenerateCommand(),
     DoctorCommand(),
   ]
 }

@@ -4,7 +4,8 @@ import RoostServer
 enum Help {
   static var all: [String] {
     var lines = [
-      "roost \(Version.current): the backend of an offline-first app, from one schema file", "",
+      "roost \(ProgramVersion.current): the backend of an offline-first app, from one schema file",
+      "",
       "Usage: roost COMMAND [OPTIONS]", "", "Commands:",
     ]
     for command in Commands.all {

@@ -13,7 +13,11 @@ package enum Program {
     Signals.prepare()
     Task.detached {
       let words = Array(CommandLine.arguments.dropFirst())
-      exit(await Embedded.$extensions.withValue(extensions) { await run(words) })
+      let status = await Embedded.$extensions.withValue(extensions) { await run(words) }
+      // Everything is closed and on disk. `exit` would run the destructors of the libraries below
+      // threads that still end, which aborts now and then.
+      fflush(nil)
+      _exit(status)
     }
     while true { pause() }
   }
@@ -24,7 +28,7 @@ package enum Program {
       return words.isEmpty ? ExitStatus.usage : ExitStatus.success
     }
     if name == "--version" || name == "version" {
-      Console.print("roost \(Version.current)")
+      Console.print("roost \(ProgramVersion.current)")
       return ExitStatus.success
     }
     guard let command = Commands.all.first(where: { $0.name == name }) else {
@@ -44,9 +48,4 @@ package enum Program {
       return Failure.report(error, command: command.name)
     }
   }
-}
-
-/// The version of this program, in the terms of semantic versioning.
-enum Version {
-  static let current = "0.1.0"
 }

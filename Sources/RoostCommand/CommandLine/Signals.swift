@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The signals that end a server: they are blocked in every thread and taken by one that waits.
 enum Signals {
@@ -32,6 +33,18 @@ enum Signals {
       pthread_detach(thread)
     }
   }
+
+  private static let wasHungUp = Atomic<Bool>(false)
+
+  /// From here on SIGHUP does not end the program: it is remembered until somebody takes it.
+  static func takeHangups() {
+    // Made here, since the handler may not.
+    wasHungUp.store(false, ordering: .relaxed)
+    signal(SIGHUP) { _ in Signals.wasHungUp.store(true, ordering: .relaxed) }
+  }
+
+  /// Whether SIGHUP came since the last call.
+  static func takeHangup() -> Bool { wasHungUp.exchange(false, ordering: .relaxed) }
 
   private static var ending: sigset_t {
     var set = sigset_t()

@@ -23,6 +23,7 @@ struct AdministratorLink {
     // The addresses that stand for all of them are none to connect to.
     if host == "0.0.0.0" { host = "127.0.0.1" }
     if host == "::" { host = "::1" }
-    return "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    let scheme = settings.text(SettingKeys.tlsCertificates).isEmpty ? "http" : "https"
+    return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)"
   }
 }

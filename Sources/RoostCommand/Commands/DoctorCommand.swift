@@ -37,6 +37,8 @@ struct DoctorCommand: Command {
     // Whatever any start would refuse of the functions is refused here too; what roost serve alone
     // would refuse is said below.
     _ = try FunctionBook(settings, schema, isDevelopment: true)
+    _ = try EligibilityReader.eligibility(settings, schema)
+    _ = try WebDoor(settings)
     let refusal = FunctionBook.refusal(settings, schema)
     let remarks = try RuleBook(schema).remarks
     let notices = schema.notices + remarks.sorted { $0.location < $1.location }
@@ -56,7 +58,7 @@ struct DoctorCommand: Command {
           message: "roost serve refuses this app, roost dev takes it: \(refusal)"))
     }
     var facts: [(String, String)] = [
-      ("roost", Version.current),
+      ("roost", ProgramVersion.current),
       ("collections", schema.collections.map(\.name).joined(separator: ", ")),
       ("actions", schema.actions.map(\.name).joined(separator: ", ")),
     ]

@@ -43,6 +43,8 @@ struct ServerSession {
 
   func run() async throws -> Int32 {
     let schema = try folder.schema()
+    // Before anything is opened or made.
+    _ = try WebDoor(settings)
     let ambient = Surroundings.ambient(settings)
     Surroundings.raiseFileLimit()
     if !schema.notices.isEmpty {
@@ -58,11 +60,16 @@ struct ServerSession {
       functions: functions)
     do {
       if loadsSeeds { try await loadSeeds(app) }
-      let server = try WebServer(app, isDevelopment: loadsSeeds)
+      let isSecure = !settings.text(SettingKeys.tlsCertificates).isEmpty
+      // A reload of a service must not end it; a closed terminal ends a server of development.
+      if isSecure || !loadsSeeds { Signals.takeHangups() }
+      let server = try WebServer(
+        app, isDevelopment: loadsSeeds, isAskedToReload: { Signals.takeHangup() })
       let port = try server.start()
       app.startJobs()
       if invitesAdministrator, !app.accounts.hasAdministrator { invite(app, port) }
-      Console.print("roost: ready on http://\(ServerSession.shown(settings)):\(port)")
+      Console.print(
+        "roost: ready on \(isSecure ? "https" : "http")://\(ServerSession.shown(settings)):\(port)")
       await Signals.waitForEnd()
       ambient.logger.info("shutting down")
       await server.drain()

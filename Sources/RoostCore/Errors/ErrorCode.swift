@@ -15,6 +15,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
   case payloadTooLarge = "payload_too_large"
   case targetTooLong = "target_too_long"
   case unsupportedMediaType = "unsupported_media_type"
+  case rangeNotSatisfiable = "range_not_satisfiable"
   case expectationFailed = "expectation_failed"
   case invalid
   case failedDependency = "failed_dependency"
@@ -47,6 +48,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .payloadTooLarge: 413
     case .targetTooLong: 414
     case .unsupportedMediaType: 415
+    case .rangeNotSatisfiable: 416
     case .expectationFailed: 417
     case .invalid: 422
     case .failedDependency: 424
@@ -79,6 +81,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case .payloadTooLarge: "The body is too large"
     case .targetTooLong: "The target is too long"
     case .unsupportedMediaType: "Unsupported media type"
+    case .rangeNotSatisfiable: "The document has no such part"
     case .expectationFailed: "Expectation failed"
     case .invalid: "Invalid input"
     case .failedDependency: "Another operation failed"

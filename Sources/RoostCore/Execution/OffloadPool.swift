@@ -8,11 +8,10 @@ import Synchronization
 package final class OffloadPool: Sendable {
   private let core: Core
 
-  /// Starts `threads` threads, named `name` (15 bytes of it), in front of which at most `queued`
-  /// pieces of work wait.
+  /// Starts `threads` threads at the first work, named `name` (15 bytes of it), in front of which at
+  /// most `queued` pieces of work wait.
   package init(threads: Int, queued: Int, name: String) {
-    core = Core(waitingLimit: max(0, queued), name: name)
-    core.start(threads: max(1, threads))
+    core = Core(threads: max(1, threads), waitingLimit: max(0, queued), name: name)
   }
 
   deinit { core.stop() }
@@ -65,11 +64,14 @@ private final class Core: Sendable {
   }
 
   private let state = Mutex(State())
+  private let hasStarted = Mutex(false)
+  private let wanted: Int
   private let waitingLimit: Int
   private let name: String
   private let wakeUps = WakeUps()
 
-  init(waitingLimit: Int, name: String) {
+  init(threads: Int, waitingLimit: Int, name: String) {
+    wanted = threads
     self.waitingLimit = waitingLimit
     self.name = name
   }
@@ -84,6 +86,11 @@ private final class Core: Sendable {
   }
 
   func enqueue(_ job: Job) {
+    hasStarted.withLock { hasStarted in
+      guard !hasStarted else { return }
+      hasStarted = true
+      start(threads: wanted)
+    }
     let refusal: RoostError? = state.withLock { state in
       if state.isStopped {
         return RoostError(.draining, "The server is shutting down: send the request again.")
@@ -121,7 +128,7 @@ private final class Core: Sendable {
     for job in jobs { job.fail(refusal) }
   }
 
-  func start(threads: Int) {
+  private func start(threads: Int) {
     for _ in 0..<threads {
       var thread = pthread_t()
       let context = Unmanaged.passRetained(self)

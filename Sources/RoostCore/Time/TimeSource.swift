@@ -8,6 +8,17 @@ package protocol TimeSource: Sendable {
   func monotonicNanoseconds() -> UInt64
 }
 
+extension TimeSource {
+  /// Nanoseconds that have passed since `moment` of the monotonic clock.
+  ///
+  /// 0 where the moment has not come: on virtual machines that were paused or moved, the clocks of
+  /// two processors may differ, and a thread that changes between them sees time step back.
+  package func nanoseconds(since moment: UInt64) -> UInt64 {
+    let now = monotonicNanoseconds()
+    return now > moment ? now - moment : 0
+  }
+}
+
 /// The machine's clocks.
 package struct SystemTime: TimeSource {
   package init() {}

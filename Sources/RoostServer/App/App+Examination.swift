@@ -93,18 +93,14 @@ extension App {
 
   /// How much the database holds.
   private static func sizes(in reader: any Reader) async throws -> [(String, String)] {
-    let position = try await reader.first(
-      "SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head"
-    ) {
-      $0.int64(0)
-    }
+    let position = try await LogLength.read(in: reader)
     let counts = try await reader.all(
       """
       SELECT c.name, coalesce(n.live, 0) FROM roost_collection c \
       LEFT JOIN roost_collection_count n ON n.collection = c.number ORDER BY c.name
       """
     ) { ($0.text(0), $0.int64(1)) }
-    return [("log position", "\(position ?? 0)")]
+    return [("log position", "\(position)")]
       + counts.map { ("records of \($0.0)", "\($0.1)") }
   }
 }

@@ -36,7 +36,11 @@ package final class App: Sendable {
   package let jobs: AppJobs
   /// The door for devices.
   let sync: AppSync
-  private let housekeeping: Housekeeping
+  /// What looks at the requests: their traces, slow statements and the queues before the database.
+  let traces: AppTraces
+  let slow: SlowStatements?
+  let delays: DatabaseDelays
+  let housekeeping: Housekeeping
   private let watch: LogWatch
   private let migration: MigrationKeeper
   private let recorder: ChangeRecorder
@@ -50,11 +54,14 @@ package final class App: Sendable {
     actions: ActionRunner, versions: [SchemaHistory.Entry], formers: FormerVersions,
     retirements: Retirements, followers: [FollowerRunner],
     jobs: AppJobs, functions: AppFunctions, ambient: Ambient, adminClaim: AdminClaimFile,
-    recorder: ChangeRecorder, epochs: SyncEpochs
+    recorder: ChangeRecorder, epochs: SyncEpochs, eligibility: Eligibility,
+    watching: (traces: AppTraces, slow: SlowStatements?, delays: DatabaseDelays)
   ) {
+    (traces, slow, delays) = watching
     sync = AppSync(
       epochs: epochs, devices: DeviceStore(on: database, time: ambient.time),
-      watch: recorder.watch, time: ambient.time)
+      watch: recorder.watch, eligibility: eligibility,
+      gate: Gate(eligibility, records: records, ambient: ambient), ambient: ambient)
     self.jobs = jobs
     self.settings = settings
     self.engine = engine
@@ -90,36 +97,52 @@ package final class App: Sendable {
   /// `over` puts something between the app and its database; `extensions` are those of a server
   /// that is built around the app. Without `followers` what reads the log waits for the next start.
   /// `isBulk` is for imports, for whose answers nobody waits. `onlyAsServed` refuses a schema that differs from what was served last, before anything changes.
+  /// With `stepped` nothing that serves runs by itself: see `step`.
   /// Throws `DatabaseOpenError`, `SchemaChangeError` or `RoostError`, each with what to do.
   package static func open(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient,
     extensions: AppExtensions = AppExtensions(), functions: AppFunctions? = nil,
     over: (any Database) -> any Database = { $0 }, followers startsFollowers: Bool = true,
-    onlyAsServed: Bool = false, isBulk: Bool = false
+    onlyAsServed: Bool = false, isBulk: Bool = false, stepped: SteppedSurroundings? = nil
   ) async throws -> App {
+    let eligibility = try EligibilityReader.eligibility(settings, schema)
     let recorder = ChangeRecorder()
     let signal = JobSignal()
+    let traces = try AppTraces(settings, ambient: ambient)
     let engine = try AppDatabase.open(
-      data, settings, ambient: ambient, preCommit: PreCommitSteps([recorder, signal]),
-      isBulk: isBulk)
-    let database = over(engine.database)
+      data, settings, ambient: ambient,
+      preCommit: PreCommitSteps(traces.steps([recorder, signal], time: ambient.time)),
+      isBulk: isBulk, stepped: stepped)
+    let watching = watching(engine, settings, traces, ambient)
+    // An import has nobody who waits, and runs the same few statements a million times; an app that
+    // is stepped has no time of its own.
+    let database = over(
+      isBulk || stepped != nil
+        ? engine.database
+        : WatchedDatabase(
+          engine.database, delays: watching.delays, slow: watching.slow,
+          isTraced: traces.tracer != nil, time: ambient.time))
     do {
       try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
       try await MoveMark.check(database)
+      var configuration = accountsConfiguration(settings)
+      if let seconds = stepped?.sessionSeconds { configuration.live(seconds) }
       let accounts = AccountStore(
-        database: database, ambient: ambient, configuration: accountsConfiguration(settings),
+        database: database, ambient: ambient, configuration: configuration,
         roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
-      try await accounts.start()
-      let history = SchemaHistory(database: database)
+      try await accounts.start(watchesGrants: stepped == nil)
+      let history = SchemaHistory(database: database, compiled: stepped?.compiled)
       if onlyAsServed { try await history.requireServed(schema) }
       try await MigrationKeeper.finish(schema, on: database, ambient: ambient)
       let wasServed = try await !history.entries().isEmpty
       // Others may be serving another schema: who only looks changes nothing of what they follow.
       let isServing = startsFollowers || !wasServed
+      let keys = try await EncryptionKeys.load(settings, on: database, ambient: ambient)
       let records = try await MigrationKeeper.opening(schema, on: database) {
         try await RecordStore.open(
           schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings),
-          receiptBytes: receiptBytes(settings), reconcilesDerived: isServing
+          receiptBytes: receiptBytes(settings), reconcilesDerived: isServing, keys: keys,
+          compiled: stepped?.compiled
         ) { transaction in
           let entries =
             isServing
@@ -131,11 +154,12 @@ package final class App: Sendable {
       recorder.writes(by: records.catalogue.generation)
       try await PolicyKeeper(settings).run(schema, on: database)
       let versions = try await history.entries()
-      try await LensBook(database: database).keep()
+      try await LensBook(database: database).keep(history)
       let retirements = try await Retirements(of: schema, in: history)
       let jobs = try AppJobs(
         records, settings, signal: signal, ambient: ambient,
-        handlers: extensions.jobs.map { $0(records) }, schedules: try extensions.schedules())
+        handlers: extensions.jobs.map { $0(records) }, schedules: try extensions.schedules(),
+        backups: BackupMaker(engine: engine, settings: settings, data: data, ambient: ambient))
       try await jobs.begin(records)
       let functions = functions ?? AppFunctions.none(ambient)
       try await functions.begin(records)
@@ -146,7 +170,7 @@ package final class App: Sendable {
       for follower in followers where startsFollowers {
         // Not kept: a follower holds the records, these the database, and that the recorder.
         recorder.onCommit { [weak follower] in follower?.wake() }
-        follower.start()
+        if stepped == nil { follower.start() }
       }
       let app = App(
         settings: settings, engine: engine, database: database,
@@ -157,12 +181,13 @@ package final class App: Sendable {
         adminClaim: AdminClaimFile(folder: data), recorder: recorder,
         epochs: try await SyncEpochs.begin(
           on: database, ambient: ambient, signer: try accounts.cursorSigner(),
-          isServing: startsFollowers))
-      if startsFollowers {
+          isServing: startsFollowers), eligibility: eligibility, watching: watching)
+      if startsFollowers, stepped == nil {
         app.sync.start()
         app.housekeeping.start()
         app.migration.start()
         app.watch.start()
+        app.traces.start()
       }
       return app
     } catch {
@@ -184,7 +209,23 @@ package final class App: Sendable {
     await watch.stop()
     for follower in followers { await follower.stop() }
     accounts.stop()
+    await slow?.stop()
+    await traces.stop()
     await database.close()
+  }
+
+  private static func watching(
+    _ engine: AppDatabase, _ settings: Settings, _ traces: AppTraces, _ ambient: Ambient
+  ) -> (traces: AppTraces, slow: SlowStatements?, delays: DatabaseDelays) {
+    let milliseconds = settings.integer(SettingKeys.slowMilliseconds)
+    let slow =
+      milliseconds == 0
+      ? nil
+      : SlowStatements(milliseconds: milliseconds, ambient) { sql, values in
+        try await engine.plan(of: sql, values: values)
+      }
+    let delays = DatabaseDelays(milliseconds: settings.integer(SettingKeys.queueMilliseconds))
+    return (traces, slow, delays)
   }
 
   private static func listWork(_ settings: Settings) -> WorkLimit? {
@@ -211,11 +252,7 @@ package final class App: Sendable {
   }
 
   private func isCaughtUp() async throws -> Bool {
-    let head = try await database.read(.statement) { reader in
-      try await reader.first("SELECT CAST(sum(position) AS BIGINT) FROM roost_log_head") {
-        $0.int64(0)
-      } ?? 0
-    }
+    let head = try await database.read(.statement) { try await LogLength.read(in: $0) }
     return followers.allSatisfy { $0.position >= head }
   }
 

@@ -7,13 +7,13 @@ import SQLiteDriver
 
 /// The database of an app, on the engine that the settings name; no other file knows the engines.
 package struct AppDatabase: Sendable {
-  private enum Engine: Sendable {
+  enum Engine: Sendable {
     case sqlite(SQLiteDatabase)
     case postgres(PostgresDatabase)
   }
 
-  private let engine: Engine
-  private var postgres: PostgresConfiguration?
+  let engine: Engine
+  private(set) var postgres: PostgresConfiguration?
 
   package var database: any Database {
     switch engine {
@@ -31,7 +31,7 @@ package struct AppDatabase: Sendable {
   /// `DatabaseOpenError`.
   package static func open(
     _ data: String, _ settings: Settings, ambient: Ambient, preCommit: (any PreCommit)?,
-    makesFolder: Bool = true, isBulk: Bool = false
+    makesFolder: Bool = true, isBulk: Bool = false, stepped: SteppedSurroundings? = nil
   ) throws -> AppDatabase {
     let address = settings.text(SettingKeys.database)
     if address.isEmpty {
@@ -40,13 +40,12 @@ package struct AppDatabase: Sendable {
           .engine,
           "database.replicas names standbys, and a file has none: leave it out, or use --database.")
       }
-      var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
-      let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
-      configuration.minimumFreeBytes = megabytes * 1_048_576
+      var configuration = fileConfiguration(data, settings)
       if isBulk {
         configuration.checkpointMilliseconds = 10_000
         configuration.checkpointBytes = 50_331_648
       }
+      stepped?.change(&configuration)
       return AppDatabase(
         engine: .sqlite(
           try SQLiteDatabase.open(configuration, ambient: ambient, preCommit: preCommit)))
@@ -59,7 +58,14 @@ package struct AppDatabase: Sendable {
       postgres: configuration)
   }
 
-  private static func configuration(
+  static func fileConfiguration(_ data: String, _ settings: Settings) -> SQLiteConfiguration {
+    var configuration = SQLiteConfiguration(folder: data, limits: settings.limits)
+    let megabytes = UInt64(settings.integer(SettingKeys.minimumFreeMegabytes))
+    configuration.minimumFreeBytes = megabytes * 1_048_576
+    return configuration
+  }
+
+  static func configuration(
     _ address: String, _ settings: Settings
   ) -> PostgresConfiguration {
     var configuration = PostgresConfiguration(
@@ -119,6 +125,11 @@ package struct AppDatabase: Sendable {
     }
   }
 
+  /// Removes a schema of a server with all that it holds: what a simulation has left.
+  package static func drop(_ schema: String, at address: String) throws(DatabaseOpenError) {
+    try PostgresDatabase.dropSchema(PostgresConfiguration(address: address, schema: schema))
+  }
+
   // MARK: Looking
 
   /// Looks for damage that the engine can find in a moment.
@@ -165,6 +176,36 @@ package struct AppDatabase: Sendable {
         replica.isInUse
           ? "answers reads, \(replica.lagBytes) bytes behind" : "left out: \(replica.fault)"
       )
+    }
+  }
+
+  /// The plan of a statement, made without values.
+  func plan(of sql: SQL, values: Int) async throws -> String {
+    switch engine {
+    case .sqlite(let database): try await database.plan(of: sql, values: values)
+    case .postgres(let database): try await database.plan(of: sql, values: values)
+    }
+  }
+
+  /// What is in memory about how the engine is.
+  struct Condition: Sendable {
+    /// Writes are refused because the disk is nearly full.
+    var isFull = false
+    var replicas = 0
+    /// Replicas that answer no reads.
+    var replicasOut = 0
+  }
+
+  /// `minimumFreeBytes` is the free space below which writes are refused.
+  func condition(minimumFreeBytes: UInt64) -> Condition {
+    switch engine {
+    case .sqlite(let database):
+      return Condition(
+        isFull: database.statistics.freeBytes.map { $0 < minimumFreeBytes } ?? false)
+    case .postgres(let database):
+      let replicas = database.statistics.replicas
+      return Condition(
+        replicas: replicas.count, replicasOut: replicas.count { !$0.isInUse })
     }
   }
 

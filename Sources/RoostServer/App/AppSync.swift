@@ -15,17 +15,25 @@ package final class AppSync: Sendable {
   let epochs: SyncEpochs
   let devices: DeviceStore
   let watch: StreamWatch
-  private let time: any TimeSource
+  let eligibility: Eligibility
+  /// Nil where sync is open to everybody.
+  let gate: Gate?
+  private let ambient: Ambient
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  init(epochs: SyncEpochs, devices: DeviceStore, watch: StreamWatch, time: any TimeSource) {
+  init(
+    epochs: SyncEpochs, devices: DeviceStore, watch: StreamWatch, eligibility: Eligibility,
+    gate: Gate?, ambient: Ambient
+  ) {
+    self.eligibility = eligibility
+    self.gate = gate
+    self.ambient = ambient
     self.epochs = epochs
     self.devices = devices
     self.watch = watch
-    self.time = time
   }
 
-  /// Begins to end waits that have become too long.
+  /// Begins to end waits that have become too long, and goes on with what was left at the gate.
   func start() {
     task.withLock { $0 = Task { await self.run() } }
   }
@@ -41,20 +49,38 @@ package final class AppSync: Sendable {
   }
 
   private func run() async {
+    do {
+      try await gate?.finishLeavings()
+    } catch {
+      ambient.logger.warning(
+        "what was left at the gate of sync is not removed yet", [("cause", .string("\(error)"))])
+    }
     while true {
       do { try await Task.sleep(nanoseconds: AppSync.pauseNanoseconds) } catch { return }
-      watch.expire(time.monotonicNanoseconds())
+      watch.expire(ambient.time.monotonicNanoseconds())
     }
   }
 
-  /// The routes of devices.
-  static func add(to router: inout Router, of app: App, authenticator: Authenticator) {
+  /// The routes of devices; `room` are the bytes of deltas in one answer.
+  static func add(
+    to router: inout Router, of app: App, authenticator: Authenticator,
+    room: Int = SyncRoutes.answerBytes
+  ) {
     let identify: SyncRoutes.Identify = { try authenticator.caller(of: $0) }
     SyncRoutes(
       records: app.records, epochs: app.sync.epochs, devices: app.sync.devices,
       watch: app.sync.watch, actions: app.actions,
-      versions: ServedVersions(current: app.versions.last?.version ?? .first),
-      ambient: app.ambient, identify: identify
+      versions: ServedVersions(
+        current: app.versions.last?.version ?? .first, formers: app.formers),
+      gate: app.sync.gate, ambient: app.ambient, room: room, identify: identify
+    ).add(to: &router)
+    GateRoutes(
+      app.sync.eligibility, app.sync.gate, accounts: app.accounts, ambient: app.ambient,
+      identify: identify
+    ).add(to: &router)
+    FeatureRoutes(
+      app.sync.eligibility, app.sync.gate, records: app.records, ambient: app.ambient,
+      identify: identify
     ).add(to: &router)
     DeviceRoutes(
       records: app.records, devices: app.sync.devices, accounts: app.accounts, identify: identify

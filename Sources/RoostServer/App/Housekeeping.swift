@@ -75,6 +75,7 @@ package final class Housekeeping: Sendable {
     }
     do {
       try await records.removeExpiredMutations()
+      try await records.removeExpiredConflicts()
     } catch {
       failed("mutations", error)
     }

@@ -16,5 +16,7 @@ enum RoostMigrations {
       RecordsMigrations.migrations(16), FunctionRuns.migration(17), RecordsMigrations.derived(18),
       RecordsMigrations.migrationMarks(19),
       SyncTables.migration(20), RecordsMigrations.streams(21), DoorTables.migration(22),
+      DurableLanes.migration(23),
+      GateTable.migration(24), DataKeyTable.migration(25),
     ]
 }

@@ -4,9 +4,28 @@ import Records
 
 /// The figures of `/metrics`, gathered from the components.
 enum ServerMetrics {
-  static func all(_ app: App, _ source: StatisticsSource) -> [Metric] {
-    (source.statistics.map(http) ?? []) + app.engine.metrics
-      + process()
+  static func all(_ app: App, _ health: AppHealth) -> [Metric] {
+    (health.statistics.statistics.map(http) ?? []) + health.doors.metrics + tls(health.statistics)
+      + app.engine.metrics + slow(app) + app.traces.metrics + condition(health) + process()
+  }
+
+  private static func slow(_ app: App) -> [Metric] {
+    guard let slow = app.slow else { return [] }
+    return [
+      Metric(
+        "roost_db_slow_statements_total", .counter,
+        "Statements that took longer than log.slowMilliseconds.", Double(slow.figures.count))
+    ]
+  }
+
+  private static func condition(_ health: AppHealth) -> [Metric] {
+    [
+      Metric(
+        "roost_degraded", .gauge, "Whether a part of the server does not work as it should.",
+        samples: health.report().parts.map {
+          ([("part", $0.name)], $0.fault == nil ? 0 : 1)
+        })
+    ]
   }
 
   private static func http(_ figures: HTTPServerStatistics) -> [Metric] {
@@ -42,6 +61,22 @@ enum ServerMetrics {
       Metric(
         "roost_http_timeouts_total", .counter, "Connections closed for being slow or idle.",
         Double(figures.timeouts)),
+    ]
+  }
+
+  /// Of servers that speak TLS.
+  private static func tls(_ source: StatisticsSource) -> [Metric] {
+    guard let expiry = source.certificateExpiry, let figures = source.statistics else { return [] }
+    return [
+      Metric(
+        "roost_tls_handshakes_total", .counter, "Handshakes of TLS that were done.",
+        Double(figures.handshakes)),
+      Metric(
+        "roost_tls_failed_handshakes_total", .counter, "Handshakes of TLS that failed.",
+        Double(figures.failedHandshakes)),
+      Metric(
+        "roost_tls_certificate_expiry_seconds", .gauge,
+        "When the first certificate expires, in seconds since 1970.", Double(expiry)),
     ]
   }
 

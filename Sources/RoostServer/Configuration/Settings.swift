@@ -9,8 +9,12 @@ package struct Settings: Sendable {
   }
 
   private let values: [String: String]
+  /// The folder of `roost.yaml`, from which the paths in it go; nil where there is no such file.
+  let folder: String?
   /// The functions of `roost.yaml`, in its order.
   package let functions: [FunctionSetting]
+  /// What the file says of measures, the gate, tiers and features; nil where it says nothing.
+  package let eligibility: EligibilitySetting?
 
   /// Reads and checks all settings.
   ///
@@ -26,12 +30,16 @@ package struct Settings: Sendable {
     var values: [String: String] = [:]
     for key in SettingKeys.all { values[key.name] = key.defaultText }
     var functions: [FunctionSetting] = []
+    var eligibility: EligibilitySetting?
+    folder = file.flatMap { file in
+      file.path.lastIndex(of: "/").map { String(file.path[..<$0]) }
+    }
     if let file {
-      for (name, text) in try Settings.read(file.path, file.bytes, environment, &functions) {
-        values[name] = text
-      }
+      let read = try Settings.read(file.path, file.bytes, environment, &functions, &eligibility)
+      for (name, text) in read { values[name] = text }
     }
     self.functions = functions
+    self.eligibility = eligibility
     for key in SettingKeys.all {
       guard let text = environment[key.environment] else { continue }
       guard key.accepts(text) else {
@@ -65,6 +73,14 @@ package struct Settings: Sendable {
   private static func refusePassword(
     _ text: String, _ key: SettingKey, _ place: String, _ reason: String
   ) throws(Failure) {
+    switch key.kind {
+    case .headers, .secret:
+      guard !text.isEmpty else { return }
+      throw Failure(
+        description: "\(place): leave \(key.name) out, since \(reason). Give it in "
+          + "\(key.environment).")
+    default: break
+    }
     guard key.mayHoldPassword,
       DatabaseAddress.list(text).contains(where: { DatabaseAddress($0).hasPassword })
     else { return }
@@ -73,6 +89,11 @@ package struct Settings: Sendable {
         \(place): leave the password out of the address, since \(reason). Give it in PGPASSWORD or \
         \(key.environment), in ~/.pgpass, or in a file named by passfile=FILE in the address.
         """)
+  }
+
+  /// Where a path of `roost.yaml` leads: one that is not absolute goes from the file's folder.
+  func place(_ path: String) -> String {
+    path.hasPrefix("/") ? path : folder.map { $0 + "/" + path } ?? path
   }
 
   package func text(_ key: SettingKey) -> String { values[key.name] ?? key.defaultText }
@@ -86,13 +107,17 @@ package struct Settings: Sendable {
     limits.drainSeconds = integer(SettingKeys.drainSeconds)
     limits.connections = integer(SettingKeys.connections)
     limits.bodyBytes = integer(SettingKeys.bodyBytes)
+    limits.connectionsPerAddress = integer(SettingKeys.connectionsPerAddress)
+    limits.headSeconds = integer(SettingKeys.headSeconds)
+    limits.idleSeconds = integer(SettingKeys.idleSeconds)
+    limits.bodyBytesPerSecond = integer(SettingKeys.bytesPerSecond)
     return limits
   }
 
   /// The settings of a file, by name, each checked.
   private static func read(
     _ path: String, _ bytes: [UInt8], _ environment: [String: String],
-    _ functions: inout [FunctionSetting]
+    _ functions: inout [FunctionSetting], _ eligibility: inout EligibilitySetting?
   ) throws(Failure) -> [(String, String)] {
     let document: YAMLNode?
     do throws(YAMLError) {
@@ -106,8 +131,12 @@ package struct Settings: Sendable {
       throw failure(path, document.place, "expected groups of settings, such as \"server:\"")
     }
     var values: [(String, String)] = []
+    var declared = EligibilitySetting(file: path)
+    defer { if !declared.members.isEmpty { eligibility = declared } }
     for group in groups {
-      let known = Set(SettingKeys.all.map { String($0.name.prefix { $0 != "." }) }).sorted()
+      if declared.take(group) { continue }
+      let known = Set(SettingKeys.all.map { String($0.name.prefix { $0 != "." }) })
+        .union(EligibilitySetting.groups).sorted()
       guard known.contains(group.key) else {
         throw failure(path, group.keyPlace, unknown(group.key, known))
       }
@@ -124,6 +153,13 @@ package struct Settings: Sendable {
         if group.key == "functions", case .mapping(let parts, _) = member.value {
           functions.append(
             try FunctionReader(path, member, parts, environment: environment).setting())
+          continue
+        }
+        let inner = group.key + "." + member.key
+        if case .mapping(let parts, _) = member.value,
+          SettingKeys.all.contains(where: { $0.name.hasPrefix(inner + ".") })
+        {
+          for part in parts { values.append(try value(path, inner, part)) }
           continue
         }
         values.append(try value(path, group.key, member))

@@ -1,6 +1,7 @@
 import Cryptography
 package import Queries
 import REST
+package import Records
 package import RoostCore
 package import Schema
 
@@ -17,8 +18,13 @@ package struct SchemaHistory: Sendable {
   }
 
   private let database: any Database
+  /// Where schemas are that were read before; nil for a process with one app.
+  private let compiled: CompiledSchemas?
 
-  package init(database: any Database) { self.database = database }
+  package init(database: any Database, compiled: CompiledSchemas? = nil) {
+    self.database = database
+    self.compiled = compiled
+  }
 
   /// The step that makes the table, as number `number` of the history.
   package static func migration(_ number: Int) -> Migration {
@@ -177,7 +183,10 @@ package struct SchemaHistory: Sendable {
       }
     }
     return all.compactMap { entry, source in
-      (try? SchemaModel.load(source: source, stage: .everything)).map { (entry, $0) }
+      let model =
+        compiled.map { $0.served(source) }
+        ?? (try? SchemaModel.load(source: source, stage: .everything))
+      return model.map { (entry, $0) }
     }
   }
 }

@@ -126,8 +126,19 @@ package final class FunctionLine: Sendable {
     let startedAt = ambient.time.now()
     let began = milliseconds
     let time = min(timeoutMilliseconds ?? .max, function.timeoutMilliseconds)
-    let request = request(message, startedAt, time)
     var status: Int?
+    let scope = TraceScope.current
+    let span = scope?.trace.newSpan()
+    var request = request(message, startedAt, time)
+    if let scope, let span { FunctionLine.follow(&request, scope, span) }
+    let asked = scope?.now ?? 0
+    defer {
+      if let scope, let span {
+        scope.trace.record(
+          "call " + function.name, .client, id: span, in: scope.span, from: asked, to: scope.now,
+          hasFailed: status == nil || (status ?? 0) >= 500)
+      }
+    }
     var bytes = 0
     let answer: Result<FunctionAnswer, FunctionFailure>
     let outcome: Breaker.Outcome
@@ -171,6 +182,14 @@ package final class FunctionLine: Sendable {
   }
 
   package func countLoop() { counted.withLock { $0.loops += 1 } }
+
+  /// Has a function go on with the trace of the request that calls it.
+  private static func follow(
+    _ request: inout OutgoingRequest, _ scope: TraceScope, _ span: UInt64
+  ) {
+    request.headers.append(("traceparent", scope.context(of: span).text))
+    if let state = scope.trace.state { request.headers.append(("tracestate", state)) }
+  }
 
   private func request(
     _ message: Message, _ now: Timestamp, _ milliseconds: Int64

@@ -9,12 +9,14 @@ package final class AppJobs: Sendable {
   let scheduler: Scheduler
   let retention = RetentionFigures()
   package let queue: JobQueue
+  let backups: BackupFigures
 
   /// `handlers` and `schedules` are those of a server that is built around the app.
   init(
     _ records: RecordStore, _ settings: Settings, signal: JobSignal, ambient: Ambient,
-    handlers: [any JobHandler], schedules: [Schedule]
+    handlers: [any JobHandler], schedules: [Schedule], backups maker: BackupMaker
   ) throws {
+    backups = BackupFigures(maker.settings.folder)
     queue = JobQueue(ambient)
     let retentionJob = RetentionJob(records: records, figures: retention, ambient: ambient)
     var configuration = RunnerConfiguration()
@@ -23,7 +25,11 @@ package final class AppJobs: Sendable {
     configuration.heartbeatMilliseconds = configuration.leaseMilliseconds / 6
     configuration.drainSeconds = settings.integer(SettingKeys.drainSeconds)
     runner = JobRunner(
-      [retentionJob, RebuildJob(records: records, ambient: ambient)] + handlers,
+      [
+        retentionJob, RebuildJob(records: records, ambient: ambient),
+        BackupJob(maker: maker, figures: backups),
+        RotateKeysJob(records: records, ambient: ambient),
+      ] + handlers,
       on: records.database, signal: signal, ambient: ambient,
       configuration: configuration)
     var all = schedules
@@ -42,6 +48,15 @@ package final class AppJobs: Sendable {
           RebuildJob.kind, try CronExpression(rebuilding), in: try ZoneFolder.system.zone("UTC"),
           kind: RebuildJob.kind, payload: RebuildJob.everything))
     }
+    let backingUp = settings.text(SettingKeys.backupSchedule)
+    if !backingUp.isEmpty {
+      // Without a key each backup would fail in the night; here somebody looks.
+      _ = try maker.settings.key()
+      all.append(
+        Schedule(
+          BackupJob.kind, try CronExpression(backingUp), in: try ZoneFolder.system.zone("UTC"),
+          kind: BackupJob.kind))
+    }
     scheduler = Scheduler(all, on: records.database, ambient: ambient)
   }
 
@@ -49,6 +64,9 @@ package final class AppJobs: Sendable {
   func begin(_ records: RecordStore) async throws {
     let queue = queue
     try await records.database.write { transaction in
+      if try await records.isRewrapDue(in: transaction) {
+        _ = try await queue.enqueue(RotateKeysJob.job(values: false), in: transaction)
+      }
       guard try await records.isRebuildDue(in: transaction) else { return }
       _ = try await queue.enqueue(RebuildJob.job, in: transaction)
     }

@@ -43,9 +43,7 @@ struct RebuildJob: JobHandler {
       case .busy: try await Task.sleep(nanoseconds: 20_000_000)
       case .worked(let definition, let rows):
         context.progress(rows, of: nil, definition)
-        // The writer is everybody's: at least half of its time stays with them.
-        let took = ambient.time.monotonicNanoseconds() - began
-        try await Task.sleep(nanoseconds: min(max(took, 1_000_000), 1_000_000_000))
+        try await context.rest(since: began, by: ambient.time)
       case .done:
         do {
           try await context.complete { transaction in

@@ -108,9 +108,7 @@ struct RetentionJob: JobHandler {
       figures.add(task, step)
       context.progress(progress.rows, of: nil, task.signature)
       guard step.place != nil else { return }
-      // The writer is everybody's: at least half of its time stays with them.
-      let took = ambient.time.monotonicNanoseconds() - began
-      try await Task.sleep(nanoseconds: min(max(took, 1_000_000), 1_000_000_000))
+      try await context.rest(since: began, by: ambient.time)
     } while true
   }
 }

@@ -83,7 +83,7 @@ package struct AppMigration: Sendable {
   /// Writes the schema into the history, and what follows from it.
   private func conclude(_ schema: SchemaModel, on database: any Database) async throws {
     _ = try await SchemaHistory(database: database).take(in: schema, ambient: ambient)
-    try await LensBook(database: database).keep()
+    try await LensBook(database: database).keep(SchemaHistory(database: database))
     try await PolicyKeeper(settings).run(schema, on: database)
   }
 

@@ -10,8 +10,8 @@ package struct LensBook: Sendable {
   package init(database: any Database) { self.database = database }
 
   /// Makes those that are missing.
-  func keep() async throws {
-    let releases = try await SchemaHistory(database: database).releases()
+  func keep(_ history: SchemaHistory) async throws {
+    let releases = try await history.releases()
     let known = Set(try await all().map(\.version))
     for (old, new) in zip(releases, releases.dropFirst()) where !known.contains(new.entry.number) {
       let lens = SchemaLens(from: old.model, to: new.model).json.text

@@ -80,7 +80,8 @@ package struct AppMove: Sendable {
       let numbers = Dictionary(
         app.records.catalogue.collections.map { ($0.name, $0.number) }, uniquingKeysWith: { $1 })
       let records = try await RecordStore.open(
-        schema, on: target, ambient: ambient, people: accounts, numbers: numbers)
+        schema, on: target, ambient: ambient, people: accounts, numbers: numbers,
+        keys: app.records.catalogue.keys)
       let report = try await MoveJob(
         from: app.engine.database, to: target, records.catalogue, time: ambient.time,
         onProgress: onProgress

@@ -73,7 +73,8 @@ struct MovedTable: Sendable {
       "roost_client", key: [id("cid"), text("lane")],
       [
         id("account"), int("last_seq"), blob("last_chain"), text("schema"), int("clock"),
-        int("updated"),
+        int("updated"), int("noted_seq"), id("noted_chain"), id("noted_by"), int("durable_seq"),
+        id("durable_chain"),
       ]),
     MovedTable(
       "roost_mutation", key: [int("number")],
@@ -93,6 +94,12 @@ struct MovedTable: Sendable {
       [
         id("user"), text("name"), text("platform"), id("cid"), id("session"), int("first_seen"),
         int("last_seen"), int("revoked_at"), text("cursors"),
+      ]),
+    MovedTable(
+      "roost_sync_gate", key: [id("account")],
+      [
+        int("eligible_at"), text("answer"), int("answered_at"), int("until"), text("claims"),
+        int("leaving"),
       ]),
     MovedTable("roost_follower", key: [text("name"), int("partition")], [int("position")]),
     MovedTable(
@@ -173,6 +180,12 @@ struct MovedTable: Sendable {
         int("milliseconds"), text("outcome"), int("status"), int("bytes"), int("mutations"),
         text("error"),
       ]),
+    MovedTable(
+      "roost_data_key", key: [text("id")],
+      [text("scope"), text("wrapped"), int("state"), int("created_at")]),
+    MovedTable(
+      "roost_master_key", key: [text("id")],
+      [text("sealed"), text("service_key"), int("created_at")]),
     MovedTable("roost_seed", key: [text("file")], [blob("digest")]),
     MovedTable(
       "roost_receipt", key: [text("principal"), text("key")],

@@ -16,25 +16,12 @@ final class ZipWriter {
   private let output: ByteOutput
   private var entries: [Entry] = []
   private var current: Entry?
-  private var stream = z_stream()
-  private var block = [UInt8](repeating: 0, count: 131_072)
-  private var isOpen = false
-
-  /// The fastest: the archive is for a move, and the rows are written faster than they are packed.
-  private static let level: CInt = 1
+  private var deflater: Deflater?
 
   init(_ output: ByteOutput) { self.output = output }
 
-  deinit { if isOpen { deflateEnd(&stream) } }
-
   func begin(_ name: String) throws {
-    stream = z_stream()
-    guard
-      deflateInit2_(
-        &stream, ZipWriter.level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-        CInt(MemoryLayout<z_stream>.size)) == Z_OK
-    else { throw ImportFault("\(output.path): there is no memory to pack with") }
-    isOpen = true
+    deflater = try Deflater()
     current = Entry(name: name, offset: output.count)
     var head = ZipBytes()
     head.put32(0x0403_4B50)
@@ -67,16 +54,15 @@ final class ZipWriter {
       rest = rest.dropFirst(part.count)
       entry.crc = UInt32(
         truncatingIfNeeded: crc32(UInt(entry.crc), part, UInt32(part.count)))
-      entry.packed += try deflate(part, flush: Z_NO_FLUSH)
+      entry.packed += try deflate(part, isLast: false)
     }
     current = entry
   }
 
   func end() throws {
     guard var entry = current else { return }
-    entry.packed += try deflate([], flush: Z_FINISH)
-    deflateEnd(&stream)
-    isOpen = false
+    entry.packed += try deflate([], isLast: true)
+    deflater = nil
     var tail = ZipBytes()
     tail.put32(0x0807_4B50)
     tail.put32(entry.crc)
@@ -87,26 +73,11 @@ final class ZipWriter {
     current = nil
   }
 
-  private func deflate(_ bytes: [UInt8], flush: CInt) throws -> Int64 {
+  private func deflate(_ bytes: [UInt8], isLast: Bool) throws -> Int64 {
     var made: Int64 = 0
-    var input = bytes
-    try input.withUnsafeMutableBufferPointer { input in
-      stream.next_in = input.baseAddress
-      stream.avail_in = UInt32(input.count)
-      while true {
-        let count = block.withUnsafeMutableBufferPointer { room -> Int in
-          stream.next_out = room.baseAddress
-          stream.avail_out = UInt32(room.count)
-          _ = CZlib.deflate(&stream, flush)
-          return room.count - Int(stream.avail_out)
-        }
-        made += Int64(count)
-        try block.withUnsafeBytes {
-          try output.write(UnsafeRawBufferPointer(rebasing: $0[0..<count]))
-        }
-        if count < block.count { break }
-      }
-      stream.next_in = nil
+    try deflater?.run(bytes, isLast: isLast) {
+      made += Int64($0.count)
+      try output.write($0)
     }
     return made
   }

@@ -217,6 +217,13 @@ package struct ScopeEntry: Sendable, Equatable {
   package let scope: ScopeConjunction
   /// The members that the holders of the scope see: of all rules that give it.
   package fileprivate(set) var mask: FieldSet
+
+  /// The same scope with another mask.
+  package func masked(_ mask: FieldSet) -> ScopeEntry {
+    var entry = self
+    entry.mask = mask
+    return entry
+  }
 }
 
 /// What has no scopes, and why.

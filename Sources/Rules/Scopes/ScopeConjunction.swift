@@ -11,7 +11,7 @@ package struct ScopeConjunction: Hashable, Sendable, Comparable {
   private init(sorted: [Scope]) { atoms = sorted }
 
   /// The conjunction of one atom.
-  init(_ atom: Scope) { atoms = [atom] }
+  package init(_ atom: Scope) { atoms = [atom] }
 
   /// The conjunction of `atoms`; nil where nobody can hold all of them: two accounts, or an account
   /// that is anonymous and is not.

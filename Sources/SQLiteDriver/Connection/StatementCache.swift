@@ -10,6 +10,8 @@ struct StatementCache {
   /// Fixed statements kept; beyond, all are dropped (a program has far fewer, but a schema that is
   /// loaded again and again brings new ones each time).
   private static let fixedLimit = 2048
+  /// Numbers beyond are looked up, so that a process in which many were given pays for its own alone.
+  private static let fixedNumbers = 8192
   private static let textLimit = 128
 
   private struct Entry {
@@ -19,11 +21,17 @@ struct StatementCache {
   }
 
   private var fixed: [OpaquePointer?] = []
+  private var later: [Int: OpaquePointer] = [:]
   private var fixedCount = 0
   private var texts: [String: Entry] = [:]
   private var uses: UInt64 = 0
 
   mutating func take(number: Int) -> OpaquePointer? {
+    if number >= StatementCache.fixedNumbers {
+      guard let handle = later.removeValue(forKey: number) else { return nil }
+      fixedCount -= 1
+      return handle
+    }
     guard number < fixed.count, let handle = fixed[number] else { return nil }
     fixed[number] = nil
     fixedCount -= 1
@@ -31,6 +39,7 @@ struct StatementCache {
   }
 
   mutating func put(_ handle: OpaquePointer, number: Int) {
+    if number >= StatementCache.fixedNumbers { return putLater(handle, number) }
     if number >= fixed.count {
       let grown = max(number + 1, fixed.count * 2, 64)
       fixed.append(contentsOf: repeatElement(nil, count: grown - fixed.count))
@@ -41,6 +50,16 @@ struct StatementCache {
     }
     if fixedCount >= StatementCache.fixedLimit { dropFixed() }
     fixed[number] = handle
+    fixedCount += 1
+  }
+
+  private mutating func putLater(_ handle: OpaquePointer, _ number: Int) {
+    guard later[number] == nil else {
+      sqlite3_finalize(handle)
+      return
+    }
+    if fixedCount >= StatementCache.fixedLimit { dropFixed() }
+    later[number] = handle
     fixedCount += 1
   }
 
@@ -83,8 +102,10 @@ struct StatementCache {
   }
 
   private mutating func dropFixed() {
-    for handle in fixed { sqlite3_finalize(handle) }
+    for case let handle? in fixed { sqlite3_finalize(handle) }
     for index in fixed.indices { fixed[index] = nil }
+    for handle in later.values { sqlite3_finalize(handle) }
+    later = [:]
     fixedCount = 0
   }
 }

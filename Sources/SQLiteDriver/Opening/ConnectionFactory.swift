@@ -68,6 +68,7 @@ struct ConnectionFactory: Sendable {
 
   /// The system layer of a connection: SQLite's own, and for writes the one that gathers them.
   private func system(writes: Bool) -> String {
+    if configuration.disk != nil { return MemorySystem.name ?? "no-memory" }
     if configuration.isShared { return "unix" }
     return writes ? GatheringSystem.name ?? "unix-excl" : "unix-excl"
   }

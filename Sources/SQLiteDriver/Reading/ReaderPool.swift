@@ -15,7 +15,7 @@ final class ReaderPool: Sendable {
 
   init(_ factory: ConnectionFactory, count: Int) throws(DatabaseOpenError) {
     var idle: [PooledReader] = []
-    for _ in 0..<count { idle.append(PooledReader(try factory.reader())) }
+    for _ in 0..<count { idle.append(PooledReader(try factory.reader(), isBounded: true)) }
     state = Monitor(State(idle: idle))
   }
 
@@ -65,9 +65,9 @@ final class PooledReader: @unchecked Sendable {
   let connection: Connection
   let reader: SQLiteReader
 
-  init(_ connection: Connection) {
+  init(_ connection: Connection, isBounded: Bool = false) {
     self.connection = connection
-    reader = SQLiteReader(connection)
+    reader = SQLiteReader(connection, isBounded: isBounded)
   }
 
   /// Ends what a read may have left open, so that the next one starts afresh.

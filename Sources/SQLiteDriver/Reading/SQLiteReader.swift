@@ -8,7 +8,12 @@ final class SQLiteReader: Reader {
   /// Cleared when the driver has given up on the body.
   @exclusivity(unchecked) var isOpen = true
 
-  init(_ connection: Connection) { self.connection = connection }
+  let isBounded: Bool
+
+  init(_ connection: Connection, isBounded: Bool = false) {
+    self.connection = connection
+    self.isBounded = isBounded
+  }
 
   func query(_ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool) throws {
     guard isOpen else { throw SQLiteReader.closed }

@@ -16,6 +16,8 @@ final class Writer: TaskExecutor, Sendable {
     var preCommit: (any PreCommit)?
     var isClosing = false
     var hasEnded = false
+    /// What does the work where no thread does: on the threads of the callers, one at a time.
+    var session: WriterSession?
     /// Those who wait for the end of the thread.
     var closing: [UnsafeContinuation<Void, Never>] = []
   }
@@ -47,6 +49,30 @@ final class Writer: TaskExecutor, Sendable {
     }
   }
 
+  /// Begins without a thread: whoever brings work has it done at once.
+  func begin(
+    _ connection: Connection, _ configuration: SQLiteConfiguration, _ ambient: Ambient
+  ) {
+    let session = WriterSession(self, connection, nil, configuration, ambient)
+    monitor.withLock { $0.session = session }
+  }
+
+  /// Does what is queued, where no thread does; what comes meanwhile waits for its turn here.
+  private func work() {
+    guard
+      let session = monitor.withLock({ state in
+        defer { state.session = nil }
+        return state.session
+      })
+    else { return }
+    while let work = monitor.withLock({ takeWork(&$0) }) {
+      let isEnd = if case .end = work { true } else { false }
+      carryOut(work, session)
+      if isEnd { return }
+    }
+    monitor.withLock { $0.session = session }
+  }
+
   func setPreCommit(_ preCommit: any PreCommit) {
     monitor.withLock { state in
       precondition(state.preCommit == nil, "the step before the commit is set once")
@@ -56,7 +82,8 @@ final class Writer: TaskExecutor, Sendable {
 
   /// Queues a write; gives the error to answer with when it cannot be.
   func submit(_ write: QueuedWrite) -> RoostError? {
-    monitor.change { state in
+    defer { work() }
+    return monitor.change { state in
       if state.isClosing { return .draining }
       if state.writes.count >= queueLimit {
         return RoostError(
@@ -70,6 +97,7 @@ final class Writer: TaskExecutor, Sendable {
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     monitor.change { $0.jobs.append(job) }
+    work()
   }
 
   /// Waits until what is queued is written, the log is emptied and the thread has ended.
@@ -82,14 +110,20 @@ final class Writer: TaskExecutor, Sendable {
         return false
       }
       if isOver { continuation.resume() }
+      work()
     }
   }
 
   /// Asks the thread to end once the queue is empty.
-  func requestClose() { monitor.change { $0.isClosing = true } }
+  func requestClose() {
+    monitor.change { $0.isClosing = true }
+    work()
+  }
 
   var queued: Int { monitor.withLock { $0.writes.count } }
   var counters: WriterStatistics { statistics.withLock { $0 } }
+
+  func publish(_ counted: WriterStatistics) { statistics.withLock { $0 = counted } }
 
   // MARK: The thread
 
@@ -102,27 +136,32 @@ final class Writer: TaskExecutor, Sendable {
   private func run(_ session: WriterSession) {
     while true {
       let work = monitor.wait(milliseconds: session.waitMilliseconds) { takeWork(&$0) }
-      switch work {
-      case .jobs(let jobs):
-        for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
-      case .batch(let writes, let preCommit):
-        session.run(writes, preCommit)
-      case .end:
-        session.end()
-        statistics.withLock { $0 = session.statistics }
-        let waiting = monitor.withLock { state in
-          state.hasEnded = true
-          defer { state.closing = [] }
-          return state.closing
-        }
-        for continuation in waiting { continuation.resume() }
-        return
-      case nil:
-        break
-      }
-      session.checkpoint()
-      statistics.withLock { $0 = session.statistics }
+      carryOut(work, session)
+      if case .end = work { return }
     }
+  }
+
+  private func carryOut(_ work: Work?, _ session: WriterSession) {
+    switch work {
+    case .jobs(let jobs):
+      for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
+    case .batch(let writes, let preCommit):
+      session.run(writes, preCommit)
+    case .end:
+      session.end()
+      publish(session.statistics)
+      let waiting = monitor.withLock { state in
+        state.hasEnded = true
+        defer { state.closing = [] }
+        return state.closing
+      }
+      for continuation in waiting { continuation.resume() }
+      return
+    case nil:
+      break
+    }
+    session.checkpoint()
+    publish(session.statistics)
   }
 
   private func takeWork(_ state: inout State) -> Work? {

@@ -20,7 +20,7 @@ final class WriterSession {
   private(set) var statistics = WriterStatistics()
 
   init(
-    _ writer: Writer, _ connection: Connection, _ place: (DataFolder, DatabaseFile),
+    _ writer: Writer, _ connection: Connection, _ place: (DataFolder, DatabaseFile)?,
     _ configuration: SQLiteConfiguration, _ ambient: Ambient
   ) {
     self.writer = writer
@@ -60,11 +60,14 @@ final class WriterSession {
       undo()
       if isBroken { return fail(writes, WriterSession.broken) }
       statistics.failedBatches += 1
+      writer.publish(statistics)
       return batch.fail(error)
     }
     statistics.count(writes.count)
     statistics.logBytes = checkpointer.bytes
     if let preCommit, !batch.effects.isEmpty { preCommit.committed(batch.effects) }
+    // Whoever has its answer finds itself in the figures.
+    writer.publish(statistics)
     batch.answer()
   }
 

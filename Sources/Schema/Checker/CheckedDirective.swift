@@ -25,6 +25,14 @@ struct CheckedDirective {
   /// Whether the file itself gives the argument.
   func gives(_ argument: String) -> Bool { given[argument] != nil }
 
+  /// The arguments that have a word as their default.
+  var defaults: [(name: String, value: String)] {
+    definition.arguments.compactMap { argument in
+      guard case .enumeration(let value) = argument.defaultValue?.value else { return nil }
+      return (argument.name.text, value)
+    }
+  }
+
   /// Where the argument's value stands, or the directive when it is not given.
   func location(of argument: String) -> SourceLocation { given[argument]?.location ?? location }
 

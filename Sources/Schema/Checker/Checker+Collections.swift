@@ -14,6 +14,7 @@ extension Checker {
     }
     for use in uses.all("allow") { checkAllow(use, in: type, all, isOnField: false) }
     checkOwnerCount(uses.all("allow"), of: type)
+    checkFieldTiers(own, of: type)
     checkFormerName(uses.first("was"), taken: typeNames, "type")
     checkSuccessors(own, of: type)
     return Collection(
@@ -29,6 +30,37 @@ extension Checker {
       activity: uses.first("activity").map { activity($0, own) },
       deprecation: uses.first("deprecated").flatMap(deprecation),
       view: uses.first("view").flatMap { view($0) })
+  }
+
+  /// A field that travels by itself does so behind its record, which is whole without it.
+  private func checkFieldTiers(_ own: CollectionFields, of type: DeclaredType) {
+    let home = type.directives.first("sync").map(syncPolicy)?.tier ?? .live
+    for field in own.stored {
+      guard let tier = field.sync?.tier, tier != home,
+        let use = own.directives[field.name]?.first("sync"), let rank = tier.rank
+      else { continue }
+      let name = "\(type.name.text).\(field.name)"
+      let place = use.location(of: "tier")
+      guard let homeRank = home.rank else {
+        report.fault(
+          place,
+          "\(name) has the tier \(tier.rawValue), and \(type.name.text) is \(home.rawValue): "
+            + "its records do not travel, so no field of them does")
+        continue
+      }
+      if rank < homeRank {
+        report.fault(
+          place,
+          "\(name) has the tier \(tier.rawValue), and \(type.name.text) has \(home.rawValue): "
+            + "a field cannot come before its record; give the field a slower tier, or the type a "
+            + "faster one")
+      } else if field.isRequired {
+        report.fault(
+          place,
+          "\(name) is required, so it travels with its record in \(home.rawValue): leave its "
+            + "@sync out, or make it optional")
+      }
+    }
   }
 
   /// What takes the place of something deprecated is there: another collection, or another field.
@@ -101,6 +133,8 @@ extension Checker {
       field.isList || field.type != .date && field.type != .dateTime
     {
       report.fault(after.location, "\(after.text) is \(field.typeText), not a Date or DateTime")
+    } else if let field = known(after, own, orSystem: true), field.encryption != nil {
+      report.fault(after.location, "\(after.text) is encrypted, so no rows are found by it")
     }
     if duration.milliseconds <= 0 {
       report.fault(use.location(of: "for"), "for of @retention must be longer than nothing")

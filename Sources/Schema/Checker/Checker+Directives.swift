@@ -157,6 +157,12 @@ extension Checker {
         apply(treatment, to: "a path in the argument \(label) of \(name)", argument.name.location)
       }
     }
+    // What is not said has its default, and that may be what is not acted on.
+    let given = Set(use.arguments.map(\.name.text))
+    for argument in directive.defaults where !given.contains(argument.name) {
+      let feature = "\(name)(\(argument.name): \(argument.value))"
+      if let treatment = stage.features[feature] { apply(treatment, to: feature, use.location) }
+    }
   }
 
   private func apply(

@@ -49,9 +49,12 @@ extension Checker {
     return strategy
   }
 
-  func mergeOptions(_ use: CheckedDirective?) -> MergeOptions {
+  func mergeOptions(
+    _ use: CheckedDirective?, elements: ElementOptions? = nil
+  ) -> MergeOptions {
     MergeOptions(
-      staleAfter: use?.duration("staleAfter"), validWhen: use?.string("validWhen"))
+      staleAfter: use?.duration("staleAfter"), validWhen: use?.string("validWhen"),
+      elements: elements)
   }
 
   private func strategy(of use: CheckedDirective) -> MergeStrategy? {

@@ -20,6 +20,9 @@ extension Checker {
   ) -> Field {
     let uses = field.directives
     let merge = mergeStrategy(uses.first("merge"), on: shape, field.name)
+    let elements = uses.first("elements").flatMap {
+      elementOptions($0, shape, field.name, merge ?? collectionMerge(type))
+    }
     checkUnique(uses.first("unique"), shape)
     checkSearch(uses.first("search"), shape)
     let constraint = uses.first("constraint").flatMap { self.constraint($0, shape) }
@@ -52,7 +55,8 @@ extension Checker {
         },
         formerName: uses.first("was")?.string("name"),
         deprecation: uses.first("deprecated").flatMap(deprecation), description: field.description,
-        location: field.name.location, mergeOptions: mergeOptions(uses.first("merge")),
+        location: field.name.location,
+        mergeOptions: mergeOptions(uses.first("merge"), elements: elements),
         encryption: encryption,
         search: uses.first("search").map {
           SearchPolicy(weight: $0.integer("weight") ?? 1, language: $0.string("language"))
@@ -178,8 +182,9 @@ extension Checker {
     guard let use = uses.first("encrypted"),
       let mode = use.string("mode").flatMap(Encryption.Mode.init)
     else { return nil }
-    var refused = ["unique", "search"]
-    if mode == .client { refused += ["constraint", "default"] }
+    // A default would stand in the table's definition, beside rows whose values are sealed.
+    var refused = ["unique", "search", "default", "derived", "group"]
+    if mode == .client { refused.append("constraint") }
     for other in uses where refused.contains(other.name) {
       report.fault(
         other.location,
@@ -194,10 +199,23 @@ extension Checker {
         "\(merge.rawValue) cannot merge what only devices can read: give the field "
           + "@merge(strategy: LAST_WRITE_WINS)")
     }
+    if mode == .server, [.mergeDeep, .setUnion, .append, .latestValid].contains(merge) {
+      report.fault(
+        uses.first("merge")?.location ?? use.location,
+        "\(merge.rawValue) would keep parts of the value beside the row, where nothing is "
+          + "encrypted: give the field @merge(strategy: LAST_WRITE_WINS)")
+    }
     if shape.type.isReference {
       report.fault(use.location, "@encrypted cannot hide a relation")
     }
-    return Encryption(mode: mode, keyScope: use.string("keyScope") ?? "owner")
+    let scope = use.string("keyScope") ?? "owner"
+    if Encryption.KeyScope(rawValue: scope) == nil {
+      report.fault(
+        use.location(of: "keyScope"),
+        "keyScope is \"owner\", a key for each person, or \"collection\", one for all rows, not "
+          + scope.excerpt)
+    }
+    return Encryption(mode: mode, keyScope: scope)
   }
 
   func deprecation(_ use: CheckedDirective) -> Deprecation? {

@@ -19,10 +19,9 @@ package struct StagePolicy: Sendable {
 
   /// The policy of this version.
   package static let current = StagePolicy(features: [
-    "@encrypted": .refused,
+    "@encrypted(mode: CLIENT)": .refused,
     "@index(where:)": .refused,
     "@default(expr:)": .refused,
-    "@sync on FIELD_DEFINITION": .noted,
     "@sync(window:)": .noted,
     "@sync(priority:)": .noted,
     "@analytics": .noted,

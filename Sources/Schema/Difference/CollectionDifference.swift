@@ -137,6 +137,15 @@ extension Collection {
     for (name, options) in merges where options.staleAfter != nil || options.validWhen != nil {
       text += "\(name) \(options.staleAfter?.description ?? "-") \(options.validWhen ?? "-")\n"
     }
+    for (name, options) in merges {
+      guard let elements = options.elements else { continue }
+      text += "\(name) elements \(elements.idMember)"
+      for member in elements.ordered {
+        text += " \(member.isRising ? "+" : "-")\(member.member)"
+        text += ":" + (member.values ?? []).joined(separator: ",")
+      }
+      text += "\n"
+    }
     if let analytics {
       text += analytics.events.map(\.rawValue).sorted().joined(separator: " ")
       text += "|" + analytics.measures.joined(separator: " ")

@@ -2,8 +2,15 @@
 package enum TypeSignature {
   package static func of(_ field: Field) -> String {
     let name = name(field.type)
-    return field.isList ? "[\(name)\(field.elementsAreRequired ? "!" : "")]" : name
+    let plain = field.isList ? "[\(name)\(field.elementsAreRequired ? "!" : "")]" : name
+    return field.isSealed ? sealed + plain : plain
   }
+
+  /// What stands before the type of a field whose values are stored sealed.
+  private static let sealed = "sealed "
+
+  /// Whether a signature is of a field whose values are stored sealed.
+  package static func isSealed(_ signature: String) -> Bool { signature.hasPrefix(sealed) }
 
   private static func name(_ type: FieldType) -> String {
     switch type {
@@ -17,6 +24,10 @@ package enum TypeSignature {
   /// that gained values.
   package static func isAdditive(from old: String, to new: String) -> Bool {
     if old == new { return true }
+    if isSealed(old), isSealed(new) {
+      return isAdditive(
+        from: String(old.dropFirst(sealed.count)), to: String(new.dropFirst(sealed.count)))
+    }
     let before = enumeration(old)
     let after = enumeration(new)
     guard let before, let after, before.name == after.name, before.suffix == after.suffix else {
@@ -42,6 +53,9 @@ package enum TypeSignature {
 
   /// A signature as a person would write it in a message.
   package static func shown(_ signature: String) -> String {
+    if isSealed(signature) {
+      return shown(String(signature.dropFirst(sealed.count))) + " under @encrypted(mode: SERVER)"
+    }
     if signature.hasPrefix("ref ") { return String(signature.dropFirst(4)) }
     if let (name, values, _) = enumeration(signature) {
       return "\(name) (\(values.joined(separator: ", ")))"
@@ -52,6 +66,8 @@ package enum TypeSignature {
   /// A field of that name with the type of a signature; nil for a text that is none.
   package static func field(_ name: String, _ signature: String) -> Field? {
     var text = Substring(signature)
+    let isSealed = isSealed(signature)
+    if isSealed { text = text.dropFirst(sealed.count) }
     let isList = text.hasPrefix("[")
     var elementsAreRequired = false
     if isList {
@@ -63,7 +79,8 @@ package enum TypeSignature {
     guard let type = type(String(text)) else { return nil }
     return Field(
       name: name, type: type, isRequired: false, isList: isList,
-      elementsAreRequired: elementsAreRequired)
+      elementsAreRequired: elementsAreRequired,
+      encryption: isSealed ? Encryption(mode: .server, keyScope: "owner") : nil)
   }
 
   private static func type(_ text: String) -> FieldType? {

@@ -107,6 +107,17 @@ package struct SyncPolicy: Sendable {
     case onDemand = "ON_DEMAND"
     case localOnly = "LOCAL_ONLY"
     case serverOnly = "SERVER_ONLY"
+
+    /// The place among the tiers that travel, the most urgent first; nil for the others.
+    package var rank: Int? {
+      switch self {
+      case .live: 0
+      case .hourly: 1
+      case .daily: 2
+      case .onDemand: 3
+      case .localOnly, .serverOnly: nil
+      }
+    }
   }
 
   package let tier: Tier

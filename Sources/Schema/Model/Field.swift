@@ -215,3 +215,8 @@ extension FieldValue: Equatable {
     }
   }
 }
+
+extension Field {
+  /// Whether the server stores its values sealed.
+  package var isSealed: Bool { encryption?.mode == .server }
+}

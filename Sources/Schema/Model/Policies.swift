@@ -6,10 +6,41 @@ package struct MergeOptions: Sendable {
   package let staleAfter: CalendarDuration?
   /// With `LATEST_VALID`: the rule that a value must satisfy.
   package let validWhen: String?
+  /// `@elements`: how the objects of a list are told apart and merged; nil where nothing says it.
+  package let elements: ElementOptions?
 
-  package init(staleAfter: CalendarDuration? = nil, validWhen: String? = nil) {
+  package init(
+    staleAfter: CalendarDuration? = nil, validWhen: String? = nil, elements: ElementOptions? = nil
+  ) {
     self.staleAfter = staleAfter
     self.validWhen = validWhen
+    self.elements = elements
+  }
+}
+
+/// `@elements`: the member that tells the objects of a list apart, and members that go one way.
+package struct ElementOptions: Sendable, Equatable {
+  /// A member of an element that only rises or falls.
+  package struct Ordered: Sendable, Equatable {
+    package let member: String
+    /// The values of an enum from the least to the greatest; nil for numbers and texts as they are.
+    package let values: [String]?
+    package let isRising: Bool
+
+    package init(member: String, values: [String]?, isRising: Bool) {
+      self.member = member
+      self.values = values
+      self.isRising = isRising
+    }
+  }
+
+  package let idMember: String
+  /// In the order of the schema.
+  package let ordered: [Ordered]
+
+  package init(idMember: String = "id", ordered: [Ordered] = []) {
+    self.idMember = idMember
+    self.ordered = ordered
   }
 }
 
@@ -20,6 +51,14 @@ package struct Encryption: Sendable {
     case client = "CLIENT"
     /// The server, with a key for each person.
     case server = "SERVER"
+  }
+
+  /// Whose key a field under SERVER has.
+  package enum KeyScope: String, Sendable, CaseIterable {
+    /// The row's owner; the collection's where the row has none.
+    case owner
+    /// One key for all rows of the collection.
+    case collection
   }
 
   package let mode: Mode

@@ -31,6 +31,8 @@ enum Prelude {
     directive @collection(name: String) on OBJECT
     directive @merge(strategy: Merge!, staleAfter: Duration, validWhen: String)
       on OBJECT | FIELD_DEFINITION
+    directive @elements(id: String! = "id", rising: [String!], falling: [String!])
+      on FIELD_DEFINITION
     directive @sync(tier: Tier! = LIVE, window: Duration, priority: Int)
       on OBJECT | FIELD_DEFINITION
     directive @allow(

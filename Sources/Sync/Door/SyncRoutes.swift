@@ -12,7 +12,7 @@ package struct SyncRoutes: Sendable {
   package typealias Identify = @Sendable (Request) throws -> Caller
 
   /// Bytes of deltas in one answer; the last entries may go beyond, and no frame has more than 4 MB.
-  private static let answerBytes = 3_145_728
+  package static let answerBytes = 3_145_728
   /// The longest that an answer is held back, in seconds.
   private static let longestWait = 60
 
@@ -23,13 +23,24 @@ package struct SyncRoutes: Sendable {
   private let actions: ActionRunner
   private let identify: Identify
   private let versions: ServedVersions
+  private let gate: Gate?
   private let ambient: Ambient
+  private let room: Int
   private let reader = FrameReader()
+  private let pages = DeltaPages()
+  private let standings = Standings()
+  /// Pushes, by their bytes: what they become in memory is several times as much.
+  private let pushing = Turnstile(capacity: 4_194_304)
+  /// Requests that may be answered with much, by their number.
+  private let pulling = Turnstile(capacity: 16)
 
   package init(
     records: RecordStore, epochs: SyncEpochs, devices: DeviceStore, watch: StreamWatch,
-    actions: ActionRunner, versions: ServedVersions, ambient: Ambient, identify: @escaping Identify
+    actions: ActionRunner, versions: ServedVersions, gate: Gate? = nil, ambient: Ambient,
+    room: Int = SyncRoutes.answerBytes, identify: @escaping Identify
   ) {
+    self.gate = gate
+    self.room = room
     self.records = records
     self.epochs = epochs
     self.devices = devices
@@ -42,7 +53,7 @@ package struct SyncRoutes: Sendable {
 
   package func add(to router: inout Router) {
     router.add(.post, "/v1/sync", body: .buffered(limit: reader.limits.bytes)) {
-      try await answer($0)
+      try await answerOrRefuse($0)
     }
     router.add(.get, "/v1/sync/conflicts", body: .buffered(limit: 1024)) {
       try await conflicts($0)
@@ -84,60 +95,153 @@ package struct SyncRoutes: Sendable {
     var streams = StreamQuestions()
   }
 
+  private func answerOrRefuse(_ request: Request) async throws -> Response {
+    do {
+      return try await answer(request)
+    } catch let closed as Gate.Closed {
+      guard let error = try await gate?.refusal(closed, of: try identify(request)) else {
+        throw closed
+      }
+      return SyncRoutes.response([Frame.error(error).encoded])
+    }
+  }
+
   private func answer(_ request: Request) async throws -> Response {
     let caller = try identify(request)
-    let questions = try SyncRoutes.questions(try reader.frames(request.body))
+    if request.body.count <= SyncRoutes.smallBytes {
+      let questions = try SyncRoutes.questions(try reader.frames(request.body))
+      let taken = try await take(questions, by: caller)
+      return try await answer(taken, to: request, of: caller)
+    }
+    let taken = try await pushing.through(request.body.count) {
+      try await take(try SyncRoutes.questions(try reader.frames(request.body)), by: caller)
+    }
+    return try await answer(taken, to: request, of: caller)
+  }
+
+  /// Requests up to here are not held up: they are as small in memory as what holds them up.
+  private static let smallBytes = 8192
+
+  /// What came of the changes of a request.
+  private struct Taken {
+    /// Without the pushes.
+    let questions: Questions
+    var frames: [Frame] = []
+    /// What ends the request, where something does.
+    var refusal: SyncError?
+  }
+
+  /// Takes in what a request brings.
+  private func take(_ asked: Questions, by caller: Caller) async throws -> Taken {
+    var questions = asked
+    questions.pushes = []
+    var taken = Taken(questions: questions)
+    try await gate?.check(caller)
     do {
       try await devices.note(questions.hello, of: caller)
     } catch is DeviceStore.Revoked {
-      let error = SyncError(
+      taken.refusal = SyncError(
         code: "device_revoked",
         message: "This device was signed out by its owner: remove what it holds, and sign in again "
           + "as another device.")
-      return SyncRoutes.response([Frame.error(error).encoded])
+      return taken
     }
-    var frames: [Frame] = []
-    for push in questions.pushes {
-      frames.append(try await self.push(push, by: caller))
+    var fault: SyncError?
+    for push in asked.pushes {
+      // What is in another lane may be about what was not taken in here.
+      if var fault {
+        fault.lane = push.lane
+        taken.frames.append(.error(fault))
+        continue
+      }
+      fault = try await self.push(push, by: caller, &taken.frames)
     }
+    return taken
+  }
+
+  /// Answers what a request asks, when there is something to answer.
+  private func answer(
+    _ taken: Taken, to request: Request, of caller: Caller
+  ) async throws -> Response {
+    if let refusal = taken.refusal { return SyncRoutes.response([Frame.error(refusal).encoded]) }
+    let (questions, frames) = (taken.questions, taken.frames)
+    let isWaiting = questions.hello.wait > 0 && frames.isEmpty && questions.streams.isEmpty
     let deadline =
       ambient.time.monotonicNanoseconds()
       + UInt64(min(max(questions.hello.wait, 0), SyncRoutes.longestWait)) * 1_000_000_000
+    // Where there is a gate, it is asked each time.
+    if isWaiting, gate == nil, watch.isOpen {
+      let commits = watch.commits
+      if let known = standings.find(
+        caller, commits: commits, at: ambient.time.monotonicNanoseconds()),
+        known.isInStep(questions.hello)
+      {
+        await watch.wait(for: known.held, since: commits, until: deadline)
+      }
+    }
     while true {
       let commits = watch.commits
       let now = try identify(request)
       let pulled = try await pull(questions, by: now)
+      if isWaiting {
+        standings.note(
+          pulled.standing, of: now, commits: commits, at: ambient.time.monotonicNanoseconds())
+      }
       let isLate = ambient.time.monotonicNanoseconds() >= deadline
       guard pulled.isEmpty, frames.isEmpty, !isLate, watch.isOpen, !Task.isCancelled else {
         return SyncRoutes.response(pulled, after: frames)
       }
-      await watch.wait(for: pulled.held, since: commits, until: deadline)
+      await watch.wait(for: pulled.standing.held, since: commits, until: deadline)
     }
   }
 
-  private func push(_ push: Push, by caller: Caller) async throws -> Frame {
+  /// Carries a push out; gives what ended it before its end, if something did.
+  private func push(
+    _ push: Push, by caller: Caller, _ frames: inout [Frame]
+  ) async throws -> SyncError? {
+    let gate = gate
     do {
-      return .pushed(
-        try await records.push(push, by: caller, actions: actions, lens: versions.lens))
+      let taken = try await records.push(
+        push, by: caller, actions: actions, lens: versions.pushLens(of: push),
+        admits: { try await gate?.admit(caller, in: $0) })
+      if let pushed = taken.pushed { frames.append(.pushed(pushed)) }
+      guard let fault = taken.fault else { return nil }
+      let error = SyncError(
+        code: fault.kind.rawValue, message: fault.message, lane: push.lane,
+        retryAfterSeconds: fault.retryAfterSeconds)
+      frames.append(.error(error))
+      return error
     } catch let error as UpgradeRequired {
-      return .error(
-        SyncError(code: "upgrade_required", message: error.message, lane: push.lane))
+      frames.append(
+        .error(SyncError(code: "upgrade_required", message: error.message, lane: push.lane)))
+      return nil
     }
   }
 
   private func pull(_ questions: Questions, by caller: Caller) async throws -> Pull.Answer {
+    let lens = versions.lens(questions.hello.schema)
     let pull = Pull(
       records: records, epochs: epochs, hello: questions.hello, caller: caller,
-      questions: questions.streams, schema: versions.notice, now: ambient.time.now(),
-      room: SyncRoutes.answerBytes)
+      questions: questions.streams, schema: versions.notice(lens), lens: lens,
+      now: ambient.time.now(), room: room, pages: pages, time: ambient.time)
+    let gate = gate
+    let look: @Sendable (any Reader) async throws -> Pull.Answer = { reader in
+      try await gate?.check(caller, in: reader)
+      return try await pull.answer(in: reader)
+    }
     do {
-      return try await records.database.read(.snapshot) { try await pull.answer(in: $0) }
+      // Who has nothing yet may be answered with much.
+      let hello = questions.hello
+      guard hello.streams.isEmpty || !hello.staged.isEmpty else {
+        return try await records.database.read(.snapshot, look)
+      }
+      return try await pulling.through(1) { try await records.database.read(.snapshot, look) }
     } catch let loss as Pull.LossShown {
       ambient.logger.warning(
         "the database was put back to an older copy: a new epoch of sync begins",
         [("epoch", .string(loss.epoch.description))])
       try await SyncEpochs.renew(loss.epoch, on: records.database, ambient: ambient)
-      return try await records.database.read(.snapshot) { try await pull.answer(in: $0) }
+      return try await records.database.read(.snapshot, look)
     }
   }
 

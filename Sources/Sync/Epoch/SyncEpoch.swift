@@ -1,5 +1,6 @@
 package import Cryptography
 package import Queries
+import Records
 package import RoostCore
 
 /// The server's epoch: cursors and acknowledgements are of one, and mean nothing in another.
@@ -37,11 +38,11 @@ package struct SyncEpochs: Sendable {
         ON CONFLICT DO NOTHING
         """)
       guard isNoted else { return nil }
+      let position = try await LogLength.read(in: transaction)
       return try await transaction.first(
         """
         INSERT INTO roost_sync_start (tag, position, at) \
-        VALUES (\(tag), (SELECT coalesce(sum(position), 0) FROM roost_log_head), \(now)) \
-        RETURNING number
+        VALUES (\(tag), \(position), \(now)) RETURNING number
         """
       ) { $0.int64(0) }
     }
@@ -50,13 +51,36 @@ package struct SyncEpochs: Sendable {
 
   private static let purpose = "sync mark"
 
+  /// What every answer says of the database as a whole.
+  struct Moment: Sendable {
+    var epoch = UUID.zero
+    /// The count of purges.
+    var purges: Int64 = 0
+    /// How much the log has ever held.
+    var position: Int64 = 0
+  }
+
+  /// One statement, as every device that waits asks it after every commit.
+  static func moment(in reader: any Reader) async throws -> Moment {
+    var moment = Moment()
+    try await reader.query(now, []) { row in
+      moment = Moment(epoch: row.uuid(0) ?? .zero, purges: row.int64(1), position: row.int64(2))
+      return false
+    }
+    return moment
+  }
+
+  private static let now = Statement(
+    """
+    SELECT e.epoch, (SELECT number FROM roost_stream_purge), \
+    (SELECT CAST(coalesce(sum(position), 0) AS BIGINT) FROM roost_log_head) \
+    FROM roost_sync_epoch e WHERE e.one = 1
+    """)
+
   /// What a commit carries, signed; nil where marks say nothing.
-  package func mark(of epoch: UUID, in reader: any Reader) async throws -> String? {
+  func mark(of moment: Moment) -> String? {
     guard let start else { return nil }
-    let position =
-      try await reader.first("SELECT coalesce(sum(position), 0) FROM roost_log_head") {
-        $0.int64(0)
-      } ?? 0
+    let (epoch, position) = (moment.epoch, moment.position)
     var payload = epoch.bytes + start.tag.bytes
     for number in [start.number, position] {
       withUnsafeBytes(of: number.bigEndian) { payload.append(contentsOf: $0) }
@@ -92,15 +116,7 @@ package struct SyncEpochs: Sendable {
     let next = try await reader.first(
       "SELECT position FROM roost_sync_start WHERE number > \(number) ORDER BY number LIMIT 1"
     ) { $0.int64(0) }
-    let end: Int64
-    if let next {
-      end = next
-    } else {
-      end =
-        try await reader.first("SELECT coalesce(sum(position), 0) FROM roost_log_head") {
-          $0.int64(0)
-        } ?? 0
-    }
+    guard let end = next else { return try await position > LogLength.read(in: reader) }
     return position > end
   }
 

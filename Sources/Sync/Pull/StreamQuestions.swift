@@ -1,6 +1,7 @@
 import Queries
 import Records
 import RoostCore
+import Schema
 import SyncProtocol
 
 /// The frames of a request that ask about single streams: digests, leaves and rows.
@@ -47,17 +48,17 @@ struct StreamQuestions: Sendable {
   /// The answers, encoded, in the order of the kinds; a stream that the caller does not hold has none.
   func answer(
     _ heads: [StreamHead], _ hello: Hello, room: Int, _ streams: inout StreamReader,
-    in reader: any Reader
+    in reader: any Reader, translated: ([UInt8], SyncPolicy.Tier) throws -> [UInt8]
   ) async throws -> [[UInt8]] {
     if isEmpty { return [] }
-    var held: [Int64: Int64] = [:]
-    for head in heads { held[head.stream] = head.sequence }
+    var held: [Int64: StreamHead] = [:]
+    for head in heads { held[head.stream] = head }
     var answers: [[UInt8]] = []
     for digest in digests {
       guard let head = held[digest.stream] else { continue }
       let own = try await streams.digest(of: digest.stream, bits: digest.bits)
       let ranges = DigestRanges(
-        stream: digest.stream, bits: digest.bits, head: head,
+        stream: digest.stream, bits: digest.bits, head: head.sequence,
         differ: own.differing(from: digest.hashes) ?? [])
       answers.append(Frame.ranges(ranges).encoded)
     }
@@ -65,10 +66,10 @@ struct StreamQuestions: Sendable {
       guard let head = held[leaves.stream] else { continue }
       // No further than the comparison of ranges went: what changed in the others since then is
       // behind it.
-      let end = min(head, leaves.head)
+      let end = min(head.sequence, leaves.head)
       var delta = DeltaWriter(stream: leaves.stream, from: 0)
       let gone = try await streams.write(
-        leaves.stream, ranges: leaves.ranges, bits: leaves.bits, room: room, to: &delta)
+        leaves.stream, head.tier, ranges: leaves.ranges, bits: leaves.bits, room: room, to: &delta)
       guard let gone else {
         answers.append(
           Frame.error(
@@ -81,14 +82,19 @@ struct StreamQuestions: Sendable {
         continue
       }
       answers.append(Frame.gone(GoneLeaves(stream: leaves.stream, leaves: gone)).encoded)
-      answers.append(delta.finish(to: end))
+      answers.append(try translated(delta.finish(to: end), head.tier))
     }
-    for fetch in fetches where held[fetch.stream] != nil {
+    for fetch in fetches {
+      guard let head = held[fetch.stream] else { continue }
       // It moves nothing: the rows stand beside what the client has of the stream.
       let place = hello.staged[fetch.stream] ?? hello.streams[fetch.stream] ?? 0
       var delta = DeltaWriter(stream: fetch.stream, from: place)
-      _ = try await streams.write(fetch.stream, rows: fetch.rows, room: room, to: &delta)
-      answers.append(delta.finish(to: place))
+      let rows = fetch.rows.compactMap { row -> RowKey? in
+        guard let naming = streams.naming else { return row }
+        return naming.now[row.collection].map { RowKey(collection: $0, id: row.id) }
+      }
+      _ = try await streams.write(fetch.stream, head.tier, rows: rows, room: room, to: &delta)
+      answers.append(try translated(delta.finish(to: place), head.tier))
     }
     return answers
   }

@@ -1,4 +1,5 @@
 import RoostCore
+import Schema
 
 extension MergeRule {
   /// Merges an edit into what is stored: a pure function, the same on every side.

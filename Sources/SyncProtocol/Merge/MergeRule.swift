@@ -1,21 +1,9 @@
 package import RoostCore
+package import Schema
 
 /// How edits of one field are merged: a strategy of the schema language and what it needs to know.
 package struct MergeRule: Sendable, Equatable {
-  package enum Strategy: String, Sendable, CaseIterable {
-    case lastWriteWins = "LAST_WRITE_WINS"
-    case clientWins = "CLIENT_WINS"
-    case serverWins = "SERVER_WINS"
-    case mergeDeep = "MERGE_DEEP"
-    case max = "MAX"
-    case min = "MIN"
-    case counter = "COUNTER"
-    case setUnion = "SET_UNION"
-    case append = "APPEND"
-    case latestValid = "LATEST_VALID"
-    case userChoice = "USER_CHOICE"
-    case reject = "REJECT"
-  }
+  package typealias Strategy = MergeStrategy
 
   /// What a number may be.
   package enum Numbers: String, Sendable {

@@ -13,6 +13,8 @@ struct PathMerge {
   var clocks: FieldClocks
   private(set) var tally = Tally()
   private var isCut = false
+  /// The latest part below each path, by the path's cut, as of the beginning; made when it is needed.
+  private var latest: [String: Stamp]?
 
   init(stamp: Stamp, clocks: FieldClocks) {
     self.stamp = stamp
@@ -52,7 +54,7 @@ struct PathMerge {
         return .object(surviving(members, at: path, standing))
       }
     }
-    clocks.parts[path.mark] = nil
+    if let mark = clocks.parts.removeValue(forKey: path.mark), mark.stamp > stamp { latest = nil }
     tally.won += 1
     // A bare nil would be the literal of JSON's own null.
     return edit.isNull ? .none : .some(edit)
@@ -79,18 +81,37 @@ struct PathMerge {
     return value
   }
 
-  /// When the object at `path` was last written, it or anything below.
-  private func mark(_ path: Path, _ standing: Stamp) -> Stamp {
+  /// When the object at `path` was last written, it or anything below; asked for what is later than
+  /// the edit.
+  private mutating func mark(_ path: Path, _ standing: Stamp) -> Stamp {
     if let mark = clocks.parts[path.mark] { return mark.stamp }
     // Clocks of an earlier version have no marks: the parts below say it.
-    let prefix = path.prefix
-    return clocks.parts.reduce(standing) {
-      $1.key.hasPrefix(prefix) && $1.key != path.cut ? max($0, $1.value.stamp) : $0
+    let latest = self.latest ?? latestBelow()
+    self.latest = latest
+    return max(standing, latest[path.cut] ?? standing)
+  }
+
+  /// One look at all parts.
+  ///
+  /// What the edit itself writes is not later than it, and changes nothing here.
+  private func latestBelow() -> [String: Stamp] {
+    var latest: [String: Stamp] = [:]
+    for (key, part) in clocks.parts where part.stamp > stamp {
+      guard let path = Path(key: key) else { continue }
+      var above = path.above
+      while let ancestor = above {
+        let cut = ancestor.cut
+        latest[cut] = max(latest[cut] ?? part.stamp, part.stamp)
+        above = ancestor.above
+      }
     }
+    return latest
   }
 
   /// What is left of an object below a new cut.
-  private func surviving(_ members: JSONObject, at path: Path, _ standing: Stamp) -> JSONObject {
+  private mutating func surviving(
+    _ members: JSONObject, at path: Path, _ standing: Stamp
+  ) -> JSONObject {
     var rest: [(key: String, value: JSON)] = []
     for (key, value) in members {
       let below = path.below(key)
@@ -141,9 +162,6 @@ struct PathMerge {
 
     /// The same with an empty object behind them.
     var mark: String { "[" + (texts + ["{}"]).joined(separator: ",") + "]" }
-
-    /// What the texts of everything below begin with.
-    var prefix: String { texts.isEmpty ? "[" : "[" + texts.joined(separator: ",") + "," }
 
     /// Reads the text of a cut or a mark.
     init?(key: String) {

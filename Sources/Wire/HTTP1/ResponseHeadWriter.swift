@@ -71,8 +71,10 @@ package enum ResponseHeadWriter {
   }
 
   /// The bytes between a status line and the value of X-Request-Id; they change once a second.
-  package static func prelude(date: [UInt8]) -> [UInt8] {
-    Array("\r\nDate: ".utf8) + date + Array("\r\nX-Request-Id: ".utf8)
+  ///
+  /// `fields` stand in every answer, each with a CRLF before it.
+  package static func prelude(date: [UInt8], fields: [UInt8] = []) -> [UInt8] {
+    Array("\r\nDate: ".utf8) + date + fields + Array("\r\nX-Request-Id: ".utf8)
   }
 
   /// Appends a field, unless its name is no token, is one that the server writes by itself, or its

@@ -164,6 +164,35 @@ import Testing
     }
   }
 
+  @Test func aHeartbeatForAnAttemptThatEndedStopsNotTheNextOne() async throws {
+    try await JobsHouse.with { house in
+      let handler = TestHandler(
+        kind: "again",
+        limits: JobLimits(
+          attempts: 100, backoff: Backoff(baseMilliseconds: 0, longestMilliseconds: 0))
+      ) { context in
+        for step in 0..<3 { try await context.save(["at": .int(Int64(step))]) }
+        try context.proceed()
+        if context.job.attempt < 60 { throw JobFailure.later("x", afterSeconds: 0) }
+      }
+      let runner = house.runner([handler])
+      runner.start()
+      let pulse = Task { while !Task.isCancelled { await runner.heartbeat() } }
+      let id = try await house.enqueue(NewJob("again")).id
+      try await house.until { try await house.job(id).state == .done }
+      pulse.cancel()
+      await pulse.value
+      await runner.stop()
+      #expect(try await house.runs(id) == (1..<60).map { "\($0) failed" } + ["60 done"])
+      #expect(runner.figures.ended["again"] == ["failed": 59, "done": 1])
+      let queue = house.queue
+      let messages = try await house.database.read(.statement) { reader in
+        try await queue.runs(of: id, in: reader).compactMap(\.message)
+      }
+      #expect(messages == Array(repeating: "x", count: 59))
+    }
+  }
+
   @Test func whatAStoppingProcessGivesBackDoesNotCount() async throws {
     try await JobsHouse.with { house in
       let handler = TestHandler(kind: "long") { context in

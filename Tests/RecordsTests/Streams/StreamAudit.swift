@@ -20,8 +20,10 @@ struct StreamAudit {
     let seq: Int64
     let mask: Int64
     let kind: Int64
-    /// The values inside the mask that are not null; nil for what was removed.
+    /// The values of the tier inside the mask that are not null; nil for what was removed.
     let shown: [String: FieldValue]?
+    /// The fields of the mask.
+    let members: FieldSet
   }
 
   private struct Head {
@@ -72,7 +74,7 @@ struct StreamAudit {
 
   /// Sequences go on without holes, and entries move for a reason only.
   private mutating func compare(
-    _ entries: [Place: Entry], _ heads: [Int64: Head], _ comment: Comment, _ isSingle: Bool
+    _ entries: [Place: Entry], _ headsNow: [Int64: Head], _ comment: Comment, _ isSingle: Bool
   ) {
     var last: [Int64: Int64] = [:]
     var count: [Int64: Int64] = [:]
@@ -84,7 +86,11 @@ struct StreamAudit {
         moved += 1
         count[place.stream, default: 0] += 1
         last[place.stream] = max(last[place.stream] ?? 0, entry.seq)
-        if entry.kind != 1 {
+        // In a slower tier less of a row is news that must not wait.
+        let isNarrower =
+          headsNow[place.stream]?.tier != "LIVE" && old?.kind == 1
+          && !(old?.members.subtracting(entry.members).isEmpty ?? true)
+        if entry.kind != 1 || isNarrower {
           removal[place.stream] = max(removal[place.stream] ?? 0, entry.seq)
         }
       } else {
@@ -99,7 +105,7 @@ struct StreamAudit {
     for place in before.keys { #expect(entries[place] != nil, comment) }
     var streams: Set<Int64> = []
     for place in entries.keys { streams.insert(place.stream) }
-    for (stream, head) in heads {
+    for (stream, head) in headsNow {
       let old = headsBefore[stream]
       let given = head.seq - (old?.seq ?? 0)
       if isSingle {
@@ -160,18 +166,22 @@ struct StreamAudit {
     for (place, seq, mask, kind) in stored {
       let collection = try #require(catalogue.collection(number: place.collection))
       var shown: [String: FieldValue]?
+      var fields = FieldSet()
       if kind == 1 {
         let row = try #require(images[ResolvedRows.Key(collection.index, place.id)])
         let members = try await house.database.read(.statement) { reader in
           try await MaskTable.fields(mask, of: collection, in: reader)
         }
         var values: [String: FieldValue] = [:]
-        for member in try #require(members).members where row.values[member] != .null {
+        fields = try #require(members)
+        let tier = try #require(SyncPolicy.Tier(rawValue: heads[place.stream]?.tier ?? ""))
+        let here = collection.streamed.tiers.shown(fields, in: tier)
+        for member in here.members where row.values[member] != .null {
           values[collection.fields[member].name] = row.values[member]
         }
         shown = values
       }
-      entries[place] = Entry(seq: seq, mask: mask, kind: kind, shown: shown)
+      entries[place] = Entry(seq: seq, mask: mask, kind: kind, shown: shown, members: fields)
     }
     return entries
   }
@@ -217,15 +227,21 @@ struct StreamAudit {
       let tier = collection.model.sync.tier
       guard tier != .serverOnly, tier != .localOnly else { continue }
       #expect(catalogue.scopes.missing(for: row, all).isEmpty)
-      for entry in catalogue.scopes.entries(of: row, all) {
-        let fields = collection.fields.indices.filter { entry.mask.contains($0) }
+      func want(_ scope: String, _ tier: SyncPolicy.Tier, _ fields: [Int]) {
         var mask: Int64? = 0
         if fields.count < collection.fields.count {
           let text = fields.map { collection.fieldNumbers[$0] }.sorted().map(String.init)
           mask = numbers["\(collection.number) \(text.joined(separator: ","))"]
         }
-        wanted.insert(
-          "\(tier.rawValue) \(entry.scope.text) \(collection.number) \(row.id) \(mask ?? -1)")
+        wanted.insert("\(tier.rawValue) \(scope) \(collection.number) \(row.id) \(mask ?? -1)")
+      }
+      for entry in catalogue.scopes.entries(of: row, all) {
+        let fields = collection.fields.indices.filter { entry.mask.contains($0) }
+        want(entry.scope.text, tier, fields)
+        for slower in [SyncPolicy.Tier.hourly, .daily, .onDemand] where slower != tier {
+          let own = fields.filter { collection.fields[$0].sync?.tier == slower }
+          if !own.isEmpty { want(entry.scope.text, slower, own) }
+        }
       }
     }
     return wanted
@@ -249,7 +265,7 @@ struct StreamAudit {
       for head in heads {
         var delta = DeltaWriter(stream: head.stream, from: 0)
         let step = try await streams.write(
-          head.stream, after: 0, end: head.sequence, room: .max, to: &delta)
+          head.stream, head.tier, after: 0, end: head.sequence, room: .max, to: &delta)
         #expect(step.to == head.sequence)
         frames.append(delta.finish(to: step.to))
       }

@@ -2,6 +2,7 @@ import Queries
 import Records
 import RoostCore
 import SyncProtocol
+import Synchronization
 import Testing
 
 /// Records under pushes of devices.
@@ -45,13 +46,22 @@ struct PushHouse: Sendable {
       jot(title: String!): Note! @action
       spoil(id: ID!): Boolean! @action
       outside: Boolean! @action
+      break(title: String!): Boolean! @action
     }
     """
 
   struct Oops: Error {}
 
+  /// What the action `break` throws behind its change.
+  final class PlantedFault: Sendable {
+    private let planted = Mutex<(any Error)?>(nil)
+    var current: (any Error)? { planted.withLock { $0 } }
+    func set(_ error: (any Error)?) { planted.withLock { $0 = error } }
+  }
+
   let house: RecordsHouse
   let actions: ActionRunner
+  let fault = PlantedFault()
 
   init(folder: String = RecordsHouse.folder(), time: TestTime = TestTime()) async throws {
     house = try await RecordsHouse(PushHouse.schema, folder: folder, time: time)
@@ -70,6 +80,15 @@ struct PushHouse: Sendable {
       })
     registry.bind(
       "outside", .function { _ in ActionOutcome(mutations: [], result: .value(true)) })
+    let fault = fault
+    registry.bind(
+      "break",
+      .transaction { call, transaction in
+        let note = ["title": call.arguments["title"] ?? .null] as JSON
+        _ = try await transaction.create("notes", note)
+        if let planted = fault.current { throw planted }
+        return .bool(true)
+      })
     actions = ActionRunner(house.records, registry)
   }
 
@@ -86,7 +105,31 @@ struct PushHouse: Sendable {
   }
 
   func push(_ push: Push, by caller: Caller? = nil) async throws -> Pushed {
+    let taken = try await take(push, by: caller)
+    if let fault = taken.fault { throw fault }
+    return try #require(taken.pushed)
+  }
+
+  func take(_ push: Push, by caller: Caller? = nil) async throws -> TakenPush {
     try await house.records.push(push, by: caller ?? house.ann, actions: actions)
+  }
+
+  /// What a first pull of a person has.
+  func entries(_ caller: Caller) async throws -> [StreamEntry] {
+    let records = house.records
+    return try await house.database.read(.snapshot) { reader in
+      var entries: [StreamEntry] = []
+      var streams = StreamReader(records, in: reader)
+      for head in try await records.reader(caller).heldStreams(in: reader).heads {
+        var delta = DeltaWriter(stream: head.stream, from: 0)
+        let step = try await streams.write(
+          head.stream, head.tier, after: 0, end: head.sequence, room: .max, to: &delta)
+        if case .delta(let delta) = try FrameReader().frame(delta.finish(to: step.to)) {
+          entries += delta.entries
+        }
+      }
+      return entries
+    }
   }
 
   /// The row of a note as the server has it.

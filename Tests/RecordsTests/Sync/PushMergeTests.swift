@@ -168,7 +168,48 @@ import Testing
         #expect(try await own.note(row(1))["choice"] == .string(expected))
         #expect(try await own.house.records.conflicts(of: own.house.ann).isEmpty)
         #expect(try await own.house.records.openConflicts() == 0)
+        own.house.time.advance(399 * 86_400_000)
+        try await own.house.records.removeExpiredConflicts()
+        #expect(try await own.count("roost_conflict") == "1")
+        own.house.time.advance(2 * 86_400_000)
+        try await own.house.records.removeExpiredConflicts()
+        #expect(try await own.count("roost_conflict") == "0")
       }
+    }
+  }
+
+  @Test func aConflictIsARowInTheStreamOfItsPersonUntilItIsDecided() async throws {
+    try await meet(
+      ["choice": "a"], bob: ["choice": "b"], ann: ["choice": "c"],
+      base: { _ in ["choice": PushMergeTests.created] }
+    ) { pushed, _, own async throws in
+      let id = try #require(pushed.results[0].conflicts.first)
+      func rows(_ caller: Caller) async throws -> [StreamEntry] {
+        try await own.entries(caller).filter { $0.row.collection == "_conflicts" }
+      }
+      let entry = try #require(try await rows(own.house.ann).first)
+      #expect(entry.row.id == id)
+      #expect(entry.kind == .put)
+      #expect(entry.fields["coll"] == "notes")
+      #expect(entry.fields["row"] == .string(row(1).description))
+      #expect(entry.fields["field"] == "choice")
+      #expect(entry.fields["mine"] == "c")
+      // What stands is in the row, and goes with it.
+      #expect(entry.fields["theirs"] == nil)
+      #expect(try await rows(own.house.bob).isEmpty)
+      var phone = Phone(4)
+      phone.make([.new("_conflicts", row(9), [:])])
+      phone.make([.change("_conflicts", id, ["mine": "d"])])
+      phone.make([.delete(collection: "_conflicts", id: id)])
+      #expect(
+        try await own.push(phone.push()).words
+          == ["rejected invalid", "rejected invalid", "rejected invalid"])
+      phone.make([.resolve(conflict: id, choice: .mine)])
+      #expect(try await own.push(phone.last).words == ["ok"])
+      let after = try await rows(own.house.ann)
+      #expect(after.map(\.kind) == [.leave])
+      #expect(after.map(\.fields.count) == [0])
+      #expect((after.first?.seq ?? 0) > entry.seq)
     }
   }
 

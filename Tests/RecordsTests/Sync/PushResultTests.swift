@@ -182,20 +182,20 @@ import Testing
       phone.make([.note(row(1), [:])])
       phone.make([.edit(row(1), ["title": "a"])])
       let push = phone.push()
-      let lens = PushLens { mutation in
+      let lens = PushLens(lift: { mutation in
         if mutation.seq == 2 { throw UpgradeRequired("Update the app.") }
-        return mutation.operations
-      }
+        return LiftedMutation(mutation.operations)
+      })
       await #expect(throws: UpgradeRequired.self) {
         try await own.house.records.push(push, by: own.house.ann, lens: lens)
       }
       #expect(try await own.count("roost_client") == "0")
-      let partial = PushLens { mutation in
+      let partial = PushLens(lift: { mutation in
         if mutation.seq == 2 { throw RoostError(.invalid, "title is not in the app any more.") }
-        return mutation.operations
-      }
+        return LiftedMutation(mutation.operations)
+      })
       let pushed = try await own.house.records.push(push, by: own.house.ann, lens: partial)
-      #expect(pushed.words == ["ok", "rejected invalid"])
+      #expect(pushed.pushed?.words == ["ok", "rejected invalid"])
     }
   }
 

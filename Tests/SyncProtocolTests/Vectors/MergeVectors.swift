@@ -1,4 +1,5 @@
 import RoostCore
+import Schema
 
 @testable import SyncProtocol
 

@@ -1,0 +1,148 @@
+import Glibc
+import RoostCore
+import Simulation
+
+/// `roost simulate`: devices and a server in made-up worlds, in which everything goes wrong.
+struct SimulateCommand: Command {
+  let name = "simulate"
+  let summary = "try sync in made-up worlds, or see how devices merge"
+  let operands = ""
+  let options = [
+    Option("--seeds", "N", "how many worlds (100)"),
+    Option("--from", "S", "the first seed (1)"),
+    Option("--seed", "S", "one world alone"),
+    Option("--trace", nil, "print everything that happens in it"),
+    Option("--bugs", nil, "plant each known bug, and say how soon it is found"),
+    Option("--devices", "N", "show how so many devices merge, step by step"),
+    Option("--offline", "SECONDS", "how long they are offline (30s)"),
+    Option("--engine", "ENGINE", "sqlite (the default), or postgres, where no disk fails"),
+    Option("--url", "ADDRESS", "the PostgreSQL of --engine postgres (ROOST_TEST_POSTGRES)"),
+    Option("--workers", "N", "worlds at a time (one a processor)"),
+  ]
+  let discussion = """
+    Each seed is a world: people, devices, a network and a server with a disk, all of which fail as
+    the seed has it. The server is the real one, over SQLite, and the devices are real clients. In
+    the end everything heals, and every invariant of sync is checked. The same seed makes the same
+    world, everywhere.
+    """
+
+  func run(_ arguments: Arguments) async throws -> Int32 {
+    if let devices = arguments["--devices"] {
+      let show = try await MergeShow { print($0) }
+      try await show.run(
+        devices: try whole(devices, "--devices", 2...10),
+        offlineSeconds: Int64(try seconds(arguments["--offline"] ?? "30s")))
+      return ExitStatus.success
+    }
+    let workers = try whole(
+      arguments["--workers"] ?? "\(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))", "--workers",
+      1...256)
+    let address = try address(arguments)
+    let simulation = try await Worlds(address: address)
+    if arguments.has("--bugs") { return await bugs(simulation, workers) }
+    if let seed = arguments["--seed"] {
+      return await one(
+        UInt64(try whole(seed, "--seed", 0...Int.max)), arguments.has("--trace"), simulation)
+    }
+    let count = try whole(arguments["--seeds"] ?? "100", "--seeds", 1...100_000_000)
+    let from = try whole(arguments["--from"] ?? "1", "--from", 0...1_000_000_000)
+    let most = address == nil ? 5 : .max
+    let report = await simulation.run(
+      UInt64(from)..<UInt64(from + count), workers: workers, failures: most)
+    print(
+      "\(report.worlds) worlds, \(Int(report.worldsPerSecond)) a second, "
+        + "\(report.failures.count) failures, hash \(String(report.hash, radix: 16))")
+    for invariant in Invariant.allCases {
+      guard let missing = invariant.missing else { continue }
+      print("not checked: \(invariant.rawValue) \(invariant.says) (\(missing))")
+    }
+    for failure in report.failures { await show(failure, simulation) }
+    var isSame = true
+    if address != nil {
+      let files = try await Worlds(hasDisk: false).run(
+        UInt64(from)..<UInt64(from + count), workers: workers)
+      for (seed, state) in report.states.sorted(by: { $0.key < $1.key })
+      where files.states[seed] != state {
+        isSame = false
+        print("seed \(seed): \(Invariant.engines.rawValue) \(Invariant.engines.says): it does not")
+      }
+    }
+    return report.failures.isEmpty && isSame ? ExitStatus.success : ExitStatus.failure
+  }
+
+  /// Where the PostgreSQL is; nil for SQLite.
+  private func address(_ arguments: Arguments) throws(Arguments.Failure) -> String? {
+    switch arguments["--engine"] ?? "sqlite" {
+    case "sqlite": return nil
+    case "postgres":
+      if let url = arguments["--url"] { return url }
+      guard let text = getenv("ROOST_TEST_POSTGRES") else {
+        throw Arguments.Failure(description: "--engine postgres needs --url ADDRESS")
+      }
+      return String(cString: text)
+    case let other:
+      throw Arguments.Failure(description: "--engine \(other): takes sqlite or postgres")
+    }
+  }
+
+  private func show(_ failure: Worlds.Failure, _ simulation: Worlds) async {
+    print("\nseed \(failure.seed) fails: roost simulate --seed \(failure.seed) --trace")
+    if let error = failure.error { print("  \(error)") }
+    for breach in failure.breaches {
+      print("  \(breach.invariant.rawValue) \(breach.invariant.says): \(breach.detail)")
+    }
+    let steps = await simulation.shortest(failure.seed)
+    print("  it fails after \(steps) steps; the last of them:")
+    let trace = await simulation.trace(failure.seed, steps: steps)
+    // What comes behind the steps is the same in every world.
+    let lines = trace.lines.prefix { $0 != Worlds.calm }
+    for line in lines.suffix(30) + trace.lines.filter({ $0.hasPrefix("!!") }) {
+      print("  " + line.prefix(200))
+    }
+  }
+
+  private func one(_ seed: UInt64, _ isTraced: Bool, _ simulation: Worlds) async -> Int32 {
+    let trace = await simulation.trace(seed)
+    if isTraced { for line in trace.lines { print(line) } }
+    print("seed \(seed): hash \(String(trace.hash, radix: 16))")
+    for breach in trace.breaches {
+      print("  \(breach.invariant.rawValue) \(breach.invariant.says): \(breach.detail)")
+    }
+    if let error = trace.error { print("  \(error)") }
+    return trace.breaches.isEmpty && trace.error == nil
+      ? ExitStatus.success : ExitStatus.failure
+  }
+
+  /// Runs each planted bug until it is found.
+  private func bugs(_ simulation: Worlds, _ workers: Int) async -> Int32 {
+    var isWhole = true
+    for bug in PlantedBug.all {
+      let report = await simulation.run(1..<2001, bug: bug, workers: workers, failures: 1)
+      let found = report.failures.first { !$0.breaches.isEmpty }
+      let name = bug.name + String(repeating: " ", count: max(1, 56 - bug.name.count))
+      if let found {
+        print("\(name)found by invariant \(bug.invariant.rawValue) at seed \(found.seed)")
+      } else {
+        isWhole = false
+        print("\(name)NOT FOUND by invariant \(bug.invariant.rawValue) in \(report.worlds) seeds")
+        for failure in report.failures { print("  seed \(failure.seed): \(failure.error ?? "")") }
+      }
+    }
+    return isWhole ? ExitStatus.success : ExitStatus.failure
+  }
+
+  private func whole(
+    _ text: String, _ option: String, _ range: ClosedRange<Int>
+  ) throws(Arguments.Failure) -> Int {
+    guard let number = Int(text), range.contains(number) else {
+      throw Arguments.Failure(
+        description:
+          "\(option) \(text): takes a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  private func seconds(_ text: String) throws(Arguments.Failure) -> Int {
+    try whole(text.hasSuffix("s") ? String(text.dropLast()) : text, "--offline", 1...1_000_000)
+  }
+}

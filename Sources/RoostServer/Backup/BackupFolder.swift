@@ -1,0 +1,127 @@
+import Glibc
+package import RoostCore
+
+/// The folder that holds backups.
+package struct BackupFolder: Sendable {
+  package let path: String
+
+  private static let ending = ".backup"
+
+  package init(_ path: String) { self.path = path }
+
+  /// A backup in the folder.
+  package struct Entry: Sendable {
+    package let path: String
+    package let bytes: Int64
+    package let head: BackupHead
+
+    package var json: JSON {
+      var object = head.json.object ?? JSONObject()
+      object["path"] = .string(path)
+      object["bytes"] = .int(bytes)
+      return .object(object)
+    }
+  }
+
+  /// The backups, the newest first; files that are none are passed over.
+  package var entries: [Entry] {
+    FileBytes.names(in: path).filter { $0.hasSuffix(BackupFolder.ending) }.compactMap { name in
+      let file = path + "/" + name
+      var status = stat()
+      guard stat(file, &status) == 0, let reader = try? BackupReader(file) else { return nil }
+      return Entry(path: file, bytes: Int64(status.st_size), head: reader.head)
+    }.sorted { ($0.head.madeAt.milliseconds, $0.path) > ($1.head.madeAt.milliseconds, $1.path) }
+  }
+
+  /// The backup that somebody names: a path, the name of a file here, or `latest`.
+  ///
+  /// Throws `RoostError` where there is none.
+  package func find(_ name: String) throws -> String {
+    if name == "latest" {
+      guard let newest = entries.first else {
+        throw RoostError(.notFound, "\(path) holds no backup.")
+      }
+      return newest.path
+    }
+    let own = path + "/" + name
+    if !name.contains("/"), !FileBytes.exists(name), FileBytes.exists(own) { return own }
+    guard FileBytes.exists(name) else {
+      throw RoostError(.notFound, "\(name): there is no such file, nor is it in \(path).")
+    }
+    return name
+  }
+
+  /// Where the backup with this head lies.
+  func place(of head: BackupHead) -> String {
+    let time = head.madeAt.description.filter { $0 != "-" && $0 != ":" }
+    let stamp = time.prefix { $0 != "." && $0 != "Z" } + "Z"
+    return "\(path)/roost-\(stamp)-\(head.id.description.suffix(8))\(BackupFolder.ending)"
+  }
+
+  /// Makes the folder, readable by its owner alone.
+  ///
+  /// Throws `RoostError`.
+  func make() throws {
+    guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
+    throw RoostError(
+      .invalid,
+      "The folder of backups \(path) cannot be made: \(String(cString: strerror(errno))). Make it, "
+        + "or name another one as backups.folder.")
+  }
+
+  /// Removes what is older than `days`, but never the newest, and what was left unfinished by a
+  /// process that ended; says how many backups went.
+  func tidy(keepDays days: Int, at now: Timestamp) -> Int {
+    var removed = 0
+    for entry in entries.dropFirst()
+    where entry.head.madeAt.milliseconds < now.milliseconds - Int64(days) * 86_400_000 {
+      if unlink(entry.path) == 0 { removed += 1 }
+    }
+    return removed
+  }
+
+  /// Free bytes of the file system; nil where it cannot be asked.
+  var freeBytes: Int64? {
+    var status = statvfs()
+    guard statvfs(path, &status) == 0 else { return nil }
+    return Int64(clamping: UInt64(status.f_bavail) &* UInt64(status.f_frsize))
+  }
+}
+
+/// A folder for what is only there while a backup is made, tried or restored.
+///
+/// It holds people's data unencrypted, so that it is readable by its owner alone and goes in any
+/// case; what a process left that was killed goes with the next one.
+struct PassingFolder: Sendable {
+  let path: String
+
+  private static let prefix = ".passing-"
+
+  /// Makes the folder inside of `parent`, after those that former processes left there are removed.
+  ///
+  /// Throws `RoostError`.
+  init(in parent: String, _ id: UUID) throws {
+    for name in FileBytes.names(in: parent) where name.hasPrefix(PassingFolder.prefix) {
+      let owner = name.dropFirst(PassingFolder.prefix.count).prefix { $0 != "-" }
+      if let pid = pid_t(owner), pid != getpid(), kill(pid, 0) != 0, errno == ESRCH {
+        PassingFolder.remove(parent + "/" + name)
+      }
+    }
+    path = "\(parent)/\(PassingFolder.prefix)\(getpid())-\(id)"
+    guard mkdir(path, 0o700) == 0 else {
+      throw RoostError(
+        .invalid, "\(path) cannot be made: \(String(cString: strerror(errno))).")
+    }
+  }
+
+  /// Removes the folder with what it holds; whoever made it does so in any case.
+  func remove() { PassingFolder.remove(path) }
+
+  private static func remove(_ path: String) {
+    for name in FileBytes.names(in: path) {
+      let file = path + "/" + name
+      if FileBytes.isFolder(file) { remove(file) } else { unlink(file) }
+    }
+    rmdir(path)
+  }
+}

@@ -1,0 +1,61 @@
+import RoostCore
+
+/// Where backups lie, how long, and with which key.
+package struct BackupSettings: Sendable {
+  package let folder: BackupFolder
+  package let keepDays: Int
+  private let keyFile: String
+  private let isEncrypted: Bool
+
+  /// From the settings, for the app of the data folder `data`.
+  package init(_ settings: Settings, data: String) {
+    let named = settings.text(SettingKeys.backupFolder)
+    folder = BackupFolder(
+      named.isEmpty ? data + "/backups" : settings.place(BackupSettings.plain(named)))
+    keepDays = settings.integer(SettingKeys.backupKeepDays)
+    let key = settings.text(SettingKeys.backupKeyFile)
+    keyFile = key.isEmpty ? key : settings.place(key)
+    isEncrypted = settings.boolean(SettingKeys.backupEncrypted)
+  }
+
+  /// The same with what a command line says.
+  package init(
+    _ settings: Settings, data: String, folder: String?, keyFile: String?, isPlain: Bool
+  ) {
+    let own = BackupSettings(settings, data: data)
+    self.folder = folder.map { BackupFolder(BackupSettings.plain($0)) } ?? own.folder
+    keepDays = own.keepDays
+    self.keyFile = keyFile ?? own.keyFile
+    isEncrypted = own.isEncrypted && !isPlain
+  }
+
+  private static func plain(_ path: String) -> String {
+    path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+  }
+
+  /// The key for new backups; nil where they are not to be encrypted.
+  ///
+  /// Throws `RoostError` where there should be one and is none, or where it lies beside what it is to
+  /// protect.
+  package func key() throws -> BackupKey? {
+    guard isEncrypted else { return nil }
+    guard !keyFile.isEmpty else {
+      throw RoostError(
+        .invalid,
+        "Backups are encrypted, and there is no key. Make one with: roost backup key FILE, keep a "
+          + "copy of it elsewhere, and name it as backups.keyFile in roost.yaml. (Without "
+          + "encryption: backups.encrypted: false.)")
+    }
+    guard !keyFile.hasPrefix(folder.path + "/") else {
+      throw RoostError(
+        .invalid,
+        "The key of backups lies in \(folder.path), beside what it protects: move it elsewhere.")
+    }
+    return try BackupKey.read(keyFile)
+  }
+
+  /// The key for backups that are there; nil where none is named.
+  package func readingKey() throws -> BackupKey? {
+    keyFile.isEmpty ? nil : try BackupKey.read(keyFile)
+  }
+}

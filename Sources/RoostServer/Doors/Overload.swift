@@ -1,0 +1,95 @@
+import REST
+import RoostCore
+import Synchronization
+
+/// Refuses requests before the queues collapse: by how long those before them have waited.
+///
+/// Three queues are looked at: that before the event loops, that before the writer and that before the
+/// threads of long reads. A queue that stands (see `QueueDelay`) lets in whom it can still serve in
+/// time; those that matter less are refused earlier.
+final class Overload: Sendable {
+  /// The queue for which somebody is refused.
+  enum Queue: String, Sendable, CaseIterable { case loop, writes, reads }
+
+  private let tolerated: UInt64
+  private let loop: QueueDelay
+  private let database: DatabaseDelays
+  private let refused: [Atomic8]
+
+  /// A counter, since an `Atomic` cannot be an array's element.
+  private final class Atomic8: Sendable {
+    let count = Atomic<Int>(0)
+  }
+
+  /// `milliseconds` is the wait that is tolerated; 0 refuses nobody.
+  init(milliseconds: Int, database: DatabaseDelays) {
+    tolerated = UInt64(milliseconds) * 1_000_000
+    loop = QueueDelay(target: tolerated / 4)
+    self.database = database
+    refused = (0..<(RequestPriority.allCases.count * Queue.allCases.count)).map { _ in Atomic8() }
+  }
+
+  /// The queue for which a request is refused that has waited for `wait` nanoseconds at `now`; nil
+  /// where it is let in.
+  func refusal(_ priority: RequestPriority, wait: UInt64, at now: UInt64) -> Queue? {
+    guard tolerated != 0 else { return nil }
+    loop.note(wait, at: now)
+    guard priority != .health else { return nil }
+    let bound = tolerated / 8 * priority.eighths
+    var queue: Queue?
+    // Beyond ten times the bound nobody waits for the answer any more, standing queue or not.
+    if wait > bound, wait > tolerated * 10 || loop.isStanding(at: now) {
+      queue = .loop
+    } else if priority == .writes, database.writes.isStanding(at: now),
+      database.writes.wait(at: now) > tolerated / 2 * 3
+    {
+      queue = .writes
+    } else if priority == .exports, database.reads.isStanding(at: now),
+      database.reads.wait(at: now) > bound
+    {
+      queue = .reads
+    }
+    if let queue { counter(priority, queue).count.add(1, ordering: .relaxed) }
+    return queue
+  }
+
+  /// Whether a queue stands, and the last long wait in seconds.
+  func state(of queue: Queue, at now: UInt64) -> (isStanding: Bool, seconds: Double) {
+    let delay =
+      switch queue {
+      case .loop: loop
+      case .writes: database.writes
+      case .reads: database.reads
+      }
+    return (delay.isStanding(at: now), Double(delay.wait(at: now)) / 1_000_000_000)
+  }
+
+  private func counter(_ priority: RequestPriority, _ queue: Queue) -> Atomic8 {
+    let place = Queue.allCases.firstIndex(of: queue) ?? 0
+    return refused[priority.rawValue * Queue.allCases.count + place]
+  }
+
+  func metrics(at now: UInt64) -> [Metric] {
+    var samples: [(labels: [(String, String)], value: Double)] = []
+    for priority in RequestPriority.allCases where priority != .health {
+      for queue in Queue.allCases {
+        let count = counter(priority, queue).count.load(ordering: .relaxed)
+        samples.append(
+          ([("priority", priority.name), ("queue", queue.rawValue)], Double(count)))
+      }
+    }
+    let states = Queue.allCases.map { ($0.rawValue, state(of: $0, at: now)) }
+    return [
+      Metric(
+        "roost_http_shed_total", .counter,
+        "Requests refused with 503 because a queue was too long.", samples: samples),
+      Metric(
+        "roost_queue_standing", .gauge, "Whether a queue no longer empties.",
+        samples: states.map { ([("queue", $0.0)], $0.1.isStanding ? 1 : 0) }),
+      Metric(
+        "roost_queue_wait_seconds", .gauge,
+        "The last wait in a queue that was longer than it should be; 0 while none is.",
+        samples: states.map { ([("queue", $0.0)], $0.1.seconds) }),
+    ]
+  }
+}

@@ -1,0 +1,113 @@
+import Cryptography
+import Queries
+import Records
+import RoostCore
+
+/// The master keys of an app, from a file, the environment or a key management service.
+enum EncryptionKeys {
+  /// The keys of sealed values; nil where no master key is named.
+  ///
+  /// `database` has Roost's migrations applied. Throws `RoostError` with what to do, also where what
+  /// is stored was wrapped by a key that is not named.
+  static func load(
+    _ settings: Settings, on database: any Database, ambient: Ambient
+  ) async throws -> DataKeys? {
+    guard let masters = try await masters(settings, database, ambient) else { return nil }
+    try await check(masters, database)
+    return DataKeys(masters, ambient: ambient)
+  }
+
+  private static func masters(
+    _ settings: Settings, _ database: any Database, _ ambient: Ambient
+  ) async throws -> MasterKeys? {
+    let file = settings.text(SettingKeys.encryptionKeyFile)
+    let text = settings.text(SettingKeys.encryptionKey)
+    let hasService = !settings.text(SettingKeys.kmsKey).isEmpty
+    let former = try settings.text(SettingKeys.encryptionFormerKeyFiles)
+      .split(whereSeparator: { $0 == "," || $0 == " " })
+      .map { try MasterKeyFile.read(settings.place(String($0))) }
+    let given = [!file.isEmpty, !text.isEmpty, hasService].count { $0 }
+    guard given <= 1 else {
+      throw RoostError(
+        .invalid,
+        "There is more than one master key: name one of encryption.keyFile, ROOST_ENCRYPTION_KEY "
+          + "and encryption.kms, and those before it as encryption.formerKeyFiles.")
+    }
+    if !file.isEmpty {
+      return MasterKeys(try MasterKeyFile.read(settings.place(file)), former: former)
+    }
+    if !text.isEmpty {
+      guard let key = MasterKeyFile.parse(text) else {
+        throw RoostError(
+          .invalid, "ROOST_ENCRYPTION_KEY takes a master key, which is 64 hexadecimal digits.")
+      }
+      return MasterKeys(key, former: former)
+    }
+    guard hasService else { return nil }
+    let service = try KeyManagementService(settings, ambient: ambient)
+    return MasterKeys(try await served(by: service, database, ambient), former: former)
+  }
+
+  /// The master key that a service sealed, made with the first start.
+  ///
+  /// Where another key of the service is named than the one that sealed it, it is sealed anew.
+  private static func served(
+    by service: KeyManagementService, _ database: any Database, _ ambient: Ambient
+  ) async throws -> MasterKey {
+    func stored() async throws -> (id: String, sealed: String, serviceKey: String)? {
+      try await database.read(.statement) { reader in
+        try await reader.first(
+          "SELECT id, sealed, service_key FROM roost_master_key ORDER BY created_at, id LIMIT 1"
+        ) { ($0.text(0), $0.text(1), $0.text(2)) }
+      }
+    }
+    if try await stored() == nil {
+      let (secret, sealed) = try await service.generate()
+      guard let key = MasterKey(secret) else { throw unread }
+      let now = ambient.time.now()
+      try await database.write { transaction in
+        if let lock = transaction.dialect.lockOfTables {
+          try await transaction.query(lock) { _ in false }
+        }
+        // The first of several servers makes it.
+        _ = try await transaction.execute(
+          """
+          INSERT INTO roost_master_key (id, sealed, service_key, created_at) \
+          SELECT \(SQL.literal(.text(key.id))), \(SQL.literal(.text(sealed))), \
+          \(SQL.literal(.text(service.keyID))), \(SQL.constant(now.milliseconds)) \
+          WHERE NOT EXISTS (SELECT 1 FROM roost_master_key)
+          """)
+      }
+    }
+    guard let row = try await stored() else { throw unread }
+    let secret = try await service.open(row.sealed)
+    guard let key = MasterKey(secret), key.id == row.id else { throw unread }
+    if row.serviceKey != service.keyID {
+      let sealed = try await service.seal(secret)
+      try await database.write { transaction in
+        _ = try await transaction.execute(
+          """
+          UPDATE roost_master_key SET sealed = \(sealed), service_key = \(service.keyID) \
+          WHERE id = \(row.id)
+          """)
+      }
+    }
+    return key
+  }
+
+  private static let unread = RoostError(
+    .internalError, "The key management service opened something else than the master key.")
+
+  /// Throws where data keys were wrapped by a master key that is not among `masters`.
+  private static func check(_ masters: MasterKeys, _ database: any Database) async throws {
+    let wrapping = try await database.read(.snapshot) { try await DataKeyTable.masters(in: $0) }
+    let unknown = wrapping.filter { masters[$0] == nil }
+    guard unknown.isEmpty else {
+      throw RoostError(
+        .invalid,
+        "Encrypted fields were written under the master key \(unknown.joined(separator: ", ")), "
+          + "and this one is \(masters.current.id). Name the former key's file as "
+          + "encryption.formerKeyFiles beside it, or put it back.")
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import Glibc
+import Synchronization
+
+/// A disk in memory, for the simulation: what was made durable lies apart from what was only
+/// written, and power can be cut.
+///
+/// Its databases are opened by `SQLiteConfiguration.disk`. One thread at a time uses a disk, so a
+/// database on it does all its work on the threads of its callers.
+package final class MemoryDisk: @unchecked Sendable {
+  // Sendable: one thread at a time uses it; who hands it over does so behind a lock.
+
+  /// What goes wrong, from now on.
+  package struct Faults: Sendable {
+    /// Nothing can be written any more until this is taken back: `SQLITE_FULL`.
+    package var isFull = false
+    /// The next sync fails, once.
+    package var failsSync = false
+    /// The next write fails, once.
+    package var failsWrite = false
+    /// A sync says that it succeeded, and makes nothing durable: a disk that lies.
+    package var liesAboutSyncs = false
+    /// Power goes at the write or sync with this number, counted by `operations`.
+    package var cutAt: Int?
+
+    package init() {}
+  }
+
+  package var faults = Faults()
+  /// Writes and syncs so far.
+  package private(set) var operations = 0
+  /// Whether power was cut: everything fails until `restart`.
+  package private(set) var isDead = false
+
+  /// The folder by which the databases of this disk are named.
+  package let folder: String
+  private let number: Int
+  private var files: [String: MemoryFile] = [:]
+  /// How often power came back; handles of former lives do nothing.
+  private(set) var life = 0
+
+  /// A disk with the files of `image`.
+  package init(_ image: MemoryImage = MemoryImage()) {
+    number = MemoryDisk.take()
+    folder = MemoryDisk.root + String(number)
+    for (name, bytes) in image.files { files[name] = MemoryFile(bytes) }
+    MemoryDisk.all.withLock { $0[number] = Held(self) }
+  }
+
+  deinit {
+    let number = number
+    MemoryDisk.all.withLock { disks in
+      disks[number] = nil
+    }
+  }
+
+  // MARK: Power
+
+  /// What would be there if power went now and nothing that was only written had reached the disk.
+  package var durable: MemoryImage { MemoryImage(files: files.mapValues(\.durable)) }
+
+  /// What is there as long as power stays.
+  package var current: MemoryImage { MemoryImage(files: files.mapValues(\.content)) }
+
+  /// Cuts the power: what was made durable stays, and of the rest each sector that `isKept` chooses.
+  ///
+  /// `isKept` is asked in a fixed order. `sector` is 512 or 4096.
+  package func cut(sector: Int, isKept: () -> Bool) {
+    isDead = true
+    for name in files.keys.sorted() { files[name]?.cut(sector: sector, isKept: isKept) }
+  }
+
+  /// Power comes back: handles from before are dead, and the locks that they held are free.
+  package func restart() {
+    life += 1
+    isDead = false
+    faults = Faults()
+    for name in files.keys { files[name]?.forgetLocks() }
+  }
+
+  /// Puts other files in the place of all that are there, as a restored backup does.
+  package func replace(by image: MemoryImage) {
+    files = image.files.mapValues { MemoryFile($0) }
+  }
+
+  // MARK: Files
+
+  func file(_ name: String, makes: Bool) -> MemoryFile? {
+    if let file = files[name] { return file }
+    guard makes else { return nil }
+    let file = MemoryFile([])
+    files[name] = file
+    return file
+  }
+
+  func remove(_ name: String) { files[name] = nil }
+
+  /// What an operation comes to, before it is done.
+  enum Verdict {
+    case carryOut
+    case full
+    case failed
+    /// Answer that all is well, and do nothing.
+    case pretend
+  }
+
+  func verdict(ofWrite: Bool) -> Verdict {
+    if isDead { return .failed }
+    operations += 1
+    if let place = faults.cutAt, operations >= place {
+      isDead = true
+      return .failed
+    }
+    if ofWrite {
+      if faults.isFull { return .full }
+      if faults.failsWrite {
+        faults.failsWrite = false
+        return .failed
+      }
+      return .carryOut
+    }
+    if faults.failsSync {
+      faults.failsSync = false
+      return .failed
+    }
+    return faults.liesAboutSyncs ? .pretend : .carryOut
+  }
+
+  // MARK: By name
+
+  private struct Held: Sendable {
+    weak let disk: MemoryDisk?
+    init(_ disk: MemoryDisk) { self.disk = disk }
+  }
+
+  private static let root = "/roost-memory/"
+  private static let last = Atomic<Int>(0)
+  private static let all = Mutex<[Int: Held]>([:])
+
+  private static func take() -> Int {
+    last.add(1, ordering: .relaxed).newValue
+  }
+
+  /// The disk of a path, and the name of the file on it.
+  static func find(_ path: UnsafePointer<CChar>) -> (disk: MemoryDisk, name: String)? {
+    let text = String(cString: path)
+    guard text.hasPrefix(root) else { return nil }
+    let rest = text.dropFirst(root.count)
+    guard let slash = rest.firstIndex(of: "/"), let number = Int(rest[..<slash]),
+      let disk = all.withLock({ $0[number]?.disk })
+    else { return nil }
+    return (disk, String(rest[rest.index(after: slash)...]))
+  }
+}
+
+/// The files of a memory disk at one moment.
+package struct MemoryImage: Sendable, Equatable {
+  package var files: [String: [UInt8]]
+
+  package init(files: [String: [UInt8]] = [:]) { self.files = files }
+
+  package var bytes: Int { files.values.reduce(0) { $0 + $1.count } }
+}

@@ -1,0 +1,212 @@
+import Queries
+import RoostCore
+import SyncProtocol
+
+extension PlantedBug {
+  /// One for each invariant at least.
+  package static let all: [PlantedBug] = databases + frames + clients
+
+  /// Faults of what the server writes.
+  private static let databases: [PlantedBug] = [
+    PlantedBug(
+      "a leave is not written", .convergence,
+      triggers: [
+        """
+        CREATE TRIGGER bug_leave AFTER INSERT ON roost_scope_row WHEN NEW.kind = 3 BEGIN \
+        DELETE FROM roost_scope_row WHERE stream = NEW.stream AND seq = NEW.seq; END
+        """,
+        """
+        CREATE TRIGGER bug_leave_again AFTER UPDATE ON roost_scope_row WHEN NEW.kind = 3 BEGIN \
+        DELETE FROM roost_scope_row WHERE stream = NEW.stream AND seq = NEW.seq; END
+        """,
+      ]),
+    PlantedBug(
+      "an operation is forgotten", .oneEffect,
+      triggers: [
+        """
+        CREATE TRIGGER bug_oid AFTER INSERT ON roost_mutation WHEN NEW.number % 2 = 0 BEGIN \
+        DELETE FROM roost_mutation WHERE number = NEW.number; END
+        """
+      ]),
+    PlantedBug(
+      "an increment counts one more", .counters,
+      triggers: [
+        """
+        CREATE TRIGGER bug_plays AFTER UPDATE OF plays ON gigs WHEN NEW.plays > OLD.plays BEGIN \
+        UPDATE gigs SET plays = NEW.plays + 1 WHERE id = NEW.id; END
+        """
+      ]),
+    PlantedBug(
+      "the last value stands, not the greatest", .merges,
+      triggers: [
+        """
+        CREATE TRIGGER bug_best AFTER UPDATE OF best ON gigs WHEN NEW.best > 30 BEGIN \
+        UPDATE gigs SET best = 30 WHERE id = NEW.id; END
+        """
+      ]),
+    PlantedBug("the disk says that it synced", .durability, liesAboutSyncs: true),
+    PlantedBug(
+      "a mask is forgotten", .authority,
+      triggers: [
+        """
+        CREATE TRIGGER bug_mask AFTER INSERT ON roost_scope_row WHEN NEW.mask > 0 BEGIN \
+        UPDATE roost_scope_row SET mask = 0 WHERE stream = NEW.stream AND seq = NEW.seq; END
+        """
+      ]),
+    PlantedBug(
+      "a sequence skips", .density,
+      triggers: [
+        """
+        CREATE TRIGGER bug_seq AFTER UPDATE OF seq ON roost_scope_head WHEN NEW.seq % 5 = 0 BEGIN \
+        UPDATE roost_scope_head SET seq = NEW.seq + 1 WHERE stream = NEW.stream; END
+        """
+      ]),
+    PlantedBug(
+      "a clock is not held back", .clocks,
+      triggers: [
+        """
+        CREATE TRIGGER bug_clock AFTER INSERT ON roost_client BEGIN \
+        UPDATE roost_client SET clock = NEW.clock + 7864320000 WHERE cid = NEW.cid \
+        AND lane = NEW.lane; END
+        """
+      ]),
+    PlantedBug(
+      "an old device erases what it does not know", .lenses,
+      laterTriggers: [
+        """
+        CREATE TRIGGER bug_mood AFTER UPDATE OF title ON gigs BEGIN \
+        UPDATE gigs SET mood = NULL WHERE id = NEW.id; END
+        """
+      ]),
+    PlantedBug(
+      "a conflict opens again", .conflicts,
+      triggers: [
+        """
+        CREATE TRIGGER bug_conflict AFTER UPDATE OF state ON roost_conflict WHEN NEW.state = 1 \
+        BEGIN UPDATE roost_conflict SET state = 0 WHERE id = NEW.id; END
+        """
+      ]),
+  ]
+
+  /// Faults of what the server says.
+  private static let frames: [PlantedBug] = [
+    PlantedBug("a drop is not told", .convergence) { frames, _ in
+      frames.rewrite { frame in
+        if case .welcome(var welcome) = frame {
+          welcome.drop = []
+          frame = .welcome(welcome)
+        }
+      }
+    },
+    PlantedBug("an entry is lost on the way", .snapshot) { frames, chance in
+      frames.rewriteDeltas { delta in
+        if chance.once(in: 3), delta.entries.count > 1 { delta.entries.removeLast() }
+      }
+    },
+    PlantedBug("a page begins one entry too late", .completeness) { frames, chance in
+      frames.rewriteDeltas { delta in
+        if chance.once(in: 3), delta.entries.count > 1 { delta.entries.removeFirst() }
+      }
+    },
+    PlantedBug("a refusal is told as a success", .nothingLost) { frames, _ in
+      frames.rewrite { frame in
+        if case .pushed(var pushed) = frame {
+          pushed.results = pushed.results.map {
+            $0.outcome == .rejected ? MutationResult(seq: $0.seq, .ok) : $0
+          }
+          frame = .pushed(pushed)
+        }
+      }
+    },
+    PlantedBug("a cursor goes back", .monotony) { frames, chance in
+      let isNow = chance.once(in: 4)
+      frames.rewriteCommits { commit in
+        if isNow { commit.heads = commit.heads.mapValues { max(0, $0 - 5) } }
+      }
+    },
+    PlantedBug("a commit names too few mutations", .inclusion) { frames, chance in
+      let isNow = chance.once(in: 4)
+      frames.rewriteCommits { commit in
+        if isNow { commit.last = commit.last.mapValues { max(0, $0 - 1) } }
+      }
+    },
+    PlantedBug("a removal comes as a put", .noReturn) { frames, _ in
+      frames.rewriteDeltas { delta in
+        for index in delta.entries.indices where delta.entries[index].kind == .delete {
+          delta.entries[index].kind = .put
+        }
+      }
+    },
+    PlantedBug("a removal has values", .removals) { frames, _ in
+      frames.rewriteDeltas { delta in
+        for index in delta.entries.indices where delta.entries[index].kind != .put {
+          delta.entries[index].fields["title"] = "left over"
+        }
+      }
+    },
+    PlantedBug("a lane is never acknowledged", .liveness) { frames, _ in
+      frames.rewrite { frame in
+        if case .pushed(var pushed) = frame {
+          pushed.state = .gap
+          pushed.status.position.last = 0
+          frame = .pushed(pushed)
+        }
+      }
+    },
+  ]
+
+  /// Faults of devices.
+  private static let clients: [PlantedBug] = [
+    PlantedBug(device: "a device sends what is to stay on it", .secrecy) { frames, world in
+      guard world.chance.once(in: 5), case .hello(var hello)? = frames.first else { return }
+      hello.mark = WorldSchema.secret
+      frames[0] = .hello(hello)
+    },
+    PlantedBug(device: "a device does not bring again what a restored server lost", .healing) {
+      frames, world in
+      frames.rewrite { frame in
+        if case .push(var push) = frame {
+          push.mutations.removeAll { world.ledger.everAnswered.contains($0.oid) }
+          frame = .push(push)
+        }
+      }
+      frames.removeAll { if case .push(let push) = $0 { push.mutations.isEmpty } else { false } }
+    },
+  ]
+
+  private init(
+    _ name: String, _ invariant: Invariant,
+    _ answered: @escaping @Sendable (inout [Frame], inout Chance) -> Void
+  ) {
+    self.init(name, invariant, answered: answered)
+  }
+
+  private init(
+    device name: String, _ invariant: Invariant,
+    _ asked: @escaping @Sendable (inout [Frame], World) -> Void
+  ) {
+    self.init(name, invariant, asked: asked)
+  }
+}
+
+extension [Frame] {
+  fileprivate mutating func rewrite(_ body: (inout Frame) -> Void) {
+    for index in indices { body(&self[index]) }
+  }
+
+  fileprivate mutating func rewriteDeltas(_ body: (inout Delta) -> Void) {
+    rewrite { frame in
+      guard case .delta(var delta) = frame else { return }
+      body(&delta)
+      frame = .delta(delta)
+    }
+  }
+
+  fileprivate mutating func rewriteCommits(_ body: (inout Commit) -> Void) {
+    rewrite { frame in
+      guard case .commit(var commit) = frame else { return }
+      body(&commit)
+      frame = .commit(commit)
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import Queries
+import RoostCore
+import RoostServer
+import SyncProtocol
+import Transport
+
+/// What the values must be, by what was accepted and nothing else.
+extension World {
+  /// What the accepted operations on one gig come to.
+  fileprivate struct Account {
+    var title: (stamp: Stamp, value: JSON)?
+    var isTitleSure = true
+    var plays: Int64 = 0
+    var best: Int64?
+    var least: Int64?
+    var tags: Set<String> = []
+    var trail: Set<String> = []
+    var hasMood = false
+  }
+
+  /// 5, 6 and 17: counters, maxima, unions and last writes of every gig.
+  func checkMerges(_ results: [ChainHash: Kept], _ views: [ServerView]) {
+    var accounts: [UUID: Account] = [:]
+    let made = ledger.operations.sorted { $0.key.isBefore($1.key) }
+    for (oid, operation) in made {
+      guard let kept = results[oid], kept.isAccepted else { continue }
+      for change in operation.operations { World.add(change, of: operation, to: &accounts) }
+    }
+    for (person, view) in zip(server.people, views) {
+      for (id, row) in (view.rows["gigs"] ?? [:]).sorted(by: { $0.key < $1.key }) {
+        guard let account = accounts[id], row["owner"]?.string == person.id.description else {
+          continue
+        }
+        check(row, id, account)
+      }
+    }
+  }
+
+  private static func add(
+    _ change: ClientOperation, of operation: Ledger.Operation, to accounts: inout [UUID: Account]
+  ) {
+    switch change {
+    case .create("gigs", let id, let fields), .update("gigs", let id, let fields, _):
+      var account = accounts[id] ?? Account()
+      for (name, value) in fields { account.add(name, value, operation) }
+      accounts[id] = account
+    case .action("cheer", let arguments):
+      guard let id = arguments["gig"]?.string.flatMap({ UUID($0) }) else { return }
+      accounts[id, default: Account()].plays += arguments["by"]?.int ?? 0
+    default: break
+    }
+  }
+
+  private func check(_ row: JSONObject, _ id: UUID, _ account: Account) {
+    if row["plays"]?.int ?? 0 != account.plays {
+      breach(
+        .counters,
+        "plays of \(id) is \(row["plays"]?.text ?? "null"), the accepted increments are "
+          + "\(account.plays)")
+    }
+    func expect(_ name: String, _ wanted: JSON?) {
+      guard let wanted, row[name] != wanted else { return }
+      breach(
+        .merges, "\(name) of \(id) is \(row[name]?.text ?? "null") and should be \(wanted.text)")
+    }
+    expect("best", account.best.map { .int($0) })
+    expect("least", account.least.map { .int($0) })
+    if account.isTitleSure, !ledger.touched.contains(id) { expect("title", account.title?.value) }
+    let tags = Set((row["tags"]?.array ?? []).compactMap(\.string))
+    if tags != account.tags {
+      breach(.merges, "tags of \(id) are \(tags.sorted()), and should be \(account.tags.sorted())")
+    }
+    let trail = (row["trail"]?.array ?? []).compactMap(\.string)
+    if trail.sorted() != account.trail.sorted() {
+      breach(.merges, "trail of \(id) is \(trail), and should have \(account.trail.sorted())")
+    }
+    if account.hasMood, row["mood"] == nil {
+      breach(.lenses, "mood of \(id) was set, and is gone")
+    }
+  }
+
+  // MARK: Conflicts
+
+  /// 19: a conflict is resolved at most once, and has both values.
+  func checkConflicts(_ results: [ChainHash: Kept]) async throws {
+    var resolved: [UUID: ChainHash] = [:]
+    let oids = ledger.operations.keys.sorted { $0.isBefore($1) }
+    for oid in oids {
+      guard let operation = ledger.operations[oid], results[oid]?.isAccepted == true else {
+        continue
+      }
+      for case .resolve(let conflict, _) in operation.operations {
+        if let other = resolved[conflict] {
+          breach(.conflicts, "\(conflict) was resolved by \(other) and by \(oid)")
+        }
+        resolved[conflict] = oid
+      }
+    }
+    let stored = try await server.look { reader in
+      try await reader.all("SELECT id, theirs, mine, state FROM roost_conflict") { row in
+        (
+          id: row.uuid(0) ?? .zero, theirs: row.optionalText(1), mine: row.optionalText(2),
+          isResolved: row.int64(3) != 0
+        )
+      }
+    }
+    for conflict in stored where conflict.theirs == nil || conflict.mine == nil {
+      breach(.conflicts, "\(conflict.id) lacks one of its values")
+    }
+    let open = Set(stored.filter { !$0.isResolved }.map(\.id))
+    for (conflict, oid) in resolved where open.contains(conflict) {
+      breach(.conflicts, "\(conflict) was resolved by \(oid), and is open")
+    }
+  }
+
+  // MARK: The state
+
+  /// A digest of everything that people see, for the comparison of engines.
+  func stateDigest(_ views: [ServerView]) -> UInt64 {
+    var digest = Trace(keepsLines: false)
+    for view in views {
+      for collection in WorldSchema.synced {
+        let rows = view.rows[collection] ?? [:]
+        for id in rows.keys.sorted() {
+          digest.note("\(collection) \(id) \(JSON.object(rows[id] ?? JSONObject()).text)")
+        }
+      }
+    }
+    return digest.hash
+  }
+}
+
+extension World.Account {
+  fileprivate mutating func add(
+    _ name: String, _ value: JSON, _ operation: Ledger.Operation
+  ) {
+    switch name {
+    case "title":
+      guard let stamp = operation.taken, !operation.isClamped else { return isTitleSure = false }
+      if title.map({ $0.stamp <= stamp }) ?? true { title = (stamp, value) }
+    case "plays": plays += value["$increment"]?.int ?? value.int ?? 0
+    case "best": best = max(best ?? .min, value.int ?? .min)
+    case "least": least = min(least ?? .max, value.int ?? .max)
+    case "tags": tags.formUnion((value["$add"]?.array ?? []).compactMap(\.string))
+    case "trail": trail.formUnion((value["$add"]?.array ?? []).compactMap(\.string))
+    case "mood": hasMood = true
+    default: break
+    }
+  }
+}

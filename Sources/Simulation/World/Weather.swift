@@ -1,0 +1,43 @@
+/// How bad it is in a world: which faults there are at all, and how often.
+///
+/// A world in which everything goes wrong at once hides what one fault alone would show, so each
+/// world has some of them.
+struct Weather {
+  enum Kind: Int, CaseIterable {
+    case lost, late, doubled, cut, partition
+    case deviceCrash, deviceRestore, deviceClone, hostile, revoked, staleToken
+    case serverCrash, serverRestore, fullDisk, brokenDisk, purge, roles, deploy, skew, paging
+    case direct
+  }
+
+  static let mostSteps = 140
+
+  let kinds: Set<Int>
+  let steps: Int
+
+  /// Nothing goes wrong.
+  static let calm = Weather(kinds: [], steps: 0)
+
+  private init(kinds: Set<Int>, steps: Int) {
+    self.kinds = kinds
+    self.steps = steps
+  }
+
+  init(_ chance: inout Chance, hasDisk: Bool) {
+    var kinds: Set<Int> = []
+    for kind in Kind.allCases {
+      let isThere = chance.once(in: 3)
+      switch kind {
+      case .serverCrash, .serverRestore, .fullDisk, .brokenDisk:
+        if isThere, hasDisk { kinds.insert(kind.rawValue) }
+      default: if isThere { kinds.insert(kind.rawValue) }
+      }
+    }
+    self.kinds = kinds
+    steps = 60 + chance.below(Weather.mostSteps - 60)
+  }
+
+  func has(_ kind: Kind) -> Bool {
+    kinds.contains(kind.rawValue)
+  }
+}

@@ -1,0 +1,92 @@
+import Queries
+import RoostCore
+import RoostServer
+import SQLiteDriver
+import SyncClient
+import SyncProtocol
+
+extension World {
+  /// Rounds of all devices after which every queue has to be empty.
+  private static let rounds = 80
+
+  /// Ends every fault, and lets arrive what is still on its way.
+  func heal() async throws {
+    isCalm = true
+    note(Worlds.calm)
+    server.disk.faults.isFull = false
+    server.disk.faults.failsSync = false
+    server.disk.faults.failsWrite = false
+    server.disk.faults.cutAt = nil
+    if !server.isUp { try await recover() }
+    for device in devices {
+      device.sendsNothing = false
+      device.hearsNothing = false
+    }
+    while !letters.isEmpty {
+      let letter = letters.removeFirst()
+      if let reply = try await handle(letter) { replies.append(reply) }
+    }
+    while !replies.isEmpty { receive(replies.removeFirst()) }
+    try await server.app?.step()
+    try await noteRevoked()
+  }
+
+  /// A device may have been signed out by a request whose answer was lost.
+  private func noteRevoked() async throws {
+    let ids = try await server.look { reader in
+      try await reader.all("SELECT id FROM roost_device WHERE revoked_at IS NOT NULL") {
+        $0.uuid(0)
+      }
+    }
+    for device in devices {
+      if let id = device.live.core.device?.id, ids.contains(id) { device.isRevoked = true }
+    }
+  }
+
+  /// Lets all devices sync until nothing is left.
+  ///
+  /// The last look at what others brought may show a device that it is a copy, which then forks and
+  /// has to push again; of a few devices only a few can be copies of one.
+  func drain() async throws {
+    for _ in 0...devices.count {
+      try await settle()
+      if isDrained || !breaches.isEmpty { break }
+    }
+    guard breaches.isEmpty else { return }
+    for device in devices where !device.isRevoked {
+      let core = device.live.core
+      if core.unacknowledgedCount > 0 || core.pendingCount > 0 {
+        breach(
+          .liveness,
+          "\(device.name) still has \(core.unacknowledgedCount) unacknowledged and "
+            + "\(core.pendingCount) pending changes, and is \(core.state)")
+      }
+    }
+  }
+
+  private func settle() async throws {
+    for _ in 0..<World.rounds {
+      time.pass(1000)
+      for device in devices where !device.isRevoked {
+        guard let letter = compose(device), let reply = try await handle(letter) else { continue }
+        receive(reply)
+      }
+      guard breaches.isEmpty else { return }
+      if isDrained { break }
+    }
+    // One more look of everybody at what the last ones brought.
+    for device in devices where !device.isRevoked {
+      for _ in 0..<World.rounds {
+        guard let letter = compose(device), let reply = try await handle(letter) else { break }
+        if receive(reply) { break }
+      }
+    }
+  }
+
+  private var isDrained: Bool {
+    devices.allSatisfy { device in
+      device.isRevoked
+        || (device.live.core.unacknowledgedCount == 0 && device.live.core.pendingCount == 0)
+    }
+  }
+}

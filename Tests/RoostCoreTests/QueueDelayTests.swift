@@ -1,0 +1,51 @@
+import RoostCore
+import Testing
+
+@Suite("Delays of queues")
+struct QueueDelayTests {
+  private let ms: UInt64 = 1_000_000
+
+  @Test func aBurstIsNoStandingQueue() {
+    let delay = QueueDelay(target: 20 * ms, interval: 100 * ms)
+    for at in stride(from: 1000, to: 1090, by: 10) as StrideTo<UInt64> {
+      delay.note(500 * ms, at: at * ms)
+      #expect(!delay.isStanding(at: at * ms))
+    }
+    delay.note(5 * ms, at: 1095 * ms)
+    delay.note(500 * ms, at: 1150 * ms)
+    #expect(!delay.isStanding(at: 1150 * ms))
+  }
+
+  @Test func aQueueStandsWhereEveryWaitOfAnIntervalWasLong() {
+    let delay = QueueDelay(target: 20 * ms, interval: 100 * ms)
+    for at in stride(from: 1000, through: 1110, by: 10) as StrideThrough<UInt64> {
+      delay.note(50 * ms, at: at * ms)
+    }
+    #expect(delay.isStanding(at: 1110 * ms))
+    #expect(delay.wait(at: 1110 * ms) == 50 * ms)
+    // One that was served in time ends it.
+    delay.note(20 * ms, at: 1111 * ms)
+    #expect(!delay.isStanding(at: 1112 * ms))
+    #expect(delay.wait(at: 1112 * ms) == 0)
+  }
+
+  @Test func whatWasLongAgoIsForgotten() {
+    let delay = QueueDelay(target: 20 * ms, interval: 100 * ms)
+    for at in stride(from: 1000, through: 1200, by: 10) as StrideThrough<UInt64> {
+      delay.note(50 * ms, at: at * ms)
+    }
+    #expect(delay.isStanding(at: 1300 * ms))
+    #expect(!delay.isStanding(at: 1800 * ms))
+    // After the pause it begins anew.
+    delay.note(50 * ms, at: 1900 * ms)
+    #expect(!delay.isStanding(at: 1900 * ms))
+  }
+
+  @Test func withoutATargetNothingStands() {
+    let delay = QueueDelay(target: 0)
+    for at in stride(from: 1000, through: 3000, by: 10) as StrideThrough<UInt64> {
+      delay.note(5000 * ms, at: at * ms)
+    }
+    #expect(!delay.isStanding(at: 3000 * ms))
+  }
+}

@@ -1,0 +1,118 @@
+import Queries
+import RoostCore
+import SQLiteDriver
+import Testing
+
+@Suite("A disk in memory")
+struct MemoryDiskTests {
+  private static func open(_ disk: MemoryDisk) throws -> SQLiteDatabase {
+    var configuration = SQLiteConfiguration(folder: "/nowhere")
+    configuration.disk = disk
+    configuration.minimumFreeBytes = 0
+    configuration.machine.exit = { _ in }
+    return try SQLiteDatabase.open(configuration)
+  }
+
+  private static func count(_ database: SQLiteDatabase) async throws -> Int64? {
+    try await database.read(.statement) {
+      try await $0.first("SELECT count(*) FROM t") { $0.int64(0) }
+    }
+  }
+
+  private static func fill(_ database: SQLiteDatabase, _ rows: Int) async throws {
+    for row in 0..<rows {
+      try await database.write { transaction in
+        _ = try await transaction.execute("INSERT INTO t (id) VALUES (\(Int64(row)))")
+      }
+    }
+  }
+
+  private static func table(_ database: SQLiteDatabase) async throws {
+    try await database.write { transaction in
+      _ = try await transaction.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    }
+  }
+
+  @Test("keeps what was committed when the power is cut", arguments: [512, 4096])
+  func cut(_ sector: Int) async throws {
+    for seed in 0..<20 {
+      let disk = MemoryDisk()
+      let database = try MemoryDiskTests.open(disk)
+      try await MemoryDiskTests.table(database)
+      try await MemoryDiskTests.fill(database, 30)
+      var state = seed
+      disk.cut(sector: sector) {
+        state = (state * 1103 + 7) % 1013
+        return state % 2 == 0
+      }
+      disk.restart()
+      let again = try MemoryDiskTests.open(disk)
+      #expect(try await MemoryDiskTests.count(again) == 30)
+      await again.close()
+    }
+  }
+
+  @Test("loses what was committed when it lies about syncs")
+  func lie() async throws {
+    let disk = MemoryDisk()
+    let database = try MemoryDiskTests.open(disk)
+    try await MemoryDiskTests.table(database)
+    disk.faults.liesAboutSyncs = true
+    try await MemoryDiskTests.fill(database, 5)
+    disk.cut(sector: 512) { false }
+    disk.restart()
+    let again = try MemoryDiskTests.open(disk)
+    #expect(try await MemoryDiskTests.count(again) == 0)
+    await again.close()
+  }
+
+  @Test("refuses writes while it is full, and takes them afterwards")
+  func full() async throws {
+    let disk = MemoryDisk()
+    let database = try MemoryDiskTests.open(disk)
+    try await MemoryDiskTests.table(database)
+    disk.faults.isFull = true
+    await #expect(throws: RoostError.self) { try await MemoryDiskTests.fill(database, 1) }
+    disk.faults.isFull = false
+    try await MemoryDiskTests.fill(database, 2)
+    #expect(try await MemoryDiskTests.count(database) == 2)
+    await database.close()
+  }
+
+  @Test("fails everything once its power is gone, in the middle of a commit too")
+  func powerGoes() async throws {
+    let disk = MemoryDisk()
+    let database = try MemoryDiskTests.open(disk)
+    try await MemoryDiskTests.table(database)
+    disk.faults.cutAt = disk.operations + 2
+    await #expect(throws: RoostError.self) { try await MemoryDiskTests.fill(database, 1) }
+    #expect(disk.isDead)
+    disk.cut(sector: 512) { true }
+    disk.restart()
+    let again = try MemoryDiskTests.open(disk)
+    #expect(try await MemoryDiskTests.count(again) == 0)
+    try await MemoryDiskTests.fill(again, 3)
+    await again.close()
+    #expect(disk.durable == disk.current)
+  }
+
+  @Test("gives an image that another disk begins with, and takes one in its place")
+  func images() async throws {
+    let disk = MemoryDisk()
+    let database = try MemoryDiskTests.open(disk)
+    try await MemoryDiskTests.table(database)
+    try await MemoryDiskTests.fill(database, 2)
+    let backup = disk.durable
+    try await database.write { transaction in
+      _ = try await transaction.execute("DELETE FROM t")
+    }
+    await database.close()
+    let other = try MemoryDiskTests.open(MemoryDisk(backup))
+    #expect(try await MemoryDiskTests.count(other) == 2)
+    await other.close()
+    disk.replace(by: backup)
+    let again = try MemoryDiskTests.open(disk)
+    #expect(try await MemoryDiskTests.count(again) == 2)
+    await again.close()
+  }
+}
