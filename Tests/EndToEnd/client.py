@@ -115,6 +115,17 @@ def anonymous(port):
     return Client(port, answer["accessToken"], answer.json)
 
 
+def administrator(port, link):
+    """A client of a new account that takes the one-time link which `roost admin` printed."""
+    person = Client(port).post(
+        "/v1/auth/register",
+        {"email": "ada@example.org", "password": "an old oak by the river"})
+    client = Client(port, person["accessToken"], person.json)
+    answer = client.post("/v1/admin/claim", {"token": link.strip().rsplit("#", 1)[1]})
+    assert answer.status == 204, answer
+    return client
+
+
 class Raw:
     """A connection on which bytes are sent as they are."""
 

@@ -20,7 +20,9 @@ EXAMPLES = os.path.join(REPOSITORY, "Examples")
 APPS = os.path.join(HERE, "apps")
 
 # Everybody here signs in from one address; test_sessions.py turns the limits on for itself.
-ENVIRONMENT = {"ROOST_AUTH_RATE_LIMITS": "false", "SWIFT_BACKTRACE": "enable=no"}
+# A machine that compiles beside the tests makes queues; test_overload.py has its own.
+ENVIRONMENT = {"ROOST_AUTH_RATE_LIMITS": "false", "ROOST_SERVER_QUEUE_MILLISECONDS": "0",
+               "SWIFT_BACKTRACE": "enable=no"}
 
 # The engine that the servers run on; PostgreSQL's address comes from Scripts/with-postgres.sh.
 ENGINE = os.environ.get("ROOST_TEST_ENGINE", "sqlite")
@@ -31,8 +33,10 @@ def database(data):
     if ENGINE != "postgres":
         return {}
     digest = hashlib.sha256(os.path.realpath(data).encode()).hexdigest()[:20]
+    # PostgreSQL does not tell what a statement took, so that a busy machine makes lists look large.
     return {"ROOST_DATABASE": os.environ["ROOST_TEST_POSTGRES"],
-            "ROOST_DATABASE_SCHEMA": "test_" + digest}
+            "ROOST_DATABASE_SCHEMA": "test_" + digest,
+            "ROOST_DATABASE_LIST_MILLISECONDS": "5000"}
 
 
 def data_of(arguments, folder):
@@ -44,7 +48,8 @@ def data_of(arguments, folder):
     for name in ("--app",):
         if name in words and words.index(name) + 1 < len(words):
             return os.path.join(folder or ".", words[words.index(name) + 1], ".roost")
-    place = 2 if words[:1] in (["jobs"], ["functions"], ["followers"]) else 1
+    place = 2 if words[:1] in (["jobs"], ["functions"], ["followers"], ["backup"],
+                                     ["key"]) else 1
     app = "." if not words[place:] or words[0] == "explain" else words[place]
     return os.path.join(folder or ".", app, ".roost")
 

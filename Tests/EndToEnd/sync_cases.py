@@ -1,10 +1,9 @@
 """What tests of the sync client share: an app, its devices, and when they are settled."""
 
 import time
-import unittest
 
+from cases import ServedCase
 from client import anonymous
-from server import Folder, Server
 from sync_client import Device
 
 SCHEMA = """
@@ -67,14 +66,8 @@ def now():
     return time.time_ns() // 1_000_000
 
 
-class SyncCase(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = Folder({"schema.graphql": SCHEMA})
-        cls.addClassCleanup(cls.folder.remove)
-        cls.server = Server(cls.folder.path)
-        cls.addClassCleanup(cls.server.kill)
-        cls.server.start()
+class SyncCase(ServedCase):
+    schema = SCHEMA
 
     def setUp(self):
         self.ann = anonymous(self.server.port)

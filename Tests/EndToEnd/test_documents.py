@@ -35,7 +35,7 @@ class WalkTests(unittest.TestCase):
         server = Server(app)
         self.addCleanup(server.kill)
         server.start()
-        walk(self, text, server, minimum, document)
+        walk(self, text, server, minimum, document, folder=REPOSITORY)
         server.stop()
 
     def test_the_readme(self):
@@ -43,6 +43,9 @@ class WalkTests(unittest.TestCase):
 
     def test_the_bandstand_readme(self):
         self.walk("Examples/bandstand/README.md", os.path.join(EXAMPLES, "bandstand"), 9)
+
+    def test_the_breath_readme(self):
+        self.walk("Examples/breath/README.md", os.path.join(EXAMPLES, "breath"), 8)
 
     def test_the_guide_to_rest(self):
         self.walk("docs/guides/rest.md", os.path.join(EXAMPLES, "bandstand"), 2)

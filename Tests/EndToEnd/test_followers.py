@@ -5,7 +5,7 @@ import os
 import time
 import unittest
 
-from client import Client, anonymous
+from client import Client, administrator, anonymous
 from server import APPS, ENGINE, Folder, Server, roost
 
 
@@ -19,14 +19,8 @@ class FollowerTests(unittest.TestCase):
         self.server.start()
 
     def administrator(self):
-        link = roost("admin", self.folder.path).stdout.strip()
-        person = Client(self.server.port).post(
-            "/v1/auth/register",
-            {"email": "ada@example.org", "password": "an old oak by the river"})
-        client = Client(self.server.port, person["accessToken"], person.json)
-        answer = client.post("/v1/admin/claim", {"token": link.rsplit("#", 1)[1]})
-        self.assertEqual(answer.status, 204, answer)
-        return client
+        link = roost("admin", self.folder.path).stdout
+        return administrator(self.server.port, link)
 
     def settled(self, client, name):
         deadline = time.monotonic() + 30

@@ -13,7 +13,7 @@ import time
 import unittest
 import uuid
 
-from client import Client, anonymous
+from client import Client, administrator, anonymous
 from functions import Functions, verify
 from server import Folder, Server, roost
 
@@ -113,14 +113,8 @@ class FunctionsCase(unittest.TestCase):
 
     def administrator(self):
         link = roost("admin", self.folder.path, "--data", self.server.data,
-                     environment=self.environment).stdout.strip()
-        person = Client(self.server.port).post(
-            "/v1/auth/register",
-            {"email": "ada@example.org", "password": "an old oak by the river"})
-        client = Client(self.server.port, person["accessToken"], person.json)
-        answer = client.post("/v1/admin/claim", {"token": link.rsplit("#", 1)[1]})
-        self.assertEqual(answer.status, 204, answer)
-        return client
+                     environment=self.environment).stdout
+        return administrator(self.server.port, link)
 
     def act(self, name, client=None, headers=None, **arguments):
         """An action's answer; the client's own checks refuse 502 and 504, which are right here."""

@@ -8,7 +8,7 @@ import time
 import unittest
 import uuid
 
-from client import Client, anonymous
+from client import Client, administrator, anonymous
 from server import ENGINE, Folder, Server, roost
 
 SCHEMA = """type Note @collection @allow(ops: [ALL], owner: "owner")
@@ -63,14 +63,8 @@ class JobsTests(unittest.TestCase):
         return Client(self.server.port).get("/metrics").body.decode()
 
     def administrator(self):
-        link = roost("admin", self.folder.path, "--data", self.data).stdout.strip()
-        person = Client(self.server.port).post(
-            "/v1/auth/register",
-            {"email": "ada@example.org", "password": "an old oak by the river"})
-        client = Client(self.server.port, person["accessToken"], person.json)
-        answer = client.post("/v1/admin/claim", {"token": link.rsplit("#", 1)[1]})
-        self.assertEqual(answer.status, 204, answer)
-        return client
+        link = roost("admin", self.folder.path, "--data", self.data).stdout
+        return administrator(self.server.port, link)
 
     def test_retention_purges_what_was_deleted_and_is_told_in_the_metrics(self):
         person = anonymous(self.server.port)

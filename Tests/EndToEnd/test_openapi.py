@@ -150,6 +150,9 @@ class MadeUpRequests(unittest.TestCase):
     def test_of_the_bandstand(self):
         self.described(os.path.join(EXAMPLES, "bandstand"), 7)
 
+    def test_of_the_breath(self):
+        self.described(os.path.join(EXAMPLES, "breath"), 9)
+
     def test_of_every_type(self):
         self.described(os.path.join(APPS, "types"), 8)
 

@@ -83,12 +83,15 @@ class TLSTests(unittest.TestCase):
 
     def test_the_right_authority_and_name_are_taken(self):
         server = Server(self.folder.path, data=self.folder.join("data"),
-                        environment=self.environment(self.verified()))
+                        environment=self.environment(
+                            self.verified(application_name=self.schema)))
         self.addCleanup(server.kill)
         server.start()
+        # Others use the cluster meanwhile.
         encrypted = psql(
             "SELECT count(*), count(*) FILTER (WHERE s.ssl) FROM pg_stat_activity AS a "
-            "JOIN pg_stat_ssl AS s USING (pid) WHERE a.application_name = 'roost'")
+            "JOIN pg_stat_ssl AS s USING (pid) "
+            f"WHERE a.application_name = '{self.schema}'")
         server.stop()
         connections, with_tls = encrypted[0].split("|")
         self.assertGreater(int(connections), 0)

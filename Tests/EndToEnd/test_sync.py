@@ -6,6 +6,7 @@ import time
 import unittest
 import uuid
 
+from cases import ServedCase
 from client import anonymous
 from server import ENGINE, Folder, Server
 
@@ -27,6 +28,7 @@ type Gig @collection @allow(ops: [ALL], owner: "owner")
   band: Band @relation(onDelete: SET_NULL)
   title: String!
   fee: Int
+  diary: String @sync(tier: DAILY)
 }
 type News @collection(name: "news") @sync(tier: DAILY) @allow(ops: [READ], to: PUBLIC) @allow(ops: [ALL]) {
   text: String!
@@ -137,14 +139,8 @@ class Puller:
         return seen
 
 
-class SyncTests(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = Folder({"schema.graphql": SCHEMA})
-        cls.addClassCleanup(cls.folder.remove)
-        cls.server = Server(cls.folder.path)
-        cls.addClassCleanup(cls.server.kill)
-        cls.server.start()
+class SyncTests(ServedCase):
+    schema = SCHEMA
 
     def setUp(self):
         self.ann = anonymous(self.server.port)
@@ -211,8 +207,10 @@ class SyncTests(unittest.TestCase):
         self.assertNotIn("fee", seen)
         self.assertNotIn("300", json.dumps([f for f in frames if f["frame"] == "delta"]))
         masks = frames[0]["masks"]
-        self.assertEqual([mask["coll"] for mask in masks.values()], ["gigs"])
-        self.assertNotIn("fee", next(iter(masks.values()))["fields"])
+        # One for each tier.
+        self.assertEqual([mask["coll"] for mask in masks.values()], ["gigs", "gigs"])
+        for mask in masks.values():
+            self.assertNotIn("fee", mask["fields"])
         del other
 
     def test_a_hidden_change_moves_nothing_and_tells_no_time(self):
@@ -251,8 +249,9 @@ class SyncTests(unittest.TestCase):
         frames = puller.pull()
         entries = [entry for frame in frames if frame["frame"] == "delta"
                    for entry in frame["entries"]]
+        # In the stream of each tier.
         self.assertEqual([(entry["id"], entry["kind"]) for entry in entries],
-                         [(gig["id"], "leave")])
+                         [(gig["id"], "leave")] * 2)
         self.assertNotIn("Hush", json.dumps(frames))
         self.assertEqual(puller.see("gigs"), {})
 
@@ -269,6 +268,33 @@ class SyncTests(unittest.TestCase):
         puller.hello = {"tiers": ["LIVE"]}
         puller.pull()
         self.assertNotIn(news, puller.see("news"))
+
+    def test_a_field_of_a_slower_tier_comes_with_its_tier(self):
+        band, _ = self.band()
+        gig = self.make(self.ann, "gigs", owner=self.ann.id, band=band, title="Loud", diary="Dear")
+        puller = Puller(self.bob, tiers=["LIVE"])
+        frames = puller.pull()
+        self.assertNotIn("Dear", json.dumps(frames))
+        self.assertEqual(puller.see("gigs")[gig["id"]]["title"], "Loud")
+        puller.hello = {"tiers": ["DAILY"]}
+        frames = puller.pull()
+        self.assertNotIn("Loud", json.dumps(frames))
+        self.assertEqual(puller.see("gigs")[gig["id"]]["diary"], "Dear")
+        # Its change is no news for those who ask for the others.
+        answer = self.ann.request("PATCH", f"/v1/gigs/{gig['id']}", {"diary": "Diary"})
+        self.assertEqual(answer.status, 200)
+        puller.hello = {"tiers": ["LIVE", "HOURLY"]}
+        frames = puller.pull()
+        self.assertEqual([f["frame"] for f in frames], ["welcome", "commit"])
+        self.assertEqual(frames[-1]["heads"], {})
+        # What goes out of sight goes at once, with the values of all tiers.
+        answer = self.ann.request("PATCH", f"/v1/gigs/{gig['id']}", {"band": None})
+        self.assertEqual(answer.status, 200)
+        frames = puller.pull()
+        kinds = [entry["kind"] for frame in frames if frame["frame"] == "delta"
+                 for entry in frame["entries"]]
+        self.assertEqual(kinds, ["leave", "leave"])
+        self.assertNotIn(gig["id"], puller.see("gigs"))
 
     def test_without_an_account_what_is_public_is_pulled(self):
         news = self.make(self.ann, "news", text="Hello all")["id"]
@@ -391,14 +417,8 @@ class SyncTests(unittest.TestCase):
                 self.assertNotIn("Mine alone", json.dumps(spy.frames))
 
 
-class DeviceTests(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = Folder({"schema.graphql": SCHEMA})
-        cls.addClassCleanup(cls.folder.remove)
-        cls.server = Server(cls.folder.path)
-        cls.addClassCleanup(cls.server.kill)
-        cls.server.start()
+class DeviceTests(ServedCase):
+    schema = SCHEMA
 
     def device(self, client, name="Phone"):
         notice = {"id": str(uuid.uuid4()), "name": name, "platform": "ios"}

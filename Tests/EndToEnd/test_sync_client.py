@@ -319,7 +319,8 @@ class SightTests(SyncCase):
         theirs = self.device(self.bob)
         self.settle(theirs)
         self.assertEqual(theirs.see("gigs")[gig]["fee"], 9)
-        self.assertEqual(len(theirs.references["gigs", gig]), 2)
+        # In each scope a reference of the row's own tier, and one of the diary's.
+        self.assertEqual(len(theirs.references["gigs", gig]), 4)
         self.ann.patch(f"/v1/gigs/{gig}", {"helper": None, "title": "Band alone"})
         self.settle(theirs)
         self.assertNotIn("fee", theirs.see("gigs")[gig])
@@ -359,7 +360,28 @@ class SightTests(SyncCase):
             self.ann.patch(f"/v1/gigs/{gig}", {"band": band})
             self.settle(theirs)
             self.assertEqual(theirs.see("gigs")[gig]["band"], band)
-            self.assertEqual(len(theirs.references["gigs", gig]), 1)
+            self.assertEqual(len(theirs.references["gigs", gig]), 2)
+
+    def test_a_field_of_a_slower_tier_comes_when_it_is_asked_for(self):
+        phone, tablet, row = self.pair(diary="Monday")
+        self.settle(phone, tablet)
+        phone.update("gigs", row, diary="Tuesday")
+        self.assertEqual([lane.last for name, lane in phone.lanes.items() if name == "DAILY"], [1])
+        phone.update("gigs", row, title="Quiet")
+        phone.sync()
+        tablet.sync(tiers=["LIVE"])
+        shown = tablet.see("gigs")[row]
+        self.assertEqual((shown["title"], shown["diary"]), ("Quiet", "Monday"))
+        late = self.device(name="Late")
+        late.sync(tiers=["LIVE"])
+        self.assertNotIn("diary", late.see("gigs")[row])
+        self.settle(phone, tablet, late)
+        self.assertEqual(late.see("gigs")[row]["diary"], "Tuesday")
+        # It goes with its row, whatever is asked for.
+        self.ann.delete(f"/v1/gigs/{row}")
+        for device in (phone, tablet, late):
+            device.sync(tiers=["LIVE"])
+            self.assertNotIn(("gigs", row), device.values)
 
     def test_a_field_that_stays_on_the_server_is_in_no_frame(self):
         row = self.ann.create("books", owner=self.ann.id, title="Year", ledger="black")["id"]

@@ -175,6 +175,23 @@ class StrategyTests(SyncCase):
         left = {item["id"] for item in self.ann.get("/v1/sync/conflicts")["items"]}
         self.assertNotIn(conflict, left)
 
+    def test_a_conflict_comes_to_all_devices_of_its_person(self):
+        phone, tablet, row, conflict = self.conflict()
+        shown = tablet.see("_conflicts")[conflict]
+        self.assertEqual((shown["coll"], shown["row"], shown["field"], shown["mine"]),
+                         ("gigs", row, "poster", "dog"))
+        self.assertEqual(phone.see("_conflicts")[conflict], shown)
+        # Decided on the other device, which has no connection then.
+        oid = tablet.resolve(conflict, choose="mine")
+        self.settle(phone, tablet)
+        self.assertEqual(self.outcome(tablet, oid), ("ok", None))
+        self.assertEqual(phone.see("gigs")[row]["poster"], "dog")
+        for device in (phone, tablet):
+            self.assertNotIn(conflict, device.see("_conflicts"))
+        stranger = self.device(self.bob)
+        stranger.sync()
+        self.assertEqual(stranger.see("_conflicts"), {})
+
     def test_a_choice_on_the_conflict_of_another_is_refused(self):
         phone, _, row, conflict = self.conflict()
         stranger = self.device(self.bob)

@@ -3,8 +3,8 @@
 
     Tests/Soak/run.py [--short] [--only NAME] [--tries N] [--json FILE]
 
-Black box: kills, power losses, failed fsyncs, a full disk and SIGTERM under load, against
-`.build/release/roost`. `--short` takes under a minute. A whole run writes docs/reliability.md.
+Black box: kills, power losses, failed fsyncs, full disks, jumping clocks, failing networks, slow
+and many clients, floods, failovers and SIGTERM under load, against `.build/release/roost`. `--short` takes under a minute. A whole run writes docs/reliability.md.
 Exits 1 when a promise is broken. A test this machine cannot run (no root, no strace) is skipped
 and named; with --strict that fails too.
 """
@@ -36,7 +36,9 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--short", action="store_true", help="few tries, under a minute")
     parser.add_argument("--only", choices=[fault.NAME for fault in ALL])
-    parser.add_argument("--tries", type=int, help="tries of each test")
+    parser.add_argument("--tries", "--minutes", type=int,
+                        help="tries of each test, connections of those about connections, seconds "
+                             "of a flood, minutes of the hour")
     parser.add_argument("--json", metavar="FILE", help="also write the counts as JSON")
     parser.add_argument("--strict", action="store_true", help="a skipped test fails")
     parser.add_argument("--keep", action="store_true", help="keep the data for a look")
@@ -64,8 +66,7 @@ def page(rows):
         lines.append(f"| {fault.PROMISE} | {fault.TEST.format(tries=tries)} | "
                      f"`Tests/Soak/run.py --only {fault.NAME}` | **{state}**: {figures} |")
     with open(os.path.join(HERE, "page.md")) as file:
-        return file.read().format(date=time.strftime("%Y-%m-%d", time.gmtime()),
-                                  table="\n".join(lines))
+        return file.read().replace("{table}", "\n".join(lines))
 
 
 def main():

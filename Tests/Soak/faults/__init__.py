@@ -6,9 +6,10 @@ short run is left out of it.
 """
 
 from . import (
-    drain, followers, full_disk, jobs, kills, migration, postgres_crashes, postgres_full_disk,
-    postgres_jobs, postgres_kills, postgres_order, power, roundtrip, sync_failure)
+    backups, clocks, drain, drain_tls, flood, followers, full_disk, hour, jobs, keepalive, kills,
+    migration, partitions, patroni, postgres_crashes, postgres_full_disk, postgres_jobs,
+    postgres_kills, postgres_order, power, roundtrip, simulation, slow, sync_failure)
 
-ALL = [kills, power, sync_failure, full_disk, drain, jobs, followers, postgres_kills,
-       postgres_crashes, postgres_order, postgres_full_disk, postgres_jobs, migration,
-       roundtrip]
+ALL = [kills, power, sync_failure, full_disk, clocks, drain, drain_tls, slow, keepalive, flood,
+       jobs, followers, postgres_kills, postgres_crashes, postgres_order, postgres_full_disk,
+       postgres_jobs, partitions, patroni, hour, migration, roundtrip, backups, simulation]

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-from harness.connection import Connection, Disconnected, encode
+from harness.connection import Disconnected, encode
 from harness.dataset import venue_id
 from harness.server import Server
 
@@ -17,7 +17,8 @@ from .writers import Crew, fresh_id
 NAME = "drain"
 PROMISE = "SIGTERM answers every request that was received, and exits 0"
 TEST = "{tries} × SIGTERM under 8 writers, 16 readers, 8 connections not yet accepted and 2 " \
-       "bodies not yet sent; each request sent before the signal has a whole answer"
+       "bodies not yet sent; each request sent before the signal has a whole answer; as the " \
+       "control, a server that is killed instead must leave some without"
 TRIES = (50, 5)
 PATIENCE = 20
 
@@ -25,9 +26,10 @@ PATIENCE = 20
 class Reader(threading.Thread):
     """Reads as fast as it can and notes when each request was sent and what came of it."""
 
-    def __init__(self, port, path, token):
+    def __init__(self, server, path, token):
         super().__init__(daemon=True)
-        self.connection, self.request = Connection(port, PATIENCE), encode("GET", path, token=token)
+        self.connection = server.connection(PATIENCE)
+        self.request = encode("GET", path, token=token)
         self.stopping = threading.Event()
         self.answered, self.statuses = 0, set()
         self.sent_at = None  # of the request that got no answer
@@ -48,40 +50,52 @@ class Reader(threading.Thread):
             self.connection.close()
 
 
-def run(folder, tries):
+def run(folder, tries, settings=None):
     result, chance = Result(), random.Random()
     result.counts.update({"drains": 0, "answered": 0, "unanswered": 0, "acknowledged": 0,
                           "lost": 0, "doubled": 0})
-    os.makedirs(folder)
+    os.makedirs(folder, exist_ok=True)
     data, crew = os.path.join(folder, "data"), Crew()
-    with Server(data) as server:
+    with Server(data, settings=settings) as server:
         crew.settle(server)
     for number in range(tries):
-        server = Server(data)
+        server = Server(data, settings=settings)
         server.start()
         _drain(server, crew, chance, f"drain {number + 1}", result)
         result.add("drains")
         if not result.passed:
             break
+    if result.passed:
+        _control(data, crew, chance, settings, result)
     check(data, folder, crew, result, "after the last drain")
     result.add("acknowledged", crew.acknowledged())
     return result
 
 
-def _drain(server, crew, chance, when, result):
+def _control(data, crew, chance, settings, result):
+    """A server that does not drain: some requests must be without an answer."""
+    server, found = Server(data, settings=settings), Result()
+    server.start()
+    _drain(server, crew, chance, "control", found, signal.SIGKILL)
+    result.counts["unanswered by the control"] = found.counts.get("unanswered", 0)
+    if not found.counts.get("unanswered"):
+        result.violate("the control answered everything, so this test proves nothing here")
+
+
+def _drain(server, crew, chance, when, result, how=signal.SIGTERM):
     crew.start(server)
     paths = ["/health/live", "/v1/performances?limit=20"]
-    readers = [Reader(server.port, paths[number % 2], crew.accounts[number].token)
+    readers = [Reader(server, paths[number % 2], crew.accounts[number].token)
                for number in range(16)]
     for reader in readers:
         reader.start()
     crew.wait_for(8)
     time.sleep(chance.uniform(0, 0.3))
-    bodies = [_half(server.port, crew) for _ in range(2)]
+    bodies = [_half(server, crew) for _ in range(2)]
     time.sleep(0.05)
-    fresh = [_fresh(server.port) for _ in range(8)]
+    fresh = [_fresh(server) for _ in range(8)]
     signalled = time.monotonic()
-    os.kill(server.pid, signal.SIGTERM)
+    os.kill(server.pid, how)
     time.sleep(0.2)
     for connection, rest in bodies:
         _finish(connection, rest, when, result)
@@ -98,12 +112,12 @@ def _drain(server, crew, chance, when, result):
     _judge_writers(crew, signalled, when, result)
 
 
-def _half(port, crew):
+def _half(server, crew):
     """A create whose head and half a body are sent."""
     body = {"id": fresh_id(random.Random()), "date": "2021-05-01T20:00:00.000Z",
             "venue": venue_id(0), "duration": "PT90M"}
     data = encode("POST", "/v1/performances", body, crew.accounts[0].token)
-    connection = Connection(port, PATIENCE)
+    connection = server.connection(PATIENCE)
     connection.send(data[:-20])
     return connection, data[-20:]
 
@@ -118,9 +132,9 @@ def _finish(connection, rest, when, result):
     _expect(connection, "a body that was on its way", when, result)
 
 
-def _fresh(port):
+def _fresh(server):
     """A new connection with a request, perhaps still in the queue of the listener."""
-    connection = Connection(port, PATIENCE)
+    connection = server.connection(PATIENCE)
     connection.send(encode("GET", "/health/live"))
     return connection
 

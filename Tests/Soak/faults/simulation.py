@@ -1,0 +1,57 @@
+"""Devices and a server in made-up worlds (`roost simulate`), and bugs that are planted in them."""
+
+import os
+import re
+import subprocess
+
+from harness.postgres import Cluster
+from harness.server import BINARY
+
+from .result import Result
+
+NAME = "simulation"
+PROMISE = "sync loses nothing, doubles nothing, and every queue drains"
+TEST = "{tries} made-up worlds of devices, a network and a server whose disk fails, with every " \
+       "invariant of sync checked (`roost simulate`); 1,000 worlds on PostgreSQL, which must end " \
+       "as on SQLite; and each planted bug, which must be found"
+TRIES = (100_000, 200)
+ON_POSTGRES = 1000
+PLANTED = 2000
+
+
+def simulate(*arguments, environment=None):
+    """Runs the command; gives its status and its lines."""
+    done = subprocess.run(
+        [BINARY, "simulate", *arguments], capture_output=True, text=True, check=False,
+        env={**os.environ, **(environment or {})})
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def worlds(result, tries, *arguments, name="worlds", environment=None):
+    status, lines = simulate("--seeds", str(tries), *arguments, environment=environment)
+    found = re.match(r"(\d+) worlds, (\d+) a second, (\d+) failures", lines[0] if lines else "")
+    if found:
+        result.add(name, int(found[1]))
+        result.add(f"{name} a second", int(found[2]))
+        result.add("failures", int(found[3]))
+    if status != 0 or not found:
+        for line in lines[:60]:
+            result.violate(line)
+
+
+def run(_, tries):
+    result = Result()
+    worlds(result, tries)
+    if tries < PLANTED:
+        return result
+    status, lines = simulate("--bugs")
+    result.add("planted bugs found", sum("found by invariant" in line and "NOT" not in line
+                                         for line in lines))
+    if status != 0:
+        for line in lines:
+            if "NOT FOUND" in line or line.startswith("  "):
+                result.violate(line)
+    with Cluster() as cluster:
+        worlds(result, ON_POSTGRES, "--engine", "postgres", "--url", cluster.url,
+               name="worlds on PostgreSQL")
+    return result
