@@ -2,7 +2,7 @@
 """Counts the instructions that the release binary takes for one request, by callgrind.
 
     Benchmarks/instructions.py [--binary FILE] [--count N] [--rows N] [--folder DIR]
-                               [--profile DIR] [KIND ...]
+                               [--profile DIR] [--setting NAME=VALUE ...] [KIND ...]
 
 Other work on the machine does not change the figures, so they tell what a change of the code is
 worth where seconds cannot. Prints one line for each kind of request; with --profile callgrind's
@@ -34,12 +34,12 @@ TOGETHER = 16
 class Measured(servers.Server):
     """The server under callgrind, which counts only while it is told to."""
 
-    def __init__(self, data, out):
+    def __init__(self, data, out, settings):
         super().__init__(
             data, wrapper=[
                 "valgrind", "--tool=callgrind", "--instr-atstart=no", "--quiet",
                 f"--callgrind-out-file={out}"],
-            settings={"ROOST_SERVER_LOOPS": "1"})
+            settings={"ROOST_SERVER_LOOPS": "1", **settings})
 
     @property
     def pid(self):
@@ -111,7 +111,7 @@ def measure(chosen, folder):
         # Creates would leave their rows to the next run.
         copy = shutil.copytree(data, data + ".measured")
         try:
-            server = Measured(copy, out)
+            server = Measured(copy, out, chosen.setting)
             server.start(timeout=300)
             connections = [server.connection(timeout=120) for _ in range(TOGETHER)]
             send(kind, dataset, connections, 0, WARM_UP)
@@ -135,8 +135,12 @@ def main():
     parser.add_argument("--count", type=int, default=400, help="requests of each kind (400)")
     parser.add_argument("--rows", type=int, default=100000, help="rows to load (100,000)")
     parser.add_argument("--folder", help="where the data lies, and stays for the next run")
+    parser.add_argument("--setting", metavar="NAME=VALUE", action="append", default=[],
+                        help="a variable of the server's environment, such as "
+                             "ROOST_TRACES_SAMPLE=0")
     parser.add_argument("--profile", metavar="DIR", help="keep callgrind's files here")
     chosen = parser.parse_args()
+    chosen.setting = dict(setting.split("=", 1) for setting in chosen.setting)
     chosen.kinds = chosen.kinds or ["list", "first", "read", "create"]
     if chosen.binary:
         servers.BINARY = rows.BINARY = os.path.abspath(chosen.binary)

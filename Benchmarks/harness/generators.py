@@ -33,13 +33,29 @@ class Load:
 
 def compile_pace(folder):
     """Builds the paced generator once; gives its path."""
-    target = os.path.join(folder, "pace")
-    compiler = next((each for each in ("cc", "clang", "gcc") if shutil.which(each)), None)
-    if compiler is None:
-        raise RuntimeError("no C compiler: install gcc, or put the Swift toolchain's clang in PATH")
+    return _compiled(folder, "pace", os.path.join(FOLDER, "pace.c"))
+
+
+def compile_fleet(folder):
+    """Builds the many devices of sync once; gives their path."""
+    return _compiled(folder, "fleet", os.path.join(FOLDER, "sync/fleet.c"))
+
+
+def _compiled(folder, name, source):
+    target = os.path.join(folder, name)
+    if os.path.exists(target):
+        return target
     subprocess.run(
-        [compiler, "-O2", "-o", target, os.path.join(FOLDER, "pace.c")], check=True)
+        [compiler(), "-O2", "-o", target, source], check=True)
     return target
+
+
+def compiler():
+    """The C compiler of this machine."""
+    found = next((each for each in ("cc", "clang", "gcc") if shutil.which(each)), None)
+    if found is None:
+        raise RuntimeError("no C compiler: install gcc, or put the Swift toolchain's clang in PATH")
+    return found
 
 
 # Of each load: the share of all cores that went to other processes, and to the machine's host.

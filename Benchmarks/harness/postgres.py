@@ -22,9 +22,13 @@ class Unreachable(Exception):
 
 
 class Cluster:
-    """A cluster of `Scripts/with-postgres.sh`; use as a context."""
+    """A cluster of `Scripts/with-postgres.sh`; use as a context.
 
-    def __init__(self, durable=True):
+    `prefix` is a command that its programs are started with, such as that of a network namespace.
+    """
+
+    def __init__(self, durable=True, prefix=()):
+        self.prefix = list(prefix)
         settings = {} if durable else {"ROOST_TEST_POSTGRES_FSYNC": "off"}
         self.environment = dict(os.environ, **settings)
         self.process = None
@@ -32,7 +36,7 @@ class Cluster:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [WRAPPER, sys.executable, "-c", TELL], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*self.prefix, WRAPPER, sys.executable, "-c", TELL], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env=self.environment)
         line = self.process.stdout.readline()
         if not line:
@@ -60,7 +64,7 @@ class Cluster:
         address = url or self.admin
         environment = dict(os.environ, PGOPTIONS=f"-c search_path={schema}") if schema else None
         done = subprocess.run(
-            ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", "-P",
+            [*self.prefix, "psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", "-P",
              "null=\x1a", "-d", address, "-c", sql],
             capture_output=True, text=True, env=environment, timeout=120, check=False)
         if done.returncode != 0:
@@ -91,12 +95,13 @@ class Cluster:
         data = os.path.join(self.folder, "data")
         program = os.path.join(os.path.dirname(self._program()), "pg_ctl")
         owner = os.stat(data)
+        become = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}",
+                  "--clear-groups"] if os.geteuid() == 0 else []
         # Its output goes nowhere: the server would inherit a pipe and keep it open.
         subprocess.run(
-            [program, "-D", data, "-w", *arguments], check=True, timeout=120, cwd=self.folder,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            **({"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-               if os.geteuid() == 0 else {}))
+            [*self.prefix, *become, program, "-D", data, "-w", *arguments], check=True,
+            timeout=120, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
 
     def _program(self):
         """The path of the server's program."""

@@ -1,11 +1,11 @@
 """Clients that never read and clients that dawdle, while others are served at a steady rate."""
 
-import random
 import socket
 import threading
 import time
 
 from harness.connection import encode
+from harness.crowd import dawdle
 from harness.figures import Figure
 from harness.generators import pace
 from harness.process import resident_kb
@@ -70,71 +70,11 @@ def _pipeline(bench, stop, found):
     found["said"] = f"{sent // (len(block) // 200):,} requests taken in, none of the answers read"
 
 
-class _Dawdler:
-    """One slow client: of the head, of the body, or of the answer."""
-
-    def __init__(self, kind, port, token):
-        self.kind = kind
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.socket.settimeout(10)
-        self.socket.connect(("127.0.0.1", port))
-        self.socket.setblocking(False)
-        if kind == "head":
-            self.bytes = encode("GET", "/v1/performances", token=token)[:-4] + b"\r\nX-Slow: "
-            self.bytes += b"a" * 10000
-        elif kind == "body":
-            body = b'{"notes":"' + b"a" * 10000
-            self.bytes = encode("POST", "/v1/performances", body, token)
-            self.at = self.bytes.index(b"{")
-            self.socket.sendall(self.bytes[:self.at])
-        else:
-            self.socket.sendall(encode("GET", "/v1/performances?limit=50", token=token))
-        if kind != "body":
-            self.at = 0
-
-    def step(self):
-        """Sends or reads a little; False when the server has hung up."""
-        try:
-            if self.kind == "answer":
-                return self.socket.recv(16) != b""
-            self.at += self.socket.send(self.bytes[self.at:self.at + 2])
-            try:
-                return self.socket.recv(65536) != b""
-            except BlockingIOError:
-                return self.at < len(self.bytes)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-
 def _slow(bench, stop, found):
     """A thousand slow clients; those whom the server drops come back."""
-    chance, kinds = random.Random(4), ["head", "head", "body", "answer"]
-    port, dropped = bench.server.port, 0
-    clients = []
-    try:
-        for number in range(SLOW):
-            clients.append(_Dawdler(kinds[number % 4], port, bench.accounts[number].token))
-        while not stop.is_set():
-            for index, client in enumerate(clients):
-                if stop.is_set():
-                    break
-                if not client.step():
-                    client.socket.close()
-                    dropped += 1
-                    clients[index] = _Dawdler(
-                        chance.choice(kinds), port, bench.accounts[index].token)
-                if index % 50 == 0:
-                    time.sleep(0.02)
-    except OSError as error:
-        found["error"] = f"a slow client could not connect: {error}"
-    finally:
-        for client in clients:
-            client.socket.close()
+    dawdle(SLOW, bench.server.port, bench.accounts, stop, found)
     found["said"] = f"{SLOW:,} slow clients (half heads, a quarter bodies, a quarter answers), " \
-                    f"{dropped:,} dropped and come back"
+                    f"{found['dropped']:,} dropped and come back"
 
 
 def figures(bench):
