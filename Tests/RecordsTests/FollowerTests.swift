@@ -172,6 +172,33 @@ private struct Recorder: Follower {
     await house.close()
   }
 
+  @Test func aReplayWaitsForTheBatchThatAnotherProcessIsAt() async throws {
+    let (house, follower, runner) = try await house()
+    guard house.database.dialect.hasOtherWriters else { return await house.close() }
+    try await house.create("notes", ["text": "a"])
+    runner.start()
+    try await settle(follower, house)
+    await runner.stop()
+    let records = house.records
+    let (held, holds) = AsyncStream.makeStream(of: Void.self)
+    async let batch = house.database.write { transaction in
+      try await transaction.execute(
+        """
+        SELECT partition FROM roost_follower WHERE name = \("recorder") \
+        ORDER BY partition\(transaction.dialect.forUpdate)
+        """)
+      holds.finish()
+      try await transaction.execute("SELECT pg_sleep(0.3)")
+    }
+    for await _ in held {}
+    let place = try await house.database.write {
+      try await records.replay(follower, from: .beginning, in: $0)
+    }
+    _ = try await batch
+    #expect(place == 0)
+    await house.close()
+  }
+
   @Test func aReplayFromWhatWasTrimmedIsRefusedAndSoIsOneThatWouldAddUp() async throws {
     let (house, follower, runner) = try await house()
     runner.start()
