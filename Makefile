@@ -60,10 +60,10 @@ test: test-swift test-python ## Runs all tests (debug build)
 test-swift: packages-test toolchain
 	@mkdir -p .build/test-logs
 	@swift build --build-tests
-	@swift test --skip-build 2>&1 | tee .build/test-logs/swift.log
+	@Scripts/swift-tests.py 2>&1 | tee .build/test-logs/swift.log
 	@# One after the other: each test has a database, and each database its connections.
 	@for tests in $(ENGINE_TESTS); do \
-	  $(ON_POSTGRES) swift test --skip-build --filter "^$$tests\\." --skip "RoostServerTests\\.Import" || exit 1; \
+	  $(ON_POSTGRES) Scripts/swift-tests.py --filter "^$$tests\\." --skip "RoostServerTests\\.Import" || exit 1; \
 	done 2>&1 | tee .build/test-logs/swift-postgres.log
 	@$(ON_PGBOUNCER) swift test --skip-build \
 	  --filter "^PostgresDriverTests\.PostgresConformanceTests/.keeps without prepared" 2>&1 \

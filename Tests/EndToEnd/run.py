@@ -3,6 +3,8 @@
 
 Usage: run.py [-j JOBS] [-v] [-k PATTERN]… [MODULE…], as `python3 -m unittest` takes them. With
 JOBS above 1 so many modules run at a time, each in a process of its own; the longest begin first.
+Of those that fail beside others at most MOST_AGAIN run once more, alone: one that passes then is
+named as unsteady, a defect to look at, and one that fails again fails the run.
 """
 
 import concurrent.futures
@@ -16,6 +18,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 # A module that hangs is ended, and is a failure: CI has nobody who would notice.
 LONGEST_SECONDS = 1800
+MOST_AGAIN = 3
 
 
 def all_modules():
@@ -63,13 +66,31 @@ def run_together(jobs, names, options):
                 print(output, flush=True)
             words = "ok" if status == 0 else "FAILED"
             print(f"{words} {name}: {counts[0]} tests, {seconds:.0f} s", flush=True)
+    unsteady = run_again(failed, options) if len(failed) <= MOST_AGAIN else []
+    failed = [name for name in failed if name not in unsteady]
     print("-" * 70)
     print(f"Ran {total} tests in {time.monotonic() - began:.3f}s")
+    for name in unsteady:
+        print(f"UNSTEADY {name} failed beside other modules and passed alone")
     if failed:
         print(f"\nFAILED ({', '.join(sorted(failed))})")
         return 1
     print("\nOK" + (f" (skipped={skipped})" if skipped else ""))
     return 0
+
+
+def run_again(names, options):
+    """Runs modules one after the other; gives those that pass."""
+    passed = []
+    for name in names:
+        print(f"== {name} failed beside other modules, now alone", flush=True)
+        _, output, counts, status, seconds = run_module(name, options)
+        if status == 0:
+            passed.append(name)
+        else:
+            print(output)
+        print(f"{'ok' if status == 0 else 'FAILED'} {name}: {counts[0]} tests, {seconds:.0f} s")
+    return passed
 
 
 def main(arguments):
