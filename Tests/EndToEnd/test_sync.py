@@ -7,7 +7,7 @@ import unittest
 import uuid
 
 from cases import ServedCase
-from client import anonymous
+from client import Client, anonymous
 from server import ENGINE, Folder, Server
 
 SCHEMA = """enum Role @roles { staff }
@@ -341,6 +341,8 @@ class SyncTests(ServedCase):
         self.assertFalse(thread.is_alive())
         self.assertLess(took[0], 20)
         self.assertIn(gig, puller.see("gigs"))
+        text = Client(self.server.port).get("/metrics").body.decode()
+        self.assertRegex(text, r"(?m)^roost_sync_wake_seconds_count [1-9]")
 
     def test_a_wait_ends_when_a_band_is_joined(self):
         band = self.make(self.ann, "bands", founder=self.ann.id, name="The Owls")["id"]

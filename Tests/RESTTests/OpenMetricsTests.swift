@@ -6,13 +6,18 @@ import Transport
 
 @Suite("OpenMetrics")
 struct OpenMetricsTests {
+  private static let durations: DurationCounts = {
+    var durations = DurationCounts([0.5, 1])
+    for milliseconds in [500, 750, 1250] as [UInt64] { durations.count(milliseconds * 1_000_000) }
+    return durations
+  }()
   private let metrics = [
     Metric("a_total", .counter, "Things.", 3),
     Metric(
       "b_seconds", "Times.",
       histograms: [
         Metric.Histogram(
-          labels: [("route", "/x")], bounds: [0.5, 1], counts: [1, 2, 0], sum: 2.5,
+          labels: [("route", "/x")], durations,
           exemplars: [
             nil, Metric.Exemplar(traceID: "0af7", value: 0.75, seconds: 1_700_000_000.25), nil,
           ])
@@ -28,7 +33,7 @@ struct OpenMetricsTests {
         # HELP b_seconds Times.
         # TYPE b_seconds histogram
         b_seconds_bucket{route="/x",le="0.5"} 1
-        b_seconds_bucket{route="/x",le="1.0"} 3 # {trace_id="0af7"} 0.75 1700000000.25
+        b_seconds_bucket{route="/x",le="1.0"} 2 # {trace_id="0af7"} 0.75 1700000000.25
         b_seconds_bucket{route="/x",le="+Inf"} 3
         b_seconds_sum{route="/x"} 2.5
         b_seconds_count{route="/x"} 3

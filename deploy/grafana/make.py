@@ -20,9 +20,8 @@ def rate(name, labels="", by="instance"):
     return f"sum by ({by}) (rate({name}{{{inner}}}[$__rate_interval]))"
 
 
-def quantile(q):
-    return (f'histogram_quantile({q}, sum by (le) (rate(roost_http_request_duration_seconds_bucket'
-            '{instance=~"$instance"}[$__rate_interval])))')
+def quantile(q, of="roost_http_request_duration_seconds"):
+    return f"histogram_quantile({q}, {rate(of + '_bucket', by='le')})"
 
 
 # Row, then panels: title, unit, [(expression, legend)].
@@ -75,6 +74,9 @@ ROWS = [
         ("Jobs", "short", [(f"roost_jobs{BY}", "{{kind}} {{state}}")]),
         ("Devices: changes", "ops", [
             (rate("roost_sync_mutations_total", by="result"), "{{result}}")]),
+        ("Devices: from a commit to those who wait", "s", [
+            (quantile(0.5, "roost_sync_wake_seconds"), "p50"),
+            (quantile(0.99, "roost_sync_wake_seconds"), "p99")]),
         ("Functions", "ops", [
             (rate("roost_function_runs_total", by="function, outcome"), "{{function}} {{outcome}}")]),
         ("Spans", "ops", [(rate("roost_trace_spans_total", by="outcome"), "{{outcome}}")]),

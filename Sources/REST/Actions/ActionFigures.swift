@@ -6,8 +6,7 @@ package final class ActionFigures: Sendable {
   private struct Line {
     var calls = 0
     var errors: [String: Int] = [:]
-    var counts = [Int](repeating: 0, count: ActionFigures.bounds.count + 1)
-    var seconds = 0.0
+    var durations = DurationCounts(ActionFigures.bounds)
   }
 
   /// Seconds.
@@ -27,18 +26,15 @@ package final class ActionFigures: Sendable {
 
   /// Counts a call that has ended, by the error where it was refused.
   func count(_ name: String, since start: UInt64, failure: (any Error)? = nil) {
-    let seconds = Double(time.monotonicNanoseconds() &- start) / 1_000_000_000
+    let taken = time.nanoseconds(since: start)
     let code = failure.map { error in
       if let error = error as? RoostError { return error.code.rawValue }
       return error is CancellationError ? "cancelled" : ErrorCode.internalError.rawValue
     }
-    let bounds = ActionFigures.bounds
-    let bucket = bounds.firstIndex { seconds <= $0 } ?? bounds.count
     lines.withLock { lines in
       lines[name]?.calls += 1
       if let code { lines[name]?.errors[code, default: 0] += 1 }
-      lines[name]?.counts[bucket] += 1
-      lines[name]?.seconds += seconds
+      lines[name]?.durations.count(taken)
     }
   }
 
@@ -60,9 +56,7 @@ package final class ActionFigures: Sendable {
       Metric(
         "roost_action_duration_seconds", "How long calls of actions took.",
         histograms: lines.map {
-          Metric.Histogram(
-            labels: [("action", $0.key)], bounds: ActionFigures.bounds, counts: $0.value.counts,
-            sum: $0.value.seconds)
+          Metric.Histogram(labels: [("action", $0.key)], $0.value.durations)
         }),
     ]
   }

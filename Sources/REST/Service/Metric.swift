@@ -1,3 +1,5 @@
+package import RoostCore
+
 /// One figure for Prometheus, in its text format.
 package struct Metric: Sendable {
   package enum Kind: String, Sendable { case counter, gauge, histogram }
@@ -5,22 +7,15 @@ package struct Metric: Sendable {
   /// How often something took how long: what is counted for one set of labels.
   package struct Histogram: Sendable {
     let labels: [(String, String)]
-    /// Upper bounds, ascending; a last bucket without one is behind them.
-    let bounds: [Double]
-    /// By bucket, not added up; one more than the bounds.
-    let counts: [Int]
-    let sum: Double
+    let durations: DurationCounts
     /// The last traced one of each bucket, or none at all.
     let exemplars: [Exemplar?]
 
     package init(
-      labels: [(String, String)], bounds: [Double], counts: [Int], sum: Double,
-      exemplars: [Exemplar?] = []
+      labels: [(String, String)], _ durations: DurationCounts, exemplars: [Exemplar?] = []
     ) {
       self.labels = labels
-      self.bounds = bounds
-      self.counts = counts
-      self.sum = sum
+      self.durations = durations
       self.exemplars = exemplars
     }
   }
@@ -110,8 +105,8 @@ package struct Metric: Sendable {
   ) -> String {
     var text = ""
     var count = 0
-    let bounds = histogram.bounds.map { $0.description } + ["+Inf"]
-    for (bucket, (bound, more)) in zip(bounds, histogram.counts).enumerated() {
+    let bounds = histogram.durations.bounds.map { $0.description } + ["+Inf"]
+    for (bucket, (bound, more)) in zip(bounds, histogram.durations.counts).enumerated() {
       count += more
       text += line(name + "_bucket", histogram.labels + [("le", bound)], Double(count))
       if format == .openMetrics, bucket < histogram.exemplars.count,
@@ -121,7 +116,7 @@ package struct Metric: Sendable {
       }
       text += "\n"
     }
-    return text + line(name + "_sum", histogram.labels, histogram.sum) + "\n"
+    return text + line(name + "_sum", histogram.labels, histogram.durations.sum) + "\n"
       + line(name + "_count", histogram.labels, Double(count)) + "\n"
   }
 

@@ -1,5 +1,5 @@
 package import Queries
-import RoostCore
+package import RoostCore
 import Rules
 import Schema
 import Synchronization
@@ -152,9 +152,9 @@ package final class ChangeRecorder: PreCommit {
   private static let cachedStreams = 50_000
   private let state = Mutex(State())
   /// Those who wait at streams.
-  package let watch = StreamWatch()
+  package let watch: StreamWatch
 
-  package init() {}
+  package init(time: any TimeSource = SystemTime()) { watch = StreamWatch(time: time) }
 
   /// Has `wake` called after every commit that wrote to the log.
   ///

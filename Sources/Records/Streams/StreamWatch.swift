@@ -1,4 +1,4 @@
-import RoostCore
+package import RoostCore
 package import Rules
 import Synchronization
 
@@ -12,7 +12,7 @@ package final class StreamWatch: Sendable {
     let held: HeldScopes
     /// In nanoseconds of the steady clock.
     let deadline: UInt64
-    let continuation: CheckedContinuation<Void, Never>
+    let continuation: CheckedContinuation<UInt64?, Never>
   }
 
   private struct State {
@@ -26,9 +26,10 @@ package final class StreamWatch: Sendable {
     var foreign: Int64 = 0
   }
 
+  private let time: any TimeSource
   private let state = Mutex(State())
 
-  package init() {}
+  package init(time: any TimeSource) { self.time = time }
 
   /// How many commits were heard of; who finds nothing new waits for what comes behind this number.
   package var commits: UInt64 { state.withLock { $0.commits } }
@@ -42,12 +43,18 @@ package final class StreamWatch: Sendable {
   /// Returns when something came to a stream that `held` holds, when grants changed, at `wakeAll`,
   /// when the task is cancelled, at the first `expire` behind `deadline`, or at once if there were
   /// commits since `commits`.
-  package func wait(for held: HeldScopes, since commits: UInt64, until deadline: UInt64) async {
+  ///
+  /// Gives when the commit of this process ended that woke it, in nanoseconds of the steady clock;
+  /// nil where it was something else.
+  @discardableResult
+  package func wait(
+    for held: HeldScopes, since commits: UInt64, until deadline: UInt64
+  ) async -> UInt64? {
     let number = state.withLock { state in
       state.next += 1
       return state.next
     }
-    await withTaskCancellationHandler {
+    return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isNow = state.withLock { state in
           guard state.isOpen, state.commits == commits, !Task.isCancelled else { return true }
@@ -55,10 +62,11 @@ package final class StreamWatch: Sendable {
             held: held, deadline: deadline, continuation: continuation)
           return false
         }
-        if isNow { continuation.resume() }
+        if isNow { continuation.resume(returning: nil) }
       }
     } onCancel: {
-      state.withLock { $0.waiters.removeValue(forKey: number) }?.continuation.resume()
+      state.withLock { $0.waiters.removeValue(forKey: number) }?
+        .continuation.resume(returning: nil)
     }
   }
 
@@ -74,13 +82,15 @@ package final class StreamWatch: Sendable {
   }
 
   /// Wakes everyone, for a change that may concern anyone.
-  package func wakeAll() {
+  package func wakeAll() { wakeAll(at: nil) }
+
+  private func wakeAll(at moment: UInt64?) {
     let woken = state.withLock { state in
       state.commits += 1
       defer { state.waiters = [:] }
       return Array(state.waiters.values)
     }
-    for waiter in woken { waiter.continuation.resume() }
+    for waiter in woken { waiter.continuation.resume(returning: moment) }
   }
 
   /// Wakes those whose deadline lies before `now`, in nanoseconds of the steady clock.
@@ -89,7 +99,7 @@ package final class StreamWatch: Sendable {
       let numbers = state.waiters.filter { $0.value.deadline <= now }.map(\.key)
       return numbers.compactMap { state.waiters.removeValue(forKey: $0) }
     }
-    for waiter in woken { waiter.continuation.resume() }
+    for waiter in woken { waiter.continuation.resume(returning: nil) }
   }
 
   /// Wakes everyone, and lets nobody wait any more.
@@ -108,7 +118,8 @@ package final class StreamWatch: Sendable {
       return false
     }
     guard isAwaited else { return }
-    if changes.contains(where: { $0.moves.changesGrants }) { return wakeAll() }
+    let moment = time.monotonicNanoseconds()
+    if changes.contains(where: { $0.moves.changesGrants }) { return wakeAll(at: moment) }
     var scopes: Set<ScopeConjunction> = []
     for change in changes {
       for entry in change.moves.puts { scopes.insert(entry.scope) }
@@ -123,6 +134,6 @@ package final class StreamWatch: Sendable {
       }.map(\.key)
       return numbers.compactMap { state.waiters.removeValue(forKey: $0) }
     }
-    for waiter in woken { waiter.continuation.resume() }
+    for waiter in woken { waiter.continuation.resume(returning: moment) }
   }
 }

@@ -106,7 +106,7 @@ package final class App: Sendable {
     onlyAsServed: Bool = false, isBulk: Bool = false, stepped: SteppedSurroundings? = nil
   ) async throws -> App {
     let eligibility = try EligibilityReader.eligibility(settings, schema)
-    let recorder = ChangeRecorder()
+    let recorder = ChangeRecorder(time: ambient.time)
     let signal = JobSignal()
     let traces = try AppTraces(settings, ambient: ambient)
     let engine = try AppDatabase.open(

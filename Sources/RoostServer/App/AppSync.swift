@@ -18,6 +18,7 @@ package final class AppSync: Sendable {
   let eligibility: Eligibility
   /// Nil where sync is open to everybody.
   let gate: Gate?
+  let wakes = WakeFigures()
   private let ambient: Ambient
   private let task = Mutex<Task<Void, Never>?>(nil)
 
@@ -72,7 +73,8 @@ package final class AppSync: Sendable {
       watch: app.sync.watch, actions: app.actions,
       versions: ServedVersions(
         current: app.versions.last?.version ?? .first, formers: app.formers),
-      gate: app.sync.gate, ambient: app.ambient, room: room, identify: identify
+      gate: app.sync.gate, ambient: app.ambient, wakes: app.sync.wakes, room: room,
+      identify: identify
     ).add(to: &router)
     GateRoutes(
       app.sync.eligibility, app.sync.gate, accounts: app.accounts, ambient: app.ambient,

@@ -1,7 +1,8 @@
 import REST
 import Records
+import Sync
 
-/// The figures of what devices push.
+/// The figures of what devices push and wait for.
 enum SyncMetrics {
   static func all(_ app: App) async -> [Metric] {
     let figures = app.records.pushStatistics
@@ -18,6 +19,11 @@ enum SyncMetrics {
         "Changes that devices brought, by what became of them; repeats are dup.",
         samples: figures.byResult.map { ([("result", $0.result)], Double($0.count)) }),
     ]
+    metrics.append(
+      Metric(
+        "roost_sync_wake_seconds",
+        "From a commit of this process to the answer of a device that waited for it.",
+        histograms: [Metric.Histogram(labels: [], app.sync.wakes.durations)]))
     if let open = try? await app.records.openConflicts() {
       metrics.append(
         Metric(

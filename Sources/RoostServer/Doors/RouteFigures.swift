@@ -9,12 +9,10 @@ import Synchronization
 final class RouteFigures: Sendable {
   /// Seconds.
   static let bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-  private static let nanoseconds = bounds.map { UInt64($0 * 1_000_000_000) }
 
   private struct Line {
     let status: Int
-    var counts = [Int](repeating: 0, count: RouteFigures.bounds.count + 1)
-    var nanoseconds: UInt64 = 0
+    var durations = DurationCounts(RouteFigures.bounds)
     /// The last traced request of each bucket; empty until there is one.
     var exemplars: [Metric.Exemplar?] = []
   }
@@ -32,19 +30,15 @@ final class RouteFigures: Sendable {
   func count(
     _ status: Int, nanoseconds: UInt64, trace: @autoclosure () -> (id: String, wall: Timestamp)?
   ) {
-    let bounds = RouteFigures.nanoseconds
-    var bucket = 0
-    while bucket < bounds.count, nanoseconds > bounds[bucket] { bucket += 1 }
     let traced = trace()
     lines.withLock { lines in
       var place = 0
       while place < lines.count, lines[place].status != status { place += 1 }
       if place == lines.count { lines.append(Line(status: status)) }
-      lines[place].counts[bucket] += 1
-      lines[place].nanoseconds &+= nanoseconds
+      let bucket = lines[place].durations.count(nanoseconds)
       guard let traced else { return }
       if lines[place].exemplars.isEmpty {
-        lines[place].exemplars = Array(repeating: nil, count: bounds.count + 1)
+        lines[place].exemplars = Array(repeating: nil, count: RouteFigures.bounds.count + 1)
       }
       lines[place].exemplars[bucket] = Metric.Exemplar(
         traceID: traced.id, value: Double(nanoseconds) / 1_000_000_000,
@@ -56,8 +50,7 @@ final class RouteFigures: Sendable {
     lines.withLock { $0 }.sorted { $0.status < $1.status }.map { line in
       Metric.Histogram(
         labels: [("method", method), ("route", route), ("status", String(line.status))],
-        bounds: RouteFigures.bounds, counts: line.counts,
-        sum: Double(line.nanoseconds) / 1_000_000_000, exemplars: line.exemplars)
+        line.durations, exemplars: line.exemplars)
     }
   }
 }

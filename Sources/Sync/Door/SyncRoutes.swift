@@ -29,6 +29,7 @@ package struct SyncRoutes: Sendable {
   private let reader = FrameReader()
   private let pages = DeltaPages()
   private let standings = Standings()
+  private let wakes: WakeFigures
   /// Pushes, by their bytes: what they become in memory is several times as much.
   private let pushing = Turnstile(capacity: 4_194_304)
   /// Requests that may be answered with much, by their number.
@@ -37,9 +38,11 @@ package struct SyncRoutes: Sendable {
   package init(
     records: RecordStore, epochs: SyncEpochs, devices: DeviceStore, watch: StreamWatch,
     actions: ActionRunner, versions: ServedVersions, gate: Gate? = nil, ambient: Ambient,
-    room: Int = SyncRoutes.answerBytes, identify: @escaping Identify
+    wakes: WakeFigures = WakeFigures(), room: Int = SyncRoutes.answerBytes,
+    identify: @escaping Identify
   ) {
     self.gate = gate
+    self.wakes = wakes
     self.room = room
     self.records = records
     self.epochs = epochs
@@ -169,6 +172,7 @@ package struct SyncRoutes: Sendable {
     let deadline =
       ambient.time.monotonicNanoseconds()
       + UInt64(min(max(questions.hello.wait, 0), SyncRoutes.longestWait)) * 1_000_000_000
+    var woken: UInt64?
     // Where there is a gate, it is asked each time.
     if isWaiting, gate == nil, watch.isOpen {
       let commits = watch.commits
@@ -176,7 +180,7 @@ package struct SyncRoutes: Sendable {
         caller, commits: commits, at: ambient.time.monotonicNanoseconds()),
         known.isInStep(questions.hello)
       {
-        await watch.wait(for: known.held, since: commits, until: deadline)
+        woken = await watch.wait(for: known.held, since: commits, until: deadline)
       }
     }
     while true {
@@ -189,9 +193,10 @@ package struct SyncRoutes: Sendable {
       }
       let isLate = ambient.time.monotonicNanoseconds() >= deadline
       guard pulled.isEmpty, frames.isEmpty, !isLate, watch.isOpen, !Task.isCancelled else {
+        if let woken, !pulled.isEmpty { wakes.count(ambient.time.nanoseconds(since: woken)) }
         return SyncRoutes.response(pulled, after: frames)
       }
-      await watch.wait(for: pulled.standing.held, since: commits, until: deadline)
+      woken = await watch.wait(for: pulled.standing.held, since: commits, until: deadline)
     }
   }
 
