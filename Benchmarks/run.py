@@ -88,6 +88,10 @@ def measure(bench, chosen):
     for each in picked:
         if not hasattr(each, "round") and not hasattr(each, "once"):
             finish(each.figures(bench))
+    # The whole run has nginx in its rounds; what is measured alone has it before and after.
+    is_alone = chosen.only is not None and chosen.only != "static"
+    if is_alone:
+        bench.take_pace()
     for index in range(bench.rounds if in_rounds else 0):
         bench.say(f"round {index + 1} of {bench.rounds}")
         for each in in_rounds:
@@ -100,8 +104,13 @@ def measure(bench, chosen):
             bench.say(each.NAME)
             bench.freshen()
             attempt(bench, each, "once", failures)
+        if is_alone and bench.server.alive():
+            bench.take_pace()
         if (hasattr(each, "round") or hasattr(each, "once")) and each not in failures:
             finish(each.figures(bench))
+    if is_alone:
+        finish([Figure("machine", "nginx CPU a request, before and after", "µs",
+                       bench.samples["nginx_cpu"])])
     if generators.noise:
         finish([
             Figure("machine", "cores taken by other processes during a load", "%",

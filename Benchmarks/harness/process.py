@@ -19,12 +19,16 @@ def descendants(pid):
 
 
 def cpu_seconds(pid):
-    """User and system time of the process and its children, in seconds."""
+    """User and system time of the process and its children, those that ended too, in seconds."""
     ticks = 0
     for each in descendants(pid):
-        with open(f"/proc/{each}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
+        try:
+            with open(f"/proc/{each}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except FileNotFoundError:
+            # It has just ended: what it took is with its parent when that has waited for it.
+            continue
+        ticks += sum(map(int, fields[11:15]))
     return ticks / TICKS
 
 

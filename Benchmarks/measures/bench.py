@@ -9,7 +9,7 @@ import time
 from harness import process
 from harness.accounts import Accounts
 from harness.dataset import Dataset
-from harness.generators import compile_pace
+from harness.generators import compile_pace, wrk_plain
 from harness.nginx import Nginx
 from harness.server import Server, free_port
 
@@ -30,6 +30,13 @@ class Bench:
         self.pace = compile_pace(folder)
         self.nginx = None
         self.files = {}
+
+    def take_pace(self):
+        """Has nginx answer what the server would, which says how fast the machine is just now."""
+        body = self.server.connection().request("GET", "/health/live").body
+        peer = self.peer(len(body))
+        done = wrk_plain(peer.pid, f"http://127.0.0.1:{peer.port}/health/live", self.seconds)
+        self.add("nginx_cpu", done.cpu)
 
     def pace_of_machine(self):
         """How much slower this machine is than the one the bounds were set for, where nginx took
