@@ -49,23 +49,17 @@ package struct FollowerRoutes: Sendable {
 
   private func list(_ request: Request) async throws -> Response {
     _ = try authenticator.administrator(of: request)
-    let runners = runners
-    let all = try await records.database.read(.snapshot) { reader in
-      var all: [FollowerStatus] = []
-      for runner in runners {
-        all.append(try await FollowerStatus.read(runner.follower, seen: runner.place, in: reader))
-      }
-      return all
-    }
+    let all = try await FollowerStatus.all(runners, in: records.database)
     let now = time.now()
     return AuthRoutes.uncached(
       .json((["items": .array(all.map { $0.json(at: now) }), "next": nil] as JSON).encoded))
   }
 
   private func shown(_ runner: FollowerRunner) async throws -> Response {
+    let seen = runner.place
     let (status, entries) = try await records.database.read(.snapshot) { reader in
       (
-        try await FollowerStatus.read(runner.follower, seen: runner.place, in: reader),
+        try await FollowerStatus.read(runner.follower, seen: seen, in: reader),
         try await PoisonedEntry.all(
           of: runner.name, limit: FollowerRoutes.listed, in: reader)
       )

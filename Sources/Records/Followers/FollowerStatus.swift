@@ -23,6 +23,22 @@ package struct FollowerStatus: Sendable {
     waitingSince.map { max(0, now.milliseconds - $0.milliseconds) } ?? 0
   }
 
+  /// How far each is, all at one moment.
+  package static func all(
+    _ runners: [FollowerRunner], in database: any Database
+  ) async throws -> [FollowerStatus] {
+    // Before the look: a place reached behind it comes from a commit that the look does not show,
+    // and what that wrote would be missing at the others.
+    let seen = runners.map(\.place)
+    return try await database.read(.snapshot) { reader in
+      var all: [FollowerStatus] = []
+      for (runner, seen) in zip(runners, seen) {
+        all.append(try await read(runner.follower, seen: seen, in: reader))
+      }
+      return all
+    }
+  }
+
   /// How far `follower` is; `seen` is what the process that runs it knows beyond what is written down.
   package static func read(
     _ follower: any Follower, seen: LogPlace? = nil, in reader: any Reader

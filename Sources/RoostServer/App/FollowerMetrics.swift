@@ -12,14 +12,7 @@ enum FollowerMetrics {
         "roost_follower_position", .gauge, "The position in the log that a follower has reached.",
         samples: runners.map { ([("follower", $0.name)], Double($0.position)) })
     ]
-    let read = try? await app.database.read(.snapshot) { reader in
-      var all: [FollowerStatus] = []
-      for runner in runners {
-        all.append(
-          try await FollowerStatus.read(runner.follower, seen: runner.place, in: reader))
-      }
-      return all
-    }
+    let read = try? await FollowerStatus.all(runners, in: app.database)
     guard let read else { return metrics }
     let now = app.ambient.time.now()
     metrics += [
