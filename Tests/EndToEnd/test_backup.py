@@ -139,7 +139,8 @@ class CommandTests(BackupCase):
                 (["craete"], "did you mean create"), ([], "say what to do"),
                 (["verify", "."], "roost backup verify DIR FILE"),
                 (["list", ".", "--replace"], "belongs to roost backup restore"),
-                (["key", "."], "cannot be written")]:
+                (["key", "."], "is there already"),
+                (["key", "nowhere/backup.key"], "cannot be written")]:
             done = roost("backup", *words)
             self.assertIn(done.returncode, (1, 2))
             self.assertIn(says, done.stderr)

@@ -21,8 +21,10 @@ struct KeyFile {
     } catch {
       throw RoostError(
         .invalid,
-        "The \(what) cannot be read from \(path): \(error.reason). Make one with: "
-          + "\(command) \(path)")
+        "The \(what) cannot be read from \(path): \(error.reason). "
+          + (FileBytes.exists(path)
+            ? "Give the file to the account that the server runs as."
+            : "Make one with: \(command) \(path)"))
     }
     guard let secret = KeyFile.parse(String(decoding: bytes, as: UTF8.self)) else {
       throw RoostError(
@@ -48,6 +50,10 @@ struct KeyFile {
 
   /// Makes a secret in a new file, readable by its owner alone.
   static func make(at path: String, random: any RandomSource) throws -> [UInt8] {
+    guard !FileBytes.exists(path) else {
+      throw RoostError(
+        .conflict, "\(path) is there already: choose another name, a key is never overwritten.")
+    }
     let secret = random.bytes(KeyFile.secretBytes)
     do {
       let output = try ByteOutput(path: path)
