@@ -18,8 +18,9 @@ DEPLOY = os.path.join(REPOSITORY, "deploy")
 RULES = os.path.join(DEPLOY, "prometheus", "roost.rules.yml")
 DASHBOARD = os.path.join(DEPLOY, "grafana", "roost.json")
 NAME = re.compile(r"\b((?:roost|process)_[a-z_]+)\b")
-# With replicas alone, for which two PostgreSQL servers are needed: test_replicas.py looks at them.
-ELSEWHERE = {"roost_db_replica_in_use"}
+# With replicas alone, for which two PostgreSQL servers are needed (test_replicas.py looks at them),
+# and once there is a backup (test_backup.py).
+ELSEWHERE = {"roost_db_replica_in_use", "roost_backup_last_timestamp_seconds"}
 
 
 def read(path):
