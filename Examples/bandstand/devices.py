@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "Tests", "EndToEnd"))
@@ -29,7 +30,7 @@ RULES = {
 
 
 def main(address, token, band, venue):
-    client = Client(int(address.rsplit(":", 1)[1]), token)
+    client = Client(urllib.parse.urlsplit(address).port, token)
     phone, tablet = Device(client, RULES), Device(client, RULES, name="Tablet")
 
     gig = phone.create("performances", date="2024-06-01T20:00:00.000Z", venue=venue, band=band,
@@ -40,6 +41,9 @@ def main(address, token, band, venue):
                            startsAt="2098-07-01T19:00:00.000Z", endsAt="2098-07-01T22:00:00.000Z")
     for device in (phone, tablet):
         device.sync()
+    for result in phone.results.values():
+        if result.get("code"):
+            raise SystemExit(f"{result['code']}: {result.get('message', '')}")
 
     # Both are in a train now: neither hears of the other.
     phone.update("performances", gig, payment=31000, audienceSize=120)
