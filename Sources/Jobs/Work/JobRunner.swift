@@ -237,13 +237,17 @@ package final class JobRunner: Sendable {
   private func begin(_ job: LeasedJob) {
     guard let handler = handlers[job.kind] else { return }
     let context = JobContext(job, queue, on: database)
+    // An attempt of this process whose lease ran out before it heard of it.
+    interrupt(job.id, .leaseLost)
     state.withLock { state in
       state.running[job.id] = Running(
         context: context, startedAt: ambient.time.monotonicNanoseconds(),
         seconds: handler.limits.seconds)
     }
     let task = Task { await self.work(handler, context) }
-    state.withLock { $0.running[job.id]?.task = task }
+    state.withLock { state in
+      if state.running[job.id]?.context === context { state.running[job.id]?.task = task }
+    }
   }
 
   private func work(_ handler: any JobHandler, _ context: JobContext) async {
@@ -272,7 +276,8 @@ package final class JobRunner: Sendable {
         [("job", .string(job.id.description)), ("cause", .string("\(error)"))])
     }
     state.withLock { state in
-      state.running[job.id] = nil
+      // The next attempt may have begun in this process: it is not this one's to take off.
+      if state.running[job.id]?.context === context { state.running[job.id] = nil }
       state.figures.ended[job.kind, default: [:]][outcome, default: 0] += 1
       if outcome == TaskRun.Outcome.lost.rawValue { state.figures.refused += 1 }
     }

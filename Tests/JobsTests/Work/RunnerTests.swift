@@ -240,6 +240,39 @@ import Testing
     }
   }
 
+  @Test func anAttemptThatLostItsLeaseTakesNotTheNextOneOffTheBooks() async throws {
+    try await JobsHouse.with { house in
+      let gates = [Gate(), Gate()]
+      let limits = JobLimits(
+        concurrency: 2, attempts: 5,
+        backoff: Backoff(baseMilliseconds: 0, longestMilliseconds: 0))
+      let runner = house.runner([
+        TestHandler(kind: "slow", limits: limits) { context in
+          await gates[min(context.job.attempt, 2) - 1].wait()
+        }
+      ])
+      runner.start()
+      let id = try await house.enqueue(NewJob("slow")).id
+      try await house.until { try await house.job(id).state == .running }
+      // The clock jumps: the lease is taken away, and the same process has the next attempt.
+      house.time.advance(60_000)
+      #expect(try await house.reap(limits) == 1)
+      runner.wake()
+      try await house.until { try await house.job(id).attempts == 2 }
+      gates[0].open()
+      try await house.until { runner.figures.ended["slow"]?["lost"] == 1 }
+      #expect(runner.figures.running["slow"] == 1)
+      let before = try await house.job(id).leaseUntil
+      house.time.advance(20_000)
+      await runner.heartbeat()
+      #expect(try await house.job(id).leaseUntil != before)
+      gates[1].open()
+      try await house.until { try await house.job(id).state == .done }
+      await runner.stop()
+      #expect(try await house.runs(id).last == "2 done")
+    }
+  }
+
   @Test func anAttemptThatTakesTooLongIsEnded() async throws {
     try await JobsHouse.with { house in
       let limits = JobLimits(attempts: 1, seconds: 0)
