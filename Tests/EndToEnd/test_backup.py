@@ -128,6 +128,12 @@ class CommandTests(BackupCase):
         self.backup("restore", broken, "--replace", status=1)
         self.backup("verify", self.folder.join("schema.graphql"), status=1, says="no backup")
         self.backup("verify", "missing", status=1, says="no such file")
+        # Whoever can write to the folder needs no key for a file that is not encrypted.
+        plain = json.loads(self.backup("create", "--plain", "--json").stdout)["path"]
+        for words in (("verify", plain), ("verify", "latest"), ("restore", plain, "--replace")):
+            self.backup(*words, status=1, says="is not encrypted")
+        self.backup("verify", plain, "--plain")
+        os.remove(plain)
         stranger = self.folder.join("stranger")
         roost("backup", "key", stranger)
         self.backup("verify", path, "--key", stranger, status=1, says="this is the key")

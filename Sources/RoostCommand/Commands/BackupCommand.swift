@@ -13,7 +13,9 @@ struct BackupCommand: Command {
       Option("--data", "DATA", "the folder of the database (DIR/.roost)"),
       Option("--folder", "FOLDER", "where backups lie (backups.folder, or DATA/backups)"),
       Option("--key", "FILE", "the file of the key (backups.keyFile)"),
-      Option("--plain", nil, "create: do not encrypt"),
+      Option(
+        "--plain", nil,
+        "create: do not encrypt; verify, restore: take one that is not encrypted"),
       Option("--scratch", "ADDRESS", "verify: an empty PostgreSQL database to restore into"),
       Option("--replace", nil, "restore: keep the database that is there under another name"),
       Option("--sign-out", nil, "restore: end all sessions"),
@@ -73,9 +75,11 @@ struct BackupCommand: Command {
       let example = verb == "key" ? "FILE" : wanted == 3 ? "DIR FILE" : "DIR"
       throw Arguments.Failure(description: "write it as: roost backup \(verb) \(example)")
     }
+    if arguments.has("--plain"), !["create", "verify", "restore"].contains(verb) {
+      throw Arguments.Failure(description: "--plain belongs to roost backup create")
+    }
     for (option, owner) in [
-      ("--plain", "create"), ("--scratch", "verify"), ("--replace", "restore"),
-      ("--sign-out", "restore"),
+      ("--scratch", "verify"), ("--replace", "restore"), ("--sign-out", "restore"),
     ] where arguments.has(option) && verb != owner {
       throw Arguments.Failure(description: "\(option) belongs to roost backup \(owner)")
     }
@@ -159,7 +163,7 @@ struct BackupCommand: Command {
         overriding: [SettingKeys.database.name: address, SettingKeys.databaseReplicas.name: ""])
     }
     let head = try await BackupRestore.verify(
-      path, key: try backups.readingKey(), settings: there,
+      path, key: try backups.readingKey(for: path), settings: there,
       intoScratch: arguments.has("--scratch"), ambient: ambient)
     display?.clear()
     if arguments.has("--json") {
@@ -176,7 +180,7 @@ struct BackupCommand: Command {
   ) async throws -> Int32 {
     let path = try backups.folder.find(name)
     let report = try await BackupRestore(
-      path, to: data, key: try backups.readingKey(), settings: settings,
+      path, to: data, key: try backups.readingKey(for: path), settings: settings,
       ambient: Ambient(logger: Logger(level: .warning, format: .text))
     ).run(replaces: arguments.has("--replace"), signsOut: arguments.has("--sign-out"))
     if arguments.has("--json") {

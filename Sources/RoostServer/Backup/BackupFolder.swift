@@ -94,6 +94,8 @@ package struct BackupFolder: Sendable {
 /// case; what a process left that was killed goes with the next one.
 struct PassingFolder: Sendable {
   let path: String
+  /// Held for as long as the process uses the folder: the system lets it go with the process.
+  private let lock: CInt
 
   private static let prefix = ".passing-"
 
@@ -102,20 +104,42 @@ struct PassingFolder: Sendable {
   /// Throws `RoostError`.
   init(in parent: String, _ id: UUID) throws {
     for name in FileBytes.names(in: parent) where name.hasPrefix(PassingFolder.prefix) {
-      let owner = name.dropFirst(PassingFolder.prefix.count).prefix { $0 != "-" }
-      if let pid = pid_t(owner), pid != getpid(), kill(pid, 0) != 0, errno == ESRCH {
-        PassingFolder.remove(parent + "/" + name)
-      }
+      // A number of a process would say nothing in a container, where every server is the first one.
+      let other = parent + "/" + name
+      let lock = PassingFolder.lock(of: other)
+      guard lock >= 0 else { continue }
+      PassingFolder.remove(other)
+      close(lock)
     }
-    path = "\(parent)/\(PassingFolder.prefix)\(getpid())-\(id)"
+    path = "\(parent)/\(PassingFolder.prefix)\(id)"
     guard mkdir(path, 0o700) == 0 else {
       throw RoostError(
         .invalid, "\(path) cannot be made: \(String(cString: strerror(errno))).")
     }
+    lock = PassingFolder.lock(of: path)
+    guard lock >= 0 else {
+      let reason = String(cString: strerror(errno))
+      PassingFolder.remove(path)
+      throw RoostError(.invalid, "\(path) cannot be locked: \(reason).")
+    }
   }
 
-  /// Removes the folder with what it holds; whoever made it does so in any case.
-  func remove() { PassingFolder.remove(path) }
+  /// Removes the folder with what it holds; whoever made it does so once, in any case.
+  func remove() {
+    PassingFolder.remove(path)
+    close(lock)
+  }
+
+  /// The lock of a folder that nobody uses, held from now on; -1 where somebody does.
+  private static func lock(of path: String) -> CInt {
+    let lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard lock >= 0 else { return -1 }
+    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+      close(lock)
+      return -1
+    }
+    return lock
+  }
 
   private static func remove(_ path: String) {
     for name in FileBytes.names(in: path) {

@@ -71,7 +71,16 @@ package struct BackupReader: Sendable {
   }
 
   private func cipher(_ key: BackupKey?) throws -> AESGCM? {
-    guard let salt = head.salt, let wanted = head.keyID else { return nil }
+    guard let salt = head.salt, let wanted = head.keyID else {
+      // Whoever can write to the folder can write such a file, and needs no key for it.
+      guard key == nil else {
+        throw RoostError(
+          .invalid,
+          "\(path) is not encrypted, and there is a key of backups, so anybody may have made it. "
+            + "Say --plain to take it all the same.")
+      }
+      return nil
+    }
     guard let key else {
       throw RoostError(
         .invalid,

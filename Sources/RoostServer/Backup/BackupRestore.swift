@@ -76,7 +76,15 @@ package struct BackupRestore: Sendable {
     case .dump:
       try await AppDatabase.place(
         wanted, from: trial, data, settings, replacingAs: nil, ambient: ambient)
-      try await begin(data, signsOut)
+      do {
+        try await begin(data, signsOut)
+      } catch {
+        throw RoostError(
+          .internalError,
+          "The data are restored, but no new epoch of sync was begun"
+            + (signsOut ? " and no session ended" : "")
+            + ": start no server on them, drop the schema and restore again. (\(error))")
+      }
     }
     return Report(
       head: head, former: isTaken ? "\(data)/\(wanted.rawValue)\(suffix)" : nil)

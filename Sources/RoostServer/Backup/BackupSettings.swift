@@ -54,8 +54,14 @@ package struct BackupSettings: Sendable {
     return try BackupKey.read(keyFile)
   }
 
-  /// The key for backups that are there; nil where none is named.
-  package func readingKey() throws -> BackupKey? {
-    keyFile.isEmpty ? nil : try BackupKey.read(keyFile)
+  /// The key for the backup at `path`; nil where none is named, and for one that is not encrypted
+  /// where that is as it should be.
+  ///
+  /// With a key, one that is not encrypted is refused by whoever reads it: anybody who can write to
+  /// the folder may have made it.
+  package func readingKey(for path: String) throws -> BackupKey? {
+    if keyFile.isEmpty { return nil }
+    if !isEncrypted, try BackupReader(path).head.keyID == nil { return nil }
+    return try BackupKey.read(keyFile)
   }
 }
