@@ -360,7 +360,8 @@ class TrustTests(ServedCase):
 
     def test_rest_is_behind_the_gate_where_the_app_says_so(self):
         ann = self.person()
-        for answer in (ann.get("/v1/sessions"), ann.post("/v1/sessions", {"minutes": 1}),
+        # Also by another spelling of the name.
+        for answer in (ann.get("/v1/sessions"), ann.get("/v1/%73essions"), ann.post("/v1/sessions", {"minutes": 1}),
                        ann.post("/v1/batch", {"operations": []})):
             self.expect(403, answer, "")
             self.assertEqual(answer.issues, {"": "gate_closed"})
@@ -401,16 +402,21 @@ class OpenTests(ServedCase):
         server = Server(folder.path, data=folder.join("data"))
         self.addCleanup(server.kill)
         server.start()
-        ann, bob = anonymous(server.port), anonymous(server.port)
-        device = Device(ann)
+        ann, bob, eve = (anonymous(server.port) for _ in range(3))
+        device, early = Device(ann), Device(eve)
         row = device.create("sessions", minutes=1)
+        early.create("sessions", minutes=1)
         device.sync()
+        early.sync()
         server.stop()
         folder.write("roost.yaml", GATE)
         server = Server(folder.path, data=folder.join("data"))
         self.addCleanup(server.kill)
         server.start()
-        ann.port = bob.port = server.port
+        ann.port = bob.port = eve.port = server.port
+        # Her new app says what it has counted before it syncs.
+        self.assertEqual(say(eve, claims={"level": 2}).json["state"], "open")
+        self.assertEqual(early.sync().errors, [])
         device.update("sessions", row, minutes=2)
         device.sync()
         self.assertEqual(device.errors, [])

@@ -8,8 +8,11 @@ extension RecordStore {
   /// there was to decide.
   ///
   /// In small transactions. The results are looked for by a reader, since no index leads from an
-  /// account to them: it would cost every push.
-  package func forgetDevices(of account: UUID) async throws {
+  /// account to them: it would cost every push. Each asks `isDue` first, and nothing more is
+  /// forgotten once that is false.
+  package func forgetDevices(
+    of account: UUID, while isDue: @escaping @Sendable (any Transaction) async throws -> Bool
+  ) async throws {
     let limit = RecordStore.forgottenAtOnce
     var last: Int64 = 0
     while true {
@@ -25,11 +28,13 @@ extension RecordStore {
       guard let end = numbers.last else { break }
       last = end
       try await database.write { transaction in
+        guard try await isDue(transaction) else { return }
         let list = numbers.map { SQL.literal(.int($0)) }.joined(by: ", ")
         _ = try await transaction.execute("DELETE FROM roost_mutation WHERE number IN (\(list))")
       }
     }
     try await database.write { transaction in
+      guard try await isDue(transaction) else { return }
       _ = try await transaction.execute("DELETE FROM roost_client WHERE account = \(account)")
       _ = try await transaction.execute("DELETE FROM roost_conflict WHERE account = \(account)")
     }

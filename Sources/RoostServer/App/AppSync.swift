@@ -50,12 +50,23 @@ package final class AppSync: Sendable {
   }
 
   private func run() async {
+    // Beside each other: what was left may be much, and nobody's wait is to last as long.
+    await withTaskGroup { group in
+      group.addTask { await self.finishLeavings() }
+      group.addTask { await self.expireWaits() }
+    }
+  }
+
+  private func finishLeavings() async {
     do {
       try await gate?.finishLeavings()
     } catch {
       ambient.logger.warning(
         "what was left at the gate of sync is not removed yet", [("cause", .string("\(error)"))])
     }
+  }
+
+  private func expireWaits() async {
     while true {
       do { try await Task.sleep(nanoseconds: AppSync.pauseNanoseconds) } catch { return }
       watch.expire(ambient.time.monotonicNanoseconds())

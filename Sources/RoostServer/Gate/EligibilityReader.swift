@@ -342,6 +342,11 @@ package struct EligibilityReader {
         "\(words[0]) has no field \"\(words[1].prefix(60))\""
           + Schema.didYouMean(String(words[1]), among: fields))
     }
+    guard schema.collections[collection].fields[field].encryption == nil else {
+      throw failure(
+        member.value.place,
+        "\(words[0]).\(words[1]) is under @encrypted: the database cannot look into it")
+    }
     return (collection, field)
   }
 }

@@ -20,6 +20,7 @@ extension Gate {
     let standing = try await records.database.write { transaction in
       var row = try await GateTable.hold(account, in: transaction)
       row.claims.merge(reply.claims) { $1 }
+      try await letThroughIfPushed(account, &row, at: now, in: transaction)
       let progress = try await eligibility.progress(
         plan.requirements, of: account, claims: row.claims, records, in: transaction, now: now)
       if row.eligibleAt == nil, progress.allSatisfy(\.isMet) { row.eligibleAt = now }
@@ -108,8 +109,14 @@ extension Gate {
       removal.held = round.held
       if round.held == 0 || round.removed == 0 { break }
     }
-    try await records.forgetDevices(of: account)
+    // Another one may have come to the end before, and they may have joined again since.
+    let stillLeaves: @Sendable (any Transaction) async throws -> Bool = { transaction in
+      let row = try await GateTable.hold(account, in: transaction)
+      return row.isLeaving && row.answeredAt == left
+    }
+    try await records.forgetDevices(of: account, while: stillLeaves)
     try await records.database.write { transaction in
+      guard try await stillLeaves(transaction) else { return }
       _ = try await transaction.execute("DELETE FROM roost_device WHERE \"user\" = \(account)")
       var row = try await GateTable.hold(account, in: transaction)
       row.isLeaving = false

@@ -45,24 +45,32 @@ package struct Gate: Sendable {
       let row = try await GateTable.row(of: account, in: reader)
       let progress = try await self.progress(of: account, row ?? GateRow(), in: reader, now)
       var hasPushed = false
-      if row == nil { hasPushed = try await records.hasPushed(account, in: reader) }
+      if (row ?? GateRow()).isUnasked {
+        hasPushed = try await records.hasPushed(account, in: reader)
+      }
       return (row, progress, hasPushed)
     }
     var row = found ?? GateRow()
     if row.eligibleAt == nil, hasPushed || progress.allSatisfy(\.isMet) {
       row = try await records.database.write { transaction in
         var row = try await GateTable.hold(account, in: transaction)
+        try await letThroughIfPushed(account, &row, at: now, in: transaction)
         row.eligibleAt = row.eligibleAt ?? now
-        // Their devices synced before there was a gate.
-        if hasPushed, row.answer == nil {
-          row.answer = .accepted
-          row.answeredAt = now
-        }
         try await GateTable.put(row, of: account, in: transaction)
         return row
       }
     }
     return GateStanding(row: row, progress: progress, now: now)
+  }
+
+  /// Has those accept whose devices synced before there was a gate.
+  func letThroughIfPushed(
+    _ account: UUID, _ row: inout GateRow, at now: Timestamp, in transaction: any Transaction
+  ) async throws {
+    guard row.isUnasked, try await records.hasPushed(account, in: transaction) else { return }
+    row.eligibleAt = now
+    row.answer = .accepted
+    row.answeredAt = now
   }
 
   private func progress(

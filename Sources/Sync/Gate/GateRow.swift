@@ -29,6 +29,9 @@ package struct GateRow: Sendable {
   /// Whether devices of the account are let through.
   package var isOpen: Bool { eligibleAt != nil && answer == .accepted }
 
+  /// Whether nothing was decided yet, by the numbers or by the person.
+  var isUnasked: Bool { eligibleAt == nil && answer == nil }
+
   fileprivate init(_ row: any Row) {
     eligibleAt = row.isNull(0) ? nil : row.timestamp(0)
     answer = row.optionalText(1).flatMap { GateAnswer(rawValue: $0) }

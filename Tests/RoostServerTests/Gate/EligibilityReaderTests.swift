@@ -17,6 +17,7 @@ struct EligibilityReaderTests {
     type Session @collection @allow(ops: [ALL], owner: "owner") {
       owner: User!
       minutes: Float
+      mood: Int @encrypted(mode: SERVER)
       isDone: Boolean! @default(value: "true")
     }
     type News @collection(name: "news") @allow(ops: [READ]) { text: String }
@@ -141,6 +142,7 @@ struct EligibilityReaderTests {
       "2:22: there is no tier \"por\"; did you mean pro?"
     ),
     ("features: {alpha: {}, b: {after: alpho}}", "no feature \"alpho\"; did you mean alpha?"),
+    ("measures: {x: {sum: sessions.mood}}", "sessions.mood is under @encrypted"),
     ("features: {a: {after: a}}", "1:12: these features wait for one another: a after a"),
     (
       "features: {a: {after: b}, b: {after: [d, c]}, c: {after: b}, d: }",
