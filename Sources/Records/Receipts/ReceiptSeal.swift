@@ -10,7 +10,7 @@ struct ReceiptSeal {
   private let keys: DataKeys?
   private let key: DataKey?
   /// The receipt is sealed, and its key is gone.
-  private var isLost = false
+  private(set) var isLost = false
 
   /// For a new receipt; without `keys` it is kept as it is.
   init(
@@ -74,7 +74,7 @@ struct ReceiptSeal {
     return Receipt(status: receipt.status, headers: receipt.headers, body: body)
   }
 
-  private static var lost: RoostError {
+  static var lost: RoostError {
     RoostError(
       .conflict,
       "A request with this Idempotency-Key was carried out, and its answer can be read no more.")

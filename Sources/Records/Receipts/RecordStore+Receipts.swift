@@ -23,6 +23,8 @@ extension RecordStore {
       }
       guard let found else { return nil as (Bool, Receipt)? }
       let seal = try await ReceiptSeal(found.receipt, self.catalogue.keys, in: reader)
+      // Without its key nobody can say whether it is the same request: it was carried out.
+      if seal.isLost { throw ReceiptSeal.lost }
       guard found.fingerprint == seal.fingerprint(of: claim) else { throw ReceiptClaim.reused }
       return (
         found.isWhole,

@@ -146,8 +146,9 @@ struct Pull: Sendable {
       stretch.stream, tier, after: from, end: stretch.to, room: room, to: &delta)
     let page = DeltaPages.Page(
       bytes: delta.finish(to: step.to), to: step.to, masks: streams.masks, room: room)
-    // Where something hidden changes, an entry loses its time, and no head moves.
-    if page.masks.isEmpty { pages.keep(page, for: key, at: now) }
+    // Where something hidden changes, an entry loses its time, and no head moves. Nor does one when a
+    // person's keys are destroyed, and what they sealed is to be read by nobody from then on.
+    if page.masks.isEmpty, records.catalogue.keys == nil { pages.keep(page, for: key, at: now) }
     return page
   }
 
