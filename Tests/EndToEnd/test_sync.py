@@ -322,6 +322,19 @@ class SyncTests(ServedCase):
         self.assertGreater(sum(frame["frame"] == "more" for frame in frames), 1)
         self.assertEqual(set(puller.see("gigs")), ids)
 
+    def test_rows_that_are_fetched_again_and_again_share_the_room_of_one_answer(self):
+        gig = self.make(self.ann, "gigs", owner=self.ann.id, title="x" * 900_000)["id"]
+        puller = Puller(self.ann)
+        puller.pull()
+        stream = next(stream for (_, row), shown in puller.rows.items() if row == gig
+                      for stream in shown)
+        fetch = {"frame": "fetch", "stream": stream, "rows": [{"coll": "gigs", "id": gig}]}
+        answer = puller.ask(*[fetch] * 40)
+        self.assertEqual(answer.status, 200, answer)
+        self.assertLess(len(answer.body), 5_000_000)
+        self.assertEqual([f["code"] for f in puller.frames if f["frame"] == "error"], ["too_large"])
+        self.assertGreater(sum(f["frame"] == "delta" for f in puller.frames), 1)
+
     def test_a_wait_ends_when_something_comes(self):
         band, _ = self.band()
         puller = Puller(self.bob)

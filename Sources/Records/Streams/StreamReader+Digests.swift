@@ -41,6 +41,8 @@ extension StreamReader {
   ) async throws -> Bool {
     var entries: [StreamIndexEntry] = []
     var seen: Set<RowKey> = []
+    // Rows may be large: the first ones tell whether many fit.
+    var together = 1
     for row in rows where seen.insert(row).inserted {
       guard delta.byteCount <= room else { return false }
       guard let number = number(row.collection) else { continue }
@@ -50,8 +52,9 @@ extension StreamReader {
         entries.append(StreamIndexEntry(row))
         return false
       }
-      if entries.count == StreamReader.rowsByID {
+      if entries.count == together {
         try await writeByID(entries, tier, to: &delta)
+        together = min(2 * together, StreamReader.rowsByID)
         entries.removeAll(keepingCapacity: true)
       }
     }

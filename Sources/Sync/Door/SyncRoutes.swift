@@ -237,7 +237,7 @@ package struct SyncRoutes: Sendable {
     do {
       // Who has nothing yet may be answered with much.
       let hello = questions.hello
-      guard hello.streams.isEmpty || !hello.staged.isEmpty else {
+      guard hello.streams.isEmpty || !hello.staged.isEmpty || !questions.streams.isEmpty else {
         return try await records.database.read(.snapshot, look)
       }
       return try await pulling.through(1) { try await records.database.read(.snapshot, look) }

@@ -84,6 +84,8 @@ struct StreamQuestions: Sendable {
       answers.append(Frame.gone(GoneLeaves(stream: leaves.stream, leaves: gone)).encoded)
       answers.append(try translated(delta.finish(to: end), head.tier))
     }
+    // All of them share the room of the answer.
+    var left = room
     for fetch in fetches {
       guard let head = held[fetch.stream] else { continue }
       // It moves nothing: the rows stand beside what the client has of the stream.
@@ -93,8 +95,20 @@ struct StreamQuestions: Sendable {
         guard let naming = streams.naming else { return row }
         return naming.now[row.collection].map { RowKey(collection: $0, id: row.id) }
       }
-      _ = try await streams.write(fetch.stream, head.tier, rows: rows, room: room, to: &delta)
-      answers.append(try translated(delta.finish(to: place), head.tier))
+      let isWhole = try await streams.write(
+        fetch.stream, head.tier, rows: rows, room: left, to: &delta)
+      let bytes = try translated(delta.finish(to: place), head.tier)
+      left -= bytes.count
+      answers.append(bytes)
+      guard isWhole, left > 0 else {
+        answers.append(
+          Frame.error(
+            SyncError(
+              code: "too_large",
+              message: "One answer holds no more of these rows: fetch the others again.")
+          ).encoded)
+        break
+      }
     }
     return answers
   }

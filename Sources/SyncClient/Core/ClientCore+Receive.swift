@@ -194,6 +194,8 @@ extension ClientCore {
   /// What was asked for has come, or the stream has it no longer.
   private mutating func finishFetches(_ answer: Answer, last: Frame?) {
     guard case .more? = last else { return }
+    // Those that there was no room for are asked for again; those that came fit now.
+    guard !errors.contains(where: { $0.code == "too_large" }) else { return }
     for fetch in answer.asked.fetches {
       staging.noteFetched(
         fetch.rows.map { Staging.StreamRow(stream: fetch.stream, key: $0) })
