@@ -4,6 +4,8 @@ package struct PostgresStatistics: Sendable {
   package let batches: Int
   package let writes: Int
   package let largestBatch: Int
+  /// Rows that were appended by COPY.
+  package let copiedRows: Int
   /// Transactions undone as a whole.
   package let failedBatches: Int
   /// Batches by size: 1, 2–3, 4–7, … 32–63.
@@ -21,6 +23,8 @@ package struct PostgresStatistics: Sendable {
   /// Reads on connections of their own, and those of them that took too long on shared ones.
   package let longReads: Int
   package let handedOverReads: Int
+  /// Reads that waited for a connection of their own for too long and were refused.
+  package let lateReads: Int
   package let queuedWrites: Int
   package let queuedReads: Int
   /// Connections made so far, and those of them in the place of lost ones.
@@ -38,11 +42,14 @@ package struct PostgresStatistics: Sendable {
     let written = writers.counters
     let short = shared.counters
     let other = long.monitor.withLock { state in
-      (total: state.total, queued: state.reads.count, connects: state.connects)
+      (
+        total: state.total, queued: state.reads.count, connects: state.connects, late: state.late
+      )
     }
     batches = written.batches
     writes = written.writes
     largestBatch = written.largestBatch
+    copiedRows = written.copiedRows.reduce(0, +)
     failedBatches = written.failedBatches
     batchSizes = written.batchSizes
     retries = written.retries
@@ -53,6 +60,7 @@ package struct PostgresStatistics: Sendable {
     groups = short.groups
     longReads = other.total
     handedOverReads = short.handedOver
+    lateReads = other.late
     queuedWrites = writers.queued
     queuedReads = short.queued + other.queued
     let all = written.connects + short.connects + other.connects

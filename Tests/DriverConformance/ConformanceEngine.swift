@@ -64,7 +64,7 @@ package struct ConformanceCase: Sendable, CustomTestStringConvertible {
 
   /// Every promise; an engine that keeps all of them can stand behind Roost.
   package static let all: [ConformanceCase] =
-    values + transactions + posts + attempts + effects + reads + load + migrations
+    values + transactions + posts + appends + attempts + effects + reads + load + migrations
 }
 
 extension ConformanceEngine {

@@ -20,25 +20,115 @@ import Testing
     }
   }
 
+  private static func rows(_ house: PostgresHouse) async throws {
+    try await house.database.run("CREATE TABLE thing (id BIGINT PRIMARY KEY)")
+    try await house.database.run("INSERT INTO thing (id) SELECT generate_series(1, 20000)")
+  }
+
+  /// How a read ends that limits its work to little, and what the next one answers.
+  private static func limited(
+    _ query: SQL, _ consistency: ReadConsistency, _ house: PostgresHouse
+  ) async throws -> (ending: String, next: Int64?) {
+    let ending = try await house.database.read(consistency) { reader in
+      reader.limit(WorkLimit(milliseconds: 20))
+      do {
+        let found = try await reader.first(query) { $0.int64(0) }
+        return "\(found ?? -1)"
+      } catch is WorkSpent {
+        return "spent"
+      } catch let error as RoostError {
+        return error.code.rawValue + (error.retryAfterSeconds.map { " \($0)" } ?? "")
+      }
+    }
+    let next = try await house.database.read(consistency) { reader in
+      try await reader.first("SELECT 7 FROM pg_sleep(0.3)") { $0.int64(0) }
+    }
+    return (ending, next)
+  }
+
   @Test(arguments: [ReadConsistency.statement, .snapshot])
   func `a body that limits its work is told when it is spent, and the next read has its own`(
     consistency: ReadConsistency
   ) async throws {
     try await PostgresHouse.run({ $0.sharedMilliseconds = 20 }) { house in
-      let answer = try await house.database.read(consistency) { reader in
-        reader.limit(WorkLimit(milliseconds: 20))
-        do {
-          _ = try await reader.first("SELECT 1 FROM pg_sleep(20)") { $0.int64(0) }
-          return "answered"
-        } catch is WorkSpent {
-          return "spent"
+      try await BoundTests.rows(house)
+      let outcome = try await BoundTests.limited(
+        "SELECT count(*) FROM thing a JOIN thing b ON a.id + b.id < 0", consistency, house)
+      #expect(outcome.ending == "spent")
+      #expect(outcome.next == 7)
+    }
+  }
+
+  @Test(arguments: [ReadConsistency.statement, .snapshot])
+  func `a query that others keep from its work is told to come back`(
+    consistency: ReadConsistency
+  ) async throws {
+    try await PostgresHouse.run({ $0.sharedMilliseconds = 20 }) { house in
+      try await BoundTests.rows(house)
+      let database = house.database
+      let (gate, started) = (Gate(), Gate())
+      let holder = Task.immediate {
+        try await database.write { transaction in
+          try await transaction.execute("LOCK TABLE thing IN ACCESS EXCLUSIVE MODE")
+          started.open()
+          gate.pass()
         }
       }
-      #expect(answer == "spent")
-      let after = try await house.database.read(consistency) { reader in
-        try await reader.first("SELECT 7 FROM pg_sleep(0.3)") { $0.int64(0) }
+      started.pass()
+      let query: SQL = "SELECT count(*) FROM thing a JOIN thing b ON a.id + b.id < 0"
+      let locked = try await BoundTests.limited(query, consistency, house)
+      #expect(locked.ending == "overloaded 1")
+      #expect(locked.next == 7)
+      gate.open()
+      try await holder.value
+      // Nor does one count as work that looks at few rows, whatever keeps it.
+      let slow = try await BoundTests.limited(
+        "SELECT count(*) FROM thing, pg_sleep(20) WHERE id < 10", consistency, house)
+      #expect(slow.ending == "overloaded 1")
+    }
+  }
+
+  @Test(arguments: [ReadConsistency.statement, .snapshot])
+  func `small work is done however long it is kept from it, if that is not too long`(
+    consistency: ReadConsistency
+  ) async throws {
+    try await PostgresHouse.run({ $0.sharedMilliseconds = 2000 }) { house in
+      try await BoundTests.rows(house)
+      let outcome = try await BoundTests.limited(
+        "SELECT 5 FROM pg_sleep(0.3)", consistency, house)
+      #expect(outcome.ending == "5")
+    }
+  }
+
+  @Test func `a read that has waited for as long as it may take is refused while others run`()
+    async throws
+  {
+    try await PostgresHouse.run({
+      $0.longReaders = 1
+      $0.readMilliseconds = 1000
+    }) { house in
+      let database = house.database
+      let runs = Shared(0)
+      let holder = Task.immediate {
+        try await database.read(.snapshot) { reader in
+          runs.change { $0 += 1 }
+          _ = try await reader.first("SELECT 1 FROM pg_sleep(60)") { $0.int64(0) }
+        }
       }
-      #expect(after == 7)
+      let waiting = (0..<3).map { _ in
+        Task.immediate {
+          try await database.read(.snapshot) { reader in
+            runs.change { $0 += 1 }
+            _ = try await reader.first("SELECT 1 FROM pg_sleep(60)") { $0.int64(0) }
+          }
+        }
+      }
+      _ = await holder.result
+      for task in waiting { #expect(code(await task.result) == .overloaded) }
+      #expect(database.statistics.lateReads >= 2)
+      #expect(runs.value <= 2)
+      let next = try await database.integers("SELECT 1")
+      #expect(next == [1])
     }
   }
 

@@ -152,6 +152,28 @@ import Testing
     #expect(positions.latest?.epoch != old?.epoch)
   }
 
+  @Test func `what an old primary says late does not take back what the new one has said`() {
+    let positions = Self.positions()
+    positions.committed(ServerPlace(bytes: 100, timeline: 2))
+    let new = positions.latest
+    positions.committed(ServerPlace(bytes: 500, timeline: 1))
+    #expect(positions.latest == new)
+    // A look that began before that commit.
+    positions.looked(
+      positions.position(ServerPlace(bytes: 95, timeline: 2)), misses: positions.misses)
+    #expect(positions.latest == new)
+    positions.looked(
+      positions.position(ServerPlace(bytes: 600, timeline: 1)), misses: positions.misses)
+    #expect(positions.latest == new)
+    positions.committed(nil)
+    positions.looked(
+      positions.position(ServerPlace(bytes: 700, timeline: 1)), misses: positions.misses)
+    #expect(positions.latest == nil)
+    positions.looked(
+      positions.position(ServerPlace(bytes: 40, timeline: 3)), misses: positions.misses)
+    #expect(positions.latest?.place == 40)
+  }
+
   @Test func `a commit whose place is unknown is made up for by a later look alone`() {
     let positions = Self.positions()
     let before = positions.misses

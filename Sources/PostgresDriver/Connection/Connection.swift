@@ -213,7 +213,7 @@ final class Connection: @unchecked Sendable {
   }
 
   /// Gives the connection up for the reason that libpq names.
-  private func lose(_ sql: String) -> PostgresFailure {
+  func lose(_ sql: String) -> PostgresFailure {
     let message = PQerrorMessage(handle).map { String(cString: $0) } ?? ""
     return lose(
       PostgresFailure(connection: message.isEmpty ? "the connection was lost" : message, sql: sql))
@@ -255,11 +255,21 @@ final class Connection: @unchecked Sendable {
 
   /// Waits until `exchange` is done, or until the connection is lost.
   func wait(for exchange: Exchange, _ bound: inout WaitBound) {
-    defer { checkCancelRequest() }
-    while !exchange.isDone, loss == nil {
-      let isFlushed = flush()
+    if exchange.isDone { return checkCancelRequest() }
+    wait(sql: exchange.sql, &bound) { _ in
       receive()
-      if exchange.isDone || loss != nil { return }
+      return exchange.isDone
+    }
+  }
+
+  /// Waits until `isOver`, which is told whether all was sent, or until the connection is lost.
+  func wait(
+    sql: String, _ bound: inout WaitBound, until isOver: (_ isFlushed: Bool) -> Bool
+  ) {
+    defer { checkCancelRequest() }
+    while loss == nil {
+      let isFlushed = flush()
+      if isOver(isFlushed) || loss != nil { return }
       switch bound.next() {
       case .wait(let milliseconds):
         let events = Int16(POLLIN) | (isFlushed ? 0 : Int16(POLLOUT))
@@ -269,7 +279,7 @@ final class Connection: @unchecked Sendable {
       case .cancel:
         cancel()
       case .giveUp:
-        lose(PostgresFailure(connection: "the server did not answer in time", sql: exchange.sql))
+        lose(PostgresFailure(connection: "the server did not answer in time", sql: sql))
       }
     }
   }

@@ -30,6 +30,12 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
     PostgresFailure(state: "57014", message: "the time of the read was over", sql: sql)
   }
 
+  /// The failure of a query that was stopped before it came to much: others kept it from its work.
+  static func hindered(sql: String) -> PostgresFailure {
+    PostgresFailure(
+      state: "55P03", message: "the query came to few rows in its time", sql: sql)
+  }
+
   /// The failure of a statement that was not sent, for its batch to begin again.
   static func unsent(sql: String) -> PostgresFailure {
     PostgresFailure(state: "25000", message: "the transaction has to begin again", sql: sql)
@@ -76,9 +82,11 @@ package struct PostgresFailure: Error, Sendable, CustomStringConvertible {
   var isConflict: Bool { state == "40001" || state == "40P01" }
 
   /// Whether a prepared statement does not fit the database any more: a table changed under it, or
-  /// it was forgotten.
+  /// it was forgotten; or a `COPY` does not, since policies were put on the table.
   var isStaleStatement: Bool {
-    state == "26000" || state == "0A000" && sql.utf8.count > 0 && message.contains("cached plan")
+    if state == "26000" { return true }
+    guard state == "0A000", sql.utf8.count > 0 else { return false }
+    return message.contains("cached plan") || sql.hasPrefix("COPY ")
   }
 
   /// Whether the statement was stopped: it took too long, or was cancelled.

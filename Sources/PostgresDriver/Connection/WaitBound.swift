@@ -21,10 +21,16 @@ struct WaitBound {
   /// Of the monotonic clock, in nanoseconds.
   private var deadline: UInt64
   private let cancellation: Cancellation?
+  /// Called at each look.
+  private let tick: (() -> Void)?
   private(set) var isCancelled = false
 
-  init(time: any TimeSource, milliseconds: Int?, cancellation: Cancellation? = nil) {
+  init(
+    time: any TimeSource, milliseconds: Int?, cancellation: Cancellation? = nil,
+    tick: (() -> Void)? = nil
+  ) {
     self.time = time
+    self.tick = tick
     self.cancellation = cancellation
     if let milliseconds {
       deadline = time.monotonicNanoseconds() + UInt64(max(0, milliseconds)) * 1_000_000
@@ -42,6 +48,7 @@ struct WaitBound {
   }
 
   mutating func next() -> Step {
+    tick?()
     let now = time.monotonicNanoseconds()
     if !isCancelled {
       if cancellation?.isSet == true || now >= deadline {

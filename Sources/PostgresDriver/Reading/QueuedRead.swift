@@ -20,6 +20,10 @@ class QueuedRead: @unchecked Sendable {
   /// Called on the thread when the body has finished.
   var onFinish: (() -> Void)?
   fileprivate(set) var isFinished = false
+  /// When it began to wait for a connection of its own, of the monotonic clock in nanoseconds.
+  var queuedAt: UInt64 = 0
+  /// It took long once already: where its body limits its work, the rows that it looks at are counted.
+  var countsRows = false
 
   init(
     _ consistency: ReadConsistency, milliseconds: Int?, _ report: ReadReport?,

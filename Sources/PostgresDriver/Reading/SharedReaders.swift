@@ -99,6 +99,7 @@ final class SharedReaders: Sendable {
   /// Gives a read that takes too long here to a thread for long ones.
   func handOver(_ read: QueuedRead) {
     state.withLock { $0.handedOver += 1 }
+    read.countsRows = true
     if let error = longs.submit(read) { read.resume(throwing: error) }
   }
 

@@ -5,10 +5,25 @@ import Synchronization
 final class CommitPositions: Sendable {
   private struct State {
     var latest: DatabasePosition
+    /// The number of the history that each epoch stands for.
+    var timelines: [UInt64: UInt32] = [:]
     /// Commits whose place is unknown, since the connection broke behind them.
     var misses = 0
     /// Those of them that a look at the server has made up for.
     var made = 0
+
+    /// Takes note of a position: of an earlier history none counts any more.
+    ///
+    /// After a failover the old primary's last answers can come behind the first of the new one. They
+    /// say nothing of the new history, and for going back to the old one what is known of the new one
+    /// would be forgotten.
+    mutating func raise(_ position: DatabasePosition) {
+      if position.epoch == latest.epoch {
+        if position.place > latest.place { latest = position }
+      } else if timelines[position.epoch, default: 0] > timelines[latest.epoch, default: 0] {
+        latest = position
+      }
+    }
   }
 
   /// The number that tells this database's server, and its copies, from all others.
@@ -17,12 +32,19 @@ final class CommitPositions: Sendable {
 
   init(systemID: String, start: ServerPlace) {
     self.systemID = systemID
-    state = Mutex(State(latest: CommitPositions.position(systemID, start)))
+    let latest = CommitPositions.position(systemID, start)
+    state = Mutex(State(latest: latest, timelines: [latest.epoch: start.timeline ?? 0]))
   }
 
   /// A place of the primary as a position.
   func position(_ place: ServerPlace) -> DatabasePosition {
-    CommitPositions.position(systemID, place)
+    let position = CommitPositions.position(systemID, place)
+    state.withLock { state in
+      if position.epoch != state.latest.epoch {
+        state.timelines[position.epoch] = place.timeline ?? 0
+      }
+    }
+    return position
   }
 
   func epoch(timeline: UInt32) -> UInt64 { CommitPositions.epoch(systemID, timeline) }
@@ -46,14 +68,16 @@ final class CommitPositions: Sendable {
         state.misses += 1
         return
       }
-      CommitPositions.raise(&state.latest, position)
+      state.raise(position)
     }
   }
 
   /// The place is of a look at the server that began when there were `misses` of `known`.
   func looked(_ position: DatabasePosition, misses: Int) {
     state.withLock { state in
-      CommitPositions.raise(&state.latest, position)
+      state.raise(position)
+      // One at an old primary has not seen what the new one was told.
+      guard position.epoch == state.latest.epoch else { return }
       state.made = max(state.made, misses)
     }
   }
@@ -63,9 +87,5 @@ final class CommitPositions: Sendable {
   /// At or beyond all commits; nil where one is missing, which a look at the server makes up for.
   var latest: DatabasePosition? {
     state.withLock { $0.made == $0.misses ? $0.latest : nil }
-  }
-
-  private static func raise(_ latest: inout DatabasePosition, _ position: DatabasePosition) {
-    if position.epoch != latest.epoch || position.place > latest.place { latest = position }
   }
 }

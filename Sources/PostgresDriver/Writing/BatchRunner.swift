@@ -65,7 +65,11 @@ final class BatchRunner {
       let ending = attempt(batch, preCommit)
       switch ending {
       case .committed:
-        writers.statistics.withLock { $0.count(writes.count) }
+        let copiedRows = session.copiedRows
+        writers.statistics.withLock {
+          $0.count(writes.count)
+          $0.copiedRows[index] = copiedRows
+        }
         if let preCommit, !batch.effects.isEmpty { preCommit.committed(batch.effects) }
         return batch.answer()
       case .failed(let error):

@@ -52,6 +52,17 @@ final class PostgresTransaction: Transaction, @unchecked Sendable {
 
   func post(_ sql: SQL) throws { try post(.text(sql)) }
 
+  func append(
+    _ count: Int, by insert: WideInsert, _ row: (Int, inout [Value]) -> Void
+  ) async throws {
+    if let least = dialect.leastRowsOfCopy, count >= least, let target = insert.target,
+      try copy(count, to: target, row)
+    {
+      return
+    }
+    try await insert.post(count, in: self, row)
+  }
+
   func attach(_ effect: any Effect) { effects.append(effect) }
 
   func attempt(_ body: () async throws -> Void) async throws {
@@ -103,10 +114,24 @@ final class PostgresTransaction: Transaction, @unchecked Sendable {
     if let failure { throw failure }
   }
 
+  /// Whether the rows went by `COPY`.
+  private func copy(
+    _ count: Int, to target: WideInsert.Target, _ row: (Int, inout [Value]) -> Void
+  ) throws -> Bool {
+    try check()
+    changes += 1
+    return try seen { try session.copy(count, to: target, isAlone: isAlone, row) }
+  }
+
   private func run(_ call: StatementCall) throws -> PostgresResult {
     try check()
+    return try seen { try session.run(call, isAlone: isAlone) }
+  }
+
+  /// Runs `body`, whose failures become errors that the transaction keeps.
+  private func seen<Result>(_ body: () throws -> Result) throws -> Result {
     do {
-      return try session.run(call, isAlone: isAlone)
+      return try body()
     } catch let error as PostgresFailure {
       let seen = session.errors.error(for: error)
       failure = seen

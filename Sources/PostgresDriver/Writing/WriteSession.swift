@@ -80,6 +80,8 @@ final class WriteSession {
   private var mark: Exchange?
   private var isCommitSent = false
   private(set) var connects = 0
+  /// Rows that went by `COPY`.
+  var copiedRows = 0
 
   /// The table of the writers, with its schema: before a transaction begins no path may be set.
   private let table: SQL
@@ -219,15 +221,7 @@ final class WriteSession {
       posted.removeAll(keepingCapacity: true)
       return result
     } catch let failure as PostgresFailure {
-      let failure = refusal ?? failure
-      note(failure)
-      // Without its mark the transaction as a whole is none.
-      if self.failure == nil, mark == nil || mark?.failure != nil { self.failure = failure }
-      if self.failure == nil, mode == .posting, refusal != nil || !isAlone {
-        mustWait = true
-        self.failure = failure
-      }
-      throw failure
+      throw refused(failure, isAlone: isAlone)
     } catch let error as RoostError {
       if failure == nil, let refusal {
         mustWait = true
@@ -235,6 +229,33 @@ final class WriteSession {
       }
       throw error
     }
+  }
+
+  /// Runs `body` on the connection, on which nothing is under way.
+  func onConnection<Result>(
+    isAlone: Bool, _ body: (Connection, inout WaitBound) throws -> Result
+  ) throws -> Result {
+    if let failure { throw failure }
+    guard let connection else { throw PostgresFailure(connection: "there is no connection") }
+    var bound = bound()
+    do {
+      return try body(connection, &bound)
+    } catch let failure as PostgresFailure {
+      throw refused(failure, isAlone: isAlone)
+    }
+  }
+
+  /// What becomes of the transaction after a statement has failed; gives the failure to speak of.
+  private func refused(_ failure: PostgresFailure, isAlone: Bool) -> PostgresFailure {
+    let failure = refusal ?? failure
+    note(failure)
+    // Without its mark the transaction as a whole is none.
+    if self.failure == nil, mark == nil || mark?.failure != nil { self.failure = failure }
+    if self.failure == nil, mode == .posting, refusal != nil || !isAlone {
+      mustWait = true
+      self.failure = failure
+    }
+    return failure
   }
 
   /// Why something that was posted failed.

@@ -14,8 +14,13 @@ struct WriteStatistics: Sendable {
   var longestCommitMicroseconds = 0
   /// Connections made so far, by thread.
   var connects: [Int]
+  /// Rows that went by `COPY`, by thread.
+  var copiedRows: [Int]
 
-  init(threads: Int) { connects = Array(repeating: 0, count: threads) }
+  init(threads: Int) {
+    connects = Array(repeating: 0, count: threads)
+    copiedRows = connects
+  }
 
   mutating func count(_ size: Int) {
     batches += 1

@@ -161,6 +161,10 @@ package enum Dialect: Sendable, CaseIterable {
   /// that stays prepared, so there are few.
   package var rowsOfInsert: [Int] { statementsAreJourneys ? [32, 16, 8, 4, 2, 1] : [64, 8, 1] }
 
+  /// From how many rows on the engine has a way for rows of one table that is faster than INSERT
+  /// (`Transaction.append`); nil where it has none.
+  package var leastRowsOfCopy: Int? { self == .postgres ? 128 : nil }
+
   /// Whether the engine can hold rows back from logins of its own.
   package var hasRowSecurity: Bool { self == .postgres }
 

@@ -120,8 +120,7 @@ package final class CompiledCollection: Sendable {
     let values = all.map { _ in SQL.placeholder }
     insert = Statement(
       "INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", ")))")
-    insertMany = WideInsert(
-      "INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES ", columns: all.count)
+    insertMany = WideInsert(into: table, columns: all)
     insertIfFree = Statement(
       """
       INSERT INTO \(table) (\(all.joined(by: ", "))) VALUES (\(values.joined(by: ", "))) \

@@ -459,10 +459,10 @@ enum LogStatements {
     WHERE partition = \(SQL.placeholder) RETURNING position
     """)
   static let insert = WideInsert(
-    """
-    INSERT INTO roost_log \
-    (partition, position, at, collection, id, kind, version, actor, mutation) VALUES 
-    """, columns: 9)
+    into: "roost_log",
+    columns: [
+      "partition", "position", "at", "collection", "id", "kind", "version", "actor", "mutation",
+    ])
   static let advanceStream = Statement(
     """
     UPDATE roost_scope_head SET seq = seq + \(SQL.placeholder), removal_seq = \

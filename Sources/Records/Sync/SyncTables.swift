@@ -88,8 +88,8 @@ package enum SyncTables {
   }
 
   static let putMutations = WideInsert(
-    "INSERT INTO roost_mutation (account, oid, cid, lane, seq, chain, result, at) VALUES ",
-    columns: 8)
+    into: "roost_mutation",
+    columns: ["account", "oid", "cid", "lane", "seq", "chain", "result", "at"])
 
   /// Removes the oldest mutations, a few at a time, as long as they are old enough.
   static let removeMutations = Statement(
