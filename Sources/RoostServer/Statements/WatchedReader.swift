@@ -114,6 +114,18 @@ final class WatchedTransaction: Transaction {
     return count
   }
 
+  func append(
+    _ count: Int, by insert: WideInsert, _ row: (Int, inout [Value]) -> Void
+  ) async throws {
+    let start = watch.now
+    var hasFailed = true
+    defer {
+      watch.ran(insert.target?.insert.sql ?? .empty, count, since: start, hasFailed: hasFailed)
+    }
+    try await base.append(count, by: insert, row)
+    hasFailed = false
+  }
+
   func post(_ statement: Statement, _ values: [Value]) async throws {
     let start = watch.now
     var hasFailed = true
