@@ -20,7 +20,9 @@ package final class QueueDelay: Sendable {
   private let lastWait = Atomic<UInt64>(0)
   private let lastTold = Atomic<UInt64>(0)
 
-  /// Times in nanoseconds; a target of 0 never finds a standing queue. So many short waits as `lead`
+  /// Makes a queue that does not stand.
+  ///
+  /// Times are in nanoseconds; a target of 0 never finds a standing queue. So many short waits as `lead`
   /// end a standing queue, whatever was before.
   package init(target: UInt64, interval: UInt64 = 100_000_000, lead: Int = 1) {
     self.target = target
