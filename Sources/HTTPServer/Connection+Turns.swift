@@ -25,8 +25,9 @@ extension Connection {
     guard phase != .closed else { return }
     if !input.isEmpty {
       settle()
-      // Without TLS the socket tells by itself what else it has.
-      guard phase != .closed, !isQueued, tls?.mayHaveMore == true else { return }
+      // Without TLS the socket tells by itself what else it has; with it, the rest of a head may be
+      // in a record that nobody else would read.
+      guard phase != .closed, !isTurnOver, tls?.mayHaveMore == true else { return }
     }
     readable()
   }
