@@ -14,7 +14,7 @@ extension Connection {
     var rounds = 0
     while phase != .closed, rounds < 8 {
       rounds += 1
-      if rounds > 1, !canRead { break }
+      if rounds > 1, !canRead || isTurnOver { break }
       // While draining everything goes through `input`, where a further head can be seen.
       let isDirect = input.isEmpty && !loop.isDraining
       let room = isDirect ? loop.scratch : input.room(16_384)
@@ -67,6 +67,8 @@ extension Connection {
 
   /// What the end of the input means in a phase.
   func endInput(of phase: Phase) {
+    // What came before is answered first, when this connection has its turn again.
+    if phase == .head, isTurnOver, !input.isEmpty, canConsume { return }
     switch phase {
     case .head, .discarding:
       // Answers that are still queued are sent first.
@@ -108,9 +110,8 @@ extension Connection {
       consumed = offset
       switch phase {
       case .head:
-        guard pendingOutput <= loop.limits.outputHighWaterBytes || relieveOutput() else {
-          return offset
-        }
+        guard pendingOutput <= loop.limits.outputHighWaterBytes || relieveOutput(), !isTurnOver
+        else { return offset }
         let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
         let used = consumeHead(rest)
         guard used > 0 else { return offset }
@@ -151,6 +152,7 @@ extension Connection {
       return bytes.count
     case .complete(let layout):
       consumed += layout.length
+      countHead()
       begin(layout, UnsafeRawBufferPointer(rebasing: bytes[..<layout.length]))
       return layout.length
     }
@@ -225,6 +227,7 @@ extension Connection {
     var request = pending.request
     // It waited for its client until now.
     request.arrivedNanoseconds = loop.arrivedNanoseconds
+    request.readNanoseconds = 0
     request.body = pending.body
     dispatch(request, pending.handler)
   }

@@ -17,6 +17,8 @@ extension Connection {
       fail(RoostError(.expectationFailed, "The only expectation understood is 100-continue."))
       return
     }
+    let now = loop.gate == nil ? 0 : loop.ambient.time.monotonicNanoseconds()
+    if isShed(method, layout, bytes, at: now) { return }
     let path = text(bytes, layout.pathStart, layout.pathLength)
     let route = loop.application.route(method, path.isEmpty ? "/" : path)
     let (address, isSecure) = client(bytes, layout)
@@ -27,6 +29,7 @@ extension Connection {
       head: ReceivedHead(bytes, loop.parser.fields, fieldCount: Int(layout.fieldCount)),
       parameters: route.parameters)
     request.arrivedNanoseconds = loop.arrivedNanoseconds
+    request.readNanoseconds = now
     guard layout.hasBody else {
       if case .streamed = route.body { request.bodyStream = EmptyBody() }
       dispatch(request, route.handler)
@@ -242,7 +245,7 @@ extension Connection {
     return (address, client.isSecure || tls != nil)
   }
 
-  private static func isNamed(
+  static func isNamed(
     _ name: StaticString, _ field: FieldReference, _ bytes: UnsafeRawBufferPointer
   ) -> Bool {
     guard Int(field.nameLength) == name.utf8CodeUnitCount, let base = bytes.baseAddress else {

@@ -46,6 +46,9 @@ final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var isHandshaking = false
   /// The loop has the next step of the handshake, or a further read, on its list.
   @exclusivity(unchecked) var isQueued = false
+  /// The loop's turn in which `headsOfTurn` were begun.
+  @exclusivity(unchecked) var turn: UInt32 = 0
+  @exclusivity(unchecked) var headsOfTurn = 0
   /// TLS can read on only when the socket takes something.
   @exclusivity(unchecked) var readWaitsForWrite = false
   @exclusivity(unchecked) var phase = Phase.head
@@ -134,7 +137,8 @@ final class Connection: @unchecked Sendable {
     }
     if events & EPOLLRDHUP.rawValue != 0, interest & EPOLLIN.rawValue == 0 { endInput() }
     if events & EPOLLOUT.rawValue != 0, phase != .closed { settle() }
-    if events & EPOLLIN.rawValue != 0, phase != .closed { readable() }
+    // Whoever is on the loop's list has its turn there.
+    if events & EPOLLIN.rawValue != 0, phase != .closed, !isQueued { readable() }
   }
 
   /// Goes on after something changed: takes what waits, writes what is ready, and asks for the
@@ -142,7 +146,7 @@ final class Connection: @unchecked Sendable {
   func settle() {
     guard !isConsuming, !isHandshaking, phase != .closed else { return }
     flush()
-    while phase != .closed, !input.isEmpty, canConsume {
+    while phase != .closed, !input.isEmpty, canConsume, !isTurnOver {
       guard consumeInput() > 0 else { break }
       flush()
     }
@@ -150,6 +154,7 @@ final class Connection: @unchecked Sendable {
     if phase == .closed { return }
     if input.isEmpty, input.hasStorage, let block = input.release() { loop.giveBack(block) }
     updateInterest()
+    if isTurnOver, !input.isEmpty, canConsume { loop.queueRead(self) }
     armTimer()
   }
 

@@ -28,15 +28,14 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Whoever comes meanwhile begins its handshake again a second later, so they are short.
   private static let lastLooks = 2
   private static let lastLookMicroseconds: UInt32 = 1000
-  private static let eventCapacity = 256
   private static let scratchBytes = 65_536
   private static let pooledBlocks = 64
   /// Handshakes that may wait for their turn; who comes then is turned away.
   private static let queuedHandshakes = 1024
-  /// A wait for events that took longer was a sleep, unless there were many of them.
-  private static let sleepNanoseconds: UInt64 = 50_000
-  /// A loop that handled more events than these asks again before it sleeps.
-  private static let fewEvents = 4
+  /// Events that are handled before what other threads have sent is looked at.
+  private static let eventsBetweenMail = 16
+  /// Connections that read on in between two looks at the sockets.
+  private static let turnsOfLook = 16
 
   let application: any Application
   let ambient: Ambient
@@ -48,6 +47,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   let forwarding: Forwarding
   /// What clients are offered in their handshakes; nil where they speak without TLS.
   let tls: TLSSource?
+  /// Who refuses requests for load before anything is done for them.
+  let gate: (any LoadGate)?
   /// Fields of each answer, ready to be written.
   let fixedFields: [UInt8]
   /// Whether clients beyond loopback may speak without TLS, that are no proxy.
@@ -81,16 +82,14 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Connections whose handshake goes on; one takes a step in each turn of the loop.
   @exclusivity(unchecked) private var handshakes = Queue()
   /// Connections with input that was taken from the socket already.
-  @exclusivity(unchecked) private var reads: [Connection] = []
+  @exclusivity(unchecked) private var reads = Queue()
   @exclusivity(unchecked) private var pool: [UnsafeMutableRawPointer] = []
   private let startNanoseconds: UInt64
   @exclusivity(unchecked) private var preludeSecond = Int64.min
   @exclusivity(unchecked) private var wokenNanoseconds: UInt64 = 0
-  @exclusivity(unchecked) private var lookedNanoseconds: UInt64 = 0
-  /// Events of the last look.
-  @exclusivity(unchecked) private var handledCount = 0
-  /// Since when the requests that are handled now have waited at most; monotonic.
-  @exclusivity(unchecked) private(set) var arrivedNanoseconds: UInt64 = 0
+  @exclusivity(unchecked) private var lag = LoopLag()
+  /// Turns that connections were given; each begins with a count of its own (`headsOfTurn`).
+  @exclusivity(unchecked) private(set) var turn: UInt32 = 0
   @exclusivity(unchecked) private var drainTick = UInt32.max
   @exclusivity(unchecked) private var hasFinished = false
   private let onFinish: @Sendable () -> Void
@@ -109,6 +108,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     addresses = shared.addresses
     tls = shared.tls
     forwarding = configuration.forwarding
+    gate = configuration.gate
     allowsPlaintext = configuration.allowsPlaintext
     fixedFields = configuration.fixedFields.flatMap { Array("\r\n\($0.name): \($0.value)".utf8) }
     self.onFinish = onFinish
@@ -211,14 +211,18 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     roost_set_current_loop(identity)
     watch(listener, EPOLLIN.rawValue, 0, EPOLL_CTL_ADD)
     watch(wake, EPOLLIN.rawValue, 0, EPOLL_CTL_ADD)
-    let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: EventLoop.eventCapacity)
+    let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: LoopLag.mostEvents)
     defer { events.deallocate() }
     advanceTime()
     while !(hasFinished && runningTasks == 0 && jobs.isEmpty) {
       let (count, asked) = look(events)
       advanceTime()
-      noteArrivals(asked: asked, count: count)
-      for index in 0..<count { handle(events[index]) }
+      turn &+= 1
+      lag.note(woken: wokenNanoseconds, asked: asked, count: count) { longestAge(events, count) }
+      for index in 0..<count {
+        handle(events[index])
+        if index % EventLoop.eventsBetweenMail == 0 { answerFirst() }
+      }
       runJobs()
       if !reads.isEmpty { readAgain() }
       if !handshakes.isEmpty { handshakes.takeFirst()?.continueHandshake() }
@@ -228,6 +232,14 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     roost_set_current_loop(nil)
   }
 
+  /// Goes on with the requests that other threads have done their part of: who was let in does not
+  /// wait for all who come.
+  private func answerFirst() {
+    guard isWoken.load(ordering: .relaxed) else { return }
+    readMail()
+    runJobs()
+  }
+
   /// Looks at the sockets, and sleeps where nothing is to be done; gives the number of events, and
   /// since when it may have slept, nil where it has not.
   ///
@@ -235,8 +247,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// share of a processor stands still right here. So after a look that showed more than a few, time
   /// says nothing, and whether there is cause to sleep is asked first.
   private func look(_ events: UnsafeMutablePointer<epoll_event>) -> (count: Int, asked: UInt64?) {
-    let capacity = Int32(EventLoop.eventCapacity)
-    if handledCount > EventLoop.fewEvents {
+    let capacity = Int32(LoopLag.mostEvents)
+    if lag.handledCount > LoopLag.fewEvents {
       let count = epoll_wait(epoll, events, capacity, 0)
       if count != 0 { return (max(0, Int(count)), nil) }
     }
@@ -276,21 +288,22 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  /// Works out since when what is handled now has waited, from above.
-  ///
-  /// Whoever comes while the loop sleeps is served at once. Whoever comes while it works waits for the
-  /// rest of what was handled then, without a share of its own: one who asks again as soon as it is
-  /// answered waits for nobody. Where a look did not show all, some wait since the look before.
-  private func noteArrivals(asked: UInt64?, count: Int) {
-    if let asked, wokenNanoseconds &- asked > EventLoop.sleepNanoseconds {
-      arrivedNanoseconds = wokenNanoseconds
-    } else if handledCount < EventLoop.eventCapacity {
-      let others = UInt64(max(0, handledCount - 1))
-      let work = wokenNanoseconds &- lookedNanoseconds
-      arrivedNanoseconds = wokenNanoseconds &- work / UInt64(max(1, handledCount)) &* others
+  /// Since when the requests that are handled now have waited at most; monotonic.
+  var arrivedNanoseconds: UInt64 { lag.arrivedNanoseconds }
+
+  /// How long the input of some of these has been there, by the kernel: the longest of three.
+  private func longestAge(
+    _ events: UnsafeMutablePointer<epoll_event>, _ count: Int
+  ) -> UInt64 {
+    var longest: UInt64 = 0
+    for index in [0, count / 2, count - 1] {
+      let descriptor = Int(truncatingIfNeeded: events[index].data.u64 & 0xFFFF_FFFF)
+      guard descriptor < connections.count, let connection = connections[descriptor] else {
+        continue
+      }
+      longest = max(longest, connection.inputAgeNanoseconds)
     }
-    handledCount = count
-    lookedNanoseconds = wokenNanoseconds
+    return longest
   }
 
   private func advanceTime() {
@@ -361,7 +374,8 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
       [("error", .string(String(cString: strerror(errorNumber))))])
   }
 
-  private func admit(_ descriptor: Int32, remoteAddress: String) {
+  /// Takes in a connection.
+  func admit(_ descriptor: Int32, remoteAddress: String) {
     generation = generation == .max ? 1 : generation + 1
     let index = Int(descriptor)
     if index >= connections.count {
@@ -426,13 +440,13 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
     reads.append(connection)
   }
 
+  /// Gives some of the connections that wait for it a turn; who has more to do waits behind all the
+  /// others, those included whose sockets have become readable meanwhile.
   private func readAgain() {
-    let waiting = reads
-    reads = []
-    for connection in waiting {
-      connection.isQueued = false
-      if connection.phase != .closed { connection.readable() }
-    }
+    let count = min(reads.count, EventLoop.turnsOfLook)
+    turn &+= 1
+    lag.noteTurns(count)
+    for _ in 0..<count { reads.takeFirst()?.takeTurn() }
   }
 
   /// Forgets a connection and closes its descriptor, which takes it off the epoll instance too.

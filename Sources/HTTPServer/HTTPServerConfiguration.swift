@@ -19,6 +19,8 @@ package struct HTTPServerConfiguration: Sendable {
   package var forwarding = Forwarding()
   /// Addresses whose connections are not counted by address, beside the proxies'.
   package var uncounted = AddressRanges()
+  /// Who refuses requests for load; nil where nobody does.
+  package var gate: (any LoadGate)?
   /// Fields that every answer carries, a malformed request's too; names and values are constants.
   package var fixedFields: [(name: String, value: String)] = []
 

@@ -20,6 +20,8 @@ package struct Request: Sendable {
   package var parameters: [String]
   /// The monotonic clock when it may have come at the earliest, in nanoseconds; 0 where nobody knows.
   package var arrivedNanoseconds: UInt64 = 0
+  /// The monotonic clock when its head was read, in nanoseconds; 0 where that is not now.
+  package var readNanoseconds: UInt64 = 0
 
   package init(
     method: Method, path: String, query: String? = nil, requestID: String,

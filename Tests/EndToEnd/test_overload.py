@@ -1,6 +1,7 @@
 """Overload: what is refused before the queues collapse, and the limits of roost.yaml."""
 
 import http.client
+import json
 import os
 import threading
 import time
@@ -16,23 +17,26 @@ LIMITS = "limits:\n  address: 60 per minute, burst 8\n  account: 600 per hour, b
 
 
 class Flood:
-    """Connections that send one request after the other, and note status and time of each."""
+    """Connections that send one request after the other, and note status and Retry-After of each."""
 
-    def __init__(self, port, token, connections, path="/v1/performances?limit=50"):
-        self.answers = []
+    def __init__(self, port, token, connections, path="/v1/performances?limit=50", origin=None):
+        self.answers, self.refused = [], []  # of what is refused also the fields and the body
+        self.fields = {"Authorization": f"Bearer {token}", **({"Origin": origin} if origin else {})}
         self.stopping = threading.Event()
         self.threads = [
-            threading.Thread(target=self._run, args=(port, token, path), daemon=True)
+            threading.Thread(target=self._run, args=(port, path), daemon=True)
             for _ in range(connections)]
         for thread in self.threads:
             thread.start()
 
-    def _run(self, port, token, path):
+    def _run(self, port, path):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         while not self.stopping.is_set():
-            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            connection.request("GET", path, headers=self.fields)
             answer = connection.getresponse()
-            answer.read()
+            body = answer.read()
+            if answer.status == 503:
+                self.refused.append((answer.headers, body))
             self.answers.append((answer.status, answer.getheader("Retry-After")))
         connection.close()
 
@@ -71,6 +75,12 @@ class OverloadTests(unittest.TestCase):
         self.assertEqual(statuses, {200, 503}, statuses)
         for status, retry in flood.answers:
             self.assertEqual(retry, "1" if status == 503 else None)
+        for fields, body in flood.refused[:200]:
+            problem = json.loads(body)
+            self.assertEqual(problem["type"], "urn:roost:problem:overloaded")
+            self.assertEqual(problem["requestId"], fields["X-Request-Id"])
+            self.assertEqual(fields["Content-Type"], "application/problem+json")
+            self.assertNotIn("Connection", fields)
         self.assertGreater(
             metric(server.port, r'roost_http_shed_total\{priority="reads",queue="loop"\}'), 0)
         # It is over at once.
@@ -79,6 +89,21 @@ class OverloadTests(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline)
         while Client(server.port).get("/health/ready")["status"] != "ok":
             self.assertLess(time.monotonic(), deadline)
+
+    def test_pages_can_read_that_they_are_refused(self):
+        server = Server(BANDSTAND, environment={
+            "ROOST_SERVER_QUEUE_MILLISECONDS": "1", "ROOST_SERVER_LOOPS": "1",
+            "ROOST_CORS_ORIGINS": "https://a.example"}).start()
+        self.addCleanup(server.stop)
+        flood = Flood(server.port, anonymous(server.port).token, 64, "/v1/venues",
+                      "https://a.example")
+        deadline = time.monotonic() + 30
+        while not flood.refused:
+            self.assertLess(time.monotonic(), deadline, flood.answers[-20:])
+            time.sleep(0.05)
+        flood.stop()
+        for fields, _ in flood.refused:
+            self.assertEqual(fields["Access-Control-Allow-Origin"], "https://a.example")
 
     def test_one_who_asks_again_and_again_waits_for_nobody(self):
         server = Server(BANDSTAND, environment={

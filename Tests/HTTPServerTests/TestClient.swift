@@ -48,6 +48,9 @@ final class TestClient: @unchecked Sendable {
     }
   }
 
+  /// The client's end of a pair of sockets.
+  init(descriptor: Int32) { self.descriptor = descriptor }
+
   private var isOpen = true
 
   func close() {

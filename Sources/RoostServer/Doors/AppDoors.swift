@@ -66,7 +66,8 @@ final class Door: RouteDoor {
   }
 
   func enter(_ request: Request) -> DoorEntry {
-    let now = watch.time.monotonicNanoseconds()
+    let read = request.readNanoseconds
+    let now = read == 0 ? watch.time.monotonicNanoseconds() : read
     var entry = DoorEntry(began: now)
     if let tracer = watch.tracer {
       let begun = tracer.begin(
@@ -76,7 +77,7 @@ final class Door: RouteDoor {
     let arrived = request.arrivedNanoseconds
     let wait = arrived == 0 || arrived > now ? 0 : now - arrived
     if let queue = watch.overload.refusal(priority, wait: wait, at: now) {
-      entry.refusal = .problem(Door.overloaded(queue), requestID: request.requestID)
+      entry.refusal = .problem(queue.error, requestID: request.requestID)
       return entry
     }
     if priority != .health, let limits = watch.limits {
@@ -115,15 +116,5 @@ final class Door: RouteDoor {
         ("roost.request_id", .string(request.requestID)),
       ], hasFailed: status >= 500)
     tracer.end(scope.trace)
-  }
-
-  private static func overloaded(_ queue: Overload.Queue) -> RoostError {
-    let what =
-      switch queue {
-      case .loop: "Too many requests are waiting"
-      case .writes: "Too many writes are waiting"
-      case .reads: "Too many long reads are waiting"
-      }
-    return RoostError(.overloaded, "\(what); try again in a moment.", retryAfterSeconds: 1)
   }
 }

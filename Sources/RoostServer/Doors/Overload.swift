@@ -9,10 +9,32 @@ import Synchronization
 /// time; those that matter less are refused earlier.
 final class Overload: Sendable {
   /// The queue for which somebody is refused.
-  enum Queue: String, Sendable, CaseIterable { case loop, writes, reads }
+  enum Queue: String, Sendable, CaseIterable {
+    case loop, writes, reads
+
+    /// Its place among all.
+    var place: Int {
+      switch self {
+      case .loop: 0
+      case .writes: 1
+      case .reads: 2
+      }
+    }
+
+    /// What is said to who is refused.
+    var error: RoostError {
+      let what =
+        switch self {
+        case .loop: "Too many requests are waiting"
+        case .writes: "Too many writes are waiting"
+        case .reads: "Too many long reads are waiting"
+        }
+      return RoostError(.overloaded, "\(what); try again in a moment.", retryAfterSeconds: 1)
+    }
+  }
 
   private let tolerated: UInt64
-  private let loop: QueueDelay
+  private let loop: LoopPressure
   private let database: DatabaseDelays
   private let refused: [Atomic8]
 
@@ -24,28 +46,36 @@ final class Overload: Sendable {
   /// `milliseconds` is the wait that is tolerated; 0 refuses nobody.
   init(milliseconds: Int, database: DatabaseDelays) {
     tolerated = UInt64(milliseconds) * 1_000_000
-    loop = QueueDelay(target: tolerated / 4)
+    loop = LoopPressure(tolerated: tolerated)
     self.database = database
     refused = (0..<(RequestPriority.allCases.count * Queue.allCases.count)).map { _ in Atomic8() }
   }
 
-  /// The queue for which a request is refused that has waited for `wait` nanoseconds at `now`; nil
-  /// where it is let in.
+  /// Tells of a request that has waited for `wait` nanoseconds before its loop at `now`.
+  func note(_ wait: UInt64, at now: UInt64) { loop.note(wait, at: now) }
+
+  /// Whether there is any cause to refuse somebody who has waited for so long.
+  func isPressed(wait: UInt64, at now: UInt64) -> Bool {
+    guard tolerated != 0 else { return false }
+    return wait > tolerated * 10 || loop.isStanding(at: now) || database.writes.isStanding(at: now)
+      || database.reads.isStanding(at: now)
+  }
+
+  /// The queue for which a request is refused that has waited for `wait` nanoseconds at `now`, and is
+  /// counted; nil where it is let in.
   func refusal(_ priority: RequestPriority, wait: UInt64, at now: UInt64) -> Queue? {
-    guard tolerated != 0 else { return nil }
-    loop.note(wait, at: now)
-    guard priority != .health else { return nil }
-    let bound = tolerated / 8 * priority.eighths
+    guard priority != .health, isPressed(wait: wait, at: now) else { return nil }
+    let part = priority.eighths
     var queue: Queue?
     // Beyond ten times the bound nobody waits for the answer any more, standing queue or not.
-    if wait > bound, wait > tolerated * 10 || loop.isStanding(at: now) {
+    if wait > tolerated * 10 || loop.isStanding(at: now) && wait > loop.bound / 8 * part {
       queue = .loop
     } else if priority == .writes, database.writes.isStanding(at: now),
       database.writes.wait(at: now) > tolerated / 2 * 3
     {
       queue = .writes
     } else if priority == .exports, database.reads.isStanding(at: now),
-      database.reads.wait(at: now) > bound
+      database.reads.wait(at: now) > tolerated / 8 * part
     {
       queue = .reads
     }
@@ -55,18 +85,17 @@ final class Overload: Sendable {
 
   /// Whether a queue stands, and the last long wait in seconds.
   func state(of queue: Queue, at now: UInt64) -> (isStanding: Bool, seconds: Double) {
-    let delay =
+    let (stands, wait) =
       switch queue {
-      case .loop: loop
-      case .writes: database.writes
-      case .reads: database.reads
+      case .loop: (loop.isStanding(at: now), loop.wait(at: now))
+      case .writes: (database.writes.isStanding(at: now), database.writes.wait(at: now))
+      case .reads: (database.reads.isStanding(at: now), database.reads.wait(at: now))
       }
-    return (delay.isStanding(at: now), Double(delay.wait(at: now)) / 1_000_000_000)
+    return (stands, Double(wait) / 1_000_000_000)
   }
 
   private func counter(_ priority: RequestPriority, _ queue: Queue) -> Atomic8 {
-    let place = Queue.allCases.firstIndex(of: queue) ?? 0
-    return refused[priority.rawValue * Queue.allCases.count + place]
+    refused[priority.rawValue * Queue.allCases.count + queue.place]
   }
 
   func metrics(at now: UInt64) -> [Metric] {

@@ -1,3 +1,4 @@
+import Glibc
 import Transport
 
 /// Who is let in first where not all can be.
@@ -18,7 +19,7 @@ enum RequestPriority: Int, Sendable, CaseIterable {
     }
   }
 
-  /// The part of the wait that is tolerated at which these are refused, in eighths.
+  /// The part of the bound of a standing queue at which these are refused, in eighths.
   var eighths: UInt64 {
     switch self {
     case .health, .reads: 8
@@ -27,16 +28,25 @@ enum RequestPriority: Int, Sendable, CaseIterable {
     }
   }
 
+  /// Paths whose requests have a priority of their own, with all that is under them.
+  private static let paths: [(StaticString, RequestPriority)] = [
+    ("/health", .health), ("/metrics", .health), ("/status", .health), ("/v1/admin", .exports),
+    ("/v1/explain", .exports), ("/v1/jobs", .exports), ("/docs", .exports),
+    ("/openapi.json", .exports), ("/schema.graphql", .exports), ("/v1/schema", .exports),
+  ]
+
   static func of(_ route: RouteName) -> RequestPriority {
-    let path = route.pattern
-    if path.hasPrefix("/health/") || path == "/metrics" || path == "/status" { return .health }
-    if path.hasPrefix("/v1/admin") || path.hasPrefix("/v1/explain") || path.hasPrefix("/v1/jobs")
-      || path.hasPrefix("/docs") || path == "/openapi.json" || path == "/schema.graphql"
-      || path == "/v1/schema"
-    {
-      return .exports
+    var pattern = route.pattern
+    return pattern.withUTF8 { of(route.method, UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The priority of a request with an undecoded path, whose route nobody has looked for.
+  static func of(_ method: Method, _ path: UnsafeRawBufferPointer) -> RequestPriority {
+    for (start, priority) in paths where path.count >= start.utf8CodeUnitCount {
+      let count = start.utf8CodeUnitCount
+      guard let base = path.baseAddress, memcmp(base, start.utf8Start, count) == 0 else { continue }
+      if path.count == count || path[count] == UInt8(ascii: "/") { return priority }
     }
-    return route.method == .get || route.method == .head || route.method == .options
-      ? .reads : .writes
+    return method == .get || method == .head || method == .options ? .reads : .writes
   }
 }

@@ -48,8 +48,11 @@ package final class WebServer: Sendable {
     let pipeline = Pipeline(
       router: router, middleware: WebServer.middleware(app), marks: marks, doors: doors,
       logger: app.ambient.logger)
+    var configuration = door.configuration
+    configuration.gate = AppGate(
+      overload, isLogged: app.settings.boolean(SettingKeys.accessLog))
     let server = Server(
-      configuration: door.configuration, application: pipeline, ambient: app.ambient)
+      configuration: configuration, application: pipeline, ambient: app.ambient)
     self.server = server
     certificates = door.certificates.map { files in
       CertificateKeeper(

@@ -17,7 +17,7 @@ struct OverloadTests {
     var now = 1_000 * OverloadTests.ms
     for _ in 0..<15 {
       now += 10 * OverloadTests.ms
-      _ = overload.refusal(.health, wait: milliseconds * OverloadTests.ms, at: now)
+      overload.note(milliseconds * OverloadTests.ms, at: now)
     }
     return (overload, delays, now)
   }
@@ -25,11 +25,11 @@ struct OverloadTests {
   @Test(
     arguments: [
       // Wait in milliseconds, and who is refused.
-      (20, []), (30, [RequestPriority.exports]), (80, [.writes, .exports]),
-      (110, [.reads, .writes, .exports]), (5000, [.reads, .writes, .exports]),
+      (1, []), (2, [RequestPriority.exports]), (4, [.writes, .exports]),
+      (6, [.reads, .writes, .exports]), (5000, [.reads, .writes, .exports]),
     ] as [(UInt64, [RequestPriority])])
   func whatCanWaitIsRefusedFirst(wait: UInt64, refused: [RequestPriority]) {
-    let (overload, _, now) = waiting(wait)
+    let (overload, _, now) = waiting(30)
     for priority in RequestPriority.allCases {
       let queue = overload.refusal(priority, wait: wait * OverloadTests.ms, at: now + 1)
       #expect((queue == .loop) == refused.contains(priority), "\(priority.name) at \(wait)")
@@ -40,11 +40,50 @@ struct OverloadTests {
     let overload = Overload(milliseconds: 100, database: DatabaseDelays(milliseconds: 100))
     for number in 0..<50 as Range<UInt64> {
       let now = (1000 + number) * OverloadTests.ms
+      overload.note(500 * OverloadTests.ms, at: now)
       #expect(overload.refusal(.reads, wait: 500 * OverloadTests.ms, at: now) == nil)
     }
     // But nobody is kept for ten times as long as is tolerated.
     #expect(
       overload.refusal(.reads, wait: 1001 * OverloadTests.ms, at: 1050 * OverloadTests.ms) != nil)
+  }
+
+  @Test func whoComesInTimeIsServedWhileTheQueueStands() {
+    let (overload, _, now) = waiting(80)
+    for _ in 0..<10 { overload.note(OverloadTests.ms, at: now) }
+    for priority in RequestPriority.allCases {
+      #expect(overload.refusal(priority, wait: OverloadTests.ms, at: now + 1) == nil)
+    }
+    #expect(overload.refusal(.reads, wait: 80 * OverloadTests.ms, at: now + 1) == .loop)
+  }
+
+  @Test func aQueueThatWaitsForLessThanAQuarterStandsNever() {
+    let (overload, _, now) = waiting(24)
+    for priority in RequestPriority.allCases {
+      #expect(overload.refusal(priority, wait: 24 * OverloadTests.ms, at: now) == nil)
+    }
+  }
+
+  @Test func aQueueStandsUntilMostAreInTime() {
+    let (overload, _, now) = waiting(80)
+    func stands() -> Bool { overload.state(of: .loop, at: now).isStanding }
+    // A process that runs in turns serves so many in one of them.
+    for _ in 0..<600 { overload.note(20 * OverloadTests.ms, at: now) }
+    for _ in 0..<500 { overload.note(OverloadTests.ms, at: now) }
+    #expect(stands())
+    for _ in 0..<12 { overload.note(OverloadTests.ms, at: now) }
+    #expect(!stands())
+    overload.note(20 * OverloadTests.ms, at: now)
+    #expect(!stands())
+  }
+
+  @Test func aQueueStandsNoMoreWhereNobodyComes() {
+    let (overload, _, now) = waiting(80)
+    #expect(overload.state(of: .loop, at: now + 150 * OverloadTests.ms).isStanding)
+    #expect(!overload.state(of: .loop, at: now + 151 * OverloadTests.ms).isStanding)
+    #expect(
+      overload.refusal(.reads, wait: 80 * OverloadTests.ms, at: now + 151 * OverloadTests.ms)
+        == nil)
   }
 
   @Test func aQueueOfTheWriterRefusesWritesAlone() {
@@ -77,10 +116,38 @@ struct OverloadTests {
     ("/status", .get, .health), ("/v1/{collection}", .get, .reads),
     ("/v1/{collection}", .post, .writes), ("/v1/sync", .post, .writes),
     ("/v1/admin/jobs", .get, .exports), ("/openapi.json", .get, .exports),
-    ("/v1/explain", .get, .exports),
+    ("/v1/explain", .get, .exports), ("/v1/administrators", .get, .reads),
+    ("/v1/statuses", .get, .reads), ("/healthy", .get, .reads), ("", .options, .reads),
   ]) func routesHaveTheirPriority(
     pattern: String, method: Transport.Method, priority: RequestPriority
   ) {
     #expect(RequestPriority.of(RouteName(method: method, pattern: pattern)) == priority)
+  }
+
+  @Test(arguments: [
+    ("/v1/songs", Transport.Method.get, false, false, true),
+    ("/v1/songs", .post, false, false, true),
+    ("/health/ready", .get, false, false, false),
+    // The door refuses these: it knows what else the answer has to carry, and the log is behind it.
+    ("/v1/songs", .get, true, false, false), ("/v1/songs", .get, false, true, false),
+  ]) func theGateRefusesBeforeAnythingIsLookedFor(
+    path: String, method: Transport.Method, isFromPage: Bool, isLogged: Bool, isRefused: Bool
+  ) {
+    let overload = Overload(milliseconds: 100, database: DatabaseDelays(milliseconds: 100))
+    let gate = AppGate(overload, isLogged: isLogged)
+    func refusal(_ wait: UInt64, at now: UInt64) -> PreparedRefusal? {
+      var path = path
+      return path.withUTF8 {
+        gate.refusal(
+          method, path: UnsafeRawBufferPointer($0), wait: wait * OverloadTests.ms,
+          at: now * OverloadTests.ms, isFromPage: isFromPage)
+      }
+    }
+    for at in stride(from: 1000, through: 1090, by: 10) as StrideThrough<UInt64> {
+      #expect(refusal(80, at: at) == nil, "a burst is served")
+    }
+    #expect((refusal(80, at: 1110)?.response.status == 503) == isRefused)
+    #expect(refusal(1, at: 1111) == nil)
+    #expect(overload.state(of: .loop, at: 1111 * OverloadTests.ms).isStanding)
   }
 }
