@@ -25,6 +25,12 @@ package enum PaddedList {
 
   /// So many placeholders, with commas between them.
   package static func placeholders(_ count: Int) -> SQL {
+    known[count] ?? made(count)
+  }
+
+  private static let known = Dictionary(uniqueKeysWithValues: sizes.map { ($0, made($0)) })
+
+  private static func made(_ count: Int) -> SQL {
     (0..<count).map { _ in SQL.placeholder }.joined(by: ", ")
   }
 }

@@ -97,9 +97,13 @@ package struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
     /// Quotes a name: doubled quotes inside, so that no name can end the quotation.
     package mutating func appendInterpolation(identifier name: String) {
       text += "\""
-      for character in name.unicodeScalars {
-        text.unicodeScalars.append(character)
-        if character == "\"" { text += "\"" }
+      if name.utf8.contains(UInt8(ascii: "\"")) {
+        for character in name.unicodeScalars {
+          text.unicodeScalars.append(character)
+          if character == "\"" { text += "\"" }
+        }
+      } else {
+        text += name
       }
       text += "\""
     }

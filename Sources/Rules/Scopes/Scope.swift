@@ -44,13 +44,13 @@ package enum Scope: Hashable, Sendable {
     case "account": self = .account
     case "anonymous": self = .anonymous
     default:
-      guard let colon = text.firstIndex(of: ":") else { return nil }
+      guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
       let kind = String(text[..<colon])
-      let rest = text[text.index(after: colon)...]
-      if let mark = rest.firstIndex(of: "#") {
+      let rest = text[text.utf8.index(after: colon)...]
+      if let mark = rest.utf8.firstIndex(of: UInt8(ascii: "#")) {
         guard let id = UUID(String(rest[..<mark])) else { return nil }
         self = .path(
-          PathScope(type: kind, id: id, path: String(rest[rest.index(after: mark)...])))
+          PathScope(type: kind, id: id, path: String(rest[rest.utf8.index(after: mark)...])))
         return
       }
       switch kind {

@@ -42,6 +42,11 @@ package struct ScopeConjunction: Hashable, Sendable, Comparable {
 
   /// The conjunction of a stored text, or nil.
   package init?(text: String) {
+    guard text.utf8.contains(UInt8(ascii: "&")) else {
+      guard let atom = Scope(text: text) else { return nil }
+      atoms = [atom]
+      return
+    }
     var atoms: [Scope] = []
     for part in text.split(separator: "&", omittingEmptySubsequences: false) {
       guard let atom = Scope(text: String(part)) else { return nil }

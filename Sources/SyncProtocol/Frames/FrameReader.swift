@@ -17,11 +17,13 @@ package struct FrameReader: Sendable {
     }
     var frames: [Frame] = []
     var mutations = 0
-    for line in body.split(separator: 10) where !line.allSatisfy({ $0 == 32 || $0 == 13 }) {
+    for line in FrameReader.lines(body) {
       guard frames.count < limits.frames else {
         throw RoostError(.payloadTooLarge, "A request holds at most \(limits.frames) frames.")
       }
-      let result = line.withUnsafeBytes { read($0, pointer: "/\(frames.count)") }
+      let result = body.withUnsafeBytes {
+        read(UnsafeRawBufferPointer(rebasing: $0[line]), pointer: "/\(frames.count)")
+      }
       let frame = try result.get()
       if case .push(let push) = frame { mutations += push.mutations.count }
       guard mutations <= limits.mutations else {
@@ -31,6 +33,22 @@ package struct FrameReader: Sendable {
       frames.append(frame)
     }
     return frames
+  }
+
+  /// The places of the lines that hold more than blanks.
+  private static func lines(_ body: [UInt8]) -> [Range<Int>] {
+    var lines: [Range<Int>] = []
+    body.withUnsafeBytes { bytes in
+      var start = 0
+      while start < bytes.count {
+        let end = bytes[start...].firstIndex(of: 10) ?? bytes.count
+        if bytes[start..<end].contains(where: { $0 != 32 && $0 != 13 }) {
+          lines.append(start..<end)
+        }
+        start = end + 1
+      }
+    }
+    return lines
   }
 
   /// Reads one frame.

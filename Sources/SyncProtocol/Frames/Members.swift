@@ -26,7 +26,11 @@ struct Members {
       issues: [FieldIssue(pointer: pointer, code: code, message: message)])
   }
 
-  func place(_ key: String) -> String { pointer + "/" + JSONPointer.escape(key.prefix(60)) }
+  func place(_ key: String) -> String {
+    // So many bytes are no more characters, which take longer to count.
+    let isShort = key.utf8.count <= 60
+    return pointer + "/" + (isShort ? JSONPointer.escape(key) : JSONPointer.escape(key.prefix(60)))
+  }
 
   func fault(_ key: String, _ code: String, _ message: String) -> RoostError {
     Members.issue(place(key), code, message)
