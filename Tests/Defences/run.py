@@ -27,8 +27,7 @@ DEFENCES = [
      "    try await revoke([old.sessionID], now: lifetimes.now, in: transaction)\n    return .reused",
      "    return .reused", "test_attacks.AttackTests.test_07_a_stolen_refresh_token"),
     ("bound on sign-ins", "Sources/Accounts/RateLimits/RateLimiter.swift",
-     "guard let seconds = secondsToWait(key) else { return }",
-     "guard let seconds = secondsToWait(key), seconds > 1_000_000 else { return }",
+     "guard due - now <= tolerance else {", "guard due - now <= tolerance || due > 0 else {",
      "test_attacks.LimitTests.test_05_credential_stuffing"),
     ("inner addresses", "Sources/HTTPClient/Requests/OutgoingClient.swift",
      "guard let kind = allowed.refusal(of: address) else { continue }",
@@ -134,9 +133,13 @@ def main():
     missed = 0
     for defence in defences:
         began = time.monotonic()
-        noticed = without(defence)
+        try:
+            noticed = without(defence)
+            told = "noticed" if noticed else "MISSED"
+        except RuntimeError as error:
+            noticed, told = False, f"NOT TRIED ({str(error)[-300:]})"
         missed += not noticed
-        print(f"defences: {defence[0]}: {'noticed' if noticed else 'MISSED'} by {defence[4]} "
+        print(f"defences: {defence[0]}: {told} by {defence[4]} "
               f"({time.monotonic() - began:.0f} s)", flush=True)
     print(f"{len(defences) - missed} of {len(defences)} noticed")
     return 1 if missed else 0
