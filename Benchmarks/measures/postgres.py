@@ -33,7 +33,7 @@ def once(bench):
             cluster.query("VACUUM ANALYZE", url=cluster.url)
             server = Server(os.path.join(folder, "data"), settings=settings)
             server.start()
-            many = _many(folder, server)
+            many, one = _anonymous(folder, server, STREAMS), _anonymous(folder, server, 1)
             pids = [server.pid, cluster.postmaster()]
             # Each account's stream is made by its first record.
             wrk_script(pids, server.port, "create", many, 4)
@@ -42,19 +42,19 @@ def once(bench):
                 accounts.freshen(connection)
                 connection.close()
                 dataset.write_tokens()
-                _round(bench, server, pids, dataset, many)
+                _round(bench, server, pids, dataset, many, one)
         finally:
             if server.alive():
                 server.stop()
 
 
-def _many(folder, server):
-    """A thousand anonymous accounts, each with a stream of its own."""
-    own = os.path.join(folder, "many")
+def _anonymous(folder, server, count):
+    """So many anonymous accounts, each with a stream of its own."""
+    own = os.path.join(folder, f"anonymous-{count}")
     os.makedirs(own, exist_ok=True)
     connection = server.connection()
     accounts = Accounts(0)
-    for _ in range(STREAMS):
+    for _ in range(count):
         account = Account("")
         account.take(connection.request("POST", "/v1/auth/anonymous").json())
         accounts.all.append(account)
@@ -64,10 +64,10 @@ def _many(folder, server):
     return dataset
 
 
-def _round(bench, server, pids, dataset, many):
+def _round(bench, server, pids, dataset, many, one):
     for kind, source, name in (
             ("read", dataset, "read"), ("list", dataset, "list"), ("create", dataset, "create"),
-            ("create", many, "many"), ("batch", dataset, "batch")):
+            ("create", many, "many"), ("batch", dataset, "batch"), ("batch", one, "hot")):
         load = wrk_script(pids, server.port, kind, source, bench.seconds,
                           connections=8 if kind == "batch" else 64)
         if load.wrong:
@@ -98,6 +98,8 @@ def figures(bench):
         Figure(NAME, "durable create, p99", "ms", rows["postgres_create_p99"]),
         Figure(NAME, f"{STREAMS:,} streams, transactions", "/s", rows["postgres_many_rate"], many,
                many_from),
+        Figure(NAME, f"one hot stream, mutations in batches of {BATCH} of eight connections", "/s",
+               rows["postgres_hot_rate"], hot, hot_from),
         Figure(NAME, f"eight hot streams, mutations in batches of {BATCH}", "/s",
                rows["postgres_batch_rate"], hot, hot_from),
         Figure(NAME, "import", "rows/s", rows["postgres_import"]),
