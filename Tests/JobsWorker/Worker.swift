@@ -50,6 +50,8 @@ import Schema
   private static func makeTables(_ database: any Database) async throws {
     let d = database.dialect
     try await database.write { transaction in
+      // Two that begin at once on PostgreSQL both find no table, and the second fails.
+      if let lock = d.lockOfTables { try await transaction.query(lock) { _ in false } }
       try await transaction.execute(
         "CREATE TABLE IF NOT EXISTS worker_cause (number \(d.integer) PRIMARY KEY)")
       // Without a key that would refuse it: what is done twice is there twice.

@@ -4,6 +4,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import tempfile
 import time
 
 from harness.server import BINARY
@@ -44,7 +45,7 @@ def work(data, tries, settings, query, settle=lambda: None):
     while True:
         # A few jobs are done before two seconds have passed.
         seconds = chance.uniform(1.9, 2.1) if tries >= 20_000 else chance.uniform(0.05, 0.3)
-        code = _life(data, tries, settings, seconds)
+        code, said = _life(data, tries, settings, seconds)
         if code == 0:
             break
         if code is None:
@@ -52,7 +53,7 @@ def work(data, tries, settings, query, settle=lambda: None):
         elif code == CRASHED:
             result.add("crashes")
         else:
-            result.violate(f"the worker ended with {code}")
+            result.violate(f"the worker ended with {code}: {said}")
             return result
         if time.monotonic() - began > LONGEST:
             result.violate(f"not done after {LONGEST} s: {query(STATES)}")
@@ -66,18 +67,21 @@ def work(data, tries, settings, query, settle=lambda: None):
 
 
 def _life(data, tries, settings, seconds):
-    """One life of a worker: its exit code, or None where it was killed so long after its start."""
-    process = subprocess.Popen(
-        [WORKER, data, str(tries)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        env=dict(os.environ, SWIFT_BACKTRACE="enable=no", **settings))
-    with process:
+    """One life of a worker: its exit code, or None where it was killed so long after its start; and
+    the error that it ended with, if any."""
+    with tempfile.TemporaryFile() as log, subprocess.Popen(
+            [WORKER, data, str(tries)], stdout=subprocess.PIPE, stderr=log,
+            env=dict(os.environ, SWIFT_BACKTRACE="enable=no", **settings)) as process:
         process.stdout.readline()  # ready, or its end
         try:
-            return process.wait(seconds)
+            code = process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            return None
+            return None, ""
+        log.seek(0)
+        lines = log.read().decode(errors="replace").splitlines()
+        return code, next((line for line in lines if "rror: " in line), "")
 
 
 STATES = "SELECT kind, state, count(*) FROM roost_job GROUP BY kind, state ORDER BY kind, state"
