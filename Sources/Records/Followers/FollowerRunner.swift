@@ -210,9 +210,8 @@ package final class FollowerRunner: Sendable {
       let replays = try await FollowerPlace.replays(follower.name, in: reader)
       var start = stored
       if known == nil || known == replays { start.advance(to: seen) }
-      let next = try await LogEntry.read(
-        for: follower, after: start, upTo: head, limit: 1, in: reader)
-      return (stored, head, !next.isEmpty, replays)
+      let isNew = try await LogEntry.isAny(for: follower, after: start, upTo: head, in: reader)
+      return (stored, head, isNew, replays)
     }
     state.withLock { state in
       // Sent back: what was seen before is to be seen again.

@@ -24,10 +24,8 @@ extension LogEntry {
   ) async throws -> Timestamp? {
     var oldest: Timestamp?
     for partition in LogPartition.all(reader.dialect) where end[partition] > place[partition] {
-      var one = end
-      for other in LogPartition.all(reader.dialect) where other != partition {
-        one.replace(other, by: place[other])
-      }
+      var one = place
+      one.advance(partition, to: end[partition])
       let next = try await read(for: follower, after: place, upTo: one, limit: 1, in: reader)
       if let at = next.first?.at { oldest = min(oldest ?? at, at) }
     }

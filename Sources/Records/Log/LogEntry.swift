@@ -18,37 +18,88 @@ package struct LogEntry: Sendable {
     for follower: any Follower, after place: LogPlace, upTo end: LogPlace, limit: Int,
     in reader: any Reader
   ) async throws -> [LogEntry] {
-    var entries: [LogEntry] = []
-    let kinds = follower.kinds
-    var among: SQL = .empty
-    if let collections = follower.collections {
-      let created = follower.createdCollections
-      if collections.isEmpty, created.isEmpty { return [] }
-      var tests: [SQL] = []
-      if !collections.isEmpty {
-        let numbers = collections.map { number -> SQL in "\(number)" }.joined(by: ", ")
-        tests.append("collection IN (\(numbers))")
-      }
-      if !created.isEmpty {
-        let numbers = created.map { number -> SQL in "\(number)" }.joined(by: ", ")
-        tests.append(
-          "(kind = \(Mutation.Kind.create.rawValue) AND collection IN (\(numbers)))")
-      }
-      among = " AND (\(tests.joined(by: " OR ")))"
+    guard let test = test(follower) else { return [] }
+    let parts = LogPartition.all(reader.dialect).filter { end[$0] > place[$0] }
+    let waiting = parts.reduce(0) { $0 + end[$1] - place[$1] }
+    guard waiting > limit else {
+      return waiting == 0 ? [] : try await all(test, after: place, upTo: end, in: reader)
     }
-    let wanted = kinds.map { kind -> SQL in "\(kind.rawValue)" }.joined(by: ", ")
-    // Each part by its key, between two ends: a join over all parts, and a range without an end,
-    // look to PostgreSQL as if they were best read from one end of the table to the other.
-    let parts = LogPartition.all(reader.dialect).map { partition -> SQL in
-      """
-      SELECT position, at, collection, id, kind, version, actor, partition FROM roost_log \
-      WHERE partition = \(SQL.constant(partition)) AND position > \(place[partition]) \
-      AND position <= \(end[partition]) AND kind IN (\(wanted))\(among)
-      """
+    var entries: [LogEntry] = []
+    for partition in parts {
+      // Each statement names both ends of what it may look at: a limit alone does not keep PostgreSQL
+      // from reading all that waits, and from sorting it, for every step.
+      var window = Int64(limit)
+      var position = place[partition]
+      while position < end[partition], entries.count < limit {
+        let last = min(end[partition], position + window)
+        let select = select(test, partition: "\(partition)", after: position, upTo: last)
+        entries += try await read(
+          "\(select) ORDER BY position LIMIT \(limit - entries.count)", in: reader)
+        position = last
+        window *= 2
+      }
+    }
+    return entries
+  }
+
+  /// Whether an entry behind `place` and up to `end` concerns `follower`.
+  static func isAny(
+    for follower: any Follower, after place: LogPlace, upTo end: LogPlace, in reader: any Reader
+  ) async throws -> Bool {
+    guard let test = test(follower), !place.covers(end) else { return false }
+    let parts = union(test, after: place, upTo: end, reader.dialect)
+    return try await reader.first("\(parts) LIMIT 1") { _ in true } ?? false
+  }
+
+  /// All entries between two ends that pass `test`, in order.
+  private static func all(
+    _ test: SQL, after place: LogPlace, upTo end: LogPlace, in reader: any Reader
+  ) async throws -> [LogEntry] {
+    let parts = union(test, after: place, upTo: end, reader.dialect)
+    return try await read("\(parts) ORDER BY partition, position", in: reader)
+  }
+
+  /// Each part by its key, between two ends: a join over all parts, and a range without an end, look
+  /// to PostgreSQL as if they were best read from one end of the table to the other.
+  private static func union(
+    _ test: SQL, after place: LogPlace, upTo end: LogPlace, _ dialect: Dialect
+  ) -> SQL {
+    LogPartition.all(dialect).map { partition in
+      select(
+        test, partition: SQL.constant(partition), after: place[partition], upTo: end[partition])
     }.joined(by: " UNION ALL ")
-    try await reader.query(
-      "\(parts) ORDER BY partition, position LIMIT \(limit)"
-    ) { row in
+  }
+
+  private static func select(
+    _ test: SQL, partition: SQL, after position: Int64, upTo end: Int64
+  ) -> SQL {
+    """
+    SELECT position, at, collection, id, kind, version, actor, partition FROM roost_log \
+    WHERE partition = \(partition) AND position > \(position) AND position <= \(end) AND \(test)
+    """
+  }
+
+  /// Whether an entry concerns `follower`; nil where none does.
+  private static func test(_ follower: any Follower) -> SQL? {
+    let kinds = follower.kinds.map { kind -> SQL in "\(kind.rawValue)" }.joined(by: ", ")
+    guard let collections = follower.collections else { return "kind IN (\(kinds))" }
+    let created = follower.createdCollections
+    var tests: [SQL] = []
+    if !collections.isEmpty {
+      let numbers = collections.map { number -> SQL in "\(number)" }.joined(by: ", ")
+      tests.append("collection IN (\(numbers))")
+    }
+    if !created.isEmpty {
+      let numbers = created.map { number -> SQL in "\(number)" }.joined(by: ", ")
+      tests.append("(kind = \(Mutation.Kind.create.rawValue) AND collection IN (\(numbers)))")
+    }
+    guard !tests.isEmpty else { return nil }
+    return "kind IN (\(kinds)) AND (\(tests.joined(by: " OR ")))"
+  }
+
+  private static func read(_ sql: SQL, in reader: any Reader) async throws -> [LogEntry] {
+    var entries: [LogEntry] = []
+    try await reader.query(sql) { row in
       guard let id = row.uuid(3), let kind = Mutation.Kind(rawValue: row.int64(4)) else {
         throw RoostError(.internalError, "The log holds an entry of an unknown kind.")
       }
