@@ -146,7 +146,8 @@ private struct Gig {
     #expect(found.usesIndex, "\(found.plan)")
     #expect(!found.plan.contains { $0.contains("MULTI-INDEX OR") }, "\(found.plan)")
     // Four ranges of teams, one's own, and what is shared; what is shared with rank 1 is among it.
-    #expect(found.plan.filter { $0.hasPrefix("SEARCH t0 USING INDEX") }.count == 6, "\(found.plan)")
+    #expect(
+      found.plan.filter { $0.hasPrefix("SEARCH t0 USING INDEX ix") }.count == 6, "\(found.plan)")
     await house.close()
   }
 

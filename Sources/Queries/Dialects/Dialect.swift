@@ -92,9 +92,6 @@ package enum Dialect: Sendable, CaseIterable {
   /// What follows a column of an index, so that it serves `order`.
   package var indexOrder: SQL { self == .sqlite ? "" : " NULLS FIRST" }
 
-  /// Whether an index holds the key of its table only where its definition says so.
-  package var indexesNeedKey: Bool { self == .postgres }
-
   /// Whether the parts of a UNION that come in its order are read side by side, and no further than
   /// its limit.
   package var mergesOrderedUnions: Bool { self == .sqlite }

@@ -40,7 +40,8 @@ struct IndexPlan: Sendable, Hashable {
     var parts = fields.map { field -> SQL in
       field == "id" ? .identifier(field) : "\(identifier: field)\(dialect.indexOrder)"
     }
-    if !isUnique, !fields.contains("id"), dialect.indexesNeedKey { parts.append("id") }
+    // The last key of every order, and where a page ends.
+    if !isUnique, !fields.contains("id") { parts.append("id") }
     let columns = parts.joined(by: ", ")
     let kind: SQL = isUnique ? "UNIQUE INDEX" : "INDEX"
     var conditions: [SQL] = []

@@ -75,9 +75,11 @@ package struct TableKeeper: Sendable {
       "\(identifier: "deletedAt") \(dialect.integer)",
     ]
     let last: SQL = "\(identifier: RecordColumns.clocks) \(dialect.blob) NOT NULL"
+    // Not in the order of ids: a row that an index names is found by its number, in a tree of which
+    // a page holds hundreds of branches, where one of whole rows holds some fourteen (decision 36).
     return """
       CREATE TABLE \(identifier: table) (\((first + columns + [last]).joined(by: ", ")))\
-      \(dialect.keyed)
+      \(dialect.numbered)
       """
   }
 

@@ -9,8 +9,22 @@ struct StatementWatch: Sendable {
 
   var now: UInt64 { time.monotonicNanoseconds() }
 
+  /// Runs `body`, which is the statement `sql` with so many values, and notes how long it took.
+  func watched<Result>(
+    _ sql: @autoclosure () -> SQL, _ values: Int, _ body: () async throws -> Result
+  ) async rethrows -> Result {
+    let start = now
+    var hasFailed = true
+    defer { ran(sql(), values, since: start, hasFailed: hasFailed) }
+    let result = try await body()
+    hasFailed = false
+    return result
+  }
+
   /// A statement that began at `start` has ended, or failed.
-  func ran(_ sql: @autoclosure () -> SQL, _ values: Int, since start: UInt64, hasFailed: Bool) {
+  private func ran(
+    _ sql: @autoclosure () -> SQL, _ values: Int, since start: UInt64, hasFailed: Bool
+  ) {
     let end = now
     if let slow, end &- start >= slow.nanoseconds {
       slow.note(sql(), values: values, nanoseconds: end &- start)
@@ -47,19 +61,15 @@ final class WatchedReader: Reader {
   func query(
     _ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool
   ) async throws {
-    let start = watch.now
-    var hasFailed = true
-    defer { watch.ran(statement.sql, values.count, since: start, hasFailed: hasFailed) }
-    try await base.query(statement, values, row)
-    hasFailed = false
+    try await watch.watched(statement.sql, values.count) {
+      try await base.query(statement, values, row)
+    }
   }
 
   func query(_ sql: SQL, _ row: (any Row) throws -> Bool) async throws {
-    let start = watch.now
-    var hasFailed = true
-    defer { watch.ran(sql, sql.bindings.count, since: start, hasFailed: hasFailed) }
-    try await base.query(sql, row)
-    hasFailed = false
+    try await watch.watched(sql, sql.bindings.count) {
+      try await base.query(sql, row)
+    }
   }
 }
 
@@ -81,64 +91,46 @@ final class WatchedTransaction: Transaction {
   func query(
     _ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool
   ) async throws {
-    let start = watch.now
-    var hasFailed = true
-    defer { watch.ran(statement.sql, values.count, since: start, hasFailed: hasFailed) }
-    try await base.query(statement, values, row)
-    hasFailed = false
+    try await watch.watched(statement.sql, values.count) {
+      try await base.query(statement, values, row)
+    }
   }
 
   func query(_ sql: SQL, _ row: (any Row) throws -> Bool) async throws {
-    let start = watch.now
-    var hasFailed = true
-    defer { watch.ran(sql, sql.bindings.count, since: start, hasFailed: hasFailed) }
-    try await base.query(sql, row)
-    hasFailed = false
+    try await watch.watched(sql, sql.bindings.count) {
+      try await base.query(sql, row)
+    }
   }
 
   func execute(_ statement: Statement, _ values: [Value]) async throws -> Int {
-    let start = watch.now
-    var hasFailed = true
-    defer { watch.ran(statement.sql, values.count, since: start, hasFailed: hasFailed) }
-    let count = try await base.execute(statement, values)
-    hasFailed = false
-    return count
+    try await watch.watched(statement.sql, values.count) {
+      try await base.execute(statement, values)
+    }
   }
 
   func execute(_ sql: SQL) async throws -> Int {
-    let start = watch.now
-    var hasFailed = true
-    defer { watch.ran(sql, sql.bindings.count, since: start, hasFailed: hasFailed) }
-    let count = try await base.execute(sql)
-    hasFailed = false
-    return count
+    try await watch.watched(sql, sql.bindings.count) {
+      try await base.execute(sql)
+    }
   }
 
   func append(
     _ count: Int, by insert: WideInsert, _ row: (Int, inout [Value]) -> Void
   ) async throws {
-    let start = watch.now
-    var hasFailed = true
-    defer {
-      watch.ran(insert.target?.insert.sql ?? .empty, count, since: start, hasFailed: hasFailed)
+    try await watch.watched(insert.target?.insert.sql ?? .empty, count) {
+      try await base.append(count, by: insert, row)
     }
-    try await base.append(count, by: insert, row)
-    hasFailed = false
   }
 
   func post(_ statement: Statement, _ values: [Value]) async throws {
-    let start = watch.now
-    var hasFailed = true
-    defer { watch.ran(statement.sql, values.count, since: start, hasFailed: hasFailed) }
-    try await base.post(statement, values)
-    hasFailed = false
+    try await watch.watched(statement.sql, values.count) {
+      try await base.post(statement, values)
+    }
   }
 
   func post(_ sql: SQL) async throws {
-    let start = watch.now
-    var hasFailed = true
-    defer { watch.ran(sql, sql.bindings.count, since: start, hasFailed: hasFailed) }
-    try await base.post(sql)
-    hasFailed = false
+    try await watch.watched(sql, sql.bindings.count) {
+      try await base.post(sql)
+    }
   }
 }
