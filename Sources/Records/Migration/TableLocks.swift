@@ -22,6 +22,10 @@ package enum TableLocks {
     for table in tables.sorted() {
       if let lock = dialect.lockAgainstMaintenance(table) { try await transaction.execute(lock) }
     }
+    // So are those who write, for whom it must be quick: who reads is all that is left to wait for.
+    for table in tables.sorted() {
+      if let lock = dialect.lockAgainstWrites(table) { try await transaction.execute(lock) }
+    }
     let before = try await transaction.first(known) { $0.text(0) }
     try await bound(patience, in: transaction)
     for table in tables.sorted() {
