@@ -2,10 +2,15 @@
 
 import json
 import os
+import threading
+import time
 import unittest
 
 from client import anonymous
-from server import Folder, Server, roost
+from postgres import ADMIN
+from server import ENGINE, Folder, Server, database, roost
+
+from harness.postgres import Session
 
 RULES = '@collection @allow(ops: [ALL], owner: "owner")'
 
@@ -164,6 +169,31 @@ class MigrateTests(unittest.TestCase):
         started = roost("serve", self.folder.path, "--data", self.data, "--port", "0")
         self.assertEqual(started.returncode, 2)
         self.assertIn("roost migrate plan", started.stderr)
+
+    @unittest.skipUnless(ENGINE == "postgres", "a file belongs to one process")
+    def test_who_reads_a_table_for_long_keeps_a_migration_waiting_and_no_other_reader(self):
+        self.fill({"text": "a"})
+        server = self.serve()
+        person, schema = anonymous(server.port), database(self.data)["ROOST_DATABASE_SCHEMA"]
+        outcome = []
+        with Session(ADMIN) as holder:
+            holder.query("BEGIN")
+            holder.query(f'SELECT count(*) FROM "{schema}".notes')
+            command = threading.Thread(
+                target=lambda: outcome.append(self.migrate("apply", text=SECOND)))
+            command.start()
+            # Longer than a statement may wait for a lock.
+            deadline = time.monotonic() + 8
+            while time.monotonic() < deadline:
+                answer = person.get("/v1/notes")
+                self.assertEqual(answer.status, 200, answer)
+                time.sleep(0.05)
+            self.assertEqual(outcome, [])
+            holder.query("COMMIT")
+            command.join(60)
+        self.assertEqual(outcome[0].returncode, 0, outcome[0].stderr)
+        server.stop()
+        self.assertEqual(self.items(person, SECOND), [])
 
     def test_slips_on_the_command_line(self):
         for arguments in (("plan",), ("plan", self.folder.path), ("mend", self.folder.path,

@@ -120,6 +120,9 @@ import Testing
       }
       #expect(steps.withLock { $0.count } == count / 200 + 1)
       #expect(try await !runner.isFilling())
+      // Rows are counted when they are gone through: those of the field, and the young one.
+      #expect(
+        try await served.texts("SELECT total FROM roost_migration_task") == ["\(count + 1)"])
       #expect(
         try await served.texts("SELECT count(*) FROM notes WHERE version = 2") == ["\(count)"])
       #expect(
@@ -133,6 +136,42 @@ import Testing
           "SELECT count(*) FROM roost_scope_row s JOIN notes n ON n.id = s.id WHERE s.rv = n.version"
         )
           == ["\(count + 1)"])
+    }
+  }
+
+  @Test func twoWhoGoThroughRowsAtATimeChangeEachOnceAndWaitForEachOther() async throws {
+    let house = MigrationHouse()
+    defer { house.remove() }
+    let count = 1250
+    try await house.serve(MigrationHouse.schema("text: String")) { served async throws in
+      let notes = served.collection("notes")
+      let owner = served.ann.uid.map { JSON.string($0.description) } ?? .null
+      let creates = try (0..<count).map { _ in
+        try served.records.systemCreate(notes, ["text": "a", "owner": owner])
+      }
+      for part in stride(from: 0, to: count, by: 250) {
+        _ = try await served.records.importBatch(Array(creates[part..<part + 250]))
+      }
+    }
+    house.time.advance(1000)
+    let stars = MigrationHouse.schema("text: String stars: Int! @default(value: \"3\")")
+    try await house.serve(stars) { served async throws in
+      let runner = MigrationRunner(database: served.database, time: house.time)
+      let catalogue = served.records.catalogue
+      try await withThrowingTaskGroup(of: Bool.self) { group in
+        for _ in 0..<2 {
+          group.addTask {
+            try await runner.fill(catalogue)
+            return try await runner.isFilling()
+          }
+        }
+        for try await isFilling in group { #expect(!isFilling) }
+      }
+      #expect(
+        try await served.texts("SELECT count(*) FROM notes WHERE version = 2") == ["\(count)"])
+      #expect(
+        try await served.texts("SELECT count(*) FROM roost_log WHERE mutation = '{\"stars\":3}'")
+          == ["\(count)"])
     }
   }
 

@@ -114,9 +114,18 @@ package struct MigrationTask: Sendable {
   /// When the run began: younger rows were written with the new fields.
   let begunAt: Timestamp
 
+  /// What is done to the tasks that are read.
+  enum Locking {
+    case none
+    /// They are waited for, and held until the commit.
+    case waiting
+    /// They are held until the commit, but for those that somebody else holds, which are left out.
+    case free
+  }
+
   /// The tasks of runs under way, those still open alone where `onlyOpen`.
   static func all(
-    onlyOpen: Bool, locking: Bool = false, in reader: any Reader
+    onlyOpen: Bool, locking: Locking = .none, in reader: any Reader
   ) async throws -> [MigrationTask] {
     var sql: SQL = """
       SELECT t.run, t.number, t.kind, t.collection, t.argument, t.after, t.done, t.total, \
@@ -125,7 +134,11 @@ package struct MigrationTask: Sendable {
       """
     if onlyOpen { sql += " AND t.is_open = 1" }
     sql += " ORDER BY t.run, t.number"
-    if locking { sql += reader.dialect.forUpdate(of: "t") }
+    switch locking {
+    case .none: break
+    case .waiting: sql += reader.dialect.forUpdate(of: "t")
+    case .free: sql += reader.dialect.forUpdateOfFree(of: "t")
+    }
     return try await reader.all(sql) { row in
       MigrationTask(
         run: row.int64(0), number: row.int64(1), kind: Kind(rawValue: row.text(2)) ?? .fill,
@@ -135,16 +148,16 @@ package struct MigrationTask: Sendable {
     }
   }
 
+  /// Its rows are counted by whoever goes through them: here others wait for its table.
   static func make(
-    _ kind: Kind, of run: Int64, _ number: Int64, collection: Int64, table: String,
-    argument: JSON, in transaction: any Transaction
+    _ kind: Kind, of run: Int64, _ number: Int64, collection: Int64, argument: JSON,
+    in transaction: any Transaction
   ) async throws {
     try await transaction.execute(
       """
       INSERT INTO roost_migration_task \
       (run, number, kind, collection, argument, after, done, total, is_open) \
-      SELECT \(run), \(number), \(kind.rawValue), \(collection), \(argument.text), NULL, 0, \
-      count(*), 1 FROM \(identifier: table)
+      VALUES (\(run), \(number), \(kind.rawValue), \(collection), \(argument.text), NULL, 0, 0, 1)
       """)
   }
 
@@ -155,6 +168,29 @@ package struct MigrationTask: Sendable {
       UPDATE roost_migration_task SET argument = \(argument.text) \
       WHERE run = \(run) AND number = \(number)
       """)
+  }
+
+  /// Counts the rows that it goes through, beside those who read and write them; 0 where there are
+  /// too many to be counted in the time of a read.
+  func count(on database: any Database) async throws -> Int {
+    let collection = collection
+    let total = try? await database.read(.statement) { reader -> Int64? in
+      let table = try await reader.first(
+        "SELECT name FROM roost_collection WHERE number = \(collection)"
+      ) { $0.text(0) }
+      guard let table else { return nil }
+      return try await reader.first("SELECT count(*) FROM \(identifier: table)") { $0.int64(0) }
+    }
+    guard let total, total > 0 else { return 0 }
+    let (run, number) = (self.run, self.number)
+    _ = try await database.write { transaction in
+      try await transaction.execute(
+        """
+        UPDATE roost_migration_task SET total = \(total) \
+        WHERE run = \(run) AND number = \(number)
+        """)
+    }
+    return Int(clamping: total)
   }
 
   /// Ends a part whose work a later migration took away.

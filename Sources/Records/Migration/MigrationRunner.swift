@@ -21,6 +21,8 @@ package struct MigrationRunner: Sendable {
   /// Nanoseconds of rest after each piece, for each nanosecond that it took: what a server leaves to
   /// its callers.
   private let rest: UInt64
+  /// Nanoseconds between two looks at what somebody else goes through.
+  private static let pause: UInt64 = 50_000_000
 
   package init(database: any Database, time: any TimeSource, rest: UInt64 = 0) {
     self.database = database
@@ -32,11 +34,14 @@ package struct MigrationRunner: Sendable {
   package func convert(
     _ onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
   ) async throws {
-    try await run(.convert, onProgress) { task, now, transaction in
+    try await run(.convert, onProgress, knows: { _ in true }) { task, now, transaction in
       let table = try await transaction.first(
         "SELECT name FROM roost_collection WHERE number = \(task.collection)"
       ) { $0.text(0) }
-      guard let table else { return nil }
+      guard let table else {
+        try await task.advance(to: nil, by: 0, in: transaction)
+        return 0
+      }
       return try await MigrationBatch(task: task, now: now).convert(table: table, in: transaction)
     }
   }
@@ -46,10 +51,13 @@ package struct MigrationRunner: Sendable {
     _ catalogue: Catalogue,
     _ onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
   ) async throws {
-    try await run(.fill, onProgress) { task, now, transaction in
-      guard let collection = catalogue.collection(number: task.collection) else { return nil }
+    let knows: @Sendable (MigrationTask) -> Bool = { task in
+      guard let collection = catalogue.collection(number: task.collection) else { return false }
       let names = (task.argument.array ?? []).compactMap(\.string)
-      guard names.allSatisfy({ collection.index(of: $0) != nil }) else { return nil }
+      return names.allSatisfy { collection.index(of: $0) != nil }
+    }
+    try await run(.fill, onProgress, knows: knows) { task, now, transaction in
+      guard let collection = catalogue.collection(number: task.collection) else { return 0 }
       return try await MigrationBatch(task: task, now: now).fill(
         collection, catalogue, in: transaction)
     }
@@ -62,32 +70,52 @@ package struct MigrationRunner: Sendable {
     }
   }
 
-  /// `work` returns nil for a task that is another process's.
+  /// Whether something is left of what this process can do, whoever is at it.
+  private func isOpen(
+    _ kind: MigrationTask.Kind, _ knows: @escaping @Sendable (MigrationTask) -> Bool
+  ) async throws -> Bool {
+    try await database.read(.statement) { reader in
+      try await MigrationTask.all(onlyOpen: true, in: reader)
+        .contains { $0.kind == kind && knows($0) }
+    }
+  }
+
+  /// Tasks that `knows` does not know are another process's.
   private func run(
     _ kind: MigrationTask.Kind, _ onProgress: @escaping @Sendable (MigrationProgress) -> Void,
-    _ work: @escaping @Sendable (MigrationTask, Timestamp, any Transaction) async throws -> Int?
+    knows: @escaping @Sendable (MigrationTask) -> Bool,
+    _ work: @escaping @Sendable (MigrationTask, Timestamp, any Transaction) async throws -> Int
   ) async throws {
-    var begun: [Int64: (nanoseconds: UInt64, done: Int)] = [:]
+    var begun: [Int64: (nanoseconds: UInt64, done: Int, total: Int)] = [:]
     while true {
       try Task.checkCancellation()
       let now = time.now()
       let start = time.monotonicNanoseconds()
       let step = try await database.write { transaction -> (MigrationTask, Int)? in
-        let open = try await MigrationTask.all(onlyOpen: true, locking: true, in: transaction)
-        for task in open where task.kind == kind {
-          if let count = try await work(task, now, transaction) { return (task, count) }
-        }
-        return nil
+        let open = try await MigrationTask.all(onlyOpen: true, locking: .free, in: transaction)
+        guard let task = open.first(where: { $0.kind == kind && knows($0) }) else { return nil }
+        return (task, try await work(task, now, transaction))
       }
-      guard let (task, count) = step else { return }
+      guard let (task, count) = step else {
+        guard try await isOpen(kind, knows) else { return }
+        // Another process is at it: it may end before it is done.
+        try await Task.sleep(nanoseconds: MigrationRunner.pause)
+        continue
+      }
       let took = time.nanoseconds(since: start)
-      let since = begun[task.collection] ?? (start, task.done)
-      begun[task.collection] = since
+      let since: (nanoseconds: UInt64, done: Int, total: Int)
+      if let known = begun[task.collection] {
+        since = known
+      } else {
+        let total = task.total > 0 ? task.total : try await task.count(on: database)
+        since = (start, task.done, total)
+        begun[task.collection] = since
+      }
       let seconds = Double(time.nanoseconds(since: since.nanoseconds)) / 1_000_000_000
       let done = task.done + count
       onProgress(
         MigrationProgress(
-          what: kind == .convert ? "converting" : "filling", done: done, total: task.total,
+          what: kind == .convert ? "converting" : "filling", done: done, total: since.total,
           rate: seconds > 0 ? Double(done - since.done) / seconds : 0))
       if rest > 0 { try await Task.sleep(nanoseconds: took * rest) }
     }

@@ -99,6 +99,14 @@ package struct MigrationStep: Sendable {
     }
   }
 
+  /// Whether columns of its table, or the table itself, are changed.
+  var changesTable: Bool {
+    switch action {
+    case .createCollection, .requireField, .narrowField, .makeUnique, .createIndex, .rescope: false
+    default: true
+    }
+  }
+
   /// Whether a server that knows the schema of before must not write any more.
   var outdatesServers: Bool {
     switch action {

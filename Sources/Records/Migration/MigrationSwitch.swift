@@ -20,6 +20,10 @@ struct MigrationSwitch {
 
   /// Does the steps; the tables are locked (`lockTables`) and their rows looked at again.
   func perform() async throws {
+    // What goes through rows comes before anything that keeps readers out.
+    for step in steps { try await catchUp(step) }
+    try await TableLocks.take(
+      Set(steps.filter(\.changesTable).compactMap(\.table)), in: transaction)
     for step in steps { try await performOnFields(step) }
     // What goes makes room for what comes in its place.
     for step in steps { try await retireCollection(step) }
@@ -111,11 +115,27 @@ struct MigrationSwitch {
       try await setField(
         collection.number, from, name: field.name, type: TypeSignature.of(field))
     case .convertField(let from, let field, let number, let old):
+      try await replace(
+        from, by: RetiredName.shadow(number), field, collection, old, step.item)
+    case .revertField(let retired, let from, let field, _, let old):
+      try await replace(from, by: retired.kept, field, collection, old, step.item)
+      // Behind it: a number that is free again would be given to what is kept now.
+      try await forget(retired)
+    default: break
+    }
+  }
+
+  // MARK: Values
+
+  /// Brings the column that takes a field's place in step with the field.
+  private func catchUp(_ step: MigrationStep) async throws {
+    guard let table = step.table, let collection = stored.collection(ofTable: table) else { return }
+    switch step.action {
+    case .convertField(let from, let field, let number, let old):
       let work = ColumnConversion(
         item: step.item, source: from, shadow: RetiredName.shadow(number), old: old, new: field,
         isLenient: step.leavesValues(allowed))
       try await catchUp(work, collection)
-      try await replace(work.source, by: work.shadow, field, collection, old, step.item)
     case .revertField(let retired, let from, let field, _, let old):
       let work = ColumnConversion(
         item: step.item, source: from, shadow: retired.kept, old: old, new: field,
@@ -123,9 +143,6 @@ struct MigrationSwitch {
       try await work.writeAll(
         where: ColumnConversion.changed(since: retired.at, source: from, kept: retired.kept),
         table: table, in: transaction)
-      try await replace(from, by: retired.kept, field, collection, old, step.item)
-      // Behind it: a number that is free again would be given to what is kept now.
-      try await forget(retired)
     default: break
     }
   }
@@ -139,8 +156,9 @@ struct MigrationSwitch {
     let begun = try await transaction.first(
       "SELECT begun_at FROM roost_migration_run WHERE number = \(run)"
     ) { $0.int64(0) }
-    // Clocks of several machines: ten minutes of rows more are converted again than needed.
-    let since = (begun ?? 0) - 600_000
+    // Clocks of several machines: ten minutes of rows more are converted again than needed, where the
+    // log does not tell which they are.
+    let since = (begun ?? 0) - (mark == nil ? 600_000 : 0)
     var condition: SQL = """
       \(identifier: "updatedAt") >= \(since) OR (\(identifier: work.shadow) IS NULL \
       AND \(identifier: work.source) IS NOT NULL)

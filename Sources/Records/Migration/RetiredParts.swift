@@ -50,6 +50,7 @@ package enum RetiredParts {
       if dropped.contains(retired.collection) { continue }
       if let items, !items.contains(retired.name) { continue }
       if let place = try await place(of: retired, in: transaction) {
+        try await TableLocks.take([place.table], in: transaction)
         if retired.field == nil {
           try await transaction.execute("DROP TABLE \(identifier: place.table)")
           try await forgetFields(of: retired.collection, in: transaction)

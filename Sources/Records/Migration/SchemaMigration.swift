@@ -102,20 +102,26 @@ package struct SchemaMigration: Sendable {
       let plan = try await plan()
       try check(plan, allowed)
       if let ahead { try await makeIndexes(plan, allowed, ahead) }
-      run = try await begin(allowed, end)
+      run = try await TableLocks.patiently { try await begin(allowed, end) }
       mark = end
     }
     let runner = MigrationRunner(database: database, time: time)
     if run != nil { try await runner.convert(onProgress) }
-    let catalogue = try await makeSwitch(run, allowed, mark, onSwitch)
+    let catalogue = try await TableLocks.patiently {
+      try await makeSwitch(run, allowed, mark, onSwitch)
+    }
     try await runner.fill(catalogue, onProgress)
     return catalogue
   }
 
   /// Gives up a migration that has not been switched to; returns whether there was one.
   package static func cancel(on database: any Database, time: any TimeSource) async throws -> Bool {
-    let now = time.now()
-    return try await database.write { transaction in
+    try await TableLocks.patiently { try await cancelOnce(on: database, at: time.now()) }
+  }
+
+  private static func cancelOnce(on database: any Database, at now: Timestamp) async throws -> Bool
+  {
+    try await database.write { transaction in
       if let lock = transaction.dialect.lockOfTables {
         try await transaction.query(lock) { _ in false }
       }
@@ -127,6 +133,7 @@ package struct SchemaMigration: Sendable {
         guard let work = ColumnConversion(task.argument),
           let table = tables.first(where: { $0.number == task.collection })
         else { continue }
+        try await TableLocks.take([table.name], in: transaction)
         try await transaction.execute(
           "ALTER TABLE \(identifier: table.name) DROP COLUMN \(identifier: work.shadow)")
       }
@@ -201,7 +208,7 @@ package struct SchemaMigration: Sendable {
       guard all != open.allowed else { return }
       try await MigrationRun.allow(all, of: open.number, in: transaction)
       let lenient = Set(planned.steps.filter { $0.leavesValues(all) }.map(\.item))
-      for task in try await MigrationTask.all(onlyOpen: true, locking: true, in: transaction)
+      for task in try await MigrationTask.all(onlyOpen: true, locking: .waiting, in: transaction)
       where task.run == open.number {
         guard let work = ColumnConversion(task.argument), lenient.contains(work.item) else {
           continue
@@ -236,6 +243,7 @@ package struct SchemaMigration: Sendable {
           let table = step.table, let collection = planned.stored.collection(ofTable: table)
         else { continue }
         count += 1
+        try await TableLocks.take([table], in: transaction)
         let work = ColumnConversion(
           item: step.item, source: from, shadow: RetiredName.shadow(fieldNumber), old: old,
           new: field, isLenient: step.leavesValues(allowed))
@@ -245,8 +253,8 @@ package struct SchemaMigration: Sendable {
           ADD COLUMN \(identifier: work.shadow) \(field.columnType(transaction.dialect))
           """)
         try await MigrationTask.make(
-          .convert, of: number, count, collection: collection.number, table: table,
-          argument: work.json, in: transaction)
+          .convert, of: number, count, collection: collection.number, argument: work.json,
+          in: transaction)
       }
       return number
     }
@@ -265,7 +273,7 @@ package struct SchemaMigration: Sendable {
       let planned = try await steps(in: transaction)
       guard planned.faults.isEmpty else { throw MigrationRefused(faults: planned.faults) }
       // Before the tables, as those do who fill their rows.
-      let tasks = try await MigrationTask.all(onlyOpen: true, locking: true, in: transaction)
+      let tasks = try await MigrationTask.all(onlyOpen: true, locking: .waiting, in: transaction)
       let (run, onRecord) = try await take(open, planned.steps, now, in: transaction)
       guard let run else {
         let catalogue = try await TableKeeper(book: book, now: now, run: 0).run(in: transaction)

@@ -195,8 +195,7 @@ package struct TableKeeper: Sendable {
       ) { $0.int64(0) }
       try await MigrationTask.make(
         .fill, of: run, (count ?? 0) + 1, collection: numbers.collection(collection.name),
-        table: collection.name, argument: .array(fields.map { .string($0.name) }),
-        in: transaction)
+        argument: .array(fields.map { .string($0.name) }), in: transaction)
     }
 
     /// Notes what the schema says was renamed, and what a rollback keeps for it: no additions.

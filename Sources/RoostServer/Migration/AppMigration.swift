@@ -163,7 +163,9 @@ package struct AppMigration: Sendable {
   /// Drops what is kept of `items`, or of everything; returns what it was.
   package func forget(_ items: Set<String>?) async throws -> [String] {
     try await open { database, _ in
-      try await database.write { try await RetiredParts.forget(items, in: $0) }
+      try await TableLocks.patiently {
+        try await database.write { try await RetiredParts.forget(items, in: $0) }
+      }
     }
   }
 }

@@ -6,10 +6,12 @@ short run is left out of it.
 """
 
 from . import (
-    backups, clocks, drain, drain_tls, flood, followers, full_disk, hour, jobs, keepalive, kills,
-    migration, partitions, patroni, postgres_crashes, postgres_full_disk, postgres_jobs,
-    postgres_kills, postgres_order, power, roundtrip, simulation, slow, sync_failure)
+    backups, clocks, drain, drain_tls, flood, followers, followers_own, full_disk, hour, jobs,
+    keepalive, kills, migration, partitions, patroni, postgres_crashes, postgres_followers,
+    postgres_full_disk, postgres_jobs, postgres_kills, postgres_order, power, roundtrip, simulation,
+    slow, sync_failure)
 
 ALL = [kills, power, sync_failure, full_disk, clocks, drain, drain_tls, slow, keepalive, flood,
-       jobs, followers, postgres_kills, postgres_crashes, postgres_order, postgres_full_disk,
-       postgres_jobs, partitions, patroni, hour, migration, roundtrip, backups, simulation]
+       jobs, followers, followers_own, postgres_kills, postgres_crashes, postgres_order,
+       postgres_full_disk, postgres_jobs, postgres_followers, partitions, patroni, hour, migration,
+       roundtrip, backups, simulation]

@@ -5,38 +5,48 @@ import os
 import random
 import signal
 import subprocess
-import threading
 import time
 
-from harness.connection import Connection, Disconnected
 from harness.postgres import Cluster
 from harness.server import BINARY, SETTINGS, Server
 
+from .migration_beside import Beside, OldServer, Reader, visitor
 from .result import Result, Unavailable
 
 NAME = "migration"
 PROMISE = "a migration that is killed at any moment ends right, and goes back with what was written"
 TEST = "a required field with a default, a field in another type and a rename over many rows; " \
        "{tries} × `kill -9` on each engine, alternately of `roost migrate` and of the server; " \
-       "then each row is compared, taken back and compared again"
+       "then each row is compared, taken back and compared again; then another such field, not killed, " \
+       "is read beside: on PostgreSQL by the old server all through and a new one next to it, which " \
+       "are written to as well, on SQLite by the new one until all rows have it"
 TRIES = (20, 3)
 SHORT_ROWS, ROWS = 20_000, 1_000_000
 
+# What no migration touches: whoever reads it waits for the processors alone.
+OTHER = """
+type Calm @collection @allow(ops: [ALL], to: USER) {
+  name: String
+}
+"""
 OLD = """
 type Item @collection @allow(ops: [ALL], to: USER) {
   name: String!
   size: Int
   note: String
 }
-"""
+""" + OTHER
+# The rename comes first: a step that goes through rows must not keep readers out behind it.
 NEW = """
 type Item @collection @allow(ops: [ALL], to: USER) {
   name: String!
-  size: String
   remark: String @was(name: "note")
+  size: String
   stars: Int! @default(value: "3")
 }
-"""
+""" + OTHER
+# What is added beside servers that are read and written.
+WIDER = OLD.replace("  note: String\n", "  note: String\n  grade: Int! @default(value: \"1\")\n")
 
 
 def run(folder, tries):
@@ -51,15 +61,16 @@ def run(folder, tries):
             continue
         try:
             with Cluster() as cluster:
-                _Trial(place, cluster.settings(), count, tries, result, engine).run()
+                _Trial(place, cluster.settings(), count, tries, result, engine, cluster).run()
         except Unavailable:
             result.counts["without postgres"] = 1
     return result
 
 
 class _Trial:
-    def __init__(self, folder, settings, count, tries, result, engine):
+    def __init__(self, folder, settings, count, tries, result, engine, cluster=None):
         self.folder, self.settings, self.result = folder, settings, result
+        self.cluster = cluster
         self.count, self.tries, self.engine = count, tries, engine
         self.data, self.app = os.path.join(folder, "data"), os.path.join(folder, "app")
         os.makedirs(self.app)
@@ -89,9 +100,9 @@ class _Trial:
     def environment(self):
         return dict(os.environ, **SETTINGS, **self.settings)
 
-    def migrate(self, *words, kill_after=None):
+    def migrate(self, *words, kill_after=None, app=None):
         """Runs `roost migrate`; its exit code, or None where it was killed."""
-        command = [BINARY, "migrate", words[0], self.app, "--data", self.data, *words[1:]]
+        command = [BINARY, "migrate", words[0], app or self.app, "--data", self.data, *words[1:]]
         process = subprocess.Popen(command, env=self.environment(), stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)
         try:
@@ -111,16 +122,23 @@ class _Trial:
             self.result.violate(f"{self.engine}: the plan is not pending: {self.output[-300:]}")
             return
         began = time.monotonic()
-        for number in range(self.tries):
-            if self.kill_once(number):
-                break
-        if self.migrate("apply") != 0:
-            self.result.violate(f"{self.engine}: apply: {self.output[-300:]}")
-            return
+        old = OldServer(self, OLD) if self.cluster else None
+        try:
+            for number in range(self.tries):
+                if self.kill_once(number):
+                    break
+            if self.migrate("apply") != 0:
+                self.result.violate(f"{self.engine}: apply: {self.output[-300:]}")
+                return
+        finally:
+            if old:
+                old.end()
         self.result.counts[f"{self.engine} seconds"] = round(time.monotonic() - began)
         self.compare(NEW, lambda number: {
             "name": f"item {number}", "size": str(number), "remark": f"note {number}", "stars": 3})
         self.back()
+        if self.result.passed:
+            Beside(self, OLD, WIDER, "grade", 1, self.cluster).run()
 
     def kill_once(self, number):
         """One kill, of the command or of a server; true where there is nothing left to kill."""
@@ -129,18 +147,18 @@ class _Trial:
             return self.migrate("apply", kill_after=wait) == 0
         server = self.server()
         server.start()
-        reader = _Reader(server.port)
+        reader = Reader(server.port)
         reader.start()
         time.sleep(wait)
         reader.stop()
         server.kill()
         self.result.add("kills")
-        slow = reader.percentile(0.99)
+        slow = reader.milliseconds(0.99)
         if slow is not None:
             known = self.result.counts.get(f"{self.engine} p99 ms", 0)
-            self.result.counts[f"{self.engine} p99 ms"] = max(known, round(slow * 1000))
+            self.result.counts[f"{self.engine} p99 ms"] = max(known, round(slow))
         if reader.failures:
-            self.result.violate(f"{self.engine}: a read was answered {reader.failures[0]}")
+            self.result.violate(f"{self.engine}: a read was answered {reader.failed()[0]}")
         return False
 
     def is_switched(self):
@@ -154,7 +172,7 @@ class _Trial:
     def back(self):
         server = self.server()
         server.start()
-        connection, token = _visitor(server.port)
+        connection, token = visitor(server.port)
         answer = connection.request("POST", "/v1/items", token=token, body={
             "name": "later", "size": "77", "remark": "after", "stars": 5})
         server.stop()
@@ -180,7 +198,7 @@ class _Trial:
         self.write_schema(schema)
         server = self.server()
         server.start()
-        connection, token = _visitor(server.port)
+        connection, token = visitor(server.port)
         seen, after = 0, ""
         extra = dict(extra or {})
         while True:
@@ -206,40 +224,3 @@ class _Trial:
         self.result.add("rows", seen)
         if seen != self.count or extra:
             self.result.violate(f"{self.engine}: {seen} of {self.count} rows, missing {extra}")
-
-
-class _Reader(threading.Thread):
-    """Reads single pages one after the other and keeps how long each took."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.port, self.ended = port, threading.Event()
-        self.seconds, self.failures = [], []
-
-    def run(self):
-        try:
-            connection, token = _visitor(self.port)
-            while not self.ended.is_set():
-                began = time.monotonic()
-                answer = connection.request("GET", "/v1/items?limit=5", token=token)
-                self.seconds.append(time.monotonic() - began)
-                if answer.status != 200:
-                    self.failures.append(answer.status)
-                time.sleep(0.002)
-        except Disconnected:
-            pass
-
-    def stop(self):
-        self.ended.set()
-        self.join(10)
-
-    def percentile(self, part):
-        if len(self.seconds) < 20:
-            return None
-        return sorted(self.seconds)[int(len(self.seconds) * part)]
-
-
-def _visitor(port):
-    connection = Connection(port)
-    answer = connection.request("POST", "/v1/auth/anonymous", body={})
-    return connection, json.loads(answer.body)["accessToken"]
