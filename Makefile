@@ -102,6 +102,7 @@ soak: build packages-bench packages-python ## Runs the long tests: kills, full d
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" ROOST_OPENAPI_CASES=5000 \
 	  python3 Tests/EndToEnd/run.py test_openapi
 	@swift build --configuration release --static-swift-stdlib --product JobsWorker
+	@swift build --configuration release --static-swift-stdlib --product ActionServer
 	@.build/release/roost simulate --seeds "$${ROOST_SOAK_SEEDS:-100000}"
 	@$(ON_POSTGRES) .build/release/roost simulate --engine postgres --seeds 1000
 	@python3 Tests/Soak/run.py $(ARGS)

@@ -67,12 +67,14 @@ package final class RecordStore: Sendable {
     let keeper = TableKeeper(
       book: try compiled?.book(model) ?? RuleBook(model), now: now, assigned: numbers, keys: keys,
       compiled: compiled)
-    let (catalogue, isNewest) = try await database.write { transaction in
-      let catalogue = try await keeper.run(in: transaction)
-      if reconcilesDerived {
-        try await DerivedSources(catalogue).reconcile(at: now, in: transaction)
+    let (catalogue, isNewest) = try await TableLocks.patiently {
+      try await database.write { transaction in
+        let catalogue = try await keeper.run(in: transaction)
+        if reconcilesDerived {
+          try await DerivedSources(catalogue).reconcile(at: now, in: transaction)
+        }
+        return (catalogue, try await serving(transaction))
       }
-      return (catalogue, try await serving(transaction))
     }
     return RecordStore(
       catalogue: catalogue, database: database, ambient: ambient, people: people,

@@ -117,10 +117,37 @@ package enum Dialect: Sendable, CaseIterable {
   /// `forUpdate` for the table that `name` names in a SELECT of several.
   package func forUpdate(of name: SQL) -> SQL { self == .sqlite ? "" : " FOR UPDATE OF \(name)" }
 
+  /// `forUpdate(of:)` that leaves out the rows that somebody holds.
+  package func forUpdateOfFree(of name: SQL) -> SQL {
+    self == .sqlite ? "" : " FOR UPDATE OF \(name) SKIP LOCKED"
+  }
+
   /// Waits for those who write to a table, and holds off others until the commit, but nobody who
   /// reads; nil where there is one writer.
   package func lockAgainstWrites(_ table: String) -> SQL? {
     self == .sqlite ? nil : "LOCK TABLE \(identifier: table) IN SHARE ROW EXCLUSIVE MODE"
+  }
+
+  /// Waits for automatic maintenance of a table and keeps it away until the commit, but nobody who
+  /// reads or writes; nil where there is none.
+  package func lockAgainstMaintenance(_ table: String) -> SQL? {
+    self == .sqlite ? nil : "LOCK TABLE \(identifier: table) IN SHARE UPDATE EXCLUSIVE MODE"
+  }
+
+  /// Has a table alone until the commit; nil where a writer has it anyway.
+  package func lockAgainstAll(_ table: String) -> SQL? {
+    self == .sqlite ? nil : "LOCK TABLE \(identifier: table) IN ACCESS EXCLUSIVE MODE"
+  }
+
+  /// A query of how long a statement waits for a lock, its only value; nil where none does.
+  package var lockPatience: SQL? {
+    self == .sqlite ? nil : "SELECT current_setting('lock_timeout')"
+  }
+
+  /// Has statements wait so long for a lock until the commit: the text of its only value.
+  package var setLockPatience: SQL? {
+    self == .sqlite
+      ? nil : "SELECT set_config('lock_timeout', CAST(\(SQL.placeholder) AS text), true)"
   }
 
   /// A query that returns when no other transaction changes tables; nil where there is one writer.

@@ -73,32 +73,3 @@ struct TableHeld: Error {
   let table: String
   let cause: any Error
 }
-
-extension Dialect {
-  /// Waits for automatic maintenance of a table and keeps it away until the commit, but nobody who
-  /// reads or writes; nil where there is none.
-  fileprivate func lockAgainstMaintenance(_ table: String) -> SQL? {
-    !hasOtherWriters ? nil : "LOCK TABLE \(identifier: table) IN SHARE UPDATE EXCLUSIVE MODE"
-  }
-
-  /// Has a table alone until the commit; nil where a writer has it anyway.
-  fileprivate func lockAgainstAll(_ table: String) -> SQL? {
-    !hasOtherWriters ? nil : "LOCK TABLE \(identifier: table) IN ACCESS EXCLUSIVE MODE"
-  }
-
-  /// A query of how long a statement waits for a lock, its only value; nil where none does.
-  fileprivate var lockPatience: SQL? {
-    !hasOtherWriters ? nil : "SELECT current_setting('lock_timeout')"
-  }
-
-  /// Has statements wait so long for a lock until the commit: the text of its only value.
-  fileprivate var setLockPatience: SQL? {
-    !hasOtherWriters
-      ? nil : "SELECT set_config('lock_timeout', CAST(\(SQL.placeholder) AS text), true)"
-  }
-
-  /// `forUpdate(of:)` that leaves out the rows that somebody holds.
-  func forUpdateOfFree(of name: SQL) -> SQL {
-    !hasOtherWriters ? "" : " FOR UPDATE OF \(name) SKIP LOCKED"
-  }
-}

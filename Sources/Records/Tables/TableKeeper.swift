@@ -369,6 +369,7 @@ package struct TableKeeper: Sendable {
           return
         }
       }
+      try await TableLocks.take([collection.name], in: transaction)
       try await transaction.execute(
         """
         ALTER TABLE \(identifier: collection.name) \

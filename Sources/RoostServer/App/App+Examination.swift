@@ -68,23 +68,25 @@ extension App {
   ) async throws -> Rehearsal {
     let keeper = TableKeeper(book: try RuleBook(schema), now: now)
     do {
-      return try await database.write { transaction in
-        let pending = try await Migrator.run(RoostMigrations.all, in: transaction, now: now)
-        var rehearsal = Rehearsal(facts: try await sizes(in: transaction))
-        if !pending.isEmpty {
-          let steps = pending.count == 1 ? "1 step" : "\(pending.count) steps"
-          rehearsal.facts.append(
-            ("migrations", "\(steps) of Roost's own tables pending; the next start takes them"))
+      return try await TableLocks.patiently {
+        try await database.write { transaction in
+          let pending = try await Migrator.run(RoostMigrations.all, in: transaction, now: now)
+          var rehearsal = Rehearsal(facts: try await sizes(in: transaction))
+          if !pending.isEmpty {
+            let steps = pending.count == 1 ? "1 step" : "\(pending.count) steps"
+            rehearsal.facts.append(
+              ("migrations", "\(steps) of Roost's own tables pending; the next start takes them"))
+          }
+          let catalogue = try await keeper.run(in: transaction)
+          for definition in try await catalogue.derivedDue(at: now, in: transaction) {
+            rehearsal.facts.append(("derived data to be made by a job", definition))
+          }
+          let setAside = try await PoisonedEntry.counts(in: transaction)
+          for (name, count) in setAside.sorted(by: { $0.key < $1.key }) {
+            rehearsal.facts.append(("entries that \(name) failed at", "\(count)"))
+          }
+          throw rehearsal
         }
-        let catalogue = try await keeper.run(in: transaction)
-        for definition in try await catalogue.derivedDue(at: now, in: transaction) {
-          rehearsal.facts.append(("derived data to be made by a job", definition))
-        }
-        let setAside = try await PoisonedEntry.counts(in: transaction)
-        for (name, count) in setAside.sorted(by: { $0.key < $1.key }) {
-          rehearsal.facts.append(("entries that \(name) failed at", "\(count)"))
-        }
-        throw rehearsal
       }
     } catch let rehearsal as Rehearsal {
       return rehearsal
