@@ -5,12 +5,20 @@ import Testing
 
 @testable import PostgresDriver
 
-/// A clock that the test moves.
+/// A clock that stands still.
 private final class StillTime: TimeSource {
   let nanoseconds: UInt64
   init(milliseconds: UInt64) { nanoseconds = milliseconds * 1_000_000 }
   func now() -> Timestamp { Timestamp(milliseconds: 0) }
   func monotonicNanoseconds() -> UInt64 { nanoseconds }
+}
+
+/// A clock that stands until it is moved.
+private final class MovedTime: TimeSource {
+  private let nanoseconds = Mutex<UInt64>(1_000_000_000)
+  func now() -> Timestamp { Timestamp(milliseconds: 0) }
+  func monotonicNanoseconds() -> UInt64 { nanoseconds.withLock { $0 } }
+  func advance(_ milliseconds: UInt64) { nanoseconds.withLock { $0 += milliseconds * 1_000_000 } }
 }
 
 /// Each look is a millisecond before the one before it, from the third on.
@@ -110,7 +118,7 @@ private final class BackwardTime: TimeSource {
   @Test func `a statement is cancelled at its deadline and given up five seconds later`() {
     var bound = WaitBound(time: StillTime(milliseconds: 100), milliseconds: 0)
     #expect(bound.next() == .cancel)
-    #expect(bound.next() == .wait(1000))
+    #expect(bound.next() == .wait(250))
     var open = WaitBound(time: StillTime(milliseconds: 100), milliseconds: nil)
     #expect(open.next() == .wait(1000))
     var watched = WaitBound(
@@ -124,7 +132,25 @@ private final class BackwardTime: TimeSource {
     // The clocks of two processors may differ, and a thread moves between them.
     var back = WaitBound(time: BackwardTime(), milliseconds: 0)
     #expect(back.next() == .cancel)
-    #expect(back.next() == .wait(1000))
+    #expect(back.next() == .wait(250))
+  }
+
+  @Test func `the server is asked again to stop a statement with which it had not begun`() {
+    let time = MovedTime()
+    var bound = WaitBound(time: time, milliseconds: 0)
+    var requests = 0
+    var waited = 0
+    steps: while waited < 60_000 {
+      switch bound.next() {
+      case .cancel: requests += 1
+      case .wait(let milliseconds):
+        waited += Int(milliseconds)
+        time.advance(UInt64(milliseconds))
+      case .giveUp: break steps
+      }
+    }
+    #expect(requests == 20)
+    #expect(waited == 5000)
   }
 
   @Test(arguments: [

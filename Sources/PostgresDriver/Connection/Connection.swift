@@ -289,6 +289,7 @@ final class Connection: @unchecked Sendable {
   /// libpq asks over a connection of its own and waits for it, for minutes where the server's host is
   /// silent, so a thread of its own does it.
   func cancel() {
+    if let cancelRequest, !cancelRequest.isDone.load(ordering: .acquiring) { return }
     guard let request = PQgetCancel(handle).map(CancelRequest.init) else { return }
     cancelRequest = request
     do { try startThread { request.run() } } catch { request.run() }

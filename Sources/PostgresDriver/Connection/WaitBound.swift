@@ -2,6 +2,9 @@ import RoostCore
 
 /// How long the answer to a statement is waited for: to a deadline, at which the statement is
 /// cancelled, and a little longer for the answer to that.
+///
+/// The server is asked more than once: a request that comes before the server has begun with the
+/// statement stops nothing, and the statement would run on after the connection is given up.
 struct WaitBound {
   enum Step: Equatable {
     /// Look at the socket for so many milliseconds at most.
@@ -16,6 +19,8 @@ struct WaitBound {
   private static let slice: Int64 = 100
   /// Milliseconds after the deadline in which the answer must come.
   private static let grace: Int64 = 5000
+  /// Milliseconds between two requests to stop the statement.
+  private static let again: Int64 = 250
 
   private let time: any TimeSource
   /// Of the monotonic clock, in nanoseconds.
@@ -24,6 +29,8 @@ struct WaitBound {
   /// Called at each look.
   private let tick: (() -> Void)?
   private(set) var isCancelled = false
+  /// When the server was last asked to stop the statement.
+  private var asked: UInt64 = 0
 
   init(
     time: any TimeSource, milliseconds: Int?, cancellation: Cancellation? = nil,
@@ -54,6 +61,7 @@ struct WaitBound {
       if cancellation?.isSet == true || now >= deadline {
         isCancelled = true
         deadline = now
+        asked = now
         return .cancel
       }
       guard deadline != .max else {
@@ -63,7 +71,12 @@ struct WaitBound {
       return .wait(Int32(clamping: min(left, cancellation == nil ? 1000 : WaitBound.slice)))
     }
     let passed = Int64(clamping: time.nanoseconds(since: deadline) / 1_000_000)
-    return passed >= WaitBound.grace
-      ? .giveUp : .wait(Int32(clamping: min(WaitBound.grace - passed, 1000)))
+    guard passed < WaitBound.grace else { return .giveUp }
+    let sinceAsked = Int64(clamping: time.nanoseconds(since: asked) / 1_000_000)
+    guard sinceAsked < WaitBound.again else {
+      asked = now
+      return .cancel
+    }
+    return .wait(Int32(clamping: min(WaitBound.grace - passed, WaitBound.again - sinceAsked)))
   }
 }
