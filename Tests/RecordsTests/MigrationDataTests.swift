@@ -89,10 +89,8 @@ import Testing
     #expect(Set(rows.compactMap { $0["stars"]?.int }) == [5, 3])
   }
 
-  @Test func manyRowsGetTheDefaultAtOnceAndTheChangeInPieces() async throws {
-    let house = MigrationHouse()
-    defer { house.remove() }
-    let count = 1250
+  /// Writes notes, a multiple of 250, at a server of the schema `text`.
+  private func write(_ count: Int, _ text: String, _ house: MigrationHouse) async throws {
     try await house.serve(text) { served async throws in
       let notes = served.collection("notes")
       let owner = served.ann.uid.map { JSON.string($0.description) } ?? .null
@@ -103,6 +101,13 @@ import Testing
         _ = try await served.records.importBatch(Array(creates[part..<part + 250]))
       }
     }
+  }
+
+  @Test func manyRowsGetTheDefaultAtOnceAndTheChangeInPieces() async throws {
+    let house = MigrationHouse()
+    defer { house.remove() }
+    let count = 1250
+    try await write(count, text, house)
     house.time.advance(1000)
     let stars = MigrationHouse.schema("text: String stars: Int! @default(value: \"3\")")
     try await house.serve(stars) { served async throws in
@@ -143,16 +148,7 @@ import Testing
     let house = MigrationHouse()
     defer { house.remove() }
     let count = 1250
-    try await house.serve(MigrationHouse.schema("text: String")) { served async throws in
-      let notes = served.collection("notes")
-      let owner = served.ann.uid.map { JSON.string($0.description) } ?? .null
-      let creates = try (0..<count).map { _ in
-        try served.records.systemCreate(notes, ["text": "a", "owner": owner])
-      }
-      for part in stride(from: 0, to: count, by: 250) {
-        _ = try await served.records.importBatch(Array(creates[part..<part + 250]))
-      }
-    }
+    try await write(count, text, house)
     house.time.advance(1000)
     let stars = MigrationHouse.schema("text: String stars: Int! @default(value: \"3\")")
     try await house.serve(stars) { served async throws in
