@@ -34,7 +34,7 @@ package struct SQLiteConfiguration: Sendable {
   /// Milliseconds between two checkpoints.
   package var checkpointMilliseconds = 1000
   /// Bytes of the log after which a checkpoint comes before its time.
-  package var checkpointBytes = 16_777_216
+  package var checkpointBytes = 33_554_432
   /// Bytes of the log beyond which it is emptied and cut.
   package var logBytes = 67_108_864
   /// Free bytes of the file system below which writes are refused.
