@@ -25,6 +25,7 @@ KINDS = ("read", "list", "create")
 CONNECTIONS = 512
 BOUND = 200  # ms
 RECOVERY = 2  # s
+LEAST = 0.05  # of the capacity: who takes nobody keeps nobody waiting
 WINDOW = 0.25  # s
 
 
@@ -50,6 +51,8 @@ def run(folder, tries):
         flood = paced(folder, server, requests, 5 * capacity, tries, CONNECTIONS, warmup=1)
         seconds = _recovery(folder, server, requests, capacity / 2)
     _judge(flood, late, seconds, result)
+    if flood["ok"] < LEAST * capacity * flood["seconds"]:
+        result.violate(f"only {flood['ok']} were taken, where {capacity:,.0f} a second can be")
     check(data, folder, crew, result, "after the flood")
     result.add("acknowledged", crew.acknowledged())
     return result
