@@ -28,7 +28,9 @@ struct LoopLag {
   ///
   /// Whoever comes while the loop sleeps is served at once. Whoever comes while it works waits for the
   /// rest of what was handled then, without a share of its own: one who asks again as soon as it is
-  /// answered waits for nobody. Where a look did not show all, some wait since the look before.
+  /// answered waits for nobody. Where a look did not show all, some wait since the look before or since
+  /// one before that, and with thousands of connections that goes on for as long as there are more; so
+  /// the kernel is asked.
   mutating func note(woken: UInt64, asked: UInt64?, count: Int, age: () -> UInt64) {
     let slept = asked.map { woken > $0 ? woken - $0 : 0 } ?? 0
     if slept > LoopLag.sleep {
@@ -37,6 +39,8 @@ struct LoopLag {
       let others = UInt64(max(0, handledCount - 1))
       let work = woken > lookedNanoseconds ? woken - lookedNanoseconds : 0
       arrivedNanoseconds = woken - work / UInt64(max(1, handledCount)) * others
+    } else {
+      arrivedNanoseconds = min(lookedNanoseconds, woken &- age())
     }
     // A pause hides in what looks like a sleep, and those who came in it are shown in this look or in
     // the next.

@@ -31,10 +31,14 @@ struct LoopLagTests {
       ),
       (
         "where a look did not show all, some wait since the one before",
+        [Look(woken: 100, asked: 10, count: 256), Look(woken: 200, count: 256)], 100
+      ),
+      (
+        "where no look shows all, the kernel is asked since when",
         [
-          Look(woken: 100, asked: 10, count: 256), Look(woken: 200, count: 256),
-          Look(woken: 300, count: 256),
-        ], 200
+          Look(woken: 100, asked: 10, count: 256), Look(woken: 200, count: 256, age: 100),
+          Look(woken: 300, count: 256, age: 170), Look(woken: 400, count: 256, age: 130),
+        ], 130
       ),
       (
         "a pause that looks like a sleep is told by the age of the input",

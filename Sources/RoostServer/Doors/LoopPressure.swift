@@ -16,8 +16,12 @@ final class LoopPressure: Sendable {
   /// Longer than such a process stands still at a time, with the usual period of 100 ms.
   private static let quietNanoseconds: UInt64 = 150_000_000
 
-  /// The wait beyond which all but health checks are refused while the queue stands, in nanoseconds.
-  let bound: UInt64
+  /// One of 32 is let in that is late.
+  private static let admittedShift: UInt64 = 64 - 5
+
+  /// The wait beyond which nearly all but health checks are refused while the queue stands, in
+  /// nanoseconds.
+  private let bound: UInt64
   private let rising: QueueDelay
   private let falling: QueueDelay
   private let stands = Atomic<Bool>(false)
@@ -41,6 +45,18 @@ final class LoopPressure: Sendable {
     } else if wait > bound, rising.isStanding(at: now) {
       stands.store(true, ordering: .relaxed)
     }
+  }
+
+  /// Whether the request that was read at `now`, and waited for `wait` nanoseconds, is refused; those
+  /// that matter less are refused after fewer `eighths` of the bound.
+  ///
+  /// One of so many is let in whatever it has waited: where thousands wait nobody is in time any more,
+  /// and a server that turns all away is none.
+  func refuses(_ wait: UInt64, eighths: UInt64, at now: UInt64) -> Bool {
+    guard isStanding(at: now), wait > bound / 8 * eighths else { return false }
+    // By chance, but the same for the same request, of which it is asked more than once: Fibonacci
+    // hashing (Knuth, The Art of Computer Programming 3, 6.4), whose upper bits are the best.
+    return (now &* 0x9E37_79B9_7F4A_7C15) >> LoopPressure.admittedShift != 0
   }
 
   func isStanding(at now: UInt64) -> Bool { stands.load(ordering: .relaxed) && !isQuiet(now) }

@@ -68,7 +68,7 @@ final class Overload: Sendable {
     let part = priority.eighths
     var queue: Queue?
     // Beyond ten times the bound nobody waits for the answer any more, standing queue or not.
-    if wait > tolerated * 10 || loop.isStanding(at: now) && wait > loop.bound / 8 * part {
+    if wait > tolerated * 10 || loop.refuses(wait, eighths: part, at: now) {
       queue = .loop
     } else if priority == .writes, database.writes.isStanding(at: now),
       database.writes.wait(at: now) > tolerated / 2 * 3
