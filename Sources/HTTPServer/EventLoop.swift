@@ -219,6 +219,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
       advanceTime()
       turn &+= 1
       lag.note(woken: wokenNanoseconds, asked: asked, count: count) { longestAge(events, count) }
+      if lag.hasRested { gate?.rested() }
       for index in 0..<count {
         handle(events[index])
         if index % EventLoop.eventsBetweenMail == 0 { answerFirst() }

@@ -10,6 +10,8 @@ struct LoopLag {
   static let fewEvents = 4
   /// A wait for events that took longer was a sleep, unless there were many of them.
   private static let sleep: UInt64 = 50_000
+  /// A wait that took longer was one: there was nothing to be done.
+  private static let rest: UInt64 = 10_000
   /// What looks like a sleep and is longer may have been a pause: a process that has used up its
   /// share of a processor is not woken, whatever comes.
   private static let pause: UInt64 = 5_000_000
@@ -18,6 +20,9 @@ struct LoopLag {
   private(set) var arrivedNanoseconds: UInt64 = 0
   /// Connections that had a turn since the last look.
   private(set) var handledCount = 0
+  /// Whether there was nothing to be done before the last look. (Many events after a sleep have come
+  /// in a pause.)
+  private(set) var hasRested = false
   private var lookedNanoseconds: UInt64 = 0
   private var mayHavePaused = false
 
@@ -33,6 +38,7 @@ struct LoopLag {
   /// the kernel is asked.
   mutating func note(woken: UInt64, asked: UInt64?, count: Int, age: () -> UInt64) {
     let slept = asked.map { woken > $0 ? woken - $0 : 0 } ?? 0
+    hasRested = slept > LoopLag.rest && count <= LoopLag.fewEvents
     if slept > LoopLag.sleep {
       arrivedNanoseconds = woken
     } else if handledCount < LoopLag.mostEvents {

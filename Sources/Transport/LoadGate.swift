@@ -5,6 +5,9 @@ package import RoostCore
 /// It is asked once for each request, on the loops' threads: before anything is looked up, decoded or
 /// allocated for the request.
 package protocol LoadGate: Sendable {
+  /// Tells that a loop had nothing to do for a moment, on its thread.
+  func rested()
+
   /// The refusal of a request; nil for one that is let in.
   ///
   /// `path` is undecoded, `wait` is how long the request has waited at most until `now` of the

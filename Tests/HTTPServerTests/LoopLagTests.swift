@@ -76,6 +76,21 @@ struct LoopLagTests {
     #expect(last - lag.arrivedNanoseconds == wait * LoopLagTests.ms, "\(what)")
   }
 
+  @Test(arguments: [
+    (Look(woken: 100, asked: 99, count: 1), true), (Look(woken: 100, asked: 99, count: 4), true),
+    // Many have come in a pause.
+    (Look(woken: 100, asked: 10, count: 5), false), (Look(woken: 100, asked: 100, count: 1), false),
+    (Look(woken: 100, count: 1), false),
+  ])
+  func aLoopRestsWhereItWaitsForFew(look: Look, rests: Bool) {
+    var lag = LoopLag()
+    lag.note(
+      woken: look.woken * LoopLagTests.ms, asked: look.asked.map { $0 * LoopLagTests.ms },
+      count: look.count
+    ) { 0 }
+    #expect(lag.hasRested == rests)
+  }
+
   @Test func turnsWithoutEventsCountAsWell() {
     var lag = LoopLag()
     lag.note(woken: 100, asked: nil, count: 1) { 0 }

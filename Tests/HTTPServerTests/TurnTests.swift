@@ -69,11 +69,14 @@ private final class Book: LoadGate {
   }
 
   let lines = Mutex<[Line]>([])
+  let hasRested = Atomic<Bool>(false)
   private let bound: UInt64
   private let answer = PreparedRefusal(
     RoostError(.overloaded, "Say \"when\".", retryAfterSeconds: 1))
 
   init(bound: UInt64) { self.bound = bound }
+
+  func rested() { hasRested.store(true, ordering: .relaxed) }
 
   func refusal(
     _ method: Transport.Method, path: UnsafeRawBufferPointer, wait: UInt64, at now: UInt64,
@@ -89,6 +92,25 @@ private final class Book: LoadGate {
 
 @Suite("Turns and gates of a loop")
 struct TurnTests {
+  @Test func aLoopThatHadNothingToDoTellsTheGate() async throws {
+    let book = Book(bound: .max)
+    let request = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+    try await onThread {
+      let loop = try LoneLoop([request], gate: book) { router in
+        router.add(.get, "/a") { _ in .text("a") }
+      }
+      defer { loop.end() }
+      #expect(try loop.clients[0].receive().text == "a")
+      for _ in 0..<1000 where !book.hasRested.load(ordering: .relaxed) {
+        usleep(1000)
+        try loop.clients[0].send(request)
+        #expect(try loop.clients[0].receive().text == "a")
+      }
+      let hasRested = book.hasRested.load(ordering: .relaxed)
+      #expect(hasRested)
+    }
+  }
+
   @Test("A client that sends ahead takes turns with the others", arguments: [false, true])
   func turns(suspends: Bool) async throws {
     let order = Mutex<[String]>([])

@@ -19,6 +19,8 @@ final class AppGate: LoadGate {
     refusals = Overload.Queue.allCases.map { PreparedRefusal($0.error) }
   }
 
+  func rested() { overload.rested() }
+
   func refusal(
     _ method: Method, path: UnsafeRawBufferPointer, wait: UInt64, at now: UInt64,
     isFromPage: @autoclosure () -> Bool

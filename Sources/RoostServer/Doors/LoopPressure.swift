@@ -1,12 +1,14 @@
 import RoostCore
 import Synchronization
 
-/// Whether the queue before the loops stands, and the wait beyond which it is then refused.
+/// Whether the queue before the loops stands, and who is then refused: nearly all who have waited for
+/// longer than a bound, and of the others as many as it takes (`AdmittedShare`).
 ///
 /// It begins to stand where the waits have been above a quarter of what is tolerated for a tenth of a
 /// second, and does so until most of them are below the bound, which is far less: what is let in fills
 /// the queue again at once, and a queue that is emptied only down to where it began to stand would
-/// stand again and again. It is over too where nobody has waited that long for a while.
+/// stand again and again. As long as some are refused who came in time it stands, too. It is over in any
+/// case where nobody has waited that long for a while.
 final class LoopPressure: Sendable {
   /// In-time requests, more than late ones, that end it.
   ///
@@ -16,12 +18,13 @@ final class LoopPressure: Sendable {
   /// Longer than such a process stands still at a time, with the usual period of 100 ms.
   private static let quietNanoseconds: UInt64 = 150_000_000
 
-  /// One of 32 is let in that is late.
-  private static let admittedShift: UInt64 = 64 - 5
+  /// One of so many is let in that is late.
+  private static let latePerAdmitted: UInt64 = 32
 
   /// The wait beyond which nearly all but health checks are refused while the queue stands, in
   /// nanoseconds.
   private let bound: UInt64
+  private let share = AdmittedShare()
   private let rising: QueueDelay
   private let falling: QueueDelay
   private let stands = Atomic<Bool>(false)
@@ -41,22 +44,28 @@ final class LoopPressure: Sendable {
     falling.note(wait, at: now)
     if wait > bound { lastLate.store(now, ordering: .relaxed) }
     if stands.load(ordering: .relaxed) {
-      if wasQuiet || !falling.isStanding(at: now) { stands.store(false, ordering: .relaxed) }
+      if wasQuiet || share.isWhole && !falling.isStanding(at: now) {
+        stands.store(false, ordering: .relaxed)
+      }
     } else if wait > bound, rising.isStanding(at: now) {
       stands.store(true, ordering: .relaxed)
     }
   }
 
+  /// Tells that a loop had nothing to do for a moment.
+  func rested() { share.rested() }
+
   /// Whether the request that was read at `now`, and waited for `wait` nanoseconds, is refused; those
-  /// that matter less are refused after fewer `eighths` of the bound.
+  /// that matter less are late after fewer `eighths` of the bound.
   ///
-  /// One of so many is let in whatever it has waited: where thousands wait nobody is in time any more,
-  /// and a server that turns all away is none.
+  /// Some are let in whatever they have waited: where thousands wait nobody is in time any more, and a
+  /// server that turns all away is none.
   func refuses(_ wait: UInt64, eighths: UInt64, at now: UInt64) -> Bool {
-    guard isStanding(at: now), wait > bound / 8 * eighths else { return false }
-    // By chance, but the same for the same request, of which it is asked more than once: Fibonacci
-    // hashing (Knuth, The Art of Computer Programming 3, 6.4), whose upper bits are the best.
-    return (now &* 0x9E37_79B9_7F4A_7C15) >> LoopPressure.admittedShift != 0
+    guard isStanding(at: now) else { return false }
+    let isLate = wait > bound / 8 * eighths
+    return isLate
+      ? AdmittedShare.chance(at: now, of: LoopPressure.latePerAdmitted) != 0
+      : !share.admits(at: now)
   }
 
   func isStanding(at now: UInt64) -> Bool { stands.load(ordering: .relaxed) && !isQuiet(now) }

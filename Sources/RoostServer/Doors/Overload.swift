@@ -54,6 +54,9 @@ final class Overload: Sendable {
   /// Tells of a request that has waited for `wait` nanoseconds before its loop at `now`.
   func note(_ wait: UInt64, at now: UInt64) { loop.note(wait, at: now) }
 
+  /// Tells that a loop had nothing to do for a moment.
+  func rested() { loop.rested() }
+
   /// Whether there is any cause to refuse somebody who has waited for so long.
   func isPressed(wait: UInt64, at now: UInt64) -> Bool {
     guard tolerated != 0 else { return false }

@@ -32,8 +32,10 @@ struct OverloadTests {
     let queues = (1...1000).compactMap { later in
       overload.refusal(priority, wait: wait * OverloadTests.ms, at: now + UInt64(later))
     }
-    #expect(queues.isEmpty || (950...985).contains(queues.count) || queues.count == 1000)
-    return queues.first
+    // Of those in time a quarter is refused at first.
+    let areInTime = queues.count < 300
+    #expect(areInTime || (950...985).contains(queues.count) || queues.count == 1000)
+    return areInTime ? nil : queues.first
   }
 
   @Test(
@@ -66,7 +68,7 @@ struct OverloadTests {
     let (overload, _, now) = waiting(80)
     for _ in 0..<10 { overload.note(OverloadTests.ms, at: now) }
     for priority in RequestPriority.allCases {
-      #expect(overload.refusal(priority, wait: OverloadTests.ms, at: now + 1) == nil)
+      #expect(refusal(overload, priority, wait: 1, at: now) == nil)
     }
     #expect(refusal(overload, .reads, wait: 80, at: now) == .loop)
   }
@@ -94,9 +96,21 @@ struct OverloadTests {
   }
 
   @Test func aQueueStandsUntilMostAreInTime() {
-    let (overload, _, now) = waiting(80)
+    var (overload, _, now) = waiting(80)
     func stands() -> Bool { overload.state(of: .loop, at: now).isStanding }
     // A process that runs in turns serves so many in one of them.
+    for _ in 0..<600 { overload.note(20 * OverloadTests.ms, at: now) }
+    for _ in 0..<500 { overload.note(OverloadTests.ms, at: now) }
+    #expect(stands())
+    for _ in 0..<12 { overload.note(OverloadTests.ms, at: now) }
+    #expect(stands(), "not all who come in time are let in yet")
+    // They are once the loops rest again.
+    for _ in 0..<40 {
+      now += 100 * OverloadTests.ms
+      overload.note(20 * OverloadTests.ms, at: now)
+      overload.rested()
+      _ = overload.refusal(.reads, wait: 0, at: now)
+    }
     for _ in 0..<600 { overload.note(20 * OverloadTests.ms, at: now) }
     for _ in 0..<500 { overload.note(OverloadTests.ms, at: now) }
     #expect(stands())
@@ -177,7 +191,7 @@ struct OverloadTests {
     }
     let answers = (1110..<1130).compactMap { refusal(80, at: $0)?.response.status }
     #expect(answers.isEmpty != isRefused && answers.allSatisfy { $0 == 503 })
-    #expect(refusal(1, at: 1131) == nil)
-    #expect(overload.state(of: .loop, at: 1131 * OverloadTests.ms).isStanding)
+    #expect((1131..<1151).contains { refusal(1, at: $0) == nil })
+    #expect(overload.state(of: .loop, at: 1151 * OverloadTests.ms).isStanding)
   }
 }

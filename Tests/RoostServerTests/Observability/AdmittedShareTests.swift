@@ -1,0 +1,77 @@
+import Testing
+
+@testable import RoostServer
+
+@Suite("The admitted share")
+struct AdmittedShareTests {
+  private static let ms: UInt64 = 1_000_000
+
+  /// How many of a thousand are let in within a microsecond.
+  private func admitted(_ share: AdmittedShare, at now: UInt64) -> Int {
+    (0..<1000).count { share.admits(at: now + UInt64($0)) }
+  }
+
+  /// A share in whose loops' turns of 100 ms `isRested` said whether there was rest, and the time then.
+  private func turns(_ count: Int, isRested: Bool) -> (AdmittedShare, now: UInt64) {
+    let share = AdmittedShare()
+    var now = 5000 * AdmittedShareTests.ms
+    _ = share.admits(at: now)
+    for _ in 0..<count {
+      now += 100 * AdmittedShareTests.ms
+      if isRested { share.rested() }
+      _ = share.admits(at: now)
+    }
+    return (share, now)
+  }
+
+  @Test func loopsThatNeverRestAreLeftLessToDoButNotNothing() {
+    let (few, soon) = turns(5, isRested: false)
+    #expect((130...230).contains(admitted(few, at: soon)))
+    let (least, late) = turns(50, isRested: false)
+    #expect((8...24).contains(admitted(least, at: late)))
+  }
+
+  @Test func loopsThatRestAreGivenAll() {
+    let (share, now) = turns(10, isRested: true)
+    #expect(share.isWhole)
+    #expect(admitted(share, at: now) == 1000)
+  }
+
+  @Test func theSameRequestIsAnsweredTheSame() {
+    let (share, now) = turns(5, isRested: false)
+    for later in 0..<100 as Range<UInt64> {
+      #expect(share.admits(at: now + later) == share.admits(at: now + later))
+    }
+  }
+
+  @Test func afterASilenceItBeginsAnew() {
+    let (share, now) = turns(50, isRested: false)
+    #expect((700...800).contains(admitted(share, at: now + 1000 * AdmittedShareTests.ms)))
+  }
+
+  /// A process with 25 ms of each 100, 10 µs for a refusal and 58 for an answer, and clients who wait
+  /// until they are answered: it serves most of what it can beside the refusals, and nobody is left.
+  @Test(arguments: [600, 900, 1300, 2000])
+  func aShareOfAProcessorIsUsedWell(asked: Int) {
+    let share = AdmittedShare()
+    let turn = 25_000
+    var (now, waiting, taken, longest) = (5000 * AdmittedShareTests.ms, 0, 0, 0)
+    for number in 0..<300 {
+      waiting += asked
+      var left = turn
+      while waiting > 0, left > 0 {
+        waiting -= 1
+        now += 1000
+        let isAdmitted = share.admits(at: now)
+        left -= isAdmitted ? 58 : 10
+        if isAdmitted, number >= 100 { taken += 1 }
+      }
+      if waiting == 0, left > 0 { share.rested() }
+      if number >= 100 { longest = max(longest, waiting) }
+      now = UInt64(5000 + (number + 1) * 100) * AdmittedShareTests.ms
+    }
+    let best = min(asked, (turn - asked * 10) / 48)
+    #expect(taken >= 200 * best * 6 / 10, "\(taken / 200) of \(best) a turn")
+    #expect(longest <= asked, "\(longest) were left")
+  }
+}
