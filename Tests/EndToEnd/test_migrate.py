@@ -2,13 +2,14 @@
 
 import json
 import os
+import subprocess
 import threading
 import time
 import unittest
 
 from client import anonymous
 from postgres import ADMIN
-from server import ENGINE, Folder, Server, database, roost
+from server import BINARY, ENGINE, ENVIRONMENT, Folder, Server, database, roost
 
 from harness.postgres import Session
 
@@ -22,6 +23,10 @@ def schema(fields, directives="", name="Note", others=""):
 
 FIRST = schema("text: String\n  size: Int")
 SECOND = schema("body: String @was(name: \"text\")\n  size: Int\n  stars: Int! @default(value: \"3\")")
+SPLIT = schema(
+    'first: String! @was(name: "text", expr: "{text | before \' \'}", back: "{first} {last}")\n'
+    '  last: String @was(name: "text", expr: "{text | after last \' \'}")\n'
+    '  size: Int')
 
 
 class MigrateTests(unittest.TestCase):
@@ -194,6 +199,103 @@ class MigrateTests(unittest.TestCase):
         self.assertEqual(outcome[0].returncode, 0, outcome[0].stderr)
         server.stop()
         self.assertEqual(self.items(person, SECOND), [])
+
+    def test_a_field_is_split_and_older_clients_read_it_whole(self):
+        person = self.fill({"text": "Ann  Bach"}, {"text": "Cher"}, {"text": ""})
+        path = self.folder.join("rows.jsonl")
+        status, plan = self.plan(SPLIT)
+        self.assertEqual(status, 3)
+        self.assertEqual([(step["step"], step["item"], step["breaking"]) for step in plan["steps"]],
+                         [("split_field", "Note.first", 1), ("split_field", "Note.last", 0),
+                          ("retire_field", "Note.text", 0)])
+        self.assertIn('"{first} {last}"', plan["steps"][2]["wayBack"])
+        self.migrate("plan", "--export", path)
+        with open(path) as file:
+            rows = [json.loads(line) for line in file]
+        self.assertEqual([(row["item"], row["value"], row["code"]) for row in rows],
+                         [("Note.first", "", "required")])
+        refused = self.migrate("apply")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("1 rows stand in the way", refused.stderr)
+        server = self.serve(FIRST)
+        again = type(person)(server.port, person.token)
+        self.assertEqual(again.patch(f"/v1/notes/{rows[0]['id']}", {"text": "Jo Oz"}).status, 200)
+        server.stop()
+        done = self.migrate("apply", text=SPLIT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        server = self.serve()
+        again = type(person)(server.port, person.token)
+        items = again.get("/v1/notes")["items"]
+        self.assertEqual({(item["first"], item["last"]) for item in items},
+                         {("Ann", "Bach"), ("Cher", None), ("Jo", "Oz")})
+        self.assertEqual(again.post("/v1/notes", {"first": "Zoe", "last": "Poe"}).status, 201)
+        old = again.get("/v1/notes", headers={"Roost-Version": "1"})["items"]
+        self.assertEqual({item["text"] for item in old}, {"Ann Bach", "Cher", "Jo Oz", "Zoe Poe"})
+        filtered = again.get("/v1/notes", filter='text == "Cher"', headers={"Roost-Version": "1"})
+        self.assertEqual(filtered.status, 422)
+        self.assertIn("dropped_field", json.dumps(filtered.json))
+        log = again.get("/docs/changelog.md").text
+        self.assertIn("what it held is in `first`, `last`", log)
+        server.stop()
+        done = self.migrate("rollback")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual({item["text"] for item in self.items(person, FIRST)},
+                         {"Ann  Bach", "Cher", "Jo Oz", "Zoe Poe"})
+
+    def test_a_split_that_is_killed_at_any_moment_goes_on(self):
+        before = schema("text: String\n  size: Int", "@index(fields: [\"text\", \"size\"])")
+        after = schema(
+            'first: String! @was(name: "text", expr: "{text | before \' \'}",'
+            ' back: "{first} {last}")\n'
+            '  last: Int @was(name: "text", expr: "{text | after \' \'}")\n'
+            '  weight: String @was(name: "size")',
+            '@index(fields: ["last", "weight"]) @index(fields: ["first"])')
+        self.folder.write("schema.graphql", before)
+        person = self.fill()
+        count = 3000
+        self.folder.write("notes.csv", "owner,text,size\n" + "".join(
+            f"{person.session['user']['id']},n{number} {number},{number}\n"
+            for number in range(count)))
+        done = roost("import", self.folder.path, "--data", self.data, "--collection", "notes",
+                     self.folder.join("notes.csv"), seconds=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+        def kill_often(word):
+            # Later each time, until it is done before its time.
+            for number in range(200):
+                process = subprocess.Popen(
+                    [BINARY, "migrate", word, self.folder.path, "--data", self.data],
+                    env={**os.environ, **ENVIRONMENT, **database(self.data)},
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                try:
+                    error = process.communicate(timeout=0.05 + number * 0.02)[1]
+                    self.assertEqual(process.returncode, 0, error)
+                    return
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.communicate()
+            self.fail("it was never done")
+
+        self.folder.write("schema.graphql", after)
+        kill_often("apply")
+        self.assertEqual(self.migrate("plan").returncode, 0)
+        server = self.serve()
+        again = type(person)(server.port, person.token)
+        for number in (0, 1, count - 1):
+            [item] = again.get("/v1/notes", filter=f"last == {number}")["items"]
+            self.assertEqual((item["first"], item["weight"]), (f"n{number}", str(number)))
+            changed = again.patch(f"/v1/notes/{item['id']}", {"first": f"m{number}"})
+            self.assertEqual(changed.status, 200)
+        server.stop()
+        self.folder.write("schema.graphql", before)
+        done = self.migrate("rollback")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        server = self.serve()
+        again = type(person)(server.port, person.token)
+        for number, letter in ((0, "m"), (1, "m"), (2, "n"), (count - 1, "m")):
+            [item] = again.get("/v1/notes", filter=f"size == {number}")["items"]
+            self.assertEqual(item["text"], f"{letter}{number} {number}")
+        server.stop()
 
     def test_slips_on_the_command_line(self):
         for arguments in (("plan",), ("plan", self.folder.path), ("mend", self.folder.path,

@@ -210,7 +210,7 @@ package struct TableKeeper: Sendable {
       }
       for step in planner.steps {
         switch step.action {
-        case .renameField, .renameCollection, .restoreField, .restoreCollection:
+        case .renameField, .renameCollection, .restoreField, .restoreCollection, .computeField:
           refused.append("\(step.text): not done by a start; see roost migrate plan")
         default: continue
         }
@@ -389,13 +389,15 @@ package struct TableKeeper: Sendable {
         "SELECT name, definition FROM roost_index WHERE collection = \(number)"
       ) { ($0.text(0), $0.text(1)) }
       let stored = Dictionary(rows) { first, _ in first }
+      // What a migration made ahead is not in this schema, and is waited for.
+      let open = try await MigrationRun.converting(in: transaction)
+      let isAhead = migration == nil && open != nil
       let plans = IndexPlan.all(index, of: book).map {
         (name: $0.name(on: collection, dialect), plan: $0)
       }
       for (name, definition) in stored.sorted(by: { $0.key < $1.key }) {
-        guard !plans.contains(where: { $0 == name && $1.definition == definition }) else {
-          continue
-        }
+        let isPlanned = plans.contains(where: { $0 == name && $1.definition == definition })
+        if isPlanned || isAhead { continue }
         try await transaction.execute("DROP INDEX IF EXISTS \(identifier: name)")
         try await transaction.execute("DELETE FROM roost_index WHERE name = \(name)")
       }

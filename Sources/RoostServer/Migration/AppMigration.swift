@@ -75,7 +75,19 @@ package struct AppMigration: Sendable {
   /// Makes indexes beside those who write.
   private func make(_ indexes: [IndexAhead], _ engine: AppDatabase) async throws {
     for index in indexes {
-      try engine.runOutside(index.statements)
+      do {
+        try engine.runOutside(index.statements)
+      } catch {
+        // What is left of it would be kept in step by every write.
+        try? engine.runOutside([index.removal])
+        guard index.isUnique, "\(error)".contains("unique") else { throw error }
+        throw MigrationRefused(faults: [
+          MigrationFault(
+            "rows_in_the_way",
+            "there would be rows with equal values of \(index.words), which are to be unique: "
+              + "mend them, and apply again, which goes on from here")
+        ])
+      }
       try await index.record(on: engine.database)
     }
   }
