@@ -286,6 +286,9 @@ extension MigrationStep {
 
   /// Which lock it takes for how long, in words.
   fileprivate func lockWords(_ dialect: Dialect) -> String {
+    if case .rescope = action, rows > TableKeeper.rowsAtStart {
+      return "in pieces while the server answers; sync waits for them"
+    }
     guard dialect.hasOtherWriters else {
       switch action {
       case .fillField: return "in pieces while the server answers"

@@ -112,6 +112,7 @@ package struct SchemaMigration: Sendable {
     let catalogue = try await TableLocks.patiently {
       try await makeSwitch(run, allowed, mark, onSwitch)
     }
+    try await runner.rescope(catalogue, onProgress)
     try await runner.fill(catalogue, onProgress)
     return catalogue
   }

@@ -112,7 +112,7 @@ package struct AppMigration: Sendable {
     let line = SchemaLine(history, runs: runs)
     guard let last = line.last else { return nil }
     let target: SchemaModel
-    if let run = runs.last, run.kind == .rollback, run.isOpen,
+    if let run = runs.last(where: { $0.kind != .rescope }), run.kind == .rollback, run.isOpen,
       let open = history.last(where: { $0.model.source == run.schema })
     {
       // A rollback that was interrupted goes on to where it was going.
@@ -148,7 +148,9 @@ package struct AppMigration: Sendable {
   ) async throws -> String {
     try await open { database, _ in
       let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
-      if let open = runs.last, open.state == .converting, open.kind == .apply {
+      if let open = runs.last(where: { $0.kind != .rescope }), open.state == .converting,
+        open.kind == .apply
+      {
         _ = try await SchemaMigration.cancel(on: database, time: ambient.time)
         return try await SchemaHistory(database: database).releases().last?.model.source ?? ""
       }
