@@ -130,6 +130,18 @@ import Testing
   ])
   func aMisuseIsFoundWhereItStands(_ misuse: Misuse) { expectFault(misuse) }
 
+  @Test(arguments: [("", ["no_way_back"]), (", back: \"{x}\"", [])])
+  func aSplitWithoutAWayBackIsRemarkedOnce(back: String, codes: [String]) throws {
+    let model = try SchemaModel.load(
+      source: """
+        type A @collection @allow(ops: [ALL]) {
+          x: String @was(name: "f", expr: "{f | before ' '}"\(back))
+          y: String @was(name: "f", expr: "{f | after ' '}")
+        }
+        """)
+    #expect(model.notices.map(\.code) == codes)
+  }
+
   @Test func everyFaultIsCollectedInTheOrderOfTheFile() {
     let source = """
       type A @colection { x: Int @unique @unique }
