@@ -1,16 +1,20 @@
 """`roost migrate`: plans, applications and ways back, as an operator and clients see them."""
 
+import contextlib
 import json
 import os
+import sqlite3
+import subprocess
 import threading
 import time
 import unittest
 
-from client import anonymous
+from client import Client, anonymous
 from postgres import ADMIN
-from server import ENGINE, Folder, Server, database, roost
+from server import BINARY, ENGINE, ENVIRONMENT, Folder, Server, database, roost
 
 from harness.postgres import Session
+from test_sync import Puller
 
 RULES = '@collection @allow(ops: [ALL], owner: "owner")'
 
@@ -22,6 +26,10 @@ def schema(fields, directives="", name="Note", others=""):
 
 FIRST = schema("text: String\n  size: Int")
 SECOND = schema("body: String @was(name: \"text\")\n  size: Int\n  stars: Int! @default(value: \"3\")")
+SPLIT = schema(
+    'first: String! @was(name: "text", expr: "{text | before \' \'}", back: "{first} {last}")\n'
+    '  last: String @was(name: "text", expr: "{text | after last \' \'}")\n'
+    '  size: Int')
 
 
 class MigrateTests(unittest.TestCase):
@@ -194,6 +202,181 @@ class MigrateTests(unittest.TestCase):
         self.assertEqual(outcome[0].returncode, 0, outcome[0].stderr)
         server.stop()
         self.assertEqual(self.items(person, SECOND), [])
+
+    def test_a_field_is_split_and_older_clients_read_it_whole(self):
+        person = self.fill({"text": "Ann  Bach"}, {"text": "Cher"}, {"text": ""})
+        path = self.folder.join("rows.jsonl")
+        status, plan = self.plan(SPLIT)
+        self.assertEqual(status, 3)
+        self.assertEqual([(step["step"], step["item"], step["breaking"]) for step in plan["steps"]],
+                         [("split_field", "Note.first", 1), ("split_field", "Note.last", 0),
+                          ("retire_field", "Note.text", 0)])
+        self.assertIn('"{first} {last}"', plan["steps"][2]["wayBack"])
+        self.migrate("plan", "--export", path)
+        with open(path) as file:
+            rows = [json.loads(line) for line in file]
+        self.assertEqual([(row["item"], row["value"], row["code"]) for row in rows],
+                         [("Note.first", "", "required")])
+        refused = self.migrate("apply")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("1 rows stand in the way", refused.stderr)
+        server = self.serve(FIRST)
+        again = type(person)(server.port, person.token)
+        self.assertEqual(again.patch(f"/v1/notes/{rows[0]['id']}", {"text": "Jo Oz"}).status, 200)
+        server.stop()
+        done = self.migrate("apply", text=SPLIT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        server = self.serve()
+        again = type(person)(server.port, person.token)
+        items = again.get("/v1/notes")["items"]
+        self.assertEqual({(item["first"], item["last"]) for item in items},
+                         {("Ann", "Bach"), ("Cher", None), ("Jo", "Oz")})
+        self.assertEqual(again.post("/v1/notes", {"first": "Zoe", "last": "Poe"}).status, 201)
+        old = again.get("/v1/notes", headers={"Roost-Version": "1"})["items"]
+        self.assertEqual({item["text"] for item in old}, {"Ann Bach", "Cher", "Jo Oz", "Zoe Poe"})
+        filtered = again.get("/v1/notes", filter='text == "Cher"', headers={"Roost-Version": "1"})
+        self.assertEqual(filtered.status, 422)
+        self.assertIn("dropped_field", json.dumps(filtered.json))
+        log = again.get("/docs/changelog.md").body.decode()
+        self.assertIn("what it held is in `first`, `last`", log)
+        server.stop()
+        done = self.migrate("rollback")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual({item["text"] for item in self.items(person, FIRST)},
+                         {"Ann  Bach", "Cher", "Jo Oz", "Zoe Poe"})
+
+    def test_a_split_that_is_killed_at_any_moment_goes_on(self):
+        before = schema("text: String\n  size: Int", "@index(fields: [\"text\", \"size\"])")
+        after = schema(
+            'first: String! @was(name: "text", expr: "{text | before \' \'}",'
+            ' back: "{first} {last}")\n'
+            '  last: Int @was(name: "text", expr: "{text | after \' \'}")\n'
+            '  weight: String @was(name: "size")',
+            '@index(fields: ["last", "weight"]) @index(fields: ["first"])')
+        self.folder.write("schema.graphql", before)
+        person = self.fill()
+        count = 3000
+        self.folder.write("notes.csv", "owner,text,size\n" + "".join(
+            f"{person.session['user']['id']},n{number} {number},{number}\n"
+            for number in range(count)))
+        done = roost("import", self.folder.path, "--data", self.data, "--collection", "notes",
+                     self.folder.join("notes.csv"), seconds=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+        def kill_often(word):
+            # Later each time, until it is done before its time.
+            for number in range(200):
+                process = subprocess.Popen(
+                    [BINARY, "migrate", word, self.folder.path, "--data", self.data],
+                    env={**os.environ, **ENVIRONMENT, **database(self.data)},
+                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                try:
+                    error = process.communicate(timeout=0.05 + number * 0.02)[1]
+                    self.assertEqual(process.returncode, 0, error)
+                    return
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.communicate()
+            self.fail("it was never done")
+
+        self.folder.write("schema.graphql", after)
+        kill_often("apply")
+        self.assertEqual(self.migrate("plan").returncode, 0)
+        server = self.serve()
+        again = type(person)(server.port, person.token)
+        for number in (0, 1, count - 1):
+            [item] = again.get("/v1/notes", filter=f"last == {number}")["items"]
+            self.assertEqual((item["first"], item["weight"]), (f"n{number}", str(number)))
+            changed = again.patch(f"/v1/notes/{item['id']}", {"first": f"m{number}"})
+            self.assertEqual(changed.status, 200)
+        server.stop()
+        self.folder.write("schema.graphql", before)
+        done = self.migrate("rollback")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        server = self.serve()
+        again = type(person)(server.port, person.token)
+        for number, letter in ((0, "m"), (1, "m"), (2, "n"), (count - 1, "m")):
+            [item] = again.get("/v1/notes", filter=f"size == {number}")["items"]
+            self.assertEqual(item["text"], f"{letter}{number} {number}")
+        server.stop()
+
+    def test_a_narrowed_rule_shows_nothing_by_sync_that_rest_refuses(self):
+        shared = schema("text: String\n  size: Int", '@allow(ops: [READ], to: USER)')
+        closed = schema("text: String\n  size: Int",
+                        '@allow(ops: [READ], to: USER, when: "size < 10", fields: ["text"])')
+        self.folder.write("schema.graphql", shared)
+        person = self.fill()
+        count = 1500
+        self.folder.write("notes.csv", "owner,text,size\n" + "".join(
+            f"{person.session['user']['id']},n{number},{number}\n" for number in range(count)))
+        done = roost("import", self.folder.path, "--data", self.data, "--collection", "notes",
+                     self.folder.join("notes.csv"), seconds=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        server = self.serve()
+        other = anonymous(server.port)
+        early = Puller(other)
+        early.pull()
+        self.assertEqual(len(early.rows), count)
+        server.stop()
+        server = self.serve(closed)
+        # From the first moment on: what a device gets is what its person may read.
+        late = Puller(Client(server.port, other.token))
+        owner = Client(server.port, person.token)
+        while True:
+            answer = late.ask()
+            if answer.status == 200:
+                break
+            self.assertEqual(answer.status, 503, answer)
+            self.assertGreater(int(answer.headers["retry-after"]), 0)
+            # Nobody waits who writes.
+            self.assertEqual(owner.post("/v1/notes", {"text": "m", "size": 1}).status, 201)
+        late.pull()
+        allowed, query = {}, {"limit": 100}
+        while True:
+            page = late.client.get("/v1/notes", **query)
+            allowed.update({item["id"]: item["text"] for item in page["items"]})
+            if page["next"] is None:
+                break
+            query["after"] = page["next"]
+        self.assertGreaterEqual(len(allowed), 10)
+        early.client = late.client
+        early.pull()
+        for puller in (late, early):
+            seen = puller.see("notes")
+            self.assertEqual({key: row["text"] for key, row in seen.items()}, allowed)
+            self.assertEqual({name for row in seen.values() for name in ("size", "owner")
+                              if name in row}, set())
+        server.stop()
+
+    def test_sync_waits_for_streams_that_are_not_in_step(self):
+        if ENGINE == "postgres":
+            self.skipTest("a table of the file is written to by hand")
+        person = self.fill({"text": "a"})
+        self.sql("INSERT INTO roost_migration_run (kind, state, schema, steps, begun_at) "
+                 "VALUES ('rescope', 'rescoping', '', '[]', 0)")
+        self.sql("INSERT INTO roost_migration_task (run, number, kind, collection, argument, after,"
+                 " done, total, is_open) SELECT max(number), 1, 'rescope', 1, "
+                 "'{\"signature\":\"of others\"}', NULL, 5, 20, 1 FROM roost_migration_run")
+        status = self.migrate("status").stdout
+        self.assertIn("running  rescope  5 of 20 rows  sync waits for it", status)
+        server = self.serve()
+        again = type(person)(server.port, person.token)
+        answer = Puller(again).ask()
+        self.assertEqual((answer.status, answer.headers["retry-after"]), (503, "5"))
+        self.assertEqual(again.post("/v1/notes", {"text": "b"}).status, 201)
+        self.assertEqual(len(again.get("/v1/notes")["items"]), 2)
+        server.stop()
+        self.sql("UPDATE roost_migration_task SET is_open = 0")
+        server = self.serve()
+        puller = Puller(type(person)(server.port, person.token))
+        puller.pull()
+        self.assertEqual(len(puller.rows), 2)
+        server.stop()
+
+    def sql(self, statement):
+        with contextlib.closing(sqlite3.connect(self.folder.join("data/roost.sqlite"))) as file:
+            file.execute(statement)
+            file.commit()
 
     def test_slips_on_the_command_line(self):
         for arguments in (("plan",), ("plan", self.folder.path), ("mend", self.folder.path,

@@ -96,9 +96,70 @@ class Commands(unittest.TestCase):
         refused = roost("generate", "openapi", self.folder.path, "--api-version", "3")
         self.assertEqual(refused.returncode, 2)
 
-    def test_graphql_is_the_schema(self):
-        printed = roost("generate", "graphql", self.folder.path)
-        self.assertEqual(printed.stdout, self.folder.read("schema.graphql"))
+    def test_graphql_is_the_whole_schema_for_other_tools(self):
+        try:
+            import graphql
+        except ImportError:
+            self.skipTest("graphql-core is not installed")
+        self.folder.write("schema.graphql", '''
+"""What is "noted"."""
+type Note @collection(name: "jots") @allow(ops: [ALL], owner: "owner")
+  @deprecated(reason: "Use memos", since: "2026-01-31") {
+  owner: User!
+  "One\\tline"
+  text: String! @constraint(maxLength: 80, pattern: "^[^\\"]*$") # a comment
+  mood: Mood @default(value: "CALM")
+  """
+  Two lines,
+    one of them further in: \\"""quoted\\""".
+  """
+  old: Int @deprecated(reason: "Nobody read it")
+  at: DateTime
+}
+extend type Note { more: [Int64!] memos: [Memo!]! @relation(inverse: "note") }
+type Memo @collection @allow(ops: [READ], to: PUBLIC) { note: Note! @relation(inverse: "memos") }
+enum Mood { "Still." CALM LOUD @deprecated(reason: "Hush") }
+input Sum { of: [Int!]! = [1, 2], by: Mood = CALM }
+type Mutation { add(sum: Sum!, till: Date): Note @action }
+''')
+        done = roost("generate", "graphql", self.folder.path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        schema = graphql.build_schema(done.stdout)
+        self.assertEqual(graphql.validate_schema(schema), [])
+        note = schema.type_map["Note"]
+        self.assertEqual(note.description, 'What is "noted".')
+        fields = note.fields
+        self.assertEqual(
+            {name: str(field.type) for name, field in fields.items()},
+            {"id": "ID!", "version": "Int!", "createdAt": "DateTime!", "updatedAt": "DateTime!",
+             "owner": "User!", "text": "String!", "mood": "Mood", "old": "Int", "at": "DateTime",
+             "more": "[Int64!]", "memos": "[Memo!]!"})
+        self.assertEqual(fields["old"].deprecation_reason, "Nobody read it")
+        self.assertEqual(fields["old"].description,
+                         'Two lines,\n  one of them further in: """quoted""".')
+        self.assertEqual(fields["text"].description, "One\tline")
+        mood = schema.type_map["Mood"]
+        self.assertEqual(mood.values["LOUD"].deprecation_reason, "Hush")
+        self.assertEqual(mood.values["CALM"].description, "Still.")
+        add = schema.mutation_type.fields["add"]
+        self.assertEqual({name: str(one.type) for name, one in add.args.items()},
+                         {"sum": "Sum!", "till": "Date"})
+        self.assertEqual(schema.type_map["Sum"].fields["of"].default_value, [1, 2])
+        uses = {use.name.value: {one.name.value: one.value.value for one in use.arguments
+                                 if hasattr(one.value, "value")}
+                for use in note.ast_node.directives}
+        self.assertEqual(uses["collection"], {"name": "jots"})
+        self.assertEqual(uses["deprecated"], {"reason": "Use memos", "since": "2026-01-31"})
+        memo = schema.type_map["Memo"].ast_node.directives[0]
+        self.assertEqual(memo.arguments[0].value.value, "memos")
+        # Every app that is shown can be taken along so.
+        for name in sorted(os.listdir(EXAMPLES)):
+            if os.path.exists(os.path.join(EXAMPLES, name, "schema.graphql")):
+                with self.subTest(app=name):
+                    done = roost("generate", "graphql", os.path.join(EXAMPLES, name))
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    whole = graphql.build_schema(done.stdout)
+                    self.assertEqual(graphql.validate_schema(whole), [])
 
     def test_docs_are_checked_against_the_schema(self):
         arguments = ("generate", "docs", self.folder.path, "--out", self.folder.join("pages"))

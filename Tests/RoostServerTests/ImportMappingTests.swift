@@ -1,5 +1,6 @@
 import RoostCore
 import RoostServer
+import Schema
 import Testing
 
 @Suite("Import mappings")

@@ -84,11 +84,63 @@ import Testing
       good: "directive @unique on FIELD_DEFINITION"),
     Misuse("directive @§unique(a: Int) on FIELD_DEFINITION", "is defined by Roost otherwise"),
     Misuse("directive @§allow on OBJECT", "is defined by Roost otherwise"),
+    // What the definition was before it could split fields.
+    Misuse(
+      "directive @§was(name: String) on OBJECT | FIELD_DEFINITION",
+      "is defined by Roost otherwise",
+      good: "directive @was(name: String!) on OBJECT | FIELD_DEFINITION"),
+    .field(
+      "x: String @was(name: \"f\", expr: §\"{g}\")", "reads {f}, not {g}",
+      good: "x: String @was(name: \"f\", expr: \"{f}\")"),
+    .field(
+      "x: String @was(name: \"f\", expr: §\"{f\")", "the braces of",
+      good: "x: String @was(name: \"f\", expr: \"{f}\")"),
+    .field(
+      "x: String @was(name: \"f\", expr: §\"f\")", "reads the former field",
+      good: "x: String @was(name: \"f\", expr: \"{f}\")"),
+    .field(
+      "x: [String!] @was(name: \"f\", expr: §\"{f}\")", "makes a text",
+      good: "x: Int @was(name: \"f\", expr: \"{f | number}\")"),
+    .field(
+      "x: User @was(name: \"f\", expr: §\"{f}\")", "makes a text",
+      good: "x: User @was(name: \"f\")"),
+    .field(
+      "x: String @was(name: \"f\", back: §\"{x}\")", "goes with expr",
+      good: "x: String @was(name: \"f\", expr: \"{f}\", back: \"{x}\")"),
+    .field(
+      "x: String @was(name: \"f\", expr: \"{f}\", back: §\"{xx}\")",
+      "xx is no field that was f; did you mean x?",
+      good: "x: String @was(name: \"f\", expr: \"{f}\", back: \"{x}\")"),
+    .field(
+      "x: String @was(name: \"f\", expr: \"{f}\", back: §\"-\")", "reads the fields that f",
+      good: "x: String @was(name: \"f\", expr: \"{f}\", back: \"{x}-\")"),
+    .field(
+      "x: String @was(name: \"f\", expr: \"{f}\", back: \"{x}\") "
+        + "y: String @was(name: \"f\", expr: \"{f}\", back: §\"{y}\")", "x says already",
+      good: "x: String @was(name: \"f\", expr: \"{f}\", back: \"{x}{y}\") "
+        + "y: String @was(name: \"f\", expr: \"{f}\")"),
+    .field(
+      "x: String @was(name: \"f\", expr: \"{f}\") y: String @was(name: §\"f\")",
+      "f is split by x, so y needs an expr too",
+      good: "x: String @was(name: \"f\", expr: \"{f}\") y: String @was(name: \"g\")"),
+    .type("@was(name: \"B\", expr: §\"{f}\")", "splits a field", good: "@was(name: \"B\")"),
     Misuse(
       "directive @unique on FIELD_DEFINITION directive @§unique on FIELD_DEFINITION",
       "defined twice"),
   ])
   func aMisuseIsFoundWhereItStands(_ misuse: Misuse) { expectFault(misuse) }
+
+  @Test(arguments: [("", ["no_way_back"]), (", back: \"{x}\"", [])])
+  func aSplitWithoutAWayBackIsRemarkedOnce(back: String, codes: [String]) throws {
+    let model = try SchemaModel.load(
+      source: """
+        type A @collection @allow(ops: [ALL]) {
+          x: String @was(name: "f", expr: "{f | before ' '}"\(back))
+          y: String @was(name: "f", expr: "{f | after ' '}")
+        }
+        """)
+    #expect(model.notices.map(\.code) == codes)
+  }
 
   @Test func everyFaultIsCollectedInTheOrderOfTheFile() {
     let source = """

@@ -136,4 +136,34 @@ struct FormerSchemaTests {
     #expect(notes.field(named: "count")?.backward(.null).value == 0)
     #expect(notes.field(named: "other")?.backward(.null).value == .null)
   }
+
+  // MARK: Split fields
+
+  @Test(
+    arguments: [
+      (["given": "Ann", "lastName": "Bach"], "Ann Bach"),
+      (["given": "Cher", "lastName": .null], "Cher"),
+      (["given": "Ann"], ""), ([:], ""), (["given": .null, "lastName": .null], ""),
+    ] as [(JSON, JSON)]) func aSplitFieldIsReadByItsWayBack(record: JSON, name: JSON) throws
+  {
+    let sources = [
+      "type A @collection { name: String! }",
+      """
+      type A @collection {
+        firstName: String @was(name: "name", expr: "{name}", back: "{firstName} {lastName}")
+        lastName: String @was(name: "name", expr: "{name}")
+      }
+      """, "type A @collection { given: String @was(name: \"firstName\") lastName: String }",
+    ]
+    let former = try former(1, sources)
+    let collection = try #require(former.collection(named: "as"))
+    var lost: Set<String> = []
+    let answer = FormerAnswer(schema: former).record(record, of: collection, nil, &lost)
+    #expect(answer == ["name": name])
+    // A part that went takes it along.
+    let less = try self.former(1, sources + ["type A @collection { given: String }"])
+    let gone = FormerAnswer(schema: less).record(
+      record, of: try #require(less.collection(named: "as")), nil, &lost)
+    #expect(gone == ["name": ""])
+  }
 }

@@ -58,6 +58,11 @@ struct SchemaDifferenceTests {
     .fields("f: Int", "", .major, "field_removed"),
     .fields("f: Int", "g: Int @was(name: \"f\")", .major, "field_renamed"),
     .fields("g: Int", "g: Int @was(name: \"f\")", .none),
+    .fields(
+      "f: String",
+      "g: String @was(name: \"f\", expr: \"{f}\") h: Int @was(name: \"f\", expr: \"{f}\")",
+      .major, "field_split", "field_added", "field_added"),
+    .fields("g: String", "g: String @was(name: \"f\", expr: \"{f}\")", .none),
     .fields("", "g: Int @was(name: \"f\")", .minor, "field_added"),
     .fields("f: Int", "f: String", .major, "field_retyped"),
     .fields("f: Int", "f: [Int]", .major, "field_retyped"),

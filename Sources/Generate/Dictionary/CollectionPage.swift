@@ -67,7 +67,11 @@ struct CollectionPage {
         }
       }
     }
-    if let former = field.formerName { notes.append("Formerly `\(former)`.") }
+    if let former = field.formerName {
+      notes.append(
+        field.split.map { "Cut out of the former `\(former)`: `\($0.expression.source)`." }
+          ?? "Formerly `\(former)`.")
+    }
     if let deprecation = field.deprecation {
       notes.append("**Deprecated**: \(deprecation.sentence)")
       if let successor = deprecation.successor { notes.append("Use `\(successor)`.") }

@@ -11,6 +11,9 @@ extension PostgresDatabase {
     do {
       let handle = try ConnectionFactory(configuration, Ambient()).open()
       defer { PQfinish(handle) }
+      try ConnectionFactory.command(
+        handle, "SET search_path TO \(SQL.identifier(configuration.schema).text)")
+      try ConnectionFactory.command(handle, "SET client_min_messages TO error")
       try ConnectionFactory.command(handle, "SET statement_timeout TO 0")
       try ConnectionFactory.command(handle, "SET lock_timeout TO 0")
       for statement in statements { try ConnectionFactory.command(handle, statement.text) }

@@ -5,7 +5,7 @@ import RoostCore
 struct CopiedRow: Row, Sendable {
   private let values: [Value]
 
-  init(_ row: any Row, count: Int = 3) { values = (0..<count).map { row.value($0) } }
+  init(_ row: any Row, count: Int) { values = (0..<count).map { row.value($0) } }
 
   func value(_ column: Int) -> Value { values[column] }
   func isNull(_ column: Int) -> Bool { values[column] == .null }

@@ -58,7 +58,7 @@ struct DerivedSteps {
     var known = Set(
       try await reader.all(
         "SELECT definition FROM roost_index WHERE collection = \(old.number)"
-      ) { $0.text(0) })
+      ) { $0.text(0) }.filter { !IndexAside.isOne($0) })
     var result: [MigrationStep] = []
     for plan in IndexPlan.all(index, of: book) {
       let columns = plan.fields.compactMap { column($0, of: collection, old) }

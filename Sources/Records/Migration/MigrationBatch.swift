@@ -17,13 +17,11 @@ struct MigrationBatch {
   ///
   /// Throws `RoostError` where a value has none.
   func convert(table: String, in transaction: any Transaction) async throws -> Int {
-    guard let work = ColumnConversion(task.argument) else {
+    guard let work = ColumnWorks.read(task.argument) else {
       try await task.advance(to: nil, by: 0, in: transaction)
       return 0
     }
-    var sql: SQL = """
-      SELECT id, \(identifier: work.source), \(identifier: "deletedAt") FROM \(identifier: table)
-      """
+    var sql = work.rows(of: table)
     if let after = task.after { sql += " WHERE id > \(after)" }
     sql += " ORDER BY id LIMIT \(MigrationBatch.rowsAtOnce)\(transaction.dialect.forUpdate)"
     let ids = try await work.write(sql, table: table, in: transaction)
@@ -83,117 +81,5 @@ struct MigrationBatch {
     }
     json.endObject()
     return String(decoding: json.bytes, as: UTF8.self)
-  }
-}
-
-/// The conversion of a field's values into a column beside it, as a task has it on record.
-struct ColumnConversion: Sendable {
-  let item: String
-  let source: String
-  let shadow: String
-  let old: Field
-  let new: Field
-  /// A value that has no form in the new type leaves the column beside it empty.
-  let isLenient: Bool
-
-  init(
-    item: String, source: String, shadow: String, old: Field, new: Field, isLenient: Bool
-  ) {
-    self.item = item
-    self.source = source
-    self.shadow = shadow
-    self.old = old
-    self.new = new
-    self.isLenient = isLenient
-  }
-
-  init?(_ json: JSON) {
-    guard let item = json["item"]?.string, let source = json["source"]?.string,
-      let shadow = json["shadow"]?.string, let from = json["from"]?.string,
-      let to = json["to"]?.string, let name = json["name"]?.string,
-      let old = TypeSignature.field(source, from), let new = TypeSignature.field(name, to)
-    else { return nil }
-    self.init(
-      item: item, source: source, shadow: shadow, old: old, new: new,
-      isLenient: json["isLenient"]?.bool ?? false)
-  }
-
-  var json: JSON {
-    [
-      "item": .string(item), "source": .string(source), "shadow": .string(shadow),
-      "name": .string(new.name), "from": .string(TypeSignature.of(old)),
-      "to": .string(TypeSignature.of(new)), "isLenient": .bool(isLenient),
-    ]
-  }
-
-  /// The same, which leaves values behind that cannot be converted.
-  var lenient: ColumnConversion {
-    ColumnConversion(
-      item: item, source: source, shadow: shadow, old: old, new: new, isLenient: true)
-  }
-
-  /// Converts the rows under a condition, a page at a time.
-  ///
-  /// Throws as `write` does.
-  func writeAll(
-    where condition: SQL, table: String, in transaction: any Transaction
-  ) async throws {
-    var last: UUID?
-    repeat {
-      var sql: SQL = """
-        SELECT id, \(identifier: source), \(identifier: "deletedAt") FROM \(identifier: table) \
-        WHERE (\(condition))
-        """
-      if let last { sql += " AND id > \(last)" }
-      sql += " ORDER BY id LIMIT \(MigrationBatch.rowsAtOnce)"
-      let ids = try await write(sql, table: table, in: transaction)
-      last = ids.count < MigrationBatch.rowsAtOnce ? nil : ids.last
-    } while last != nil
-  }
-
-  /// The rows of which a value that is kept as `kept` since `at` may be out of date, in favour of
-  /// `source`: those changed since, and those that came with a time of their own.
-  ///
-  /// Clocks of several machines: ten minutes of rows more are converted than needed, but for those
-  /// that hold nothing newer.
-  static func changed(since at: Timestamp, source: String, kept: String) -> SQL {
-    let early = at.milliseconds - 600_000
-    return """
-      \(identifier: "updatedAt") >= \(at) OR (\(identifier: source) IS NOT NULL \
-      AND (\(identifier: "updatedAt") >= \(early) OR \(identifier: kept) IS NULL))
-      """
-  }
-
-  /// Converts the rows of a query of ids, values and times of deletion; returns the ids.
-  ///
-  /// A deleted row keeps nobody waiting for its value. Throws `RoostError` where a value has no form
-  /// in the new type.
-  func write(
-    _ query: SQL, table: String, in transaction: any Transaction
-  ) async throws -> [UUID] {
-    let kind = StoredKind(old)
-    let rows = try await transaction.all(query) {
-      (id: $0.uuid(0) ?? .zero, value: kind.value(1, in: $0), isDeleted: !$0.isNull(2))
-    }
-    let update = Statement(
-      """
-      UPDATE \(identifier: table) SET \(identifier: shadow) = \(SQL.placeholder) \
-      WHERE id = \(SQL.placeholder)
-      """)
-    let conversion = ValueConversion(from: old, to: new)
-    for row in rows {
-      switch conversion.convert(row.value) {
-      case .success(let value): try await transaction.post(update, [value.stored, .uuid(row.id)])
-      case .failure where isLenient || row.isDeleted:
-        // An earlier value of the row may stand there, converted before it was changed.
-        try await transaction.post(update, [.null, .uuid(row.id)])
-      case .failure(let issue):
-        throw RoostError(
-          .conflict,
-          "The value of \(item) in row \(row.id) cannot be converted: \(issue.message) "
-            + "Mend the row, and apply again.", issues: [issue])
-      }
-    }
-    return rows.map(\.id)
   }
 }

@@ -11,8 +11,8 @@ struct MigrationPlanner {
   /// Going back: what was retired by the way here comes back.
   let isRollback: Bool
 
-  private(set) var steps: [MigrationStep] = []
-  private(set) var faults: [MigrationFault] = []
+  var steps: [MigrationStep] = []
+  var faults: [MigrationFault] = []
   /// Stored collections that a collection of the schema goes on with.
   private var taken: Set<Int64> = []
 
@@ -112,7 +112,7 @@ struct MigrationPlanner {
     return old
   }
 
-  private mutating func unmatched(
+  mutating func unmatched(
     _ item: String, _ name: String, _ what: String, _ location: SourceLocation
   ) {
     faults.append(
@@ -132,6 +132,10 @@ struct MigrationPlanner {
       if let same = old.field(field.name) {
         kept.insert(same.number)
         compare(field, same, collection, old, item)
+        continue
+      }
+      if let origin = former.origin(collection.typeName, field.name) {
+        compute(field, origin, collection, old, item)
         continue
       }
       guard let name = former.field(collection.typeName, field.name) else {
@@ -177,7 +181,7 @@ struct MigrationPlanner {
     compare(field, source, collection, old, item)
   }
 
-  private mutating func add(
+  mutating func add(
     _ field: Field, _ collection: Collection, _ old: StoredSchema.Collection, _ item: String
   ) {
     let type = TypeSignature.of(field)
@@ -206,11 +210,14 @@ struct MigrationPlanner {
     _ gone: StoredSchema.Field, _ collection: Collection, _ old: StoredSchema.Collection
   ) {
     let item = "\(collection.typeName).\(gone.name)"
+    let isSplit = former.isTaken(collection.typeName, gone.name)
     steps.append(
       MigrationStep(
         .retireField(name: gone.name, number: gone.number, type: gone.type),
-        isRollback ? .explicit : .destructive, collection.typeName, table: old.name, item: item,
-        "retire \(item)", wayBack: "its values are kept until roost migrate forget"))
+        isRollback || isSplit ? .explicit : .destructive, collection.typeName, table: old.name,
+        item: item, "retire \(item)" + (isSplit ? ", whose values are in other fields now" : ""),
+        wayBack: isSplit && !isRollback
+          ? joinWords(gone, collection) : "its values are kept until roost migrate forget"))
   }
 
   private mutating func compare(

@@ -8,6 +8,8 @@ package struct MigrationRun: Sendable {
     case rollback
     /// Additions that a start made by itself.
     case start
+    /// Streams that are brought in step with changed rules.
+    case rescope
   }
 
   package enum State: String, Sendable {
@@ -15,6 +17,8 @@ package struct MigrationRun: Sendable {
     case converting
     /// The new schema holds; rows are brought in step.
     case filling
+    /// Rows are moved to the streams that the rules put them into.
+    case rescoping
     case done
     case cancelled
     /// A later migration took back what it was filling.
@@ -35,7 +39,7 @@ package struct MigrationRun: Sendable {
   /// The end of the log when its rows were looked at.
   let mark: LogMark?
 
-  package var isOpen: Bool { state == .converting || state == .filling }
+  package var isOpen: Bool { state == .converting || state == .filling || state == .rescoping }
 
   /// The runs, oldest first.
   package static func all(in reader: any Reader) async throws -> [MigrationRun] {
@@ -95,16 +99,18 @@ package struct MigrationRun: Sendable {
 
 /// A part of a run that goes through the rows of a collection, in the order of their ids.
 package struct MigrationTask: Sendable {
-  enum Kind: String, Sendable {
+  package enum Kind: String, Sendable {
     /// Rows get the value of a field in its new type, in a column beside it.
     case convert
     /// Rows with the default of new fields become changes that followers and clients see.
     case fill
+    /// Rows, and what they grant, are brought in step with changed rules.
+    case rescope
   }
 
   let run: Int64
   let number: Int64
-  let kind: Kind
+  package let kind: Kind
   package let collection: Int64
   let argument: JSON
   let after: UUID?
@@ -130,7 +136,8 @@ package struct MigrationTask: Sendable {
     var sql: SQL = """
       SELECT t.run, t.number, t.kind, t.collection, t.argument, t.after, t.done, t.total, \
       t.is_open, r.begun_at, r.switched_at FROM roost_migration_task t \
-      JOIN roost_migration_run r ON r.number = t.run WHERE r.state IN ('converting', 'filling')
+      JOIN roost_migration_run r ON r.number = t.run \
+      WHERE r.state IN ('converting', 'filling', 'rescoping')
       """
     if onlyOpen { sql += " AND t.is_open = 1" }
     sql += " ORDER BY t.run, t.number"
@@ -202,7 +209,7 @@ package struct MigrationTask: Sendable {
     try await transaction.execute(
       """
       UPDATE roost_migration_run SET state = 'superseded', ended_at = \(now) \
-      WHERE number = \(run) AND state = 'filling' AND NOT EXISTS \
+      WHERE number = \(run) AND state IN ('filling', 'rescoping') AND NOT EXISTS \
       (SELECT 1 FROM roost_migration_task t WHERE t.run = \(run) AND t.is_open = 1)
       """)
   }
@@ -220,8 +227,8 @@ package struct MigrationTask: Sendable {
     guard last == nil else { return }
     try await transaction.execute(
       """
-      UPDATE roost_migration_run SET state = 'done', ended_at = switched_at \
-      WHERE number = \(run) AND state = 'filling' AND NOT EXISTS \
+      UPDATE roost_migration_run SET state = 'done', ended_at = coalesce(switched_at, begun_at) \
+      WHERE number = \(run) AND state IN ('filling', 'rescoping') AND NOT EXISTS \
       (SELECT 1 FROM roost_migration_task t WHERE t.run = \(run) AND t.is_open = 1)
       """)
   }

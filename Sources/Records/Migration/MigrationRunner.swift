@@ -63,6 +63,19 @@ package struct MigrationRunner: Sendable {
     }
   }
 
+  /// Brings streams in step with changed rules, as far as `catalogue` has them; sync waits for it.
+  package func rescope(
+    _ catalogue: Catalogue,
+    _ onProgress: @escaping @Sendable (MigrationProgress) -> Void = { _ in }
+  ) async throws {
+    let knows: @Sendable (MigrationTask) -> Bool = { StreamRescope.isKnown($0, to: catalogue) }
+    try await run(.rescope, onProgress, knows: knows) { task, _, transaction in
+      guard let collection = catalogue.collection(number: task.collection) else { return 0 }
+      return try await StreamRescope(task: task, collection: collection, catalogue: catalogue)
+        .piece(in: transaction)
+    }
+  }
+
   /// Whether rows are still to be brought in step.
   package func isFilling() async throws -> Bool {
     try await database.read(.statement) { reader in
@@ -79,6 +92,10 @@ package struct MigrationRunner: Sendable {
         .contains { $0.kind == kind && knows($0) }
     }
   }
+
+  private static let words: [MigrationTask.Kind: String] = [
+    .convert: "converting", .fill: "filling", .rescope: "rescoping",
+  ]
 
   /// Tasks that `knows` does not know are another process's.
   private func run(
@@ -115,7 +132,7 @@ package struct MigrationRunner: Sendable {
       let done = task.done + count
       onProgress(
         MigrationProgress(
-          what: kind == .convert ? "converting" : "filling", done: done, total: since.total,
+          what: MigrationRunner.words[kind] ?? "", done: done, total: since.total,
           rate: seconds > 0 ? Double(done - since.done) / seconds : 0))
       if rest > 0 { try await Task.sleep(nanoseconds: took * rest) }
     }

@@ -28,6 +28,8 @@ package struct MigrationStep: Sendable {
     case retypeField(from: String, Field, number: Int64, old: Field, isChecked: Bool)
     /// Each value is written anew into a column of its own, which takes the field's place.
     case convertField(from: String, Field, number: Int64, old: Field)
+    /// Each value is made of those of other columns, into a column of its own or one that was kept.
+    case computeField(ComputedField)
     /// The column that was replaced by `convertField` takes its place again.
     case revertField(StoredSchema.Retired, from: String, Field, number: Int64, old: Field)
     case retireField(name: String, number: Int64, type: String)
@@ -88,6 +90,7 @@ package struct MigrationStep: Sendable {
     case .renameField: "rename_field"
     case .retypeField: "retype_field"
     case .convertField: "convert_field"
+    case .computeField(let part): part.isJoined ? "join_field" : "split_field"
     case .revertField: "revert_field"
     case .retireField: "retire_field"
     case .requireField: "require_field"
@@ -118,6 +121,16 @@ package struct MigrationStep: Sendable {
     default: true
     }
   }
+}
+
+/// A field that the database does not have, whose values come from others.
+package struct ComputedField: Sendable {
+  let field: Field
+  let work: ComputedColumn
+  /// The column that is kept of an earlier time, and takes the values; nil for a new one.
+  let kept: StoredSchema.Retired?
+  /// The field was split, and is put together again.
+  let isJoined: Bool
 }
 
 /// Why a plan cannot be carried out.

@@ -119,6 +119,7 @@ struct MigrationSurvey {
           value == .null ? nil : field.validate(value, pointer: "/" + field.name, now: now).first
         }
       }
+    case .computeField(let part): return try await computed(part, of: step, table)
     case .revertField(let kept, let column, let field, _, let old):
       let conversion = ValueConversion(from: old, to: field)
       return try await values(
@@ -147,7 +148,7 @@ struct MigrationSurvey {
         } ?? 0
       }
     }
-    return try await pieces(table, "NULL", condition) { id, _, _ in
+    return try await pieces(table, [], condition) { id, _, _ in
       try onBreaking(
         BreakingRow(
           item: step.item, id: id, value: .null, code: issue.code, message: issue.message))
@@ -164,8 +165,8 @@ struct MigrationSurvey {
     if let condition { filter += " AND (\(condition))" }
     filter += isInSight(table)
     let kind = StoredKind(field)
-    return try await pieces(table, .identifier(column), filter) { id, row, deleted in
-      let value = kind.value(1, in: row)
+    return try await pieces(table, [column], filter) { id, row, deleted in
+      let value = kind.value(ColumnWorks.firstValue, in: row)
       guard let found = issue(value), !deleted else { return false }
       try onBreaking?(
         BreakingRow(
@@ -175,27 +176,54 @@ struct MigrationSurvey {
     }
   }
 
-  /// Calls `visit` for each row under a condition; returns how often it said true.
+  /// The rows of which no value can be made, or one that the field does not take.
+  private func computed(
+    _ part: ComputedField, of step: MigrationStep, _ table: String
+  ) async throws -> Int {
+    let (work, field) = (part.work, part.field)
+    var filter: SQL = "(\(work.changed ?? "1 = 1"))"
+    filter += isInSight(table)
+    return try await pieces(table, work.columns, filter) { id, row, deleted in
+      var found: FieldIssue?
+      switch work.value(of: row) {
+      case .failure(let issue): found = issue
+      case .success(nil), .success(.null?): break
+      case .success(let value?):
+        found = field.validate(value, pointer: "/" + field.name, now: now).first
+      }
+      guard let found, !deleted else { return false }
+      let first = work.sources.first.map { source in
+        source.field.json(StoredKind(source.field).value(ColumnWorks.firstValue, in: row))
+      }
+      try onBreaking?(
+        BreakingRow(
+          item: step.item, id: id, value: first ?? .null, code: found.code,
+          message: found.message))
+      return true
+    }
+  }
+
+  /// Calls `visit` for each row under a condition, with `columns` behind its id and its time of
+  /// deletion; returns how often it said true.
   private func pieces(
-    _ table: String, _ column: SQL, _ condition: SQL,
+    _ table: String, _ columns: [String], _ condition: SQL,
     _ visit: (UUID, any Row, Bool) throws -> Bool
   ) async throws -> Int {
     var found = 0
     var last: UUID?
     while true {
-      var sql: SQL = """
-        SELECT id, \(column), \(identifier: "deletedAt") FROM \(identifier: table) \
-        WHERE \(condition)
-        """
+      var sql: SQL = "SELECT id, \(identifier: "deletedAt")"
+      for column in columns { sql += ", \(identifier: column)" }
+      sql += " FROM \(identifier: table) WHERE \(condition)"
       if let last { sql += " AND id > \(last)" }
       sql += " ORDER BY id LIMIT \(MigrationSurvey.rowsAtOnce)"
       let piece = sql
       // A body may run again, so it does nothing but copy what it reads.
       let rows = try await read { reader in
-        try await reader.all(piece) { CopiedRow($0) }
+        try await reader.all(piece) { CopiedRow($0, count: ColumnWorks.firstValue + columns.count) }
       }
       for row in rows {
-        if try visit(row.uuid(0) ?? .zero, row, !row.isNull(2)) { found += 1 }
+        if try visit(row.uuid(0) ?? .zero, row, !row.isNull(1)) { found += 1 }
       }
       guard rows.count == MigrationSurvey.rowsAtOnce else { return found }
       last = rows.last?.uuid(0)
@@ -239,7 +267,8 @@ extension MigrationStep {
   /// Whether the rows are read or written one by one.
   fileprivate var goesThroughRows: Bool {
     switch action {
-    case .fillField, .convertField, .narrowField, .requireField, .makeUnique, .createIndex,
+    case .fillField, .convertField, .computeField, .narrowField, .requireField, .makeUnique,
+      .createIndex,
       .rescope, .retypeField(_, _, _, _, true):
       true
     default: false
@@ -250,24 +279,27 @@ extension MigrationStep {
   fileprivate var rowsPerSecond: Double {
     switch action {
     case .fillField, .rescope: 4000
-    case .convertField: 20_000
+    case .convertField, .computeField: 20_000
     default: 200_000
     }
   }
 
   /// Which lock it takes for how long, in words.
   fileprivate func lockWords(_ dialect: Dialect) -> String {
+    if case .rescope = action, rows > TableKeeper.rowsAtStart {
+      return "in pieces while the server answers; sync waits for them"
+    }
     guard dialect.hasOtherWriters else {
       switch action {
       case .fillField: return "in pieces while the server answers"
-      case .convertField: return "in pieces while the server is stopped"
+      case .convertField, .computeField: return "in pieces while the server is stopped"
       default: return "while the server is stopped or starts"
       }
     }
     switch action {
     case .fillField:
       return "ACCESS EXCLUSIVE for a moment (ALTER TABLE … ADD COLUMN … DEFAULT), then in pieces"
-    case .convertField:
+    case .convertField, .computeField:
       return "in pieces, then SHARE ROW EXCLUSIVE and ACCESS EXCLUSIVE for the switch"
     case .createIndex, .makeUnique:
       return "none against writes: CREATE INDEX CONCURRENTLY (SHARE in a start)"

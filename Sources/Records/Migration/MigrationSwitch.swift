@@ -1,6 +1,7 @@
 import Cryptography
 import Queries
 import RoostCore
+import Rules
 import Schema
 
 /// The transaction in which a database comes to hold a new schema: everything that is no addition is
@@ -15,6 +16,22 @@ struct MigrationSwitch {
   /// Where the log ended when the rows were looked at; nil where it does not reach back so far.
   let mark: LogMark?
   let transaction: any Transaction
+  /// The indexes that stay, under whatever name.
+  private let indexes: IndexSwitch
+
+  init(
+    steps: [MigrationStep], run: Int64, stored: StoredSchema, now: Timestamp,
+    allowed: Set<String>, mark: LogMark?, book: RuleBook, in transaction: any Transaction
+  ) async throws {
+    self.steps = steps
+    self.run = run
+    self.stored = stored
+    self.now = now
+    self.allowed = allowed
+    self.mark = mark
+    self.transaction = transaction
+    indexes = try await IndexSwitch(steps, stored, book, in: transaction)
+  }
 
   private var dialect: Dialect { transaction.dialect }
 
@@ -28,6 +45,7 @@ struct MigrationSwitch {
     // What goes makes room for what comes in its place.
     for step in steps { try await retireCollection(step) }
     for step in steps { try await performOnCollections(step) }
+    try await indexes.perform(in: transaction)
     if steps.contains(where: \.outdatesServers) {
       try await transaction.execute("UPDATE roost_generation SET generation = generation + 1")
       // Rows have other names or values now, under the sequences that they had: devices fetch them
@@ -114,6 +132,8 @@ struct MigrationSwitch {
       }
       try await setField(
         collection.number, from, name: field.name, type: TypeSignature.of(field))
+    case .computeField(let part):
+      try await place(part, in: collection)
     case .convertField(let from, let field, let number, let old):
       try await replace(
         from, by: RetiredName.shadow(number), field, collection, old, step.item)
@@ -129,17 +149,19 @@ struct MigrationSwitch {
 
   /// Brings the column that takes a field's place in step with the field.
   private func catchUp(_ step: MigrationStep) async throws {
-    guard let table = step.table, let collection = stored.collection(ofTable: table) else { return }
+    guard let table = step.table, let collection = stored.collection(ofTable: table),
+      let (work, _) = step.columnWork(allowed)
+    else { return }
     switch step.action {
-    case .convertField(let from, let field, let number, let old):
-      let work = ColumnConversion(
-        item: step.item, source: from, shadow: RetiredName.shadow(number), old: old, new: field,
-        isLenient: step.leavesValues(allowed))
-      try await catchUp(work, collection)
-    case .revertField(let retired, let from, let field, _, let old):
-      let work = ColumnConversion(
-        item: step.item, source: from, shadow: retired.kept, old: old, new: field,
-        isLenient: step.leavesValues(allowed))
+    case .convertField(let from, _, _, _):
+      try await catchUp(work, collection, filled: "\(identifier: from) IS NOT NULL")
+    case .computeField(let part):
+      if let changed = part.work.changed {
+        try await work.writeAll(where: changed, table: table, in: transaction)
+      } else {
+        try await catchUp(work, collection, filled: part.work.isFilled)
+      }
+    case .revertField(let retired, let from, _, _, _):
       try await work.writeAll(
         where: ColumnConversion.changed(since: retired.at, source: from, kept: retired.kept),
         table: table, in: transaction)
@@ -149,8 +171,10 @@ struct MigrationSwitch {
 
   /// Converts what was written since its piece was converted: by servers of the old schema, which
   /// know nothing of the new column.
+  ///
+  /// `filled` is a condition on rows that have something to convert.
   private func catchUp(
-    _ work: ColumnConversion, _ collection: StoredSchema.Collection
+    _ work: any ColumnWork, _ collection: StoredSchema.Collection, filled: SQL
   ) async throws {
     let run = run
     let begun = try await transaction.first(
@@ -160,12 +184,32 @@ struct MigrationSwitch {
     // log does not tell which they are.
     let since = (begun ?? 0) - (mark == nil ? 600_000 : 0)
     var condition: SQL = """
-      \(identifier: "updatedAt") >= \(since) OR (\(identifier: work.shadow) IS NULL \
-      AND \(identifier: work.source) IS NOT NULL)
+      \(identifier: "updatedAt") >= \(since) OR (\(identifier: work.shadow) IS NULL AND (\(filled)))
       """
     // Rows that came with a time of their own.
     if let mark { condition += " OR \(mark.isBehind(collection: collection.number))" }
     try await work.writeAll(where: condition, table: collection.name, in: transaction)
+  }
+
+  /// Puts a column that was made, or kept, under the name of its field.
+  private func place(
+    _ part: ComputedField, in collection: StoredSchema.Collection
+  ) async throws {
+    let field = part.field
+    let type = TypeSignature.of(field)
+    try await renameColumn(collection.name, part.work.shadow, field.name)
+    if let kept = part.kept {
+      try await setField(collection.number, kept.kept, name: field.name, type: type)
+      try await setRequired(collection.number, field)
+      try await forget(kept)
+      return
+    }
+    try await transaction.execute(
+      """
+      INSERT INTO roost_field (collection, number, name, type, required) \
+      SELECT \(collection.number), coalesce(max(number), 0) + 1, \(field.name), \(type), \
+      \(Value.bool(field.isRequired)) FROM roost_field WHERE collection = \(collection.number)
+      """)
   }
 
   /// Puts the column `shadow` into the place of `source`, which is kept.
@@ -210,10 +254,11 @@ struct MigrationSwitch {
   private func dropIndexes(
     of collection: StoredSchema.Collection, with column: String? = nil
   ) async throws {
-    let indexes = try await transaction.all(
+    let there = try await transaction.all(
       "SELECT name, definition FROM roost_index WHERE collection = \(collection.number)"
     ) { (name: $0.text(0), definition: $0.text(1)) }
-    for index in indexes {
+    for index in there where !indexes.kept.contains(index.name) {
+      if IndexAside.isOne(index.definition) { continue }
       if let column, !IndexPlan.fields(of: index.definition).contains(column) { continue }
       try await transaction.execute("DROP INDEX IF EXISTS \(identifier: index.name)")
       try await transaction.execute("DELETE FROM roost_index WHERE name = \(index.name)")

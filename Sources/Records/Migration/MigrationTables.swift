@@ -1,4 +1,5 @@
 package import Queries
+import Schema
 
 extension RecordsMigrations {
   /// The step that makes the tables of the migrations of an app's schema, as number `number` of the
@@ -81,4 +82,10 @@ enum RetiredName {
 
   /// The column that takes the converted values of a field until the switch.
   static func shadow(_ field: Int64) -> String { "$next$\(field)" }
+
+  /// The column that takes the values of a field which is new, by its place in its type.
+  static func shadow(of field: Field, _ collection: Collection) -> String {
+    let place = collection.fields.firstIndex { $0.name == field.name } ?? 0
+    return "$next$new$\(place)"
+  }
 }

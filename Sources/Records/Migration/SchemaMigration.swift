@@ -57,7 +57,7 @@ package struct SchemaMigration: Sendable {
     return MigrationPlan(steps: try await survey.run(planned.steps), faults: planned.faults)
   }
 
-  private func steps(
+  func steps(
     in reader: any Reader
   ) async throws -> (steps: [MigrationStep], faults: [MigrationFault], stored: StoredSchema) {
     let stored = try await StoredSchema.read(in: reader)
@@ -107,9 +107,12 @@ package struct SchemaMigration: Sendable {
     }
     let runner = MigrationRunner(database: database, time: time)
     if run != nil { try await runner.convert(onProgress) }
+    let indexes = ahead == nil ? [] : try await indexesAside()
+    if !indexes.isEmpty { try await ahead?(indexes) }
     let catalogue = try await TableLocks.patiently {
       try await makeSwitch(run, allowed, mark, onSwitch)
     }
+    try await runner.rescope(catalogue, onProgress)
     try await runner.fill(catalogue, onProgress)
     return catalogue
   }
@@ -130,13 +133,14 @@ package struct SchemaMigration: Sendable {
       let tables = stored.collections + stored.retiredCollections
       for task in try await MigrationTask.all(onlyOpen: false, in: transaction)
       where task.run == run.number {
-        guard let work = ColumnConversion(task.argument),
+        guard let work = ColumnWorks.read(task.argument),
           let table = tables.first(where: { $0.number == task.collection })
         else { continue }
         try await TableLocks.take([table.name], in: transaction)
         try await transaction.execute(
           "ALTER TABLE \(identifier: table.name) DROP COLUMN \(identifier: work.shadow)")
       }
+      try await IndexAside.removeAll(in: transaction)
       try await transaction.execute(
         "DELETE FROM roost_migration_task WHERE run = \(run.number)")
       try await transaction.execute(
@@ -210,7 +214,7 @@ package struct SchemaMigration: Sendable {
       let lenient = Set(planned.steps.filter { $0.leavesValues(all) }.map(\.item))
       for task in try await MigrationTask.all(onlyOpen: true, locking: .waiting, in: transaction)
       where task.run == open.number {
-        guard let work = ColumnConversion(task.argument), lenient.contains(work.item) else {
+        guard let work = ColumnWorks.read(task.argument), lenient.contains(work.item) else {
           continue
         }
         try await task.replace(argument: work.lenient.json, in: transaction)
@@ -231,22 +235,18 @@ package struct SchemaMigration: Sendable {
         return other.number
       }
       let planned = try await steps(in: transaction)
-      let run = planned.steps.contains { if case .convertField = $0.action { true } else { false } }
-      guard run else { return nil }
+      guard planned.steps.contains(where: { $0.hasShadow }) else { return nil }
       let number = try await MigrationRun.make(
         kind, .converting, schema: model.source, planned.steps, now: now, mark: mark,
         in: transaction)
       try await MigrationRun.allow(allowed, of: number, in: transaction)
       var count: Int64 = 0
       for step in planned.steps {
-        guard case .convertField(let from, let field, let fieldNumber, let old) = step.action,
+        guard step.hasShadow, let (work, field) = step.columnWork(allowed),
           let table = step.table, let collection = planned.stored.collection(ofTable: table)
         else { continue }
         count += 1
         try await TableLocks.take([table], in: transaction)
-        let work = ColumnConversion(
-          item: step.item, source: from, shadow: RetiredName.shadow(fieldNumber), old: old,
-          new: field, isLenient: step.leavesValues(allowed))
         try await transaction.execute(
           """
           ALTER TABLE \(identifier: table) \
@@ -282,9 +282,9 @@ package struct SchemaMigration: Sendable {
       }
       let allowed = allowed.union(onRecord)
       let isReached = try await mark?.isReached(in: transaction) ?? false
-      let work = MigrationSwitch(
+      let work = try await MigrationSwitch(
         steps: planned.steps, run: run, stored: planned.stored, now: now, allowed: allowed,
-        mark: isReached ? mark : nil, transaction: transaction)
+        mark: isReached ? mark : nil, book: book, in: transaction)
       try await work.lockTables()
       let survey = MigrationSurvey(
         source: .transaction(transaction, planned.stored, behind: work.mark), now: now,
@@ -341,6 +341,7 @@ extension MigrationStep {
   fileprivate var canLeaveValues: Bool {
     switch action {
     case .convertField(_, let field, _, _): !field.isRequired
+    case .computeField(let part): !part.field.isRequired
     case .revertField: true
     default: false
     }
@@ -348,4 +349,33 @@ extension MigrationStep {
 
   /// Whether they are, where `allowed` may lose data.
   func leavesValues(_ allowed: Set<String>) -> Bool { canLeaveValues && allowed.contains(item) }
+
+  /// Whether values are made into a new column before the switch.
+  var hasShadow: Bool {
+    switch action {
+    case .convertField: true
+    case .computeField(let part): part.kept == nil
+    default: false
+    }
+  }
+
+  /// How the values of a column are made that takes a field's place, and the field.
+  func columnWork(_ allowed: Set<String>) -> (work: any ColumnWork, field: Field)? {
+    switch action {
+    case .convertField(let from, let field, let number, let old):
+      (
+        ColumnConversion(
+          item: item, source: from, shadow: RetiredName.shadow(number), old: old, new: field,
+          isLenient: leavesValues(allowed)), field
+      )
+    case .revertField(let retired, let from, let field, _, let old):
+      (
+        ColumnConversion(
+          item: item, source: from, shadow: retired.kept, old: old, new: field,
+          isLenient: leavesValues(allowed)), field
+      )
+    case .computeField(let part): (part.work.lenient(leavesValues(allowed)), part.field)
+    default: nil
+    }
+  }
 }

@@ -20,6 +20,14 @@ struct IndexPlan: Sendable, Hashable {
     return dialect.name(([kind, collection.name] + fields).joined(separator: "$"))
   }
 
+  /// The index under other names of its fields; nil where one has none.
+  func named(_ name: (String) -> String?) -> IndexPlan? {
+    let names = fields.compactMap { $0 == "id" ? $0 : name($0) }
+    guard names.count == fields.count else { return nil }
+    return IndexPlan(
+      fields: names, isUnique: isUnique, skipsNull: skipsNull, includesDeleted: includesDeleted)
+  }
+
   /// What the index is, as text, to see whether it changed.
   var definition: String {
     (isUnique ? "unique " : "") + fields.joined(separator: ",") + (skipsNull ? " not null" : "")
@@ -37,6 +45,14 @@ struct IndexPlan: Sendable, Hashable {
   func create(
     on collection: Collection, _ dialect: Dialect, besideWriters: Bool = false
   ) -> SQL {
+    create(
+      name(on: collection, dialect), on: collection.name, dialect, besideWriters: besideWriters)
+  }
+
+  /// The index under a name, over columns of a table that bear the names of its fields.
+  func create(
+    _ name: String, on table: String, _ dialect: Dialect, besideWriters: Bool
+  ) -> SQL {
     var parts = fields.map { field -> SQL in
       field == "id" ? .identifier(field) : "\(identifier: field)\(dialect.indexOrder)"
     }
@@ -52,8 +68,7 @@ struct IndexPlan: Sendable, Hashable {
     let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(by: " AND "))"
     return """
       CREATE \(kind)\(besideWriters ? " CONCURRENTLY" : "" as SQL) \
-      \(identifier: name(on: collection, dialect)) \
-      ON \(identifier: collection.name) (\(columns))\(filter)
+      \(identifier: name) ON \(identifier: table) (\(columns))\(filter)
       """
   }
 

@@ -13,8 +13,8 @@ import Schema
 /// have no sequences: those of the collection are removed and made anew.
 ///
 /// All of it is one transaction, that of the start, and the rows are read in chunks; the wanted
-/// entries of the whole collection are held in a temporary table meanwhile. Should collections become
-/// so large that this is too much for one transaction, it must be done in pieces behind a marker.
+/// entries of the whole collection are held in a temporary table meanwhile. Collections with many rows
+/// go by `StreamRescope`, which does the same in pieces.
 struct StreamRebuild {
   let collection: CompiledCollection
   let catalogue: Catalogue
@@ -25,13 +25,15 @@ struct StreamRebuild {
   private static let rowsAtOnce = 1000
 
   /// The numbers of streams and masks that are known already.
-  private struct Numbers {
-    struct Stream: Hashable {
+  struct Numbers {
+    fileprivate struct Stream: Hashable {
       let scope: ScopeConjunction
       let tier: SyncPolicy.Tier
     }
-    var streams: [Stream: Int64] = [:]
-    var masks: [FieldSet: Int64] = [:]
+    fileprivate var streams: [Stream: Int64] = [:]
+    fileprivate var masks: [FieldSet: Int64] = [:]
+
+    init() {}
   }
 
   func run(in transaction: any Transaction) async throws {
@@ -42,8 +44,7 @@ struct StreamRebuild {
         "SELECT position FROM roost_log_head ORDER BY partition\(transaction.dialect.forUpdate)"
       ) { _ in true }
     }
-    try await transaction.execute(StreamRebuild.makeTable(transaction.dialect))
-    try await transaction.execute(StreamRebuild.emptyTable)
+    try await begin(in: transaction)
     try await GrantTables.clear(collection, in: transaction)
     try await readRows(in: transaction)
     try await transaction.execute(
@@ -55,6 +56,29 @@ struct StreamRebuild {
       AND NOT EXISTS \
       (SELECT 1 FROM roost_scope_move m WHERE m.stream = r.stream AND m.id = r.id)
       """)
+    try await settle(in: transaction)
+  }
+
+  // MARK: Parts
+
+  /// Makes the table of what is to be moved, empty.
+  func begin(in transaction: any Transaction) async throws {
+    try await transaction.execute(StreamRebuild.makeTable(transaction.dialect))
+    try await transaction.execute(StreamRebuild.emptyTable)
+  }
+
+  /// Notes that a row leaves a stream.
+  func take(_ id: UUID, outOf stream: Int64, in transaction: any Transaction) async throws {
+    try await transaction.execute(
+      StreamRebuild.want,
+      [
+        .int(stream), .uuid(id), .int(ChangeRecorder.EntryKind.leave.rawValue), .int(0),
+        .bool(true),
+      ])
+  }
+
+  /// Moves what was noted and is not where it belongs.
+  func settle(in transaction: any Transaction) async throws {
     try await forgetWhatStays(in: transaction)
     let lock: SQL = """
       SELECT seq FROM roost_scope_head WHERE stream IN (SELECT stream FROM roost_scope_move) \
@@ -101,38 +125,49 @@ struct StreamRebuild {
     var numbers = Numbers()
     var last: UUID?
     while true {
-      let rows = try await rows(behind: last, in: transaction)
-      var resolved = ResolvedRows()
-      for row in rows {
-        try await GrantTables.give(
-          catalogue.scopes.contributions(of: row), by: row, of: collection, in: transaction)
-        guard collection.isSynced else { continue }
-        try await catalogue.resolve(row, into: &resolved, in: transaction)
-        let entries = catalogue.scopes.entries(of: row, resolved)
-        let tiers = collection.streamed.tiers
-        for entry in entries {
-          try await want(entry, tiers.home, of: row, &numbers, in: transaction)
-        }
-        for (tier, fields) in tiers.slower {
-          for entry in entries.within(fields) {
-            try await want(entry, tier, of: row, &numbers, in: transaction)
-          }
-        }
-      }
+      let rows = try await rows(
+        behind: last, atOnce: StreamRebuild.rowsAtOnce, in: transaction)
+      try await want(rows, &numbers, in: transaction)
       guard rows.count == StreamRebuild.rowsAtOnce else { return }
       last = rows.last?.id
     }
   }
 
-  private func rows(
-    behind last: UUID?, in transaction: any Transaction
+  /// Notes a put for each of the rows in each stream that it belongs to, and writes what they grant.
+  func want(
+    _ rows: [RowImage], _ numbers: inout Numbers, in transaction: any Transaction
+  ) async throws {
+    guard collection.isSynced || catalogue.scopes.contributes(collection.index) else { return }
+    var resolved = ResolvedRows()
+    for row in rows {
+      try await GrantTables.give(
+        catalogue.scopes.contributions(of: row), by: row, of: collection, in: transaction)
+      guard collection.isSynced else { continue }
+      try await catalogue.resolve(row, into: &resolved, in: transaction)
+      let entries = catalogue.scopes.entries(of: row, resolved)
+      let tiers = collection.streamed.tiers
+      for entry in entries {
+        try await want(entry, tiers.home, of: row, &numbers, in: transaction)
+      }
+      for (tier, fields) in tiers.slower {
+        for entry in entries.within(fields) {
+          try await want(entry, tier, of: row, &numbers, in: transaction)
+        }
+      }
+    }
+  }
+
+  /// The next live rows; `isLocked` holds them until the commit.
+  func rows(
+    behind last: UUID?, atOnce: Int, isLocked: Bool = false, in transaction: any Transaction
   ) async throws -> [RowImage] {
     var sql: SQL = """
       SELECT \(collection.selectList) FROM \(collection.table) \
       WHERE \(identifier: "deletedAt") IS NULL
       """
     if let last { sql += " AND id > \(last)" }
-    sql += " ORDER BY id LIMIT \(StreamRebuild.rowsAtOnce)"
+    sql += " ORDER BY id LIMIT \(atOnce)"
+    if isLocked { sql += transaction.dialect.forUpdate }
     return try await transaction.all(sql) { collection.image($0) }
   }
 

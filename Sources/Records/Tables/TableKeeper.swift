@@ -138,21 +138,32 @@ package struct TableKeeper: Sendable {
       }
       for index in model.collections.indices { try await keepIndexes(index, book) }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
-      let generation = try await transaction.first("SELECT generation FROM roost_generation") {
-        $0.int64(0)
-      }
-      let catalogue =
-        compiled?.catalogue(book, numbers, dialect, generation ?? 0)
-        ?? Catalogue(
-          book: book, numbers: numbers, dialect: dialect, generation: generation ?? 0, keys: keys)
+      let catalogue = try await self.catalogue(book)
       try await StreamAtoms.noteFormer(in: transaction)
+      var isRescoped = false
       for collection in catalogue.collections {
-        try await keepStreams(collection, of: catalogue, changed: changed)
+        if try await keepStreams(collection, of: catalogue, changed: changed) { isRescoped = true }
         try await SearchKeeper(
           collection: collection, mayHoldRecords: extended.contains(collection.name)
         ).run(in: transaction)
       }
-      return catalogue
+      guard isRescoped, dialect.hasOtherWriters else { return catalogue }
+      // Servers that know the rules of before would go on putting rows where those say. Who writes
+      // reads the generation under the locks of the log.
+      let lock: SQL = "SELECT position FROM roost_log_head ORDER BY partition\(dialect.forUpdate)"
+      try await transaction.query(lock) { _ in true }
+      try await transaction.execute("UPDATE roost_generation SET generation = generation + 1")
+      return try await self.catalogue(book)
+    }
+
+    /// What is compiled of the schema, in the generation that holds.
+    private func catalogue(_ book: RuleBook) async throws -> Catalogue {
+      let generation = try await transaction.first("SELECT generation FROM roost_generation") {
+        $0.int64(0)
+      }
+      return compiled?.catalogue(book, numbers, dialect, generation ?? 0)
+        ?? Catalogue(
+          book: book, numbers: numbers, dialect: dialect, generation: generation ?? 0, keys: keys)
     }
 
     /// Whether rows of the collection were given the default of a new field.
@@ -160,13 +171,7 @@ package struct TableKeeper: Sendable {
       _ collection: Collection, _ model: SchemaModel
     ) async throws -> Bool {
       guard let fields = defaulted[collection.name] else { return false }
-      let many = try await transaction.first(
-        """
-        SELECT count(*) FROM (SELECT 1 FROM \(identifier: collection.name) \
-        WHERE \(identifier: "deletedAt") IS NULL LIMIT \(TableKeeper.rowsAtStart + 1)) AS some_rows
-        """
-      ) { $0.int64(0) > Int64(TableKeeper.rowsAtStart) }
-      if many ?? false {
+      if try await hasManyRows(collection.name) {
         try await fillLater(collection, fields, model)
         return false
       }
@@ -174,6 +179,17 @@ package struct TableKeeper: Sendable {
         collection: collection, number: numbers.collection(collection.name), fields: fields,
         now: now
       ).run(in: transaction) > 0
+    }
+
+    /// Whether a collection has more live rows than a start changes by itself.
+    private func hasManyRows(_ table: String) async throws -> Bool {
+      let many = try await transaction.first(
+        """
+        SELECT count(*) FROM (SELECT 1 FROM \(identifier: table) \
+        WHERE \(identifier: "deletedAt") IS NULL LIMIT \(TableKeeper.rowsAtStart + 1)) AS some_rows
+        """
+      ) { $0.int64(0) > Int64(TableKeeper.rowsAtStart) }
+      return many ?? false
     }
 
     /// Leaves the rows of a collection to `MigrationRunner`: their columns hold the default already.
@@ -210,18 +226,19 @@ package struct TableKeeper: Sendable {
       }
       for step in planner.steps {
         switch step.action {
-        case .renameField, .renameCollection, .restoreField, .restoreCollection:
+        case .renameField, .renameCollection, .restoreField, .restoreCollection, .computeField:
           refused.append("\(step.text): not done by a start; see roost migrate plan")
         default: continue
         }
       }
     }
 
-    /// Brings entries, grants and edges in step; `changed` are the fields that rows of each collection
-    /// were given.
+    /// Brings entries, grants and edges in step, or leaves that to pieces (true).
+    ///
+    /// `changed` are the fields that rows of each collection were given.
     private func keepStreams(
       _ collection: CompiledCollection, of catalogue: Catalogue, changed: [String: FieldSet]
-    ) async throws {
+    ) async throws -> Bool {
       let signature = StreamSignature.of(collection, catalogue.scopes)
       let stored = try await transaction.first(
         "SELECT signature FROM roost_stream_rules WHERE collection = \(collection.number)"
@@ -230,13 +247,21 @@ package struct TableKeeper: Sendable {
       let rowsChanged =
         changed[collection.name] != nil
         || !changed.isEmpty && catalogue.scopes.resolvesReferences(of: collection.index)
-      guard stored != signature || rowsChanged else { return }
+      guard stored != signature || rowsChanged else { return false }
+      var isRescoped = false
       if extended.contains(collection.name) {
         let retiered = stored.map { StreamSignature.retiered(since: $0, of: collection) }
-        try await StreamRebuild(
-          collection: collection, catalogue: catalogue,
-          changed: (changed[collection.name] ?? FieldSet()).union(retiered ?? FieldSet())
-        ).run(in: transaction)
+        let fields = (changed[collection.name] ?? FieldSet()).union(retiered ?? FieldSet())
+        if !rowsChanged, try await hasManyRows(collection.name) {
+          try await StreamRescope.open(
+            collection, signature: signature, changed: fields,
+            schema: catalogue.model.source, at: now, in: transaction)
+          isRescoped = true
+        } else {
+          try await StreamRescope.close(collection, at: now, in: transaction)
+          try await StreamRebuild(collection: collection, catalogue: catalogue, changed: fields)
+            .run(in: transaction)
+        }
       }
       try await transaction.execute(
         """
@@ -244,6 +269,7 @@ package struct TableKeeper: Sendable {
         VALUES (\(collection.number), \(signature)) \
         ON CONFLICT (collection) DO UPDATE SET signature = excluded.signature
         """)
+      return isRescoped
     }
 
     private mutating func loadCollections() async throws {
@@ -389,13 +415,15 @@ package struct TableKeeper: Sendable {
         "SELECT name, definition FROM roost_index WHERE collection = \(number)"
       ) { ($0.text(0), $0.text(1)) }
       let stored = Dictionary(rows) { first, _ in first }
+      // What a migration made ahead is not in this schema, and is waited for.
+      let open = try await MigrationRun.converting(in: transaction)
+      let isAhead = migration == nil && open != nil
       let plans = IndexPlan.all(index, of: book).map {
         (name: $0.name(on: collection, dialect), plan: $0)
       }
       for (name, definition) in stored.sorted(by: { $0.key < $1.key }) {
-        guard !plans.contains(where: { $0 == name && $1.definition == definition }) else {
-          continue
-        }
+        let isPlanned = plans.contains(where: { $0 == name && $1.definition == definition })
+        if isPlanned || isAhead { continue }
         try await transaction.execute("DROP INDEX IF EXISTS \(identifier: name)")
         try await transaction.execute("DELETE FROM roost_index WHERE name = \(name)")
       }

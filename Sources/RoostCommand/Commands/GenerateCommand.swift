@@ -21,7 +21,7 @@ struct GenerateCommand: Command {
     ] + ServerSession.databaseOptions
   let discussion = """
     openapi    OpenAPI 3.1, as the server answers it at /openapi.json
-    graphql    the schema, as the server answers it at /schema.graphql
+    graphql    the schema for tools of GraphQL: whole, with the scalars and directives that it uses
     docs       the data dictionary, data-dictionary.md; --out is DIR/docs where it is left out
     changelog  CHANGELOG.md and MIGRATING.md of the API: from the history in DATA (DIR/.roost), which
                no server may be using, or from two files by --from and --to, without DIR
@@ -56,7 +56,7 @@ struct GenerateCommand: Command {
       let text = String(
         decoding: OpenAPIDocument(schema, versions: [version]).bytes, as: UTF8.self)
       return try single(text + "\n", arguments)
-    case "graphql": return try single(schema.source, arguments)
+    case "graphql": return try single(SchemaPrinter.text(of: schema), arguments)
     default:
       return try write(
         [File(name: "data-dictionary.md", text: DataDictionary(schema).markdown)],

@@ -75,7 +75,19 @@ package struct AppMigration: Sendable {
   /// Makes indexes beside those who write.
   private func make(_ indexes: [IndexAhead], _ engine: AppDatabase) async throws {
     for index in indexes {
-      try engine.runOutside(index.statements)
+      do {
+        try engine.runOutside(index.statements)
+      } catch {
+        // What is left of it would be kept in step by every write.
+        try? engine.runOutside([index.removal])
+        guard index.isUnique, "\(error)".contains("unique") else { throw error }
+        throw MigrationRefused(faults: [
+          MigrationFault(
+            "rows_in_the_way",
+            "there would be rows with equal values of \(index.words), which are to be unique: "
+              + "mend them, and apply again, which goes on from here")
+        ])
+      }
       try await index.record(on: engine.database)
     }
   }
@@ -100,7 +112,7 @@ package struct AppMigration: Sendable {
     let line = SchemaLine(history, runs: runs)
     guard let last = line.last else { return nil }
     let target: SchemaModel
-    if let run = runs.last, run.kind == .rollback, run.isOpen,
+    if let run = runs.last(where: { $0.kind != .rescope }), run.kind == .rollback, run.isOpen,
       let open = history.last(where: { $0.model.source == run.schema })
     {
       // A rollback that was interrupted goes on to where it was going.
@@ -136,7 +148,9 @@ package struct AppMigration: Sendable {
   ) async throws -> String {
     try await open { database, _ in
       let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
-      if let open = runs.last, open.state == .converting, open.kind == .apply {
+      if let open = runs.last(where: { $0.kind != .rescope }), open.state == .converting,
+        open.kind == .apply
+      {
         _ = try await SchemaMigration.cancel(on: database, time: ambient.time)
         return try await SchemaHistory(database: database).releases().last?.model.source ?? ""
       }

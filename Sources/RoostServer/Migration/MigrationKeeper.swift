@@ -29,7 +29,9 @@ final class MigrationKeeper: Sendable {
     _ schema: SchemaModel, on database: any Database, ambient: Ambient
   ) async throws {
     let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
-    guard let open = runs.last, open.state == .converting else { return }
+    guard let open = runs.last(where: { $0.kind != .rescope }), open.state == .converting else {
+      return
+    }
     // A server of the schema of before goes on beside it.
     guard open.schema == schema.source else { return }
     ambient.logger.notice("a migration was ended in the middle and is finished first")
@@ -67,8 +69,9 @@ final class MigrationKeeper: Sendable {
   /// Goes through all that is left at once, for what needs it finished.
   func settle() async throws {
     await stop()
-    try await MigrationRunner(database: records.database, time: SystemTime())
-      .fill(records.catalogue)
+    let runner = MigrationRunner(database: records.database, time: SystemTime())
+    try await runner.rescope(records.catalogue)
+    try await runner.fill(records.catalogue)
   }
 
   private func run() async {
@@ -76,6 +79,8 @@ final class MigrationKeeper: Sendable {
       database: records.database, time: SystemTime(), rest: MigrationKeeper.rest)
     while !Task.isCancelled {
       do {
+        // Devices wait for it, and nobody else.
+        try await runner.rescope(records.catalogue)
         try await runner.fill(records.catalogue)
         return
       } catch is CancellationError {

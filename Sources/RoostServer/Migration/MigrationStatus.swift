@@ -32,7 +32,12 @@ package struct MigrationStatus: Sendable {
           ]
         }),
       "running": .array(
-        tasks.map { ["done": .int(Int64($0.done)), "total": .int(Int64($0.total))] }),
+        tasks.map { task in
+          [
+            "kind": .string(task.kind.rawValue), "done": .int(Int64(task.done)),
+            "total": .int(Int64(task.total)),
+          ]
+        }),
       "retired": .array(
         retired.map { part in
           [
@@ -51,7 +56,8 @@ package struct MigrationStatus: Sendable {
       )
     }
     for task in tasks where task.isOpen {
-      lines.append("running  \(task.done) of \(task.total) rows")
+      let waiting = task.kind == .rescope ? "  sync waits for it" : ""
+      lines.append("running  \(task.kind.rawValue)  \(task.done) of \(task.total) rows\(waiting)")
     }
     for part in retired {
       lines.append("kept  \(part.name)  \(part.rows) rows, \(part.bytes) bytes  as \(part.kept)")

@@ -26,6 +26,7 @@ extension Checker {
           collection.location, "update_without_create",
           "\(collection.typeName) may be updated, but no rule allows to create it")
       }
+      adviseOnSplits(of: collection)
       for field in collection.fields where field.isRequired {
         if field.personalData?.onErase == .nullify {
           report.notice(
@@ -48,6 +49,19 @@ extension Checker {
           field.name.location, "not_acted_on",
           "\(name).\(field.name.text) is not acted on; queries are derived from the collections")
       }
+    }
+  }
+
+  private func adviseOnSplits(of collection: Collection) {
+    var told: Set<String> = []
+    for field in collection.fields where field.split != nil {
+      guard let name = field.formerName, told.insert(name).inserted else { continue }
+      let parts = collection.fields.filter { $0.split != nil && $0.formerName == name }
+      guard parts.allSatisfy({ $0.split?.back == nil }) else { continue }
+      report.notice(
+        field.location, "no_way_back",
+        "\(name) is split, and nothing says how it is put together again: after a rollback, records "
+          + "that were written since have none; add back: to one of its @was")
     }
   }
 }

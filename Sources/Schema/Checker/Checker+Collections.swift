@@ -11,11 +11,13 @@ extension Checker {
         checkAllow(use, in: type, all, isOnField: true)
       }
       checkFormerName(own.directives[field.name]?.first("was"), taken: own.names, "field")
+      checkSplit(of: field, own)
     }
     for use in uses.all("allow") { checkAllow(use, in: type, all, isOnField: false) }
     checkOwnerCount(uses.all("allow"), of: type)
     checkFieldTiers(own, of: type)
     checkFormerName(uses.first("was"), taken: typeNames, "type")
+    checkNoSplit(uses.first("was"), of: type)
     checkSuccessors(own, of: type)
     return Collection(
       typeName: type.name.text, name: routes[type.name.text] ?? "", fields: own.stored,

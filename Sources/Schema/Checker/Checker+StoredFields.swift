@@ -63,7 +63,7 @@ extension Checker {
         },
         sync: uses.first("sync").map(syncPolicy),
         allows: uses.all("allow").compactMap(allowRule), derivation: derivation,
-        grouping: grouping)
+        grouping: grouping, split: uses.first("was").flatMap { split($0, of: field, shape) })
     }
     if derivation?.measure.isZeroOfNothing == true { return made(.int(0)) }
     let bare = made(nil)

@@ -36,6 +36,13 @@ extension CollectionDifference {
         isNeeded ? "Send `\(field.name)` with every create." : nil, field: field.name)
     }
     for field in removedFields {
+      if let split = splits.first(where: { $0.old.name == field.name }) {
+        let names = split.parts.map { "`\($0.name)`" }.joined(separator: ", ")
+        notes.add(
+          .major, "field_split", "`\(field.name)` is gone: what it held is in \(names).",
+          "Send and expect \(names) in its place.", field: field.name)
+        continue
+      }
       notes.add(
         .major, "field_removed", "`\(field.name)` is gone.",
         field.deprecation?.guidance ?? "Neither send nor expect it.", field: field.name)

@@ -10,6 +10,8 @@ package struct CollectionDifference: Sendable {
   package let route: Change<String>?
   package let addedFields: [Field]
   package let removedFields: [Field]
+  /// What became of fields that were split: those of `removedFields` with those of `addedFields`.
+  package let splits: [SplitField]
   /// The fields that are in both and differ, in the order of the new schema.
   package let fields: [FieldDifference]
   package let addedInverses: [InverseField]
@@ -41,6 +43,7 @@ package struct CollectionDifference: Sendable {
     let pairs = FieldPairs(old, new)
     addedFields = pairs.added
     removedFields = pairs.removed
+    splits = pairs.removed.compactMap { SplitField($0, among: pairs.added) }
     unmatchedFormerNames = pairs.unmatched
     fields = pairs.kept.map {
       FieldDifference($0.old, of: old, $0.new, of: new, renames: renames)
@@ -76,6 +79,22 @@ package struct CollectionDifference: Sendable {
   package var isEmpty: Bool { changes.isEmpty }
 }
 
+/// A field of before whose values are in several fields now.
+package struct SplitField: Sendable {
+  package let old: Field
+  /// Those that say so, each with its `split`.
+  package let parts: [Field]
+
+  /// How the former field is put together again; nil where nobody says it.
+  package var back: TextTemplate? { parts.compactMap { $0.split?.back }.first }
+
+  fileprivate init?(_ old: Field, among added: [Field]) {
+    parts = added.filter { $0.split != nil && $0.formerName == old.name }
+    self.old = old
+    if parts.isEmpty { return nil }
+  }
+}
+
 /// The fields of two versions of a collection, side by side.
 private struct FieldPairs {
   var kept: [(old: Field, new: Field)] = []
@@ -93,13 +112,15 @@ private struct FieldPairs {
         kept.append((same, field))
         // A `@was` that stayed in the file after its rename.
         if let name = field.formerName, before[name] == nil { unmatched.append(name) }
-      } else if let name = field.formerName, let former = before[name], !after.contains(name),
-        names[name] == nil
+      } else if field.split == nil, let name = field.formerName, let former = before[name],
+        !after.contains(name), names[name] == nil
       {
         kept.append((former, field))
         names[name] = field.name
       } else {
-        if let name = field.formerName { unmatched.append(name) }
+        if let name = field.formerName, field.split == nil || before[name] == nil {
+          unmatched.append(name)
+        }
         added.append(field)
       }
     }

@@ -44,7 +44,7 @@ package struct FormerAnswer {
       let name = field.old.name
       if let shown, !shown.contains(name) { continue }
       if field.now == nil {
-        members.append((name, field.old.emptyValue))
+        members.append((name, field.joined(object) ?? field.old.emptyValue))
       } else if let value {
         members.append((name, self.value(value, of: field, &lost)))
       }

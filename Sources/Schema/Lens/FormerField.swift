@@ -9,6 +9,8 @@ package struct FormerField: Sendable {
   package let changedSince: APIVersion?
   /// The types that its values went through, from the older to that of now; one where none changed.
   private let stages: [Field]
+  /// What it is a text of now; nil where it was not split, or nothing says how it is put together.
+  private let parts: FormerParts?
 
   /// `types` are the names of its collection's type: of before, and behind each step as far as it is
   /// there.
@@ -34,6 +36,7 @@ package struct FormerField: Sendable {
       now = next
     }
     self.now = now
+    parts = now == nil ? FormerParts(old, in: types, steps) : nil
     changedSince = since
     self.stages = now == nil ? [old] : stages
   }
@@ -48,6 +51,14 @@ package struct FormerField: Sendable {
     case (.enumeration(_, let before), .enumeration(_, let after)): return before == after
     default: return old.type == new.type
     }
+  }
+
+  /// The value of a field that was split, put together of a record of now; nil where the record does
+  /// not show all of its parts, or makes no value of them.
+  func joined(_ record: JSONObject) -> JSON? {
+    guard let text = parts?.text(of: record) else { return nil }
+    let plain = Field(name: old.name, type: .string, isRequired: false)
+    return try? FormerField.convert(.string(text), [plain, old], named: old.name, pointer: "").get()
   }
 
   /// Whether its values are of another type now.

@@ -47,6 +47,8 @@ package final class Field: Sendable {
   package let derivation: Derivation?
   /// `@group`, or nil.
   package let grouping: Grouping?
+  /// How its values are cut out of those of `formerName`; nil where it is the same field.
+  package let split: FieldSplit?
 
   package init(
     name: String, type: FieldType, isRequired: Bool, isList: Bool = false,
@@ -58,7 +60,7 @@ package final class Field: Sendable {
     location: SourceLocation = SourceLocation(line: 1, column: 1),
     mergeOptions: MergeOptions = MergeOptions(), encryption: Encryption? = nil,
     search: SearchPolicy? = nil, sync: SyncPolicy? = nil, allows: [AllowRule] = [],
-    derivation: Derivation? = nil, grouping: Grouping? = nil
+    derivation: Derivation? = nil, grouping: Grouping? = nil, split: FieldSplit? = nil
   ) {
     self.name = name
     self.type = type
@@ -86,6 +88,20 @@ package final class Field: Sendable {
     self.allows = allows
     self.derivation = derivation
     self.grouping = grouping
+    self.split = split
+  }
+}
+
+/// `@was(name:, expr:)`: a field whose values are cut out of those of a former one.
+package struct FieldSplit: Sendable {
+  /// A text of the former field.
+  package let expression: TextTemplate
+  /// The former field as a text of the fields that it was split into, where it is stated here.
+  package let back: TextTemplate?
+
+  package init(expression: TextTemplate, back: TextTemplate? = nil) {
+    self.expression = expression
+    self.back = back
   }
 }
 

@@ -17,14 +17,26 @@ extension TypeSyntax {
 }
 
 extension DirectiveSyntax {
-  /// Whether a definition in a file says the same, or what an earlier version said: fewer places.
+  /// Whether a definition in a file says the same, or what an earlier version said: fewer places, and
+  /// without arguments that may be left out.
   func isRepeated(by other: DirectiveSyntax) -> Bool {
     let places = Set(locations.map(\.text))
     let others = Set(other.locations.map(\.text))
     return name.text == other.name.text && isRepeatable == other.isRepeatable
-      && arguments.map(\.shape).sorted() == other.arguments.map(\.shape).sorted()
-      && !others.isEmpty && others.isSubset(of: places)
+      && hasAll(of: other.arguments) && !others.isEmpty && others.isSubset(of: places)
   }
+
+  private func hasAll(of others: [InputValue]) -> Bool {
+    let given = Set(others.map(\.shape))
+    let missing = arguments.filter { !given.contains($0.shape) }
+    return others.count + missing.count == arguments.count
+      && missing.allSatisfy { argument in
+        DirectiveSyntax.added[name.text]?.contains(argument.name.text) ?? false
+      }
+  }
+
+  /// The arguments that a directive did not have from its first day.
+  private static let added: [String: Set<String>] = ["was": ["expr", "back"]]
 }
 
 extension InputValue {

@@ -71,7 +71,7 @@ enum Prelude {
     ) on FIELD_DEFINITION
     directive @view(of: String!, where: String, maxAge: Duration) on OBJECT
     directive @group(by: String!, part: CalendarPart) on FIELD_DEFINITION
-    directive @was(name: String!) on OBJECT | FIELD_DEFINITION
+    directive @was(name: String!, expr: String, back: String) on OBJECT | FIELD_DEFINITION
     type Query { _x: ID }
     type Mutation { _x: ID }
     """#

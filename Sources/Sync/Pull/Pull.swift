@@ -44,6 +44,7 @@ struct Pull: Sendable {
 
   /// Throws `LossShown`; else as the database does.
   func answer(in reader: any Reader) async throws -> Answer {
+    try await StreamRescope.check(in: reader)
     let moment = try await SyncEpochs.moment(in: reader)
     let epoch = moment.epoch
     let isForeign = hello.epoch != nil && hello.epoch != epoch

@@ -10,35 +10,20 @@ struct ResolvedColumn: Sendable {
 
 /// A template whose columns are resolved.
 struct ResolvedKey: Sendable {
-  enum Part: Sendable {
-    case text(String)
-    case column(ResolvedColumn)
-  }
-
-  let parts: [Part]
+  let template: TextTemplate
+  let columns: [String: ResolvedColumn]
 
   /// The text for a line; nil where one of its columns is empty or missing.
   func text(_ line: SourceLine) -> String? {
-    var text = ""
-    for part in parts {
-      switch part {
-      case .text(let fixed): text += fixed
-      case .column(let column):
-        guard let value = line.keyText(column) else { return nil }
-        text += value
-      }
-    }
-    return text
+    template.key { name in columns[name].flatMap { line.keyText($0) } }
   }
 
   /// The issue of a line for which there is no text.
   var emptiness: FieldIssue {
-    let names = parts.compactMap { part -> String? in
-      if case .column(let column) = part { column.name } else { nil }
-    }
-    return FieldIssue(
+    FieldIssue(
       pointer: "/id", code: "required",
-      message: "The id is made from \(names.joined(separator: " and ")), and a part is empty.")
+      message: "The id is made from \(template.columns.joined(separator: " and ")), and a part is "
+        + "empty.")
   }
 }
 
@@ -115,13 +100,9 @@ struct ColumnResolver {
   }
 
   func key(_ template: KeyTemplate) throws -> ResolvedKey {
-    ResolvedKey(
-      parts: try template.parts.map { part in
-        switch part {
-        case .text(let text): .text(text)
-        case .column(let name): .column(try column(name, template.place))
-        }
-      })
+    var columns: [String: ResolvedColumn] = [:]
+    for name in template.template.columns { columns[name] = try column(name, template.place) }
+    return ResolvedKey(template: template.template, columns: columns)
   }
 
   func identity() throws -> RecordPlan.Identity {

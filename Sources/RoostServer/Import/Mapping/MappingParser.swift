@@ -155,7 +155,7 @@ private struct MappingParser {
 
   private func template(_ node: YAMLNode) throws(YAMLError) -> KeyTemplate {
     let text = try text(node, "a text such as \"artist:{id}\" is expected")
-    do throws(KeyTemplate.Fault) {
+    do throws(TextTemplate.Fault) {
       return try KeyTemplate(text, place: node.place)
     } catch {
       throw fault(node, error.message)
