@@ -234,6 +234,9 @@ class MigrateTests(unittest.TestCase):
         self.assertEqual(again.post("/v1/notes", {"first": "Zoe", "last": "Poe"}).status, 201)
         old = again.get("/v1/notes", headers={"Roost-Version": "1"})["items"]
         self.assertEqual({item["text"] for item in old}, {"Ann Bach", "Cher", "Jo Oz", "Zoe Poe"})
+        asked = again.get("/v1/notes", fields="text", headers={"Roost-Version": "1"})["items"]
+        self.assertEqual({item["text"] for item in asked}, {item["text"] for item in old})
+        self.assertEqual({key for item in asked for key in item}, {"id", "text"})
         filtered = again.get("/v1/notes", filter='text == "Cher"', headers={"Roost-Version": "1"})
         self.assertEqual(filtered.status, 422)
         self.assertIn("dropped_field", json.dumps(filtered.json))

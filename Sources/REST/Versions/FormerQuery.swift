@@ -67,15 +67,15 @@ struct FormerQuery {
   }
 
   private func fields(_ asked: [String]) throws -> String {
-    let now = try asked.compactMap { name -> String? in
-      if RowColumn.systemNames.contains(name) { return name }
+    let now = try asked.flatMap { name -> [String] in
+      if RowColumn.systemNames.contains(name) { return [name] }
       guard let field = collection.field(named: name) else {
         throw RoostError.invalid(
           "?fields", "unknown_field",
           "\(collection.old.typeName) has no field \"\(name.prefix(60))\"."
             + FormerFault.hint(name, among: names))
       }
-      return field.now?.name
+      return field.sources
     }
     return now.isEmpty ? "id" : now.joined(separator: ",")
   }

@@ -53,6 +53,9 @@ package struct FormerField: Sendable {
     }
   }
 
+  /// The names of the fields of now that its value is made of; none where it is gone.
+  package var sources: [String] { now.map { [$0.name] } ?? parts?.fields ?? [] }
+
   /// The value of a field that was split, put together of a record of now; nil where the record does
   /// not show all of its parts, or makes no value of them.
   func joined(_ record: JSONObject) -> JSON? {

@@ -37,6 +37,9 @@ struct FormerParts: Sendable {
     return nil
   }
 
+  /// Their names of now, in alphabetical order.
+  var fields: [String] { Set(names.values).sorted() }
+
   /// The text for a record of now; nil where it does not show all parts, or they are empty.
   func text(of record: JSONObject) -> String? {
     guard names.values.allSatisfy({ record[$0] != nil }) else { return nil }
