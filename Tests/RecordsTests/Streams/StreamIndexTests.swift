@@ -43,14 +43,14 @@ import Testing
     let number = house.collection("notes").number
     return try await house.texts(
       """
-      SELECT \(house.hex("r.id")) || ' ' || r.kind FROM roost_scope_row r
+      SELECT upper(replace(\(house.hex("r.id")), '-', '')) || ' ' || r.kind FROM roost_scope_row r
       JOIN roost_scope_head h ON h.stream = r.stream WHERE r.coll = \(number)
       AND h.scope = \("user:\(house.ann.uid?.description ?? "")") ORDER BY r.seq
       """)
   }
 
   private static func text(_ number: UInt64, _ kind: Int) -> String {
-    "\(alike(number))".replacing("-", with: "") + " \(kind)"
+    "\(alike(number))".replacing("-", with: "").uppercased() + " \(kind)"
   }
 
   /// How many stand under the first bytes of their ids, for which there is one place.
@@ -204,7 +204,8 @@ import Testing
       """
       CREATE TABLE former (
         stream \(d.integer) NOT NULL, coll \(d.integer) NOT NULL, id \(d.id) NOT NULL,
-        seq \(d.integer) NOT NULL, rv \(d.integer) NOT NULL, mask \(d.integer) NOT NULL, kind \(d.integer) NOT NULL,
+        seq \(d.integer) NOT NULL, rv \(d.integer) NOT NULL, mask \(d.integer) NOT NULL,
+        kind \(d.integer) NOT NULL,
         PRIMARY KEY (stream, coll, id)
       )\(d.keyed)
       """,
