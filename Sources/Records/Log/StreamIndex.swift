@@ -169,6 +169,14 @@ enum StreamIndex {
 
   /// Entries of some rows, and of others whose ids begin alike.
   private static let candidates = PaddedStatement { dialect, count in
+    // A list is a table to SQLite, which costs more than two looks do.
+    if count == 1 {
+      let select: SQL = "SELECT r.stream, r.seq, r.coll, r.id, r.crowded FROM roost_scope_row r"
+      return """
+        \(select) WHERE \(key(of: "r")) = \(first(of: SQL.placeholder)) \
+        UNION ALL \(select) WHERE \(key(of: "r")) = \(SQL.placeholder)
+        """
+    }
     let keys = (0..<count).map { _ in "\(first(of: SQL.placeholder)), \(SQL.placeholder)" as SQL }
     return """
       SELECT r.stream, r.seq, r.coll, r.id, r.crowded FROM roost_scope_row r \
