@@ -26,20 +26,23 @@ enum StreamIndex {
   /// As it is stored: every field is NULL, which takes no room.
   static func stored(mask: Int64) -> Value { mask == MaskTable.whole ? .null : .int(mask) }
 
+  /// Whether entries lie in the order of the streams, as where a table is kept in that of its key;
+  /// an engine for many processes has none such.
+  private static func liesByStream(_ dialect: Dialect) -> Bool { !dialect.hasOtherWriters }
+
   // MARK: By the row
 
   /// The condition under which `entry`, an alias of the table, is that of a row in a stream.
   static func isEntry(
     _ entry: SQL, of id: SQL, in collection: SQL, at stream: SQL, _ dialect: Dialect
   ) -> SQL {
-    switch dialect {
-    case .sqlite:
+    if liesByStream(dialect) {
       // The sign keeps SQLite from looking through the stream.
       """
       \(key(of: entry)) IN (\(first(of: id)), \(id)) AND \(entry).id = \(id) \
       AND \(entry).coll = \(collection) AND +\(entry).stream = \(stream)
       """
-    case .postgres:
+    } else {
       """
       \(entry).stream = \(stream) AND \(entry).coll = \(collection) AND \(entry).id = \(id)
       """
@@ -70,7 +73,7 @@ enum StreamIndex {
   /// Writes entries, each in the place of the one that its stream has of the row; no two are of one
   /// row and stream.
   static func put(_ entries: [Entry], in transaction: any Transaction) async throws {
-    guard transaction.dialect == .sqlite else {
+    guard liesByStream(transaction.dialect) else {
       return try await replace.run(entries.count, in: transaction) { index, values in
         append(entries[index], to: &values)
       }
@@ -190,7 +193,7 @@ enum StreamIndex {
 
   /// What is written to `crowded` for all entries of `roost_scope_move`, the alias `m`, at once.
   static func crowded(_ dialect: Dialect) -> SQL {
-    guard dialect == .sqlite else { return "CAST(NULL AS smallint)" }
+    guard liesByStream(dialect) else { return "CAST(NULL AS smallint)" }
     return """
       CASE WHEN m.id <> min(m.id) OVER (PARTITION BY \(first(of: "m.id"))) OR EXISTS \
       (SELECT 1 FROM roost_scope_row c WHERE \(key(of: "c")) = \(first(of: "m.id")) \
@@ -205,31 +208,7 @@ enum StreamIndex {
     Migration(number, "short stream index") { d in
       let former: SQL = "ALTER TABLE roost_scope_row RENAME TO roost_scope_row_former"
       let drop: SQL = "DROP TABLE roost_scope_row_former"
-      switch d {
-      case .sqlite:
-        return [
-          former,
-          """
-          CREATE TABLE roost_scope_row (
-            stream INTEGER NOT NULL, seq INTEGER NOT NULL, coll INTEGER NOT NULL, id BLOB NOT NULL,
-            rv INTEGER NOT NULL, mask INTEGER, kind INTEGER NOT NULL, crowded INTEGER,
-            PRIMARY KEY (stream, seq)
-          ) STRICT, WITHOUT ROWID
-          """,
-          """
-          INSERT INTO roost_scope_row (stream, seq, coll, id, rv, mask, kind, crowded)
-          SELECT stream, seq, coll, id, rv, nullif(mask, 0), kind,
-          CASE WHEN id <> min(id) OVER (PARTITION BY substr(id, 2, 9)) THEN 1 END
-          FROM roost_scope_row_former ORDER BY stream, seq
-          """,
-          drop,
-          """
-          CREATE INDEX roost_scope_row_id ON roost_scope_row (
-            CASE WHEN crowded IS NULL THEN substr(id, 2, 9) ELSE id END
-          )
-          """,
-        ]
-      case .postgres:
+      guard liesByStream(d) else {
         // In the order that leaves nothing between the columns; `crowded` is of SQLite.
         return [
           "LOCK TABLE roost_scope_row IN ACCESS EXCLUSIVE MODE", former,
@@ -256,6 +235,28 @@ enum StreamIndex {
           """,
         ]
       }
+      return [
+        former,
+        """
+        CREATE TABLE roost_scope_row (
+          stream INTEGER NOT NULL, seq INTEGER NOT NULL, coll INTEGER NOT NULL, id BLOB NOT NULL,
+          rv INTEGER NOT NULL, mask INTEGER, kind INTEGER NOT NULL, crowded INTEGER,
+          PRIMARY KEY (stream, seq)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        INSERT INTO roost_scope_row (stream, seq, coll, id, rv, mask, kind, crowded)
+        SELECT stream, seq, coll, id, rv, nullif(mask, 0), kind,
+        CASE WHEN id <> min(id) OVER (PARTITION BY substr(id, 2, 9)) THEN 1 END
+        FROM roost_scope_row_former ORDER BY stream, seq
+        """,
+        drop,
+        """
+        CREATE INDEX roost_scope_row_id ON roost_scope_row (
+          CASE WHEN crowded IS NULL THEN substr(id, 2, 9) ELSE id END
+        )
+        """,
+      ]
     }
   }
 }
