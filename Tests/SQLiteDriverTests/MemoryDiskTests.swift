@@ -52,6 +52,41 @@ struct MemoryDiskTests {
     }
   }
 
+  @Test("begins anew under connections that were kept, which see what is there and nothing older")
+  func beginAnew() async throws {
+    let disk = MemoryDisk()
+    let first = try MemoryDiskTests.open(disk)
+    try await MemoryDiskTests.table(first)
+    try await MemoryDiskTests.fill(first, 3)
+    await first.close()
+    let image = disk.current
+    for round in 0..<6 {
+      let database = try MemoryDiskTests.open(disk)
+      #expect(try await MemoryDiskTests.count(database) == 3)
+      try await database.write { transaction in
+        _ = try await transaction.execute("INSERT INTO t (id) VALUES (\(100 + Int64(round)))")
+        // Other tables in every second round, which the next one must not know.
+        if round % 2 == 0 {
+          _ = try await transaction.execute("CREATE TABLE u (id INTEGER PRIMARY KEY)")
+          _ = try await transaction.execute("ALTER TABLE t ADD COLUMN more INTEGER")
+        }
+      }
+      #expect(try await MemoryDiskTests.count(database) == 4)
+      if round % 2 == 1 {
+        await #expect(throws: (any Error).self) {
+          try await database.read(.statement) {
+            try await $0.first("SELECT more FROM t") { $0.int64(0) }
+          }
+        }
+      }
+      disk.keepsConnections = true
+      await database.close()
+      disk.begin(with: image)
+      #expect(disk.durable.files["roost.sqlite"] == image.files["roost.sqlite"])
+    }
+    disk.forgetConnections()
+  }
+
   @Test("loses what was committed when it lies about syncs")
   func lie() async throws {
     let disk = MemoryDisk()

@@ -65,6 +65,13 @@ package final class ChangeRecorder: PreCommit {
     func version(_ place: Int) -> Int64 {
       place < changes.count ? changes[place].version : 1
     }
+    /// An entry as it is written.
+    func row(_ entry: Entry, _ sequence: Int64) -> StreamIndex.Entry {
+      let key = key(entry.change)
+      return StreamIndex.Entry(
+        stream: entry.stream, sequence: sequence, collection: key.collection, id: key.id,
+        version: version(entry.change), mask: entry.mask, kind: entry.kind)
+    }
   }
 
   private struct Entry {
@@ -202,23 +209,13 @@ package final class ChangeRecorder: PreCommit {
     try check(taken.generation)
     try await appendToLog(batch.changes, taken, in: transaction)
     let mayRepeat = batch.mayRepeat
-    var rows: [StreamRow] = []
+    var rows: [StreamIndex.Entry] = []
     rows.reserveCapacity(batch.changes.count)
     for move in moves {
       move.add(
         to: &rows, of: batch, after: taken.streams[move.need.stream] ?? 0, mayRepeat: mayRepeat)
     }
-    try await LogStatements.putScopeRow.run(rows.count, in: transaction) { index, values in
-      let (entry, sequence) = (rows[index].entry, rows[index].sequence)
-      let key = batch.key(entry.change)
-      values.append(.int(entry.stream))
-      values.append(.int(key.collection))
-      values.append(.uuid(key.id))
-      values.append(.int(sequence))
-      values.append(.int(batch.version(entry.change)))
-      values.append(.int(entry.mask))
-      values.append(.int(entry.kind.rawValue))
-    }
+    try await StreamIndex.put(rows, in: transaction)
   }
 
   package func committed(_ effects: [any Effect]) {
@@ -266,12 +263,6 @@ package final class ChangeRecorder: PreCommit {
 
   // MARK: The streams
 
-  /// A row of the stream index.
-  private struct StreamRow {
-    let entry: Entry
-    let sequence: Int64
-  }
-
   /// The entries that a batch adds to one stream.
   private struct StreamMove {
     let need: Heads.StreamNeed
@@ -291,11 +282,11 @@ package final class ChangeRecorder: PreCommit {
     /// Of two entries of one row the later one replaces the earlier; there are such only where a row
     /// `mayRepeat`.
     func add(
-      to rows: inout [StreamRow], of batch: Batch, after head: Int64, mayRepeat: Bool
+      to rows: inout [StreamIndex.Entry], of batch: Batch, after head: Int64, mayRepeat: Bool
     ) {
       guard mayRepeat, need.count > 1 else {
         for (place, entry) in entries.enumerated() {
-          rows.append(StreamRow(entry: entry, sequence: head + Int64(place) + 1))
+          rows.append(batch.row(entry, head + Int64(place) + 1))
         }
         return
       }
@@ -306,7 +297,7 @@ package final class ChangeRecorder: PreCommit {
       for entry in entries.reversed() {
         defer { sequence -= 1 }
         guard seen.insert(batch.key(entry.change)).inserted else { continue }
-        rows.append(StreamRow(entry: entry, sequence: sequence))
+        rows.append(batch.row(entry, sequence))
       }
       rows[start...].reverse()
     }
@@ -468,12 +459,6 @@ enum LogStatements {
     UPDATE roost_scope_head SET seq = seq + \(SQL.placeholder), removal_seq = \
     CASE WHEN CAST(\(SQL.placeholder) AS BIGINT) > 0 THEN seq + \(SQL.placeholder) ELSE removal_seq END \
     WHERE stream = \(SQL.placeholder) RETURNING seq
-    """)
-  static let putScopeRow = WideInsert(
-    "INSERT INTO roost_scope_row (stream, coll, id, seq, rv, mask, kind) VALUES ", columns: 7,
-    """
-     ON CONFLICT (stream, coll, id) DO UPDATE SET \
-    seq = excluded.seq, rv = excluded.rv, mask = excluded.mask, kind = excluded.kind
     """)
   static let findStream = Statement(
     """

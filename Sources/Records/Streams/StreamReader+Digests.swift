@@ -47,7 +47,7 @@ extension StreamReader {
       guard delta.byteCount <= room else { return false }
       guard let number = number(row.collection) else { continue }
       try await reader.query(
-        StreamReader.entry, [.int(stream), .int(number), .uuid(row.id)]
+        StreamIndex.find[reader.dialect], [.int(stream), .int(number), .uuid(row.id)]
       ) { row in
         entries.append(StreamIndexEntry(row))
         return false
@@ -89,10 +89,5 @@ extension StreamReader {
     """
     SELECT coll, id, seq FROM roost_scope_row WHERE stream = \(SQL.placeholder) \
     AND kind = \(SQL.constant(ChangeRecorder.EntryKind.put.rawValue))
-    """)
-  private static let entry = Statement(
-    """
-    SELECT seq, coll, id, rv, mask, kind FROM roost_scope_row \
-    WHERE stream = \(SQL.placeholder) AND coll = \(SQL.placeholder) AND id = \(SQL.placeholder)
     """)
 }

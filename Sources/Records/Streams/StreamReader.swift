@@ -153,7 +153,7 @@ package struct StreamReader {
     try await reader.query(collection.streamed.stretch, values) { row in
       let place = StreamIndexEntry.Place(
         id: row.uuid(0) ?? .zero, sequence: row.int64(behind), version: row.int64(behind + 1),
-        mask: row.int64(behind + 2))
+        mask: row.optionalInt64(behind + 2) ?? MaskTable.whole)
       write(row, place, of: collection, clocks: behind + 3, to: &delta)
       written += 1
       ids.insert(place.id)

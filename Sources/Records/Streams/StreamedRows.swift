@@ -73,7 +73,7 @@ struct StreamIndexEntry {
     collection = row.int64(1)
     id = row.uuid(2) ?? .zero
     version = row.int64(3)
-    mask = row.int64(4)
+    mask = row.optionalInt64(4) ?? MaskTable.whole
     kind = row.int64(5)
   }
 

@@ -100,13 +100,13 @@ struct StreamRebuild {
     try await transaction.query(lock) { _ in true }
     try await transaction.execute(
       """
-      UPDATE roost_scope_row SET seq = n.seq, mask = 0, \
+      UPDATE roost_scope_row SET seq = n.seq, mask = NULL, \
       kind = \(ChangeRecorder.EntryKind.leave.rawValue) FROM \
-      (SELECT r.stream, r.id, h.seq + row_number() OVER (PARTITION BY r.stream ORDER BY r.id) AS seq \
+      (SELECT r.stream, r.seq AS former, \
+      h.seq + row_number() OVER (PARTITION BY r.stream ORDER BY r.id) AS seq \
       FROM roost_scope_row r JOIN roost_scope_head h ON h.stream = r.stream \
       WHERE r.coll = \(number) AND r.kind = \(put)) AS n \
-      WHERE roost_scope_row.stream = n.stream AND roost_scope_row.coll = \(number) \
-      AND roost_scope_row.id = n.id
+      WHERE roost_scope_row.stream = n.stream AND roost_scope_row.seq = n.former
       """)
     try await transaction.execute(
       """
@@ -210,12 +210,14 @@ struct StreamRebuild {
   }
 
   private func forgetWhatStays(in transaction: any Transaction) async throws {
+    let own = StreamIndex.isEntry(
+      "r", of: "roost_scope_move.id", in: .constant(collection.number),
+      at: "roost_scope_move.stream", transaction.dialect)
     try await transaction.execute(
       """
       DELETE FROM roost_scope_move WHERE moves = 0 \
-      AND EXISTS (SELECT 1 FROM roost_scope_row r WHERE r.stream = roost_scope_move.stream \
-      AND r.coll = \(collection.number) AND r.id = roost_scope_move.id \
-      AND r.kind = roost_scope_move.kind AND r.mask = roost_scope_move.mask)
+      AND EXISTS (SELECT 1 FROM roost_scope_row r WHERE \(own) \
+      AND r.kind = roost_scope_move.kind AND coalesce(r.mask, 0) = roost_scope_move.mask)
       """)
     // In a slower tier another mask may show less, which must not wait until the tier is asked for.
     try await transaction.execute(
@@ -223,9 +225,8 @@ struct StreamRebuild {
       UPDATE roost_scope_move SET moves = 2 \
       WHERE kind = \(ChangeRecorder.EntryKind.put.rawValue) \
       AND EXISTS (SELECT 1 FROM roost_scope_row r JOIN roost_scope_head h ON h.stream = r.stream \
-      WHERE r.stream = roost_scope_move.stream AND r.coll = \(collection.number) \
-      AND r.id = roost_scope_move.id AND r.kind = roost_scope_move.kind \
-      AND r.mask <> roost_scope_move.mask AND h.tier <> \(SyncPolicy.Tier.live.rawValue))
+      WHERE \(own) AND r.kind = roost_scope_move.kind \
+      AND coalesce(r.mask, 0) <> roost_scope_move.mask AND h.tier <> \(SyncPolicy.Tier.live.rawValue))
       """)
   }
 
@@ -233,16 +234,22 @@ struct StreamRebuild {
   private func move(in transaction: any Transaction) async throws {
     // Removals come first (their kind is the greater one), so that their number is where the last
     // of them stands.
+    let dialect = transaction.dialect
+    let own = StreamIndex.isEntry(
+      "r", of: "m.id", in: .constant(collection.number), at: "m.stream", dialect)
     try await transaction.execute(
       """
-      INSERT INTO roost_scope_row (stream, coll, id, seq, rv, mask, kind) \
+      DELETE FROM roost_scope_row WHERE (stream, seq) IN \
+      (SELECT r.stream, r.seq FROM roost_scope_move m CROSS JOIN roost_scope_row r WHERE \(own))
+      """)
+    try await transaction.execute(
+      """
+      INSERT INTO roost_scope_row (stream, coll, id, seq, rv, mask, kind, crowded) \
       SELECT m.stream, \(collection.number), m.id, \
       h.seq + row_number() OVER (PARTITION BY m.stream ORDER BY m.kind DESC, m.id), \
-      coalesce(r.version, 0), m.mask, m.kind \
+      coalesce(r.version, 0), nullif(m.mask, 0), m.kind, \(StreamIndex.crowded(dialect)) \
       FROM roost_scope_move m JOIN roost_scope_head h ON h.stream = m.stream \
-      LEFT JOIN \(collection.table) r ON r.id = m.id WHERE true \
-      ON CONFLICT (stream, coll, id) DO UPDATE SET \
-      seq = excluded.seq, rv = excluded.rv, mask = excluded.mask, kind = excluded.kind
+      LEFT JOIN \(collection.table) r ON r.id = m.id
       """)
     try await transaction.execute(
       """

@@ -57,8 +57,8 @@ struct MovedTable: Sendable {
       [text("scope"), text("tier"), int("seq"), int("removal_seq"), int("gc_floor")],
       isNumbered: true),
     MovedTable(
-      "roost_scope_row", key: [int("stream"), int("coll"), id("id")],
-      [int("seq"), int("rv"), int("mask"), int("kind")]),
+      "roost_scope_row", key: [int("stream"), int("seq")],
+      [int("coll"), id("id"), int("rv"), int("mask"), int("kind"), int("crowded")]),
     MovedTable("roost_stream_rules", key: [int("collection")], [text("signature")]),
     MovedTable(
       "roost_mask", key: [int("number")], [int("collection"), text("members")], isNumbered: true),

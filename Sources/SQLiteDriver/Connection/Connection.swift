@@ -13,17 +13,25 @@ final class Connection: @unchecked Sendable {
   let readGuard: ReadGuard?
   private let row = SQLiteRow()
   private let arena = BindingArena()
-  @exclusivity(unchecked) private var cache = StatementCache()
+  @exclusivity(unchecked) private var cache: StatementCache
   /// The first error of SQLite since `forgetFailure` that can end a transaction.
   @exclusivity(unchecked) private(set) var failure: SQLiteFailure?
   /// Counts the statements that may have changed something: all that write, but for those that a
   /// constraint refused, of which nothing remains (the conflict resolution is ABORT everywhere).
   @exclusivity(unchecked) private(set) var modifications = 0
 
+  /// Where the connection may be kept instead of being closed; nil on a real disk.
+  private let berth: MemoryBerth?
+
   /// Takes over an open handle.
-  init(_ handle: OpaquePointer, readGuard: ReadGuard? = nil) {
+  init(
+    _ handle: OpaquePointer, readGuard: ReadGuard? = nil, berth: MemoryBerth? = nil,
+    statements: StatementCache = StatementCache()
+  ) {
     self.handle = handle
     self.readGuard = readGuard
+    self.berth = berth
+    cache = statements
     sqlite3_extended_result_codes(handle, 1)
     guard let readGuard else { return }
     // The guard lives as long as the connection, which removes the handler before it closes.
@@ -46,6 +54,7 @@ final class Connection: @unchecked Sendable {
     sqlite3_progress_handler(handle, 0, nil, nil)
     sqlite3_wal_hook(handle, nil, nil)
     logWatch = nil
+    if let berth, berth.keep(handle, cache) { return }
     cache.dropAll()
     sqlite3_close_v2(handle)
   }

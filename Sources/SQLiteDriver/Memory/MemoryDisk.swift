@@ -71,14 +71,47 @@ package final class MemoryDisk: @unchecked Sendable {
 
   /// Power comes back: handles from before are dead, and the locks that they held are free.
   package func restart() {
+    forgetConnections()
     life += 1
     isDead = false
     faults = Faults()
     for name in files.keys { files[name]?.forgetLocks() }
   }
 
+  /// Makes it a new disk with the files of `image`; connections that were kept go on with them.
+  package func begin(with image: MemoryImage) {
+    if isDead { restart() }
+    faults = Faults()
+    operations = 0
+    keepsConnections = false
+    for (name, file) in files { file.begin(with: image.files[name] ?? []) }
+    for (name, bytes) in image.files where files[name] == nil { files[name] = MemoryFile(bytes) }
+  }
+
+  // MARK: Connections
+
+  /// Whether connections that are closed from now on are kept for the database that is opened next,
+  /// and what lies in the log stays there.
+  package var keepsConnections = false
+  private var connections: [Bool: KeptConnection] = [:]
+
+  func keep(_ connection: KeptConnection, writes: Bool) {
+    connections.updateValue(connection, forKey: writes)?.close()
+  }
+
+  func takeConnection(writes: Bool) -> KeptConnection? {
+    connections.removeValue(forKey: writes)
+  }
+
+  /// Closes the connections that are kept, which hold the disk until then.
+  package func forgetConnections() {
+    for connection in connections.values { connection.close() }
+    connections = [:]
+  }
+
   /// Puts other files in the place of all that are there, as a restored backup does.
   package func replace(by image: MemoryImage) {
+    forgetConnections()
     files = image.files.mapValues { MemoryFile($0) }
   }
 

@@ -22,6 +22,22 @@ final class MemoryFile {
 
   // MARK: Bytes
 
+  /// Has `bytes`, all of them durable; who has it open finds the index of the log empty, and so
+  /// looks at everything anew.
+  func begin(with bytes: [UInt8]) {
+    MemoryFile.fill(&content, with: bytes)
+    MemoryFile.fill(&durable, with: bytes)
+    written.removeAll(keepingCapacity: true)
+    isCutShort = false
+    for region in regions { memset(region, 0, regionBytes) }
+  }
+
+  /// In the memory that is there: the same again would have to be brought in page by page.
+  private static func fill(_ target: inout [UInt8], with bytes: [UInt8]) {
+    target.removeAll(keepingCapacity: true)
+    target.append(contentsOf: bytes)
+  }
+
   /// Reads as much as there is; gives how many bytes.
   func read(into target: UnsafeMutableRawPointer, _ count: Int, at offset: Int) -> Int {
     let found = max(0, min(count, content.count - offset))
@@ -140,10 +156,12 @@ final class MemoryFile {
 
   private static let slots = 8
   private var regions: [UnsafeMutableRawPointer] = []
+  private var regionBytes = 0
   private var shares = [Int](repeating: 0, count: MemoryFile.slots)
   private var owners = [Int](repeating: 0, count: MemoryFile.slots)
 
   func region(_ number: Int, size: Int, makes: Bool) -> UnsafeMutableRawPointer? {
+    regionBytes = size
     while number >= regions.count {
       guard makes, let region = calloc(1, size) else { return nil }
       regions.append(region)

@@ -17,10 +17,11 @@ struct ConnectionFactory: Sendable {
   /// Debian 12's SQLite 3.40 can damage a database when one connection resets the log while another
   /// runs a checkpoint, so no other connection does either.
   func writer() throws(DatabaseOpenError) -> Connection {
+    if let kept = kept(writes: true) { return kept }
     let connection = Connection(
       try open(
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: true),
-      readGuard: readGuard)
+      readGuard: readGuard, berth: berth(writes: true))
     try set(
       connection,
       [
@@ -45,10 +46,11 @@ struct ConnectionFactory: Sendable {
 
   /// A connection that can only read, under a bound.
   func reader() throws(DatabaseOpenError) -> Connection {
+    if let kept = kept(writes: false) { return kept }
     let connection = Connection(
       try open(
         SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: false),
-      readGuard: readGuard)
+      readGuard: readGuard, berth: berth(writes: false))
     roost_sqlite_option(connection.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try set(
       connection,
@@ -58,6 +60,17 @@ struct ConnectionFactory: Sendable {
         "PRAGMA cache_size=\(-configuration.readerCacheKiB)",
       ])
     return connection
+  }
+
+  private func berth(writes: Bool) -> MemoryBerth? {
+    configuration.disk.map { MemoryBerth($0, writes: writes) }
+  }
+
+  /// The connection that a memory disk has kept, set up as it was.
+  private func kept(writes: Bool) -> Connection? {
+    guard let berth = berth(writes: writes), let kept = berth.take() else { return nil }
+    return Connection(
+      kept.handle, readGuard: readGuard, berth: berth, statements: kept.statements)
   }
 
   private var readGuard: ReadGuard {

@@ -9,6 +9,7 @@ final class WriterSession {
   private let connection: Connection
   private let checkpointer: Checkpointer
   private let machine: Machine
+  private let disk: MemoryDisk?
   private let time: any TimeSource
   private let logger: Logger
   /// Held for as long as the connection is open.
@@ -28,6 +29,7 @@ final class WriterSession {
     self.place = place
     checkpointer = Checkpointer(connection, configuration, time: ambient.time)
     machine = configuration.machine
+    disk = configuration.disk
     time = ambient.time
     logger = ambient.logger
     space = SpaceProbe(configuration, time: ambient.time)
@@ -152,7 +154,7 @@ final class WriterSession {
 
   /// Empties the log, closes the file and gives the folder back.
   func end() {
-    if !isBroken {
+    if !isBroken, disk?.keepsConnections != true {
       do {
         try checkpointer.finish()
       } catch {

@@ -40,7 +40,7 @@ final class WorldServer {
     self.time = time
     self.random = random
     schema = stage.schema
-    disk = MemoryDisk(stage.image)
+    disk = stage.takeDisk()
   }
 
   /// Whether it serves.
@@ -55,7 +55,9 @@ final class WorldServer {
 
   /// Ends, and leaves nothing behind.
   func end() async {
+    disk.keepsConnections = true
     await close()
+    stage.giveBack(disk)
     stage.drop(place)
   }
 

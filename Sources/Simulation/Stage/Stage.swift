@@ -6,6 +6,7 @@ import RoostServer
 import SQLiteDriver
 import Schema
 import SyncClient
+import Synchronization
 
 /// What all worlds of a process begin with: the app's schemas, and on SQLite an empty database of it
 /// with its people signed in.
@@ -35,6 +36,8 @@ final class Stage: Sendable {
   let image: MemoryImage
   /// What the apps of all worlds share.
   let compiled = CompiledSchemas()
+  /// Disks of worlds that have ended, for those that come.
+  private let disks = Mutex<[MemoryDisk]>([])
 
   init(address: String? = nil) async throws {
     schema = try SchemaModel.load(source: WorldSchema.text())
@@ -56,6 +59,10 @@ final class Stage: Sendable {
     image = disk.current
   }
 
+  deinit {
+    for disk in disks.withLock({ $0 }) { disk.forgetConnections() }
+  }
+
   /// Makes the people, who have the same ids in every world, and signs them in.
   static func meet(_ app: App) async throws -> [Person] {
     let ids = (1...UInt64(Stage.people)).map {
@@ -74,6 +81,16 @@ final class Stage: Sendable {
     }
     return people
   }
+
+  /// A disk with the prepared database.
+  func takeDisk() -> MemoryDisk {
+    guard let disk = disks.withLock({ $0.popLast() }) else { return MemoryDisk(image) }
+    disk.begin(with: image)
+    return disk
+  }
+
+  /// Takes the disk of a world that has ended, with the connections that were kept.
+  func giveBack(_ disk: MemoryDisk) { disks.withLock { $0.append(disk) } }
 
   static func settings(_ address: String?, schema: String) throws -> Settings {
     var flags = [SettingKeys.authRateLimits.name: "false"]

@@ -155,7 +155,9 @@ struct StreamAudit {
     var images: [ResolvedRows.Key: RowImage] = [:]
     for row in rows { images[ResolvedRows.Key(row.collection, row.id)] = row }
     let stored = try await house.database.read(.statement) { reader in
-      try await reader.all("SELECT stream, coll, id, seq, mask, kind FROM roost_scope_row") {
+      try await reader.all(
+        "SELECT stream, coll, id, seq, coalesce(mask, 0), kind FROM roost_scope_row"
+      ) {
         (
           Place(stream: $0.int64(0), collection: $0.int64(1), id: $0.uuid(2) ?? .zero),
           $0.int64(3), $0.int64(4), $0.int64(5)
