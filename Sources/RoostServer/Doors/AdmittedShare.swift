@@ -23,6 +23,10 @@ final class AdmittedShare: Sendable {
   private let share = Atomic<UInt64>(first)
   private let began = Atomic<UInt64>(0)
   private let hasRested = Atomic<Bool>(false)
+  /// Intervals in a row in which a loop has rested.
+  private let restedIntervals = Atomic<UInt64>(0)
+  /// After so many of them the flood is over, and each step is twice the one before.
+  private static let steadyIntervals: UInt64 = 8
 
   /// Tells that a loop had nothing to do for a moment.
   func rested() {
@@ -35,8 +39,7 @@ final class AdmittedShare: Sendable {
   /// Whether the request that was read at `now` of the monotonic clock, in nanoseconds, is among those
   /// that are let in.
   func admits(at now: UInt64) -> Bool {
-    adjust(at: now)
-    return AdmittedShare.chance(at: now, of: AdmittedShare.whole) < share.load(ordering: .relaxed)
+    AdmittedShare.chance(at: now, of: AdmittedShare.whole) < share.load(ordering: .relaxed)
   }
 
   /// A number below `parts`, a power of two, that is always the same for the same moment: the gate and
@@ -47,18 +50,22 @@ final class AdmittedShare: Sendable {
     (now &* 0x9E37_79B9_7F4A_7C15) >> UInt64(64 - parts.trailingZeroBitCount)
   }
 
-  private func adjust(at now: UInt64) {
+  /// Takes a step, once an interval; to be called for each request while the queue stands.
+  func adjust(at now: UInt64) {
     let start = began.load(ordering: .relaxed)
     guard now > start, now - start >= AdmittedShare.interval,
       began.compareExchange(expected: start, desired: now, ordering: .relaxed).exchanged
     else { return }
     let isRested = hasRested.exchange(false, ordering: .relaxed)
     let current = share.load(ordering: .relaxed)
+    let inRow = isRested ? restedIntervals.load(ordering: .relaxed) + 1 : 0
+    restedIntervals.store(inRow, ordering: .relaxed)
     let next: UInt64
     if now - start >= AdmittedShare.interval * 10 {
       next = AdmittedShare.first
     } else if isRested {
-      next = min(AdmittedShare.whole, current + current / 32 + 4)
+      let doublings = inRow - min(inRow, AdmittedShare.steadyIntervals)
+      next = min(AdmittedShare.whole, current + (current / 32 + 4) << min(8, doublings))
     } else {
       next = max(AdmittedShare.least, current - current / 4)
     }

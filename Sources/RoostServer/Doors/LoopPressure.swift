@@ -44,6 +44,7 @@ final class LoopPressure: Sendable {
     falling.note(wait, at: now)
     if wait > bound { lastLate.store(now, ordering: .relaxed) }
     if stands.load(ordering: .relaxed) {
+      share.adjust(at: now)
       if wasQuiet || share.isWhole && !falling.isStanding(at: now) {
         stands.store(false, ordering: .relaxed)
       }

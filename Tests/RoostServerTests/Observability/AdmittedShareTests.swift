@@ -15,11 +15,11 @@ struct AdmittedShareTests {
   private func turns(_ count: Int, isRested: Bool) -> (AdmittedShare, now: UInt64) {
     let share = AdmittedShare()
     var now = 5000 * AdmittedShareTests.ms
-    _ = share.admits(at: now)
+    share.adjust(at: now)
     for _ in 0..<count {
       now += 100 * AdmittedShareTests.ms
       if isRested { share.rested() }
-      _ = share.admits(at: now)
+      share.adjust(at: now)
     }
     return (share, now)
   }
@@ -37,6 +37,18 @@ struct AdmittedShareTests {
     #expect(admitted(share, at: now) == 1000)
   }
 
+  @Test func afterAFloodAllAreLetInWithinTwoSeconds() {
+    var (share, now) = turns(50, isRested: false)
+    for number in 1...20 {
+      now += 100 * AdmittedShareTests.ms
+      share.rested()
+      share.adjust(at: now)
+      // But not at once: a rest or two are part of a flood that is held.
+      if number <= 8 { #expect(admitted(share, at: now) < 100) }
+    }
+    #expect(share.isWhole)
+  }
+
   @Test func theSameRequestIsAnsweredTheSame() {
     let (share, now) = turns(5, isRested: false)
     for later in 0..<100 as Range<UInt64> {
@@ -46,7 +58,9 @@ struct AdmittedShareTests {
 
   @Test func afterASilenceItBeginsAnew() {
     let (share, now) = turns(50, isRested: false)
-    #expect((700...800).contains(admitted(share, at: now + 1000 * AdmittedShareTests.ms)))
+    let later = now + 1000 * AdmittedShareTests.ms
+    share.adjust(at: later)
+    #expect((700...800).contains(admitted(share, at: later)))
   }
 
   /// A process with 25 ms of each 100, 10 µs for a refusal and 58 for an answer, and clients who wait
@@ -62,6 +76,7 @@ struct AdmittedShareTests {
       while waiting > 0, left > 0 {
         waiting -= 1
         now += 1000
+        share.adjust(at: now)
         let isAdmitted = share.admits(at: now)
         left -= isAdmitted ? 58 : 10
         if isAdmitted, number >= 100 { taken += 1 }
