@@ -23,7 +23,7 @@ NAME = "sync"
 PROMISE = "a failed fsync is fatal: nothing is acknowledged on it"
 TEST = "EIO at the Nth fdatasync, {tries} values of N, under 8 writers (strace), then the file " \
        "system is cut off unflushed; exit code, last acknowledgement and database are checked"
-TRIES = (100, 3)
+TRIES = (500, 3)
 SIZE = 1 << 30
 PATIENCE = 60
 # So many failures meet the same data. All that was written before is compared after each, which
