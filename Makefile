@@ -41,7 +41,7 @@ PGBOUNCER_MODULES := test_pooled test_batch
 PGBOUNCER_SOAK_MODULES := test_records test_lists test_relations test_idempotency test_actions
 
 .PHONY: help run build test test-swift test-python test-template bench soak fuzz fuzz-readers
-.PHONY: defences format lint
+.PHONY: defences sanitize format lint
 .PHONY: packages packages-test packages-python packages-bench toolchain clean
 
 help: ## Lists these targets
@@ -109,6 +109,9 @@ soak: build packages-bench packages-python ## Runs the long tests: kills, full d
 
 defences: packages-test toolchain ## Takes defences out of a copy of the sources; a test has to notice each
 	@python3 Tests/Defences/run.py $(ARGS)
+
+sanitize: packages-test toolchain ## Runs the Swift tests under the thread sanitizer; ARGS="RecordsTests"
+	@Scripts/sanitize.py $(ARGS)
 
 fuzz-readers: packages-test toolchain ## Fuzzes the readers of what strangers send; ARGS="--seconds 60"
 	@python3 Tests/Fuzzing/run.py $(ARGS)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Measures the release binary against the bounds it must hold.
 
-    Benchmarks/run.py [--quick] [--only NAME] [--json FILE]
+    Benchmarks/run.py [--quick] [--only NAME] [--json FILE] [--record]
 
-Prints the rows of a Markdown table as they are done and, for a whole run, writes
-docs/benchmarks.md. Exits 1 when a figure misses its bound, 2 when a measure could not be taken.
+Prints the rows of a Markdown table as they are done, then what moved since the results that are
+held in Benchmarks/results.json (harness/results.py says how); --record holds those of this run in
+their place, and puts the table of a whole run into docs/benchmarks.md. Exits 1 when a figure misses
+its bound, 2 when a measure could not be taken; what moved changes nothing about that.
 """
 
 import argparse
@@ -21,7 +23,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from harness import generators, nginx, process  # noqa: E402
+from harness import generators, nginx, process, results  # noqa: E402
 from harness.connection import Disconnected  # noqa: E402
 from harness.figures import HEADER, Figure, number, table  # noqa: E402
 from harness.server import BINARY, REPOSITORY, end_all  # noqa: E402
@@ -29,6 +31,9 @@ from measures import ALL  # noqa: E402
 from measures.bench import Bench  # noqa: E402
 
 PAGE = os.path.join(REPOSITORY, "docs/benchmarks.md")
+RESULTS = os.path.join(REPOSITORY, "Benchmarks/results.json")
+# What of the page is written here; the rest is written by people.
+BEGIN, END = "<!-- written by make bench -->\n", "<!-- up to here -->\n"
 
 
 def options():
@@ -36,6 +41,8 @@ def options():
     parser.add_argument("--quick", action="store_true", help="short loads, two rounds, 20,000 rows")
     parser.add_argument("--only", metavar="NAME", help=f"one of {', '.join(m.NAME for m in ALL)}")
     parser.add_argument("--json", metavar="FILE", help="also write every sample as JSON")
+    parser.add_argument("--record", action="store_true",
+                        help="hold these results: later runs are compared with them")
     parser.add_argument("--rows", type=int, help="rows to load (100,000)")
     parser.add_argument("--rounds", type=int, help="interleaved rounds (5)")
     parser.add_argument("--seconds", type=float, help="length of one load (6)")
@@ -43,6 +50,8 @@ def options():
     chosen = parser.parse_args()
     if chosen.only and chosen.only not in [measure.NAME for measure in ALL]:
         parser.error(f"--only {chosen.only}: no such measure")
+    if chosen.quick and chosen.record:
+        parser.error("--record: the figures of a quick run are not worth holding")
     custom = chosen.rows or chosen.rounds or chosen.seconds
     chosen.whole = not (chosen.quick or chosen.only or custom)
     chosen.rows = chosen.rows or (20000 if chosen.quick else 100000)
@@ -110,7 +119,7 @@ def measure(bench, chosen):
             finish(each.figures(bench))
     if is_alone:
         finish([Figure("machine", "nginx CPU a request, before and after", "µs",
-                       bench.samples["nginx_cpu"])])
+                       bench.samples["nginx_cpu"], better=None)])
     if generators.noise:
         finish([
             Figure("machine", "cores taken by other processes during a load", "%",
@@ -138,7 +147,7 @@ def machine():
 
 
 def page(figures, chosen, seconds):
-    """The Markdown page of a whole run."""
+    """What docs/benchmarks.md says of a whole run."""
     failed = [figure for figure in figures if figure.passed is False]
     with open(os.path.join(REPOSITORY, "Benchmarks/page.md")) as file:
         text = file.read()
@@ -150,6 +159,14 @@ def page(figures, chosen, seconds):
                 f"{sum(1 for each in figures if each.passed is not None)} bounds hold"
                 + (": " + "; ".join(f"{each.area}, {each.name}" for each in failed)
                    + " did not" if failed else ""))
+
+
+def fill_in(path, text):
+    """Puts `text` between the marks of a page."""
+    with open(path, encoding="utf-8") as file:
+        before, marked = file.read().split(BEGIN)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before + BEGIN + text + END + marked.split(END)[1])
 
 
 def main():
@@ -175,10 +192,13 @@ def main():
         with open(chosen.json, "w") as file:
             json.dump({"machine": machine(), "figures": [each.as_json() for each in figures],
                        "unmeasured": broken}, file, indent=1)
-    if chosen.whole and not broken:
-        os.makedirs(os.path.dirname(PAGE), exist_ok=True)
-        with open(PAGE, "w") as file:
-            file.write(page(figures, chosen, time.monotonic() - began))
+    seconds = time.monotonic() - began
+    now = results.taken(figures, bench, machine())
+    print("\n" + "\n".join(results.report(now, results.read(RESULTS))), flush=True)
+    if chosen.record:
+        results.write(RESULTS, now)
+    if chosen.record and chosen.whole and not broken:
+        fill_in(PAGE, page(figures, chosen, seconds))
     if broken:
         print(f"bench: not measured: {', '.join(broken)}", file=sys.stderr)
         return 2

@@ -2,19 +2,29 @@
 
 import statistics
 
+USUAL = object()
+
 
 class Figure:
     """One measured value with its bound.
 
     `samples` are the rounds' values, the figure is their median. `bound` is ("<=" or ">=", limit),
-    or None for a value that is only reported.
+    or None for a value that is only reported. `better` is "higher", "lower", or None for what tells
+    of the machine and not of the server; `pace` names what the machine's part in it is told by,
+    "nginx" or "disk", or is None where there is none. What is usual for the unit need not be said.
     """
 
-    def __init__(self, area, name, unit, samples, bound=None, relative=""):
+    def __init__(self, area, name, unit, samples, bound=None, relative="", better=USUAL, pace=USUAL):
         self.area, self.name, self.unit = area, name, unit
         self.samples = [float(each) for each in samples]
         self.value = statistics.median(self.samples)
         self.bound, self.relative = bound, relative
+        is_rate = unit.endswith("/s")
+        if better is USUAL:
+            better = "higher" if is_rate or (bound and bound[0] == ">=") else "lower"
+        if pace is USUAL:  # microseconds are those of a processor
+            pace = "nginx" if is_rate or unit == "µs" else None
+        self.better, self.pace = better, pace
 
     @property
     def passed(self):
@@ -38,7 +48,7 @@ class Figure:
     def as_json(self):
         return {"area": self.area, "name": self.name, "unit": self.unit, "value": self.value,
                 "samples": self.samples, "bound": self.bound, "passed": self.passed,
-                "relative": self.relative}
+                "relative": self.relative, "better": self.better, "pace": self.pace}
 
 
 HEADER = ["| area | figure | median | spread | bound | | relative to |",

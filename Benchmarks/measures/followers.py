@@ -113,6 +113,7 @@ def figures(bench):
                f"{BANDS:,} records with a count and a sum; {bench.notes.get('followers', '')}"),
         Figure(NAME, "behind, median", "ms", rows["follower_lag_p50"]),
         Figure(NAME, "caught up after the load", "ms", rows["follower_after"]),
-        Figure(NAME, "writes meanwhile", "/s", rows["follower_rate"], rate, rate_from),
+        Figure(NAME, "writes meanwhile", "/s", rows["follower_rate"], rate, rate_from,
+               pace=None),  # no more are sent, however fast the machine is
         Figure(NAME, "server CPU of a write and what follows", "µs", rows["follower_cpu"]),
     ]

@@ -7,7 +7,11 @@ import Testing
 @Suite struct StatementCacheTests {
   private final class Memory {
     var handle: OpaquePointer?
-    init() { sqlite3_open(":memory:", &handle) }
+    init() {
+      // Whoever opens first sets the library up; afterwards it takes no settings.
+      _ = SQLiteLibrary.configured
+      sqlite3_open(":memory:", &handle)
+    }
     deinit { sqlite3_close(handle) }
 
     func prepare() -> OpaquePointer? {

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Puts faults to the release binary and checks that its promises hold.
 
-    Tests/Soak/run.py [--short] [--only NAME] [--tries N] [--json FILE]
+    Tests/Soak/run.py [--short] [--only NAME] [--tries N] [--record] [--json FILE]
 
 Black box: kills, power losses, failed fsyncs, full disks, jumping clocks, failing networks, slow
-and many clients, floods, failovers and SIGTERM under load, against `.build/release/roost`. `--short` takes under a minute. A whole run writes docs/reliability.md.
+and many clients, floods, failovers and SIGTERM under load, against `.build/release/roost`. `--short`
+takes a minute or two. A whole run, and one with --record, writes its rows of docs/reliability.md.
 Exits 1 when a promise is broken. A test this machine cannot run (no root, no strace) is skipped
 and named; with --strict that fails too.
 """
@@ -34,11 +35,13 @@ PAGE = os.path.join(REPOSITORY, "docs/reliability.md")
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--short", action="store_true", help="few tries, under a minute")
+    parser.add_argument("--short", action="store_true", help="few tries, a minute or two")
     parser.add_argument("--only", choices=[fault.NAME for fault in ALL])
     parser.add_argument("--tries", "--minutes", type=int,
                         help="tries of each test, connections of those about connections, seconds "
                              "of a flood, minutes of the hour")
+    parser.add_argument("--record", action="store_true",
+                        help="write the rows of what was run into docs/reliability.md")
     parser.add_argument("--json", metavar="FILE", help="also write the counts as JSON")
     parser.add_argument("--strict", action="store_true", help="a skipped test fails")
     parser.add_argument("--keep", action="store_true", help="keep the data for a look")
@@ -59,14 +62,26 @@ def attempt(fault, folder, tries):
     return "passed" if result.passed else "failed", result.summary(), result.violations
 
 
-def page(rows):
-    """docs/reliability.md of a whole run."""
-    lines = ["| promise | test | command | last figures |", "|---|---|---|---|"]
-    for fault, tries, state, figures, _ in rows:
-        lines.append(f"| {fault.PROMISE} | {fault.TEST.format(tries=tries)} | "
-                     f"`Tests/Soak/run.py --only {fault.NAME}` | **{state}**: {figures} |")
-    with open(os.path.join(HERE, "page.md")) as file:
-        return file.read().replace("{table}", "\n".join(lines))
+def filled(text, rows):
+    """docs/reliability.md with the rows of a run in the place of those of the same tests.
+
+    What could not be run here leaves the row of the last run.
+    """
+    lines = text.split("\n")
+    for fault, tries, state, figures, violations in rows:
+        if state == "skipped":
+            continue
+        command = f"`Tests/Soak/run.py --only {fault.NAME}"
+        options = "" if tries == fault.TRIES[0] else f" --tries {tries}"
+        told = figures if state == "passed" else f"**does not hold**: {figures}; {violations[0]}"
+        row = (f"| {fault.PROMISE} | {fault.TEST.format(tries=f'{tries:,}')} | {command}{options}` "
+               f"| {told} |".replace("\n", " "))
+        old = [index for index, line in enumerate(lines)
+               if f"| {command}`" in line or f"| {command} " in line]
+        last = max(index for index, line in enumerate(lines) if "| `Tests/Soak/run.py" in line)
+        at = old[0] if old else last + 1
+        lines[at:at + len(old)] = [row]
+    return "\n".join(lines)
 
 
 def main():
@@ -103,10 +118,11 @@ def main():
                         "violations": violations}
                        for fault, tries, state, figures, violations in rows], file, indent=1)
     states = [row[2] for row in rows]
-    if not (chosen.short or chosen.only or chosen.tries):
-        os.makedirs(os.path.dirname(PAGE), exist_ok=True)
-        with open(PAGE, "w") as file:
-            file.write(page(rows))
+    if chosen.record or not (chosen.short or chosen.only or chosen.tries):
+        with open(PAGE, encoding="utf-8") as file:
+            text = filled(file.read(), rows)
+        with open(PAGE, "w", encoding="utf-8") as file:
+            file.write(text)
     print(f"{states.count('passed')} passed, {states.count('failed')} failed, "
           f"{states.count('skipped')} skipped", flush=True)
     return 1 if "failed" in states or (chosen.strict and "skipped" in states) else 0

@@ -174,6 +174,8 @@ final class Connection: @unchecked Sendable {
           _ = lose(exchange.sql)
           return
         }
+        // A sync has no end of its own.
+        if exchange.kind == .sync { return loseStep(exchange) }
         finishFirst()
         continue
       }
@@ -184,19 +186,36 @@ final class Connection: @unchecked Sendable {
   private func take(_ result: PostgresResult, _ exchange: Exchange) {
     switch result.status {
     case PGRES_PIPELINE_SYNC:
+      guard exchange.kind == .sync else { return loseStep(exchange) }
       groupFailure = nil
       finishFirst()
     case PGRES_FATAL_ERROR, PGRES_BAD_RESPONSE:
       let failure = PostgresFailure(result, sql: exchange.sql)
       exchange.failure = failure
       if groupFailure == nil { groupFailure = failure }
-      if PQstatus(handle) == CONNECTION_BAD { _ = lose(failure) }
+      if PQstatus(handle) == CONNECTION_BAD {
+        _ = lose(failure)
+      } else if exchange.kind == .sync {
+        loseStep(exchange)
+      }
     case PGRES_PIPELINE_ABORTED:
       exchange.isSkipped = true
       exchange.failure = groupFailure ?? PostgresFailure(connection: "a command was skipped")
     default:
       exchange.result = result
     }
+  }
+
+  /// Gives the connection up, as its answers no longer stand beside the commands that they are for.
+  ///
+  /// An error can come when the server ends a group, behind the answers to all of its commands: a
+  /// timeout that met the end of its transaction, say. libpq then gives the sync an error with an end,
+  /// and later its sync, which would be taken for the answer to the next group's first command, that
+  /// command's answer for the second's, and so on for as long as the connection lasts.
+  private func loseStep(_ exchange: Exchange) {
+    let reason = exchange.failure.map { "a group of statements ended with \($0.state)" }
+    lose(
+      PostgresFailure(connection: reason ?? "its answers are out of step", sql: exchange.sql))
   }
 
   private func finishFirst() {
