@@ -109,7 +109,6 @@ struct OverloadTests {
       now += 100 * OverloadTests.ms
       overload.note(20 * OverloadTests.ms, at: now)
       overload.rested()
-      overload.note(OverloadTests.ms, at: now)
     }
     for _ in 0..<600 { overload.note(20 * OverloadTests.ms, at: now) }
     for _ in 0..<500 { overload.note(OverloadTests.ms, at: now) }
