@@ -37,6 +37,9 @@ package struct SQLiteConfiguration: Sendable {
   package var checkpointBytes = 33_554_432
   /// Bytes of the log beyond which it is emptied and cut.
   package var logBytes = 67_108_864
+  /// Whether the log is written around the system's page cache, where the file system can do it; up
+  /// to 40 MiB of it are then kept in memory (`LogImage`).
+  package var writesLogDirectly = true
   /// Free bytes of the file system below which writes are refused.
   package var minimumFreeBytes: UInt64 = 268_435_456
   /// A disk in memory in the place of the folder, for the simulation; all work is then done on the

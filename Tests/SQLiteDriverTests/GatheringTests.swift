@@ -114,6 +114,7 @@ private final class GatheredDatabase {
     self.folder = folder
     var configuration = folder.configuration()
     configuration.writerCacheKiB = cacheKiB
+    configuration.writesLogDirectly = false
     if !FileManager.default.fileExists(atPath: configuration.path) {
       _ = FileManager.default.createFile(atPath: configuration.path, contents: nil)
     }

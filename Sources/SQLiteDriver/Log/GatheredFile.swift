@@ -10,6 +10,8 @@ import Glibc
 /// without this layer whenever anybody can see it. A write that fails when it is handed over fails
 /// the call that hands it over, which is the commit's sync at the latest.
 ///
+/// Where a log has a `DirectLog`, writes go that way while it takes them.
+///
 /// Used by one thread at a time, as its connection is.
 struct GatheredFile {
   /// Bytes that are kept back at most; more go to the system in portions.
@@ -30,6 +32,8 @@ struct GatheredFile {
   private var count = 0
   /// Where in the file they belong.
   private var start: Int64 = 0
+  /// Of a log: the way around the page cache, where it has one.
+  private(set) var direct: DirectLog?
   /// The error of a hand-over that could not be answered with it; nothing is taken after it.
   private var failure = SQLITE_OK
 
@@ -42,6 +46,17 @@ struct GatheredFile {
   static func of(_ file: UnsafeMutablePointer<sqlite3_file>) -> UnsafeMutablePointer<GatheredFile> {
     (UnsafeMutableRawPointer(file) + GatheringSystem.offset)
       .assumingMemoryBound(to: GatheredFile.self)
+  }
+
+  /// The way around the page cache of the log that `connection` writes, where it has one.
+  static func direct(of connection: Connection) -> DirectLog? {
+    var file: UnsafeMutablePointer<sqlite3_file>?
+    sqlite3_file_control(connection.handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file)
+    guard let file, let methods = file.pointee.pMethods else { return nil }
+    // Files of other layers have nothing of ours behind them.
+    let state = of(file)
+    let ours = UnsafeRawPointer(state) + (MemoryLayout<GatheredFile>.offset(of: \.methods) ?? 0)
+    return UnsafeRawPointer(methods) == ours ? state.pointee.direct : nil
   }
 
   // MARK: Attaching
@@ -60,11 +75,13 @@ struct GatheredFile {
 
   /// Takes over the log of `database`, which was attached, that the layer beneath has just opened.
   static func attachLog(
-    _ file: UnsafeMutablePointer<sqlite3_file>, of database: UnsafeMutablePointer<sqlite3_file>
+    _ file: UnsafeMutablePointer<sqlite3_file>, of database: UnsafeMutablePointer<sqlite3_file>,
+    _ direct: DirectLog?
   ) {
     guard let bytes = malloc(capacity) else { return }
     guard let state = prepare(file) else { return free(bytes) }
     state.pointee.bytes = bytes
+    state.pointee.direct = direct
     state.pointee.database = database
     of(database).pointee.log = file
     state.pointee.methods.xClose = { $0.map { GatheredFile.close($0) } ?? SQLITE_MISUSE }
@@ -73,13 +90,22 @@ struct GatheredFile {
       return GatheredFile.write(file, source, Int(count), offset)
     }
     state.pointee.methods.xRead = { file, target, count, offset in
-      GatheredFile.afterHandOver(file) { $0.xRead?(file, target, count, offset) }
+      if let file, let target, let direct = GatheredFile.of(file).pointee.direct,
+        direct.image.read(target, Int(count), at: offset)
+      {
+        return SQLITE_OK
+      }
+      return GatheredFile.afterHandOver(file) { $0.xRead?(file, target, count, offset) }
     }
     state.pointee.methods.xTruncate = { file, size in
-      GatheredFile.afterHandOver(file) { $0.xTruncate?(file, size) }
+      GatheredFile.afterHandOver(file) { own in
+        if let file { GatheredFile.of(file).pointee.direct?.changesBeside(from: size) }
+        return own.xTruncate?(file, size)
+      }
     }
     state.pointee.methods.xSync = { file, flags in
-      GatheredFile.afterHandOver(file) { $0.xSync?(file, flags) }
+      guard let file else { return SQLITE_MISUSE }
+      return GatheredFile.sync(file, flags)
     }
     state.pointee.methods.xFileSize = { file, size in
       GatheredFile.afterHandOver(file) { $0.xFileSize?(file, size) }
@@ -112,6 +138,25 @@ struct GatheredFile {
     _ offset: Int64
   ) -> Int32 {
     let state = of(file)
+    if let direct = state.pointee.direct, state.pointee.failure == SQLITE_OK {
+      if direct.begins(at: offset) {
+        let code = handOver(file)
+        if code != SQLITE_OK { return code }
+      }
+      if direct.take(source, count, at: offset) { return SQLITE_OK }
+      let code = handOver(file)
+      if code != SQLITE_OK { return code }
+      direct.changesBeside(from: offset)
+    }
+    return gather(file, source, count, offset)
+  }
+
+  /// Keeps a write back that follows the last one.
+  private static func gather(
+    _ file: UnsafeMutablePointer<sqlite3_file>, _ source: UnsafeRawPointer, _ count: Int,
+    _ offset: Int64
+  ) -> Int32 {
+    let state = of(file)
     let follows = offset == state.pointee.start + Int64(state.pointee.count)
     if !follows || state.pointee.count + count > capacity {
       let code = handOver(file)
@@ -135,11 +180,41 @@ struct GatheredFile {
   private static func handOver(_ file: UnsafeMutablePointer<sqlite3_file>) -> Int32 {
     let state = of(file)
     guard state.pointee.failure == SQLITE_OK else { return state.pointee.failure }
+    let code =
+      state.pointee.direct?.handOver { bytes, range in
+        GatheredFile.writeInPortions(file, bytes, range)
+      } ?? SQLITE_OK
+    guard code == SQLITE_OK else { return code }
     let count = state.pointee.count
     guard count > 0 else { return SQLITE_OK }
     state.pointee.count = 0
     return state.pointee.own.pointee.xWrite?(
       file, state.pointee.bytes, Int32(clamping: count), state.pointee.start) ?? SQLITE_IOERR
+  }
+
+  private static func writeInPortions(
+    _ file: UnsafeMutablePointer<sqlite3_file>, _ bytes: UnsafeRawPointer, _ range: Range<Int>
+  ) -> Int32 {
+    let own = of(file).pointee.own
+    for at in stride(from: 0, to: range.count, by: capacity) {
+      let count = min(capacity, range.count - at)
+      let code =
+        own.pointee.xWrite?(
+          file, bytes + at, Int32(clamping: count), Int64(range.lowerBound + at)) ?? SQLITE_IOERR
+      if code != SQLITE_OK { return code }
+    }
+    return SQLITE_OK
+  }
+
+  /// Makes the log durable, as which a direct hand-over leaves it.
+  private static func sync(_ file: UnsafeMutablePointer<sqlite3_file>, _ flags: Int32) -> Int32 {
+    let code = handOver(file)
+    guard code == SQLITE_OK else { return code }
+    let direct = of(file).pointee.direct
+    if let direct, direct.isDurable { return SQLITE_OK }
+    let synced = of(file).pointee.own.pointee.xSync?(file, flags) ?? SQLITE_IOERR
+    if synced == SQLITE_OK { direct?.isDurable = true }
+    return synced
   }
 
   /// Hands over at a barrier, which cannot answer with an error: a failure stays, so that nothing
@@ -166,7 +241,9 @@ struct GatheredFile {
     let state = of(file)
     if let database = state.pointee.database { of(database).pointee.log = nil }
     free(state.pointee.bytes)
+    state.pointee.direct?.close()
     let own = state.pointee.own
+    state.deinitialize(count: 1)
     file.pointee.pMethods = own
     let closed = own.pointee.xClose?(file) ?? SQLITE_OK
     return closed == SQLITE_OK ? code : closed

@@ -1,15 +1,34 @@
 import CSQLite
 import Glibc
 
-/// The system layer (VFS) of the writer's connection: SQLite's own, with its log gathered.
+/// The system layers (VFS) of a database's connections: SQLite's own, with its log looked after.
 ///
 /// SQLite writes each page of its log by two calls of the system, the 24 bytes of its head and then
 /// the page, about twenty for a commit of one row. They lie one behind the other, so `GatheredFile`
-/// makes one call of them, before the sync that makes the commit durable. See
-/// `docs/decisions/0009-log-in-one-write.md`.
+/// makes one call of them, before the sync that makes the commit durable, or gives them to the disk
+/// directly. See `docs/decisions/0009-log-in-one-write.md` and `0045-direct-log.md`.
 enum GatheringSystem {
-  /// The name under which SQLite knows the layer, or nil when it could not be registered.
-  static let name: String? = register()
+  /// Of a writer that gathers what it writes to the log, or nil when it could not be registered.
+  static let name: String? = register("roost-excl") { _, path, file, flags, outFlags in
+    GatheringSystem.open(path, file, flags, outFlags) { GatheringSystem.attach($0, $1, $2, nil) }
+  }
+
+  /// The same of a writer whose log goes around the system's page cache where that can be.
+  static let directName: String? = register("roost-direct") { _, path, file, flags, outFlags in
+    GatheringSystem.open(path, file, flags, outFlags) { path, file, flags in
+      let direct = flags & SQLITE_OPEN_WAL != 0 ? DirectLog(path: path) : nil
+      GatheringSystem.attach(path, file, flags, direct)
+    }
+  }
+
+  /// Of the readers beside such a writer.
+  static let readerName: String? = register("roost-reader") { _, path, file, flags, outFlags in
+    GatheringSystem.open(path, file, flags, outFlags) { path, file, flags in
+      if flags & SQLITE_OPEN_WAL != 0, let image = LogImage.of(path) {
+        ImagedFile.attach(file, image)
+      }
+    }
+  }
 
   /// The layer beneath.
   ///
@@ -20,35 +39,48 @@ enum GatheringSystem {
   /// Where, in the memory of a file, what we keep begins: behind the part of the layer beneath.
   static let offset = (Int(beneath?.pointee.szOsFile ?? 0) + 15) & ~15
 
-  private static func register() -> String? {
+  private typealias File = UnsafeMutablePointer<sqlite3_file>
+
+  private static func register(
+    _ name: String,
+    _ open:
+      @convention(c) (
+        UnsafeMutablePointer<sqlite3_vfs>?, UnsafePointer<CChar>?,
+        UnsafeMutablePointer<sqlite3_file>?,
+        Int32, UnsafeMutablePointer<Int32>?
+      ) -> Int32
+  ) -> String? {
     guard let beneath else { return nil }
-    let name = "roost-excl"
     let layer = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
     layer.initialize(to: beneath.pointee)
     // Both live as long as the process: SQLite keeps the addresses.
     layer.pointee.zName = UnsafePointer(strdup(name))
     layer.pointee.pNext = nil
-    layer.pointee.szOsFile = Int32(clamping: offset + MemoryLayout<GatheredFile>.size)
-    layer.pointee.xOpen = { _, path, file, flags, outFlags in
-      GatheringSystem.open(path, file, flags, outFlags)
-    }
+    let kept = max(MemoryLayout<GatheredFile>.size, MemoryLayout<ImagedFile>.size)
+    layer.pointee.szOsFile = Int32(clamping: offset + kept)
+    layer.pointee.xOpen = open
     return sqlite3_vfs_register(layer, 0) == SQLITE_OK ? name : nil
   }
 
+  /// Opens a file by the layer beneath, and has it attached.
   private static func open(
-    _ path: UnsafePointer<CChar>?, _ file: UnsafeMutablePointer<sqlite3_file>?, _ flags: Int32,
-    _ outFlags: UnsafeMutablePointer<Int32>?
+    _ path: UnsafePointer<CChar>?, _ file: File?, _ flags: Int32,
+    _ outFlags: UnsafeMutablePointer<Int32>?,
+    attach: (UnsafePointer<CChar>, File, Int32) -> Void
   ) -> Int32 {
     guard let beneath, let file, let open = beneath.pointee.xOpen else { return SQLITE_CANTOPEN }
     let code = open(beneath, path, file, flags, outFlags)
-    guard code == SQLITE_OK else { return code }
+    if code == SQLITE_OK, let path { attach(path, file, flags) }
+    return code
+  }
+
+  private static func attach(
+    _ path: UnsafePointer<CChar>, _ file: File, _ flags: Int32, _ direct: DirectLog?
+  ) {
     if flags & SQLITE_OPEN_MAIN_DB != 0 {
       GatheredFile.attachDatabase(file)
-    } else if flags & SQLITE_OPEN_WAL != 0, let path,
-      let database = sqlite3_database_file_object(path)
-    {
-      GatheredFile.attachLog(file, of: database)
+    } else if flags & SQLITE_OPEN_WAL != 0, let database = sqlite3_database_file_object(path) {
+      GatheredFile.attachLog(file, of: database, direct)
     }
-    return SQLITE_OK
   }
 }

@@ -79,11 +79,13 @@ struct ConnectionFactory: Sendable {
       threadNanoseconds: configuration.machine.threadNanoseconds)
   }
 
-  /// The system layer of a connection: SQLite's own, and for writes the one that gathers them.
+  /// The system layer of a connection: SQLite's own, or one that looks after its log.
   private func system(writes: Bool) -> String {
     if configuration.disk != nil { return MemorySystem.name ?? "no-memory" }
     if configuration.isShared { return "unix" }
-    return writes ? GatheringSystem.name ?? "unix-excl" : "unix-excl"
+    let own = "unix-excl"
+    guard configuration.writesLogDirectly else { return writes ? GatheringSystem.name ?? own : own }
+    return (writes ? GatheringSystem.directName : GatheringSystem.readerName) ?? own
   }
 
   private func open(_ flags: Int32, writes: Bool) throws(DatabaseOpenError) -> OpaquePointer {

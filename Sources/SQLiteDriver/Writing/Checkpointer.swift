@@ -73,11 +73,31 @@ final class Checkpointer {
       try run(SQLITE_CHECKPOINT_TRUNCATE, from: now)
       return true
     } else if now >= nextPassive || isStepDue {
+      let isStep = isStepDue
       try run(SQLITE_CHECKPOINT_PASSIVE, from: now)
+      if !isStep { releaseImage() }
       return true
     }
     return false
   }
+
+  /// Gives the memory of the log's image back, where all has been moved and little is written.
+  ///
+  /// For that the log has to begin anew, which it can when nobody reads from it any more.
+  private func releaseImage() {
+    guard movedFrames == logFrames, let image = GatheredFile.direct(of: connection)?.image,
+      image.size > Checkpointer.keptImageBytes
+    else { return }
+    sqlite3_busy_timeout(connection.handle, 0)
+    let code = sqlite3_wal_checkpoint_v2(
+      connection.handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
+    sqlite3_busy_timeout(connection.handle, 5000)
+    // Readers that come now find an empty log, until this thread writes to it.
+    if code == SQLITE_OK { image.clear() }
+  }
+
+  /// Bytes of an image that are not worth giving back.
+  private static let keptImageBytes = 4_194_304
 
   /// Empties and cuts the log, when no reader is left.
   func finish() throws(SQLiteFailure) {

@@ -7,7 +7,7 @@ import time
 
 from harness.server import Server
 
-from . import tracing
+from . import forgetful
 from .inspection import check
 from .result import Result
 from .volume import Volume
@@ -16,18 +16,16 @@ from .writers import Crew
 NAME = "power"
 PROMISE = "no acknowledged write is lost when the power fails"
 TEST = "{tries} × an ext4 shut down without flushing under 8 writers, mounted again and " \
-       "inspected; as the control, a server whose fdatasync does nothing must lose writes"
+       "inspected; as the control, a server that makes nothing durable must lose writes"
 TRIES = (200, 3)
 SIZE = 1 << 30
-CONTROL = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync",
-           "-e", "inject=fdatasync,fsync:retval=0", "-e", "signal=none"]
 
 
 def run(folder, tries):
-    tracing.require()  # for the control
     result, chance = Result(), random.Random()
     result.counts.update({"power losses": 0, "acknowledged": 0, "lost": 0, "doubled": 0})
     os.makedirs(folder, exist_ok=True)
+    control = forgetful.settings(folder)
     with Volume(folder, SIZE) as volume:
         data, crew = os.path.join(volume.path, "data"), Crew()
         server = Server(data, log=os.path.join(folder, "server.log"))
@@ -46,7 +44,7 @@ def run(folder, tries):
         server.stop()
         result.add("acknowledged", crew.acknowledged())
     if result.passed:
-        result.counts["lost by the control"] = _control(folder, chance)
+        result.counts["lost by the control"] = _control(folder, chance, control)
         if result.counts["lost by the control"] == 0:
             result.violate("the control lost nothing, so this test proves nothing here")
     return result
@@ -64,7 +62,7 @@ def _lose(volume, server, crew, chance):
     volume.remount()
 
 
-def _control(folder, chance):
+def _control(folder, chance, control):
     """Acknowledged writes that a server without durable writes loses; it must be some."""
     with Volume(folder, SIZE) as volume:
         data, crew = os.path.join(volume.path, "data"), Crew()
@@ -72,7 +70,7 @@ def _control(folder, chance):
         with Server(data, log=log) as server:
             crew.settle(server)
         os.sync()
-        server = Server(data, log=log, wrapper=CONTROL)
+        server = Server(data, log=log, settings=control)
         server.start()
         _lose(volume, server, crew, chance)
         found = Result()

@@ -1,8 +1,10 @@
-"""One fdatasync fails with EIO: the server must stop there and acknowledge nothing after it.
+"""One sync fails with EIO: the server must stop there and acknowledge nothing after it.
 
-SQLite itself goes on committing after a failed fdatasync, and Linux forgets the error. So the
-Nth one of the writer's thread is made to fail, and after the server has ended the file system is
-cut off without a flush: what was acknowledged in vain is then gone for good, and is missed.
+SQLite itself goes on committing after a failed fdatasync, and Linux forgets the error. A commit's
+write to the log comes back when it is durable (O_DSYNC), and checkpoints and a new log call
+fdatasync. So the Nth of the one or the other is made to fail, and after the server has ended the
+file system is cut off without a flush: what was acknowledged in vain is then gone for good, and is
+missed.
 """
 
 import os
@@ -21,8 +23,9 @@ from .writers import Crew
 
 NAME = "sync"
 PROMISE = "a failed fsync is fatal: nothing is acknowledged on it"
-TEST = "EIO at the Nth fdatasync, {tries} values of N, under 8 writers (strace), then the file " \
-       "system is cut off unflushed; exit code, last acknowledgement and database are checked"
+TEST = "EIO at the Nth durable write of the log or fdatasync, {tries} values of N, under 8 " \
+       "writers (strace), then the file system is cut off unflushed; exit code, last " \
+       "acknowledgement and database are checked"
 TRIES = (500, 3)
 SIZE = 1 << 30
 PATIENCE = 60
@@ -46,8 +49,8 @@ def run(folder, tries):
             data, crew = os.path.join(volume.path, f"data{begin}"), Crew()
             with Server(data, log=log) as server:
                 crew.settle(server)
-            for number in moments[begin:begin + SPAN]:
-                if not _fail(folder, volume, data, crew, number, log, result):
+            for kind, number in moments[begin:begin + SPAN]:
+                if not _fail(folder, volume, data, crew, (kind, number), log, result):
                     break
             result.add("acknowledged", crew.acknowledged())
             shutil.rmtree(data)
@@ -57,19 +60,28 @@ def run(folder, tries):
 
 
 def _moments(tries):
-    """Which fdatasync fails: every one when all are tried, else some early and some late."""
-    if tries >= 20:
-        return range(1, tries + 1)
-    return [3, 17, 60, 200][:tries]
+    """What fails: the kind, and the number of its kind.
+
+    Every eighth is an fdatasync, of which there are few: some at the start, then one a second.
+    """
+    if tries < 20:
+        return [("write", 17), ("fdatasync", 3), ("write", 200), ("fdatasync", 6)][:tries]
+    return [("fdatasync", 1 + number // 8 % 7) if number % 8 == 0 else ("write", number)
+            for number in range(1, tries + 1)]
 
 
-def _fail(folder, volume, data, crew, number, log, result):
+def _fail(folder, volume, data, crew, moment, log, result):
     trace = os.path.join(folder, "trace")
+    kind, number = moment
+    call = "fdatasync" if kind == "fdatasync" else "pwrite64"
     # With a filter in the kernel only these calls stop the server, and not each that it makes.
-    wrapper = ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-ttt", "-o", trace,
-               "-e", "trace=fdatasync,fsync",
-               "-e", f"inject=fdatasync:error=EIO:when={number}", "-e", "signal=none"]
-    when = f"EIO at fdatasync {number}"
+    wrapper = ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-ttt", "-s", "0", "-o", trace,
+               "-e", f"trace=fdatasync,fsync,{call}",
+               "-e", f"inject={call}:error=EIO:when={number}", "-e", "signal=none"]
+    if kind == "write":
+        # Calls for other files are neither counted nor made to fail.
+        wrapper += ["-P", os.path.join(os.path.realpath(data), "roost.sqlite-wal")]
+    when = f"EIO at {kind} {number}"
     server = Server(data, log=log, wrapper=wrapper)
     started = False
     try:
@@ -131,7 +143,7 @@ def _passed_over(trace, data):
         text = file.read()
     found = re.search(r".*EIO.*INJECTED.*", text)
     if not found:
-        return f"no such fdatasync came within {PATIENCE} s"
+        return f"no such call came within {PATIENCE} s"
     folder = f"<{os.path.realpath(data)}>"
     if folder not in found[0]:
         return "the server went on serving"
