@@ -22,6 +22,10 @@ final class Checkpointer {
   private var stepStart: Int32 = 0
   private var nextPassive: UInt64 = 0
   private var nextCut: UInt64 = 0
+  /// Pages written to the log since the last look at whether its image is worth its memory.
+  private var recentFrames: Int32 = 0
+  private var holdsImage = false
+  private var nextRelease: UInt64 = 0
 
   private(set) var count = 0
   private(set) var microseconds = 0
@@ -37,6 +41,8 @@ final class Checkpointer {
   }
 
   private func committed(_ frames: Int32) {
+    recentFrames &+= frames < logFrames ? frames : frames - logFrames
+    if Int(frames) * frameBytes > Checkpointer.keptImageBytes { holdsImage = true }
     // The log starts again from its beginning once all of it has been moved.
     if frames < logFrames {
       movedFrames = 0
@@ -54,48 +60,60 @@ final class Checkpointer {
   /// again was written.
   private var isStepDue: Bool { Int(logFrames - stepStart) * frameBytes > stepBytes }
 
+  private var hasWork: Bool { movedFrames < logFrames || bytes > logBytes }
+
   /// Milliseconds until there is work, or nil when there is none.
   var waitMilliseconds: Int? {
-    guard movedFrames < logFrames || bytes > logBytes else { return nil }
+    guard hasWork || holdsImage else { return nil }
     let now = time.monotonicNanoseconds()
     if isStepDue { return 0 }
-    let next = bytes > logBytes ? min(nextCut, nextPassive) : nextPassive
+    var next = holdsImage ? nextRelease : .max
+    if hasWork { next = min(next, bytes > logBytes ? min(nextCut, nextPassive) : nextPassive) }
     return next <= now ? 0 : Int((next - now) / 1_000_000) + 1
   }
 
   /// Runs the checkpoint that is due, and says whether one was; throws what SQLite reports.
   func runIfDue() throws(SQLiteFailure) -> Bool {
-    guard movedFrames < logFrames || bytes > logBytes else { return false }
     let now = time.monotonicNanoseconds()
+    if holdsImage, now >= nextRelease { releaseImage(now) }
+    guard hasWork else { return false }
     if bytes > logBytes, now >= nextCut {
       // Behind a reader the cut fails at once and is tried again soon.
       nextCut = now + 100_000_000
       try run(SQLITE_CHECKPOINT_TRUNCATE, from: now)
       return true
     } else if now >= nextPassive || isStepDue {
-      let isStep = isStepDue
       try run(SQLITE_CHECKPOINT_PASSIVE, from: now)
-      if !isStep { releaseImage() }
       return true
     }
     return false
   }
 
-  /// Gives the memory of the log's image back, where all has been moved and little is written.
+  /// Gives the memory of the log's image back once little has been written for a while.
   ///
-  /// For that the log has to begin anew, which it can when nobody reads from it any more.
-  private func releaseImage() {
-    guard movedFrames == logFrames, let image = GatheredFile.direct(of: connection)?.image,
-      image.size > Checkpointer.keptImageBytes
-    else { return }
+  /// For that the log has to begin anew, which it can when nobody reads from it any more. Memory that
+  /// is asked for again soon would cost more than it is worth.
+  private func releaseImage(_ now: UInt64) {
+    let isQuiet = Int(recentFrames) * frameBytes < Checkpointer.quietBytes
+    recentFrames = 0
+    nextRelease = now + interval
+    guard isQuiet, movedFrames == logFrames else { return }
+    guard let image = GatheredFile.direct(of: connection)?.image else {
+      holdsImage = false
+      return
+    }
     sqlite3_busy_timeout(connection.handle, 0)
     let code = sqlite3_wal_checkpoint_v2(
       connection.handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
     sqlite3_busy_timeout(connection.handle, 5000)
+    guard code == SQLITE_OK else { return }
     // Readers that come now find an empty log, until this thread writes to it.
-    if code == SQLITE_OK { image.clear() }
+    image.clear()
+    holdsImage = false
   }
 
+  /// Bytes of the log between two looks below which little is written.
+  private static let quietBytes = 1_048_576
   /// Bytes of an image that are not worth giving back.
   private static let keptImageBytes = 4_194_304
 

@@ -26,6 +26,8 @@ final class Writer: TaskExecutor, Sendable {
   private let queueLimit: Int
   private let batchLimit: Int
   private let statistics = Mutex(WriterStatistics())
+  /// Writes that were ever queued.
+  private let arrivals = Atomic(0)
 
   init(_ configuration: SQLiteConfiguration, preCommit: (any PreCommit)?) {
     queueLimit = configuration.limits.queuedWrites
@@ -42,7 +44,7 @@ final class Writer: TaskExecutor, Sendable {
     do {
       try startThread {
         let session = WriterSession(self, connection, place, configuration, ambient)
-        self.run(session)
+        self.run(session, ambient.time)
       }
     } catch {
       throw DatabaseOpenError(.engine, "The database cannot start its threads: \(error).")
@@ -90,6 +92,7 @@ final class Writer: TaskExecutor, Sendable {
           .overloaded, "Too many writes are waiting; try again.", retryAfterSeconds: 1)
       }
       state.writes.append(write)
+      arrivals.wrappingAdd(1, ordering: .relaxed)
       return nil
     }
   }
@@ -133,9 +136,18 @@ final class Writer: TaskExecutor, Sendable {
     case end
   }
 
-  private func run(_ session: WriterSession) {
+  private func run(_ session: WriterSession, _ time: any TimeSource) {
+    var wakeful = WakefulWait()
+    var taken = 0
     while true {
+      let start = time.monotonicNanoseconds()
+      while wakeful.isDue, arrivals.load(ordering: .relaxed) == taken,
+        time.monotonicNanoseconds() &- start < WakefulWait.limit
+      {}
       let work = monitor.wait(milliseconds: session.waitMilliseconds) { takeWork(&$0) }
+      let count = if case .batch(let writes, _) = work { writes.count } else { 0 }
+      taken += count
+      wakeful.learn(nanoseconds: time.monotonicNanoseconds() &- start, writes: count)
       carryOut(work, session)
       if case .end = work { return }
     }
