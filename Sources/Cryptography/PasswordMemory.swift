@@ -7,7 +7,8 @@ import Synchronization
 /// its arenas (the thresholds of `mallopt(3)` grow with the block): after one hash, a process holds
 /// for good whatever any of its threads needed once. Blocks of the standard cost are kept for the
 /// next hash instead, as fresh pages would cost it half its time again; the kernel may take what is in
-/// them meanwhile (`MADV_FREE`). Argon2 has overwritten them by then.
+/// them meanwhile (`MADV_FREE`, which on small pages is a tenth of a hash). Argon2 has overwritten them
+/// by then.
 enum PasswordMemory {
   /// A block that nobody uses.
   private struct Block: @unchecked Sendable {
@@ -35,7 +36,9 @@ enum PasswordMemory {
     }
     if let block { return block.start.assumingMemoryBound(to: UInt8.self) }
     let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    return start == MAP_FAILED ? nil : start?.assumingMemoryBound(to: UInt8.self)
+    guard let start, start != MAP_FAILED else { return nil }
+    if bytes == keptBytes { madvise(start, bytes, MADV_HUGEPAGE) }
+    return start.assumingMemoryBound(to: UInt8.self)
   }
 
   /// Takes back what `take` gave for as many bytes.
