@@ -25,7 +25,7 @@ TEST = "{tries} minutes of 4 writers, 6 readers of records, lists and pages and 
        "POST /v1/sync on PostgreSQL, a deploy every 5 minutes (start, turn, SIGTERM); at least " \
        "99.99 % answered well, memory and descriptors flat in each process and from the first " \
        "half to the second; as the controls, a deploy by kill -9 must fail somebody, and a server " \
-       "that forgets one of 20 blocks of memory must not be found flat"
+       "that forgets one of 100 blocks of memory must not be found flat"
 TRIES = (60, 0)
 DEPLOY = 300  # seconds
 LOOK = 5  # seconds

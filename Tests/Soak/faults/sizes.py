@@ -82,7 +82,7 @@ def judge(lives):
         "descriptors grown in a life": f"{descriptors:.0f}"}
 
 
-def leaking(folder, every=20):
+def leaking(folder, every=100):
     """The environment of a program that forgets one of `every` blocks it should give back."""
     library = os.path.join(folder, "leak.so")
     try:
