@@ -96,15 +96,48 @@ package struct PasswordHash: Sendable {
     _ password: [UInt8], salt: [UInt8], cost: Cost, _ byteCount: Int
   ) throws -> [UInt8] {
     var output = [UInt8](repeating: 0, count: byteCount)
-    let status = argon2id_hash_raw(
-      cost.passes, cost.memoryKB, cost.lanes, password, password.count, salt, salt.count,
-      &output, output.count)
+    let status = fill(&output, password, salt: salt, cost: cost)
     guard status == ARGON2_OK.rawValue else {
       throw RoostError(
         .overloaded, "There is no memory to check a password: try again in a moment.",
         retryAfterSeconds: 5, cause: Fault(status: status))
     }
     return output
+  }
+
+  /// Gives Argon2's error number.
+  private static func fill(
+    _ output: inout [UInt8], _ password: [UInt8], salt: [UInt8], cost: Cost
+  ) -> Int32 {
+    // Argon2 writes to neither, as its flags do not ask it to clear them.
+    var (password, salt) = (password, salt)
+    return output.withUnsafeMutableBufferPointer { output in
+      password.withUnsafeMutableBufferPointer { password in
+        salt.withUnsafeMutableBufferPointer { salt in
+          var context = argon2_context()
+          context.out = output.baseAddress
+          context.outlen = UInt32(output.count)
+          context.pwd = password.baseAddress
+          context.pwdlen = UInt32(password.count)
+          context.salt = salt.baseAddress
+          context.saltlen = UInt32(salt.count)
+          context.t_cost = cost.passes
+          context.m_cost = cost.memoryKB
+          context.lanes = cost.lanes
+          context.threads = cost.lanes
+          context.version = ARGON2_VERSION_13.rawValue
+          context.allocate_cbk = { memory, bytes in
+            memory?.pointee = PasswordMemory.take(bytes)
+            return memory?.pointee == nil
+              ? ARGON2_MEMORY_ALLOCATION_ERROR.rawValue : ARGON2_OK.rawValue
+          }
+          context.free_cbk = { memory, bytes in
+            if let memory { PasswordMemory.giveBack(memory, bytes) }
+          }
+          return argon2_ctx(&context, Argon2_id)
+        }
+      }
+    }
   }
 
   /// Argon2's own error number, for the log.

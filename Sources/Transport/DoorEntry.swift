@@ -7,6 +7,8 @@ package struct DoorEntry: Sendable {
   /// Set where the request is traced, with the span of the caller or 0.
   package var scope: TraceScope?
   package var parent: UInt64 = 0
+  /// Set where it is not traced and the trace of its caller is to be handed on.
+  package var passed: PassedTrace?
   /// The answer to a request that is not let through.
   package var refusal: Response?
   /// Fields for the answer, whatever it is.

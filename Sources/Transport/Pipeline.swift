@@ -90,6 +90,10 @@ package struct Pipeline: Application {
             response = try await TraceScope.$current.withValue(scope) {
               try await answered(request, handler)
             }
+          } else if let passed = entry.passed {
+            response = try await PassedTrace.$current.withValue(passed) {
+              try await answered(request, handler)
+            }
           } else {
             response = try await answered(request, handler)
           }

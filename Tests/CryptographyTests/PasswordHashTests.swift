@@ -48,6 +48,27 @@ import Testing
         for: .standard))
   }
 
+  @Test func hashesDoNotUseTheMemoryOfTheAllocator() throws {
+    let before = PasswordMemory.taken
+    _ = try PasswordHash.make([1], random: SystemRandom())
+    #expect(PasswordMemory.taken > before)
+  }
+
+  @Test func aBlockIsKeptForTheNextHashOnlyWhereItIsOfTheStandardCost() throws {
+    let bytes = Int(PasswordHash.Cost.standard.memoryKB) * 1024
+    let odd = try #require(PasswordMemory.take(65_536))
+    odd.initialize(repeating: 7, count: 65_536)
+    PasswordMemory.giveBack(odd, 65_536)
+    let first = try #require(PasswordMemory.take(bytes))
+    let second = try #require(PasswordMemory.take(bytes))
+    #expect(first != second)
+    first.initialize(repeating: 1, count: bytes)
+    second.initialize(repeating: 2, count: bytes)
+    #expect(first[bytes - 1] == 1 && second[bytes - 1] == 2)
+    PasswordMemory.giveBack(first, bytes)
+    PasswordMemory.giveBack(second, bytes)
+  }
+
   @Test(arguments: [
     "", "argon2id", "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu",
     "$argon2id$v=16$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu",

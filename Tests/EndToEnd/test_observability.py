@@ -137,8 +137,18 @@ class TraceTests(unittest.TestCase):
         self.assertEqual(call.headers["traceparent"], f"00-{TRACE}-{asked.id}-01")
         self.assertEqual(call.headers["tracestate"], "a=1")
         # Without a trace there is nothing to go on with.
-        person.post("/v1/actions/hail", {"words": "x"})
-        self.assertNotIn("traceparent", functions.calls[1].headers)
+        for parent in (None, PARENT + "-x"):
+            person.post("/v1/actions/hail", {"words": "x"},
+                        headers={"traceparent": parent, "tracestate": "a=1"} if parent else {})
+            self.assertNotIn("traceparent", functions.calls[-1].headers)
+            self.assertNotIn("tracestate", functions.calls[-1].headers)
+        # One that the caller does not want recorded goes on as it came.
+        untraced = PARENT.removesuffix("01") + "00"
+        person.post("/v1/actions/hail", {"words": "x"},
+                    headers={"traceparent": untraced, "tracestate": "a=1"})
+        self.assertEqual(len(functions.calls), 4)
+        self.assertEqual(functions.calls[3].headers["traceparent"], untraced)
+        self.assertEqual(functions.calls[3].headers["tracestate"], "a=1")
 
 
 class StatementTests(unittest.TestCase):

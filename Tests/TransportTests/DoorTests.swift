@@ -9,10 +9,12 @@ struct DoorTests {
     let lines = Mutex<[String]>([])
     let refuses: Bool
     let scope: TraceScope?
+    let passed: PassedTrace?
 
-    init(refuses: Bool = false, scope: TraceScope? = nil) {
+    init(refuses: Bool = false, scope: TraceScope? = nil, passed: PassedTrace? = nil) {
       self.refuses = refuses
       self.scope = scope
+      self.passed = passed
     }
 
     func door(_ route: RouteName?) -> any RouteDoor { self }
@@ -21,6 +23,7 @@ struct DoorTests {
       lines.withLock { $0.append("in") }
       var entry = DoorEntry(began: 1)
       entry.scope = scope
+      entry.passed = passed
       if refuses { entry.refusal = .text("full", status: 503) }
       return entry
     }
@@ -48,7 +51,9 @@ struct DoorTests {
   ) async throws -> Response {
     var router = Router()
     router.add(.get, "/ok") { _ in
-      .text(TraceScope.current.map { TraceContext.hexadecimal($0.span) } ?? "none")
+      .text(
+        TraceScope.current.map { TraceContext.hexadecimal($0.span) }
+          ?? PassedTrace.current.map { "passed \($0.state ?? "-")" } ?? "none")
     }
     router.add(.get, "/error") { _ in throw RoostError(.gone, "gone") }
     router.add(.get, "/cancelled") { _ in throw CancellationError() }
@@ -85,6 +90,24 @@ struct DoorTests {
     let book = Book()
     await #expect(throws: CancellationError.self) { try await answer(.get, "/cancelled", book) }
     #expect(book.lines.withLock { $0 } == ["in", "gone"])
+  }
+
+  private static let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+  private static let callers: [(parent: String?, state: String?, told: String)] = [
+    (trace + "-00", "a=1", "passed a=1"), (trace + "-01", nil, "passed -"),
+    (trace + "-00", "a\u{7}", "passed -"), (trace, "a=1", "none"), (nil, "a=1", "none"),
+  ]
+
+  @Test(arguments: callers)
+  func handlersOfRequestsThatAreNotTracedKnowTheTraceOfTheCaller(
+    parent: String?, state: String?, told: String
+  ) async throws {
+    let book = Book(passed: PassedTrace(parent: parent, state: state))
+    guard case .bytes(let bytes) = try await answer(.get, "/ok", book).body else {
+      Issue.record("no bytes")
+      return
+    }
+    #expect(String(decoding: bytes, as: UTF8.self) == told)
   }
 
   @Test func handlersOfTracedRequestsKnowIt() async throws {

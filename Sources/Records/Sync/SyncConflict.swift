@@ -29,6 +29,11 @@ extension SyncConflict {
   /// Where the sealed texts of a conflict open.
   static func place(_ id: UUID) -> SealedPlace { SealedPlace("conflict", id.bytes) }
 
+  /// How much the values take in a row of `SyncTables.conflictColumns`.
+  static func bytes(_ row: any Row) -> Int {
+    [5, 6].reduce(0) { $0 + (row.optionalText($1)?.utf8.count ?? 0) }
+  }
+
   /// A conflict from a row of `SyncTables.conflictColumns`.
   init?(_ row: any Row, _ catalogue: Catalogue) {
     guard let id = row.uuid(0), let record = row.uuid(2), let oid = row.uuid(7) else { return nil }
@@ -56,18 +61,23 @@ extension SyncConflict {
 }
 
 extension RecordStore {
-  /// The conflicts that a person is to decide, the oldest first; at most `limit`.
+  /// The conflicts that a person is to decide, the oldest first; at most `limit`, and no more once
+  /// their values come to `room` bytes.
   ///
   /// Values that they may not see any more are left out.
-  package func conflicts(of caller: Caller, limit: Int = 200) async throws -> [SyncConflict] {
+  package func conflicts(
+    of caller: Caller, limit: Int = 200, room: Int = .max
+  ) async throws -> [SyncConflict] {
     guard let account = caller.uid else { return [] }
     return try await database.read(.snapshot) { reader in
       var found: [SyncConflict] = []
+      var left = room
       try await reader.query(
         SyncTables.openConflicts, [.uuid(account), .int(Int64(max(0, min(limit, 1000))))]
       ) { row in
         if let conflict = SyncConflict(row, self.catalogue) { found.append(conflict) }
-        return true
+        left -= SyncConflict.bytes(row)
+        return left > 0
       }
       for index in found.indices where found[index].theirs != nil {
         if try await !self.isSeen(found[index], by: caller, in: reader) {

@@ -11,6 +11,8 @@ final class AppDoors: DoorMaker {
     let overload: Overload
     let limits: RequestLimits?
     let tracer: Tracer?
+    /// Whether there is anybody to whom the trace of a caller can be handed on.
+    let passesTraces: Bool
     let time: any TimeSource
   }
 
@@ -73,6 +75,10 @@ final class Door: RouteDoor {
       let begun = tracer.begin(
         parent: request.header("traceparent"), state: request.header("tracestate"), at: now)
       if let begun { (entry.scope, entry.parent) = begun }
+    }
+    if watch.passesTraces, entry.scope == nil {
+      entry.passed = PassedTrace(
+        parent: request.header("traceparent"), state: request.header("tracestate"))
     }
     let arrived = request.arrivedNanoseconds
     let wait = arrived == 0 || arrived > now ? 0 : now - arrived

@@ -130,7 +130,11 @@ package final class FunctionLine: Sendable {
     let scope = TraceScope.current
     let span = scope?.trace.newSpan()
     var request = request(message, startedAt, time)
-    if let scope, let span { FunctionLine.follow(&request, scope, span) }
+    if let scope, let span {
+      FunctionLine.follow(&request, scope.context(of: span).text, scope.trace.state)
+    } else if let passed = PassedTrace.current {
+      FunctionLine.follow(&request, passed.parent, passed.state)
+    }
     let asked = scope?.now ?? 0
     defer {
       if let scope, let span {
@@ -185,10 +189,10 @@ package final class FunctionLine: Sendable {
 
   /// Has a function go on with the trace of the request that calls it.
   private static func follow(
-    _ request: inout OutgoingRequest, _ scope: TraceScope, _ span: UInt64
+    _ request: inout OutgoingRequest, _ parent: String, _ state: String?
   ) {
-    request.headers.append(("traceparent", scope.context(of: span).text))
-    if let state = scope.trace.state { request.headers.append(("tracestate", state)) }
+    request.headers.append(("traceparent", parent))
+    if let state { request.headers.append(("tracestate", state)) }
   }
 
   private func request(

@@ -38,7 +38,8 @@ package final class WebServer: Sendable {
         limits: RequestLimits(
           app.settings, authenticator: Authenticator(accounts: app.accounts),
           time: app.ambient.time),
-        tracer: app.traces.tracer, time: app.ambient.time))
+        tracer: app.traces.tracer, passesTraces: !app.functions.lines.isEmpty,
+        time: app.ambient.time))
     let health = AppHealth(
       app, doors: doors, overload: overload, drain: drain, statistics: statistics)
     let router = try WebServer.router(app, description, health, isDevelopment)

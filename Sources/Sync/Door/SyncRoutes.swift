@@ -74,7 +74,7 @@ package struct SyncRoutes: Sendable {
     json.beginObject()
     json.key("items")
     json.beginArray()
-    for conflict in try await records.conflicts(of: caller) {
+    for conflict in try await records.conflicts(of: caller, room: room) {
       json.value([
         "id": .string(conflict.id.description), "coll": .string(conflict.collection),
         "row": .string(conflict.row.description),

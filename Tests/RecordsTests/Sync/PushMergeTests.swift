@@ -178,6 +178,22 @@ import Testing
     }
   }
 
+  @Test func noMoreConflictsAreReadThanThereIsRoomFor() async throws {
+    try await meet(
+      ["choice": "a"], bob: ["choice": "b"], ann: ["choice": "c"],
+      base: { _ in ["choice": PushMergeTests.created] }
+    ) { _, _, own async throws in
+      var fourth = Phone(4)
+      fourth.make([.edit(row(1), ["choice": "d"], base: ["choice": PushMergeTests.created])])
+      #expect(try await own.push(fourth.push()).words == ["conflict conflict"])
+      // Both values of each are three bytes of JSON, and the last may go beyond.
+      for (room, expected) in [(1, ["c"]), (6, ["c"]), (7, ["c", "d"]), (.max, ["c", "d"])] {
+        let open = try await own.house.records.conflicts(of: own.house.ann, room: room)
+        #expect(open.map(\.mine) == expected.map { JSON.string($0) })
+      }
+    }
+  }
+
   @Test func aConflictIsARowInTheStreamOfItsPersonUntilItIsDecided() async throws {
     try await meet(
       ["choice": "a"], bob: ["choice": "b"], ann: ["choice": "c"],

@@ -4,6 +4,7 @@ PostgreSQL, since only there two servers can stand beside each other: the new on
 turn to it as a proxy would have them do, and the old one is told to end.
 """
 
+import json
 import os
 import random
 import threading
@@ -11,23 +12,24 @@ import time
 
 from harness.connection import Disconnected, encode
 from harness.postgres import Cluster
-from harness.process import resident_kb
 from harness.server import Server
 
 from .inspection import ServerStore, compare
 from .result import Result
+from .sizes import Life, judge, leaking
 from .writers import Crew, Insistent
 
 NAME = "hour"
 PROMISE = "a server that is replaced again and again fails nobody and does not grow"
 TEST = "{tries} minutes of 4 writers, 6 readers of records, lists and pages and 2 devices of " \
        "POST /v1/sync on PostgreSQL, a deploy every 5 minutes (start, turn, SIGTERM); at least " \
-       "99.99 % answered well, memory and descriptors as they were; as the control, a deploy by " \
-       "kill -9 must fail somebody"
+       "99.99 % answered well, memory and descriptors flat in each process and from the first " \
+       "half to the second; as the controls, a deploy by kill -9 must fail somebody, and a server " \
+       "that forgets one of 100 blocks of memory must not be found flat"
 TRIES = (60, 0)
 DEPLOY = 300  # seconds
-GROWTH = 16  # MB, from a fifth of a process's life to its end
-DESCRIPTORS = 16
+LOOK = 5  # seconds
+LEAKING = 90  # seconds of the control
 SHARE = 0.9999
 PAUSE = 0.01
 
@@ -112,6 +114,7 @@ def run(folder, tries):
     result.counts.update({"minutes": tries, "deploys": 0, "acknowledged": 0, "lost": 0,
                           "doubled": 0})
     os.makedirs(folder)
+    leak = leaking(folder)
     with Cluster() as cluster:
         door = Door(_server(folder, cluster, 0))
         Turning.door = door
@@ -124,15 +127,21 @@ def run(folder, tries):
         until, lives = time.monotonic() + tries * 60, []
         while time.monotonic() < until and result.passed:
             life = min(DEPLOY, max(30, tries * 60 / 2), until - time.monotonic())
+            if life < LOOK * 6:
+                break
             lives.append(_live(door, crew, life, result))
             if time.monotonic() < until:
                 _deploy(door, _server(folder, cluster, len(lives)), result)
+        if result.passed:
+            _leak(door, crew, _server(folder, cluster, "leak", leak), result)
         for reader in readers:
             reader.stopping.set()
             reader.join(60)
         crew.stop()
         with ServerStore(cluster) as store:
             compare(store, crew, result, "at the end")
+        with open(os.path.join(folder, "lives.json"), "w", encoding="ascii") as file:
+            json.dump([life.samples for life in lives], file)
         _judge(crew, readers, lives, result)
         if result.passed:
             _control(door, crew, result)
@@ -140,32 +149,38 @@ def run(folder, tries):
     return result
 
 
-def _server(folder, cluster, number):
-    server = Server(os.path.join(folder, f"data{number}"), settings=cluster.settings(),
+def _server(folder, cluster, number, settings=()):
+    server = Server(os.path.join(folder, f"data{number}"),
+                    settings={**cluster.settings(), **dict(settings)},
                     log=os.path.join(folder, "server.log"))
     server.start()
     return server
 
 
 def _live(door, crew, seconds, result):
-    """One life of a server: ((MB, descriptors) at a fifth of it, the same at its end)."""
-    until, fifth, early = time.monotonic() + seconds, time.monotonic() + seconds / 5, None
-    while time.monotonic() < until:
-        time.sleep(min(5, max(0.1, until - time.monotonic())))
+    """One life of a server, in which it is looked at again and again."""
+    until, life = time.monotonic() + seconds, Life(door.server.pid)
+    while time.monotonic() < until and door.server.alive():
+        time.sleep(min(LOOK, max(0.1, until - time.monotonic())))
         # A token lives ten minutes.
         connection = door.server.connection()
         crew.accounts.freshen(connection)
         connection.close()
-        if early is None and time.monotonic() > fifth:
-            early = _size(door.server)
+        life.look()
     if not door.server.alive():
         result.violate(f"the server ended: {door.server.tail()}")
-        return None
-    return early or _size(door.server), _size(door.server)
+    return life
 
 
-def _size(server):
-    return resident_kb(server.pid) / 1024, len(os.listdir(f"/proc/{server.pid}/fd"))
+def _leak(door, crew, server, result):
+    """A server that leaks takes the place of the last one: it must not be found flat."""
+    _deploy(door, server, result)
+    found, _ = judge([_live(door, crew, LEAKING, result)])
+    result.counts["found of the one that leaks"] = len(found)
+    for what in ("memory", "descriptors"):
+        if not any(what in each for each in found):
+            result.violate(f"{what} of a server that leaks was found flat, so this test proves "
+                           "nothing here")
 
 
 def _deploy(door, fresh, result):
@@ -187,12 +202,10 @@ def _judge(crew, readers, lives, result):
                           "share": f"{good / max(1, good + bad):.5%}"})
     if good / max(1, good + bad) < SHARE:
         result.violate(f"{bad} of {good + bad} were not answered well: {faults[:2]}")
-    known = [each for each in lives if each]
-    for what, index, bound in (("memory", 0, GROWTH), ("descriptors", 1, DESCRIPTORS)):
-        grown = max((late[index] - early[index] for early, late in known), default=0)
-        result.counts[f"{what} grown in a life"] = f"{grown:.1f} MB" if index == 0 else grown
-        if grown > bound:
-            result.violate(f"{what} grew by {grown:.1f} in one life: {known}")
+    found, figures = judge(lives)
+    result.counts.update(figures)
+    for each in found:
+        result.violate(each)
 
 
 def _control(door, crew, result):
