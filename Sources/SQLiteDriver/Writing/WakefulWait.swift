@@ -15,8 +15,10 @@ struct WakefulWait {
   /// Nanoseconds that it looks for work at most; a wait beyond them ends the looking.
   static let limit: UInt64 = 120_000
 
-  private let hasOthers = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1
+  private let hasOthers: Bool
   private(set) var isDue = false
+
+  init(processors: Int = sysconf(Int32(_SC_NPROCESSORS_ONLN))) { hasOthers = processors > 1 }
 
   /// Learns from a wait of `nanoseconds` after which `writes` came.
   mutating func learn(nanoseconds: UInt64, writes: Int) {
