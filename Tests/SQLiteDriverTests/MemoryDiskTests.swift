@@ -79,12 +79,88 @@ struct MemoryDiskTests {
           }
         }
       }
-      disk.keepsConnections = true
+      disk.closing = .keep
       await database.close()
       disk.begin(with: image)
       #expect(disk.durable.files["roost.sqlite"] == image.files["roost.sqlite"])
     }
     disk.forgetConnections()
+  }
+
+  @Test(
+    "keeps connections over a cut of the power, which see what was left and nothing else",
+    arguments: [false, true])
+  func fall(_ isOpen: Bool) async throws {
+    let disk = MemoryDisk()
+    var database = try MemoryDiskTests.open(disk)
+    try await MemoryDiskTests.table(database)
+    var rows: Int64 = 0
+    for round in 0..<6 {
+      try await database.write { transaction in
+        _ = try await transaction.execute("INSERT INTO t (id) VALUES (\(100 + Int64(round)))")
+      }
+      rows += 1
+      #expect(try await MemoryDiskTests.count(database) == rows)
+      // What follows never becomes durable, and the tables that it makes neither.
+      disk.faults.liesAboutSyncs = true
+      try await database.write { transaction in
+        _ = try await transaction.execute("INSERT INTO t (id) VALUES (\(200 + Int64(round)))")
+        if round % 2 == 0 {
+          _ = try await transaction.execute("CREATE TABLE u (id INTEGER PRIMARY KEY)")
+        }
+      }
+      #expect(try await MemoryDiskTests.count(database) == rows + 1)
+      disk.cut(sector: 512) { false }
+      let former = database
+      disk.closing = .keep
+      if !isOpen { await former.close() }
+      #expect(disk.keptCount == (isOpen ? 0 : 2))
+      disk.restart()
+      disk.closing = .close
+      database = try MemoryDiskTests.open(disk)
+      #expect(disk.keptCount == 0)
+      #expect(try await MemoryDiskTests.count(database) == rows)
+      // Who was there before the fall finds that it is dead.
+      if isOpen {
+        await #expect(throws: (any Error).self) { try await MemoryDiskTests.fill(former, 1) }
+      }
+    }
+    await database.close()
+    #expect(disk.current.files["roost.sqlite-wal"] == nil)
+  }
+
+  @Test("puts connections aside while the tables are others, and the log goes as ever")
+  func aside() async throws {
+    let disk = MemoryDisk()
+    let first = try MemoryDiskTests.open(disk)
+    try await MemoryDiskTests.table(first)
+    await first.close()
+    let image = disk.current
+    for _ in 0..<3 {
+      let old = try MemoryDiskTests.open(disk)
+      try await MemoryDiskTests.fill(old, 2)
+      disk.closing = .putAside
+      await old.close()
+      disk.closing = .close
+      #expect(disk.keptCount == 2)
+      #expect(disk.current.files["roost.sqlite-wal"] == nil)
+      let new = try MemoryDiskTests.open(disk)
+      #expect(try await MemoryDiskTests.count(new) == 2)
+      try await new.write { transaction in
+        _ = try await transaction.execute("DROP TABLE t")
+        _ = try await transaction.execute("CREATE TABLE t (other INTEGER PRIMARY KEY)")
+      }
+      #expect(try await MemoryDiskTests.count(new) == 0)
+      disk.closing = .keep
+      await new.close()
+      #expect(disk.keptCount == 4)
+      disk.begin(with: image)
+      #expect(disk.keptCount == 2)
+    }
+    let last = try MemoryDiskTests.open(disk)
+    #expect(try await MemoryDiskTests.count(last) == 0)
+    try await MemoryDiskTests.fill(last, 1)
+    await last.close()
   }
 
   @Test("loses what was committed when it lies about syncs")

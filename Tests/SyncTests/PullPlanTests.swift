@@ -108,6 +108,20 @@ struct PullPlanTests {
     #expect(plan.stretches == [stretch(1, 0, 9)])
   }
 
+  @Test(arguments: [Int64(4), 5])
+  func whatIsStagedBeyondTheHeadOfARestoredDatabaseBeginsAnew(head end: Int64) {
+    let plan = plan(hello([1: 4], staged: [1: 6]), [head(1, end)])
+    #expect(plan.restart == [1])
+    #expect(plan.resync == [])
+    #expect(plan.stretches == [stretch(1, 0, end)])
+  }
+
+  @Test func aStreamThatBeganAnewGoesOnBelowItsCursor() {
+    let plan = plan(hello([1: 6], staged: [1: 3, 2: 0]), [head(1, 9), head(2, 4)])
+    #expect(plan.restart == [])
+    #expect(plan.stretches == [stretch(1, 3, 9), stretch(2, 0, 4)])
+  }
+
   @Test func onDemandIsPulledOnlyWhereItIsAskedFor() {
     let heads = [head(1, 5), head(2, 5, tier: .daily), head(3, 5, tier: .onDemand)]
     #expect(plan(hello(), heads).stretches.map(\.stream) == [1, 2])

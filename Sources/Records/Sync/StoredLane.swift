@@ -20,7 +20,8 @@ struct StoredLane: Sendable {
   /// traces of changes are kept.
   private static let firstMilliseconds: Int64 = 90 * 86_400_000
 
-  init(_ client: UUID, _ lane: Lane, of account: UUID, at now: Timestamp) {
+  /// A lane of which nothing was taken in yet.
+  private init(_ client: UUID, _ lane: Lane, of account: UUID, at now: Timestamp) {
     self.client = client
     self.lane = lane
     self.account = account
@@ -34,7 +35,6 @@ struct StoredLane: Sendable {
     _ client: UUID, _ lane: Lane, of account: UUID, at now: Timestamp,
     in transaction: any Transaction
   ) async throws -> StoredLane? {
-    let fresh = StoredLane(client, lane, of: account, at: now)
     var found = try await lanes(of: client, in: transaction)
     if !found.contains(where: { $0.lane == lane }),
       transaction.dialect.hasOtherWriters
@@ -46,7 +46,7 @@ struct StoredLane: Sendable {
       found = try await lanes(of: client, in: transaction)
     }
     if let other = found.first, other.account != account { return nil }
-    return found.first { $0.lane == lane } ?? fresh
+    return found.first { $0.lane == lane } ?? StoredLane(client, lane, of: account, at: now)
   }
 
   private static func lanes(
@@ -64,7 +64,9 @@ struct StoredLane: Sendable {
   init?(_ client: UUID, _ row: any Row) {
     guard let account = row.uuid(0), let lane = Lane(rawValue: row.text(1)), let chain = row.uuid(3)
     else { return nil }
-    self.init(client, lane, of: account, at: Timestamp(milliseconds: 0))
+    self.client = client
+    self.lane = lane
+    self.account = account
     position = LanePosition(last: row.int64(2), chain: ChainHash(uuid: chain))
     clock = HybridTime(rawValue: UInt64(bitPattern: row.int64(4)))
     durable = row.uuid(6).map { LanePosition(last: row.int64(5), chain: ChainHash(uuid: $0)) }

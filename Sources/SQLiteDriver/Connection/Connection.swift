@@ -20,17 +20,17 @@ final class Connection: @unchecked Sendable {
   /// constraint refused, of which nothing remains (the conflict resolution is ABORT everywhere).
   @exclusivity(unchecked) private(set) var modifications = 0
 
-  /// Where the connection may be kept instead of being closed; nil on a real disk.
-  private let berth: MemoryBerth?
+  /// Where the connection may be kept instead of being closed; nil on a real disk, and until it is
+  /// set up.
+  var berth: MemoryBerth?
 
   /// Takes over an open handle.
   init(
-    _ handle: OpaquePointer, readGuard: ReadGuard? = nil, berth: MemoryBerth? = nil,
+    _ handle: OpaquePointer, readGuard: ReadGuard? = nil,
     statements: StatementCache = StatementCache()
   ) {
     self.handle = handle
     self.readGuard = readGuard
-    self.berth = berth
     cache = statements
     sqlite3_extended_result_codes(handle, 1)
     guard let readGuard else { return }

@@ -70,8 +70,10 @@ package final class MemoryDisk: @unchecked Sendable {
   }
 
   /// Power comes back: handles from before are dead, and the locks that they held are free.
+  ///
+  /// The connections of who has closed its database meanwhile are kept.
   package func restart() {
-    forgetConnections()
+    if files.values.contains(where: { $0.openHandles > 0 }) { forgetConnections() }
     life += 1
     isDead = false
     faults = Faults()
@@ -83,30 +85,69 @@ package final class MemoryDisk: @unchecked Sendable {
     if isDead { restart() }
     faults = Faults()
     operations = 0
-    keepsConnections = false
+    closing = .close
+    if !aside.isEmpty {
+      let former = aside
+      aside = [:]
+      forgetConnections()
+      connections = former
+    }
     for (name, file) in files { file.begin(with: image.files[name] ?? []) }
     for (name, bytes) in image.files where files[name] == nil { files[name] = MemoryFile(bytes) }
   }
 
   // MARK: Connections
 
-  /// Whether connections that are closed from now on are kept for the database that is opened next,
-  /// and what lies in the log stays there.
-  package var keepsConnections = false
-  private var connections: [Bool: KeptConnection] = [:]
+  /// What becomes of connections that are closed from now on.
+  package enum Closing: Sendable {
+    /// They are closed.
+    case close
+    /// They are kept for the database that is opened next, and what lies in the log stays there.
+    case keep
+    /// They are put aside until `begin`, and leave the disk as if they were closed: the database
+    /// that is opened next will change the tables.
+    case putAside
+  }
 
-  func keep(_ connection: KeptConnection, writes: Bool) {
-    connections.updateValue(connection, forKey: writes)?.close()
+  package var closing = Closing.close
+  private var connections: [Bool: KeptConnection] = [:]
+  private var aside: [Bool: KeptConnection] = [:]
+
+  /// Takes a connection that would be closed; false where it has to be.
+  func keep(_ handle: OpaquePointer, _ statements: StatementCache, writes: Bool) -> Bool {
+    switch closing {
+    case .close: return false
+    case .putAside:
+      guard isDead || !writes || leaveLog(handle) else { return false }
+      aside.updateValue(KeptConnection(handle, statements), forKey: writes)?.close()
+    case .keep:
+      connections.updateValue(KeptConnection(handle, statements), forKey: writes)?.close()
+    }
+    return true
+  }
+
+  /// Removes an empty log, as the last connection does that is closed; false where it is not empty.
+  private func leaveLog(_ handle: OpaquePointer) -> Bool {
+    guard let log = MemoryHandle.all(of: handle).last?.pointee, log.name.hasSuffix("-wal"),
+      log.file.content.isEmpty
+    else { return false }
+    remove(log.name)
+    return true
   }
 
   func takeConnection(writes: Bool) -> KeptConnection? {
     connections.removeValue(forKey: writes)
   }
 
+  /// How many connections are kept, for tests.
+  package var keptCount: Int { connections.count + aside.count }
+
   /// Closes the connections that are kept, which hold the disk until then.
   package func forgetConnections() {
     for connection in connections.values { connection.close() }
+    for connection in aside.values { connection.close() }
     connections = [:]
+    aside = [:]
   }
 
   /// Puts other files in the place of all that are there, as a restored backup does.

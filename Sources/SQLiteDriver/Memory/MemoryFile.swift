@@ -20,6 +20,9 @@ final class MemoryFile {
     for region in regions + former { free(region) }
   }
 
+  /// How many handles have it open, without those that rest.
+  var openHandles = 0
+
   // MARK: Bytes
 
   /// Has `bytes`, all of them durable; who has it open finds the index of the log empty, and so
@@ -208,17 +211,22 @@ final class MemoryFile {
     }
   }
 
-  /// Power was cut: nobody holds anything, and the index of the log is gone.
+  /// Power was cut: nobody holds anything, and the index of the log is empty.
   ///
-  /// Its memory stays until the file goes, because former handles may still point into it.
+  /// Where somebody still has the file open from before, the index is a new one: its former memory
+  /// stays until the file goes, because they may still point into it.
   func forgetLocks() {
     sharers = 0
     reserver = 0
     excluder = 0
     shares = [Int](repeating: 0, count: MemoryFile.slots)
     owners = shares
-    former += regions
-    regions = []
+    if openHandles == 0 {
+      for region in regions { memset(region, 0, regionBytes) }
+    } else {
+      former += regions
+      regions = []
+    }
   }
 
   private var former: [UnsafeMutableRawPointer] = []

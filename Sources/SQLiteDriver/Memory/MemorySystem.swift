@@ -52,9 +52,9 @@ enum MemorySystem {
       guard let (disk, name) = MemoryDisk.find(path), !disk.isDead,
         let found = disk.file(name, makes: flags & SQLITE_OPEN_CREATE != 0)
       else { return SQLITE_CANTOPEN }
-      handle = MemoryHandle(found, on: disk)
+      handle = MemoryHandle(found, name, on: disk)
     } else {
-      handle = MemoryHandle(MemoryFile([]), on: nil)
+      handle = MemoryHandle(MemoryFile([]), "", on: nil)
     }
     UnsafeMutableRawPointer(file).bindMemory(to: MemoryHandle.self, capacity: 1)
       .initialize(to: handle)
@@ -137,18 +137,22 @@ enum MemorySystem {
 /// A file as a connection has it open; the first member is what SQLite sees.
 struct MemoryHandle {
   private var base: sqlite3_file
-  let file: MemoryFile
+  private(set) var file: MemoryFile
+  let name: String
   private let disk: MemoryDisk?
-  private let life: Int
+  /// The life of the disk in which it was opened or rose; none while it rests.
+  private var life: Int
   private let number: Int
   private var level = SQLITE_LOCK_NONE
   private var shared: UInt8 = 0
 
   private static let numbers = Atomic<Int>(0)
 
-  init(_ file: MemoryFile, on disk: MemoryDisk?) {
+  init(_ file: MemoryFile, _ name: String, on disk: MemoryDisk?) {
     base = sqlite3_file(pMethods: MemorySystem.methods)
     self.file = file
+    self.name = name
+    file.openHandles += 1
     self.disk = disk
     life = disk?.life ?? 0
     number = MemoryHandle.numbers.add(1, ordering: .relaxed).newValue
@@ -239,6 +243,44 @@ struct MemoryHandle {
   mutating func letGo() {
     leaveShared()
     _ = unlock(SQLITE_LOCK_NONE)
+    if life != MemoryHandle.rest { file.openHandles -= 1 }
+  }
+
+  // MARK: Rest
+
+  private static let rest = -1
+
+  /// The handles of the database and of its log that a connection has open.
+  static func all(of connection: OpaquePointer) -> [UnsafeMutablePointer<MemoryHandle>] {
+    [SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER].compactMap { which in
+      var file: UnsafeMutablePointer<sqlite3_file>?
+      guard sqlite3_file_control(connection, "main", which, &file) == SQLITE_OK, let file,
+        file.pointee.pMethods == MemorySystem.methods
+      else { return nil }
+      return UnsafeMutableRawPointer(file).assumingMemoryBound(to: MemoryHandle.self)
+    }
+  }
+
+  /// Holds nothing any more, and fails at everything until it rises.
+  mutating func lieDown() {
+    guard life != MemoryHandle.rest else { return }
+    leaveShared()
+    if isAlive { file.unlock(SQLITE_LOCK_NONE, from: level, by: number) }
+    life = MemoryHandle.rest
+    file.openHandles -= 1
+  }
+
+  /// Goes on with the file that now has its name, and with the lock that SQLite thinks it holds;
+  /// false where that cannot be.
+  mutating func rise() -> Bool {
+    guard life == MemoryHandle.rest, let disk, let file = disk.file(name, makes: true),
+      level <= SQLITE_LOCK_SHARED,
+      level == SQLITE_LOCK_NONE || file.lock(level, from: SQLITE_LOCK_NONE, by: number)
+    else { return false }
+    self.file = file
+    life = disk.life
+    file.openHandles += 1
+    return true
   }
 }
 

@@ -17,11 +17,11 @@ struct ConnectionFactory: Sendable {
   /// Debian 12's SQLite 3.40 can damage a database when one connection resets the log while another
   /// runs a checkpoint, so no other connection does either.
   func writer() throws(DatabaseOpenError) -> Connection {
-    if let kept = kept(writes: true) { return kept }
+    if let kept = try keptWriter() { return kept }
     let connection = Connection(
       try open(
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: true),
-      readGuard: readGuard, berth: berth(writes: true))
+      readGuard: readGuard)
     try set(
       connection,
       [
@@ -38,19 +38,36 @@ struct ConnectionFactory: Sendable {
     // readers share it within the process instead of asking the system.
     _ = try value(connection, "SELECT count(*) FROM sqlite_schema")
     // A sync that fails while the log is switched on leaves the old mode without an error.
+    try expectSafety(connection)
+    connection.berth = berth(writes: true)
+    return connection
+  }
+
+  private func expectSafety(_ connection: Connection) throws(DatabaseOpenError) {
     try expect(connection, "PRAGMA journal_mode", "wal")
     try expect(connection, "PRAGMA synchronous", "2")
     try expect(connection, "PRAGMA foreign_keys", "1")
+  }
+
+  /// The writer that a memory disk has kept; the file is another one, and looked at as any is.
+  private func keptWriter() throws(DatabaseOpenError) -> Connection? {
+    guard let connection = kept(writes: true) else { return nil }
+    try checkOwner(connection)
+    try expectSafety(connection)
+    connection.berth = berth(writes: true)
     return connection
   }
 
   /// A connection that can only read, under a bound.
   func reader() throws(DatabaseOpenError) -> Connection {
-    if let kept = kept(writes: false) { return kept }
+    if let kept = kept(writes: false) {
+      kept.berth = berth(writes: false)
+      return kept
+    }
     let connection = Connection(
       try open(
         SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: false),
-      readGuard: readGuard, berth: berth(writes: false))
+      readGuard: readGuard)
     roost_sqlite_option(connection.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     try set(
       connection,
@@ -59,6 +76,7 @@ struct ConnectionFactory: Sendable {
         "PRAGMA mmap_size=0", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0",
         "PRAGMA cache_size=\(-configuration.readerCacheKiB)",
       ])
+    connection.berth = berth(writes: false)
     return connection
   }
 
@@ -68,9 +86,8 @@ struct ConnectionFactory: Sendable {
 
   /// The connection that a memory disk has kept, set up as it was.
   private func kept(writes: Bool) -> Connection? {
-    guard let berth = berth(writes: writes), let kept = berth.take() else { return nil }
-    return Connection(
-      kept.handle, readGuard: readGuard, berth: berth, statements: kept.statements)
+    guard let kept = berth(writes: writes)?.take() else { return nil }
+    return Connection(kept.handle, readGuard: readGuard, statements: kept.statements)
   }
 
   private var readGuard: ReadGuard {

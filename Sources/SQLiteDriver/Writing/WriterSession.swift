@@ -154,7 +154,7 @@ final class WriterSession {
 
   /// Empties the log, closes the file and gives the folder back.
   func end() {
-    if !isBroken, disk?.keepsConnections != true {
+    if !isBroken, disk?.closing != .keep {
       do {
         try checkpointer.finish()
       } catch {

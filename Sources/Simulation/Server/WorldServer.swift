@@ -30,17 +30,25 @@ final class WorldServer {
   private var door: (any Application)?
   /// The disk could not be trusted any more, and the process ended itself.
   private let hasExited = Flag()
+  private var isGivenBack = false
 
   /// `name` tells the databases of worlds apart that run at the same time.
   init(_ stage: Stage, name: String, time: WorldTime, random: WorldRandom) throws {
     place = "roost_world_" + name
-    settings = try Stage.settings(stage.address, schema: place)
+    settings = try stage.settings ?? Stage.settings(stage.address, schema: place)
     people = stage.people
     self.stage = stage
     self.time = time
     self.random = random
     schema = stage.schema
     disk = stage.takeDisk()
+  }
+
+  deinit {
+    guard !isGivenBack else { return }
+    door = nil
+    app = nil
+    disk.forgetConnections()
   }
 
   /// Whether it serves.
@@ -55,9 +63,10 @@ final class WorldServer {
 
   /// Ends, and leaves nothing behind.
   func end() async {
-    disk.keepsConnections = true
+    disk.closing = .keep
     await close()
     stage.giveBack(disk)
+    isGivenBack = true
     stage.drop(place)
   }
 
@@ -73,7 +82,14 @@ final class WorldServer {
     self.app = app
   }
 
-  /// Ends it as a deployment does.
+  /// Ends it as a deployment does, behind which the tables are others.
+  func closeForDeployment() async {
+    disk.closing = .putAside
+    await close()
+    disk.closing = .close
+  }
+
+  /// Ends it in good order.
   func close() async {
     await app?.close()
     app = nil
@@ -81,12 +97,16 @@ final class WorldServer {
   }
 
   /// Ends it without a goodbye, and cuts the power of its disk; `open` is next.
+  ///
+  /// Nothing that is closed from here on reaches the disk, so the connections may be kept.
   func fall(sector: Int, isKept: () -> Bool) {
     disk.cut(sector: sector, isKept: isKept)
+    disk.closing = .keep
     app?.accounts.stop()
     door = nil
     app = nil
     disk.restart()
+    disk.closing = .close
   }
 
   func ask(

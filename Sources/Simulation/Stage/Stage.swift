@@ -34,6 +34,8 @@ final class Stage: Sendable {
   /// The people and the prepared database of SQLite; on PostgreSQL each world makes its own.
   let people: [Person]
   let image: MemoryImage
+  /// The settings of all worlds; nil on PostgreSQL, where each has its own.
+  let settings: Settings?
   /// What the apps of all worlds share.
   let compiled = CompiledSchemas()
   /// Disks of worlds that have ended, for those that come.
@@ -48,11 +50,14 @@ final class Stage: Sendable {
     guard address == nil else {
       people = []
       image = MemoryImage()
+      settings = nil
       return
     }
     let disk = MemoryDisk()
+    let settings = try Stage.settings(nil, schema: "")
+    self.settings = settings
     let app = try await Stage.open(
-      schema, try Stage.settings(nil, schema: ""), Stage.surroundings(disk, compiled) {},
+      schema, settings, Stage.surroundings(disk, compiled) {},
       time: WorldTime(WorldTime.begin - 1000), random: WorldRandom(seed: 1))
     people = try await Stage.meet(app)
     await app.close()

@@ -136,10 +136,23 @@ extension World {
       device.live.conflicts += result.conflicts
     }
     device.store()
-    note("  \(device.name) is \(outcome)")
+    note("  \(device.name) is \(World.text(outcome))")
     guard case .committed = outcome else { return false }
     if let view = reply.view { checkSnapshot(device, view, reply) }
     return true
+  }
+}
+
+extension World {
+  /// The name of an outcome, which Swift otherwise finds by reflection.
+  fileprivate static func text(_ outcome: SyncClient.Outcome) -> String {
+    switch outcome {
+    case .committed: "committed"
+    case .more: "more"
+    case .askAgain: "askAgain"
+    case .stale: "stale"
+    case .ended: "\(outcome)"
+    }
   }
 }
 

@@ -111,7 +111,7 @@ extension World {
   /// Deploys the second version of the schema.
   private func deploy() async throws {
     guard !isDeployed else { return }
-    await server.close()
+    await server.closeForDeployment()
     isDeployed = true
     note("  the second schema is deployed")
     if server.disk.isDead { server.disk.restart() }

@@ -76,13 +76,14 @@ struct PullPlan: Sendable, Equatable {
       if !isWhole { resync.append(head.stream) }
       return begin
     }
-    // A page that began below a floor that has risen since lacks removals.
+    // A page that began below a floor that has risen since lacks removals. One that stands below the
+    // cursor is of a stream that began anew.
     let isStageWhole =
-      !isForeign && staged <= head.sequence && staged >= begin
-      && (isPageWhole || staged >= head.floor)
+      !isForeign && staged <= head.sequence && (isPageWhole || staged >= head.floor)
     if isStageWhole { return staged }
+    // The client lets go of the stream's rows too, so a cursor that is whole is no help.
     restart.append(head.stream)
     if !isWhole { resync.append(head.stream) }
-    return begin
+    return 0
   }
 }

@@ -222,11 +222,12 @@ struct ModelServer {
         var from = isWhole ? cursor ?? 0 : 0
         if let staged = hello.staged[number] {
           let isGood =
-            !isForeign && staged <= stream.head && staged >= from
+            !isForeign && staged <= stream.head
             && (hello.page == server.purges || staged >= stream.floor)
           if isGood {
             from = staged
           } else {
+            from = 0
             restart.append(number)
             if !isWhole { resync.append(number) }
           }
