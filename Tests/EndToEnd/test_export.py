@@ -1,5 +1,6 @@
 """`roost export` and the way back: `roost import` of what it wrote."""
 
+import datetime
 import hashlib
 import json
 import os
@@ -193,6 +194,105 @@ class ExportTests(unittest.TestCase):
         self.assertEqual(left, [])
         self.export(self.folder.join("b"), "empty")
         self.assertEqual(os.path.getsize(os.path.join(self.folder.path, "empty", "things.jsonl")), 0)
+
+    def test_one_collection_comes_back_with_its_values(self):
+        server = self.serve()
+        person = anonymous(server.port)
+        for each in THINGS + [{"words": ["tab\there", "line\nhere", "\\e", "\\t"], "text": "\r\n"}]:
+            self.assertEqual(person.post("/v1/things", each).status, 201)
+        own = ("version", "createdAt", "updatedAt")
+
+        def listed(port):
+            items = anonymous(port).get("/v1/things", limit=100)["items"]
+            return {one["id"]: {key: one[key] for key in one if key not in own} for one in items}
+
+        before = listed(server.port)
+        server.stop()
+        for form in ("jsonl", "csv", "tsv"):
+            with self.subTest(form):
+                data, name = self.folder.join("one-" + form), f"one.{form}"
+                self.export(self.data, name, "--collection", "things", "--format", form)
+                self.take(data, name, "--collection", "things")
+                served = self.serve(data)
+                self.assertEqual(listed(served.port), before)
+                served.stop()
+                (again,) = [json.loads(line) for line in self.take(
+                    data, name, "--collection", "things").stdout.splitlines()]
+                self.assertEqual(again["unchanged"], len(before))
+
+    def test_times_ahead_of_the_clock_become_those_of_the_import(self):
+        server = self.serve()
+        person = anonymous(server.port)
+        row = person.post("/v1/things", {"text": "later"})
+        server.stop()
+        self.export(self.data, "out")
+
+        def lie(name, **change):
+            path = os.path.join(self.folder.path, "out", name)
+            with open(path) as file:
+                lines = [{**json.loads(line), **change} for line in file]
+            with open(path, "w") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+
+        with open(self.folder.join("out/roost-export.json")) as file:
+            manifest = json.load(file)
+        for each in manifest["files"]:
+            for key in ("rows", "bytes", "sha256"):
+                each.pop(key)
+        self.folder.write("out/roost-export.json", json.dumps(manifest))
+        lie("things.jsonl", updatedAt="2999-01-01T00:00:00.000Z")
+        lie("roost-accounts.jsonl", createdAt="2998-01-01T00:00:00.000Z",
+            updatedAt="2999-01-01T00:00:00.000Z")
+        done = roost("import", self.folder.path, "--data", self.folder.join("b"),
+                     self.folder.join("out"), seconds=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 with times ahead of the clock", done.stdout)
+        self.export(self.folder.join("b"), "again")
+        for name in ("things.jsonl", "roost-accounts.jsonl"):
+            with open(os.path.join(self.folder.path, "again", name)) as file:
+                (line,) = [json.loads(line) for line in file]
+            now = datetime.datetime.now(datetime.timezone.utc)
+            for key in ("createdAt", "updatedAt"):
+                self.assertLessEqual(datetime.datetime.fromisoformat(line[key]), now)
+            if name == "things.jsonl":
+                self.assertEqual(line["createdAt"], row["createdAt"])
+        served = self.serve(self.folder.join("b"))
+        after = anonymous(served.port).patch(f"/v1/things/{row['id']}", {"text": "now"})
+        self.assertEqual((after.status, after["updatedAt"][:2]), (200, "20"))
+        served.stop()
+
+    def test_what_cannot_be_taken_in_is_told_with_its_code(self):
+        server, _ = self.fill()
+        server.stop()
+        self.export(self.data, "out.zip", "--zip")
+        self.export(self.data, "out")
+        with open(self.folder.join("out.zip"), "rb") as file:
+            whole = file.read()
+        self.folder.write("cut.zip", whole[:-30])
+        self.folder.write("wide.jsonl", '{"text": "a"}\n'.encode("utf-16"))
+        self.folder.write("wider.csv", "id,text\n".encode("utf-32"))
+        self.folder.write("other/schema.graphql", SCHEMA.replace("flag: Boolean", ""))
+        os.makedirs(self.folder.join("empty"))
+        one = ["--collection", "things"]
+        for app, source, options, code, part in (
+                ("", "cut.zip", [], "zip", "copied to its end"),
+                ("", "empty", [], "manifest", "no roost-export.json"),
+                ("other", "out", [], "schema", "it had flag Boolean"),
+                ("", "wide.jsonl", one, "encoding", "iconv -f UTF-16 "),
+                ("", "wider.csv", one, "encoding", "iconv -f UTF-32 ")):
+            with self.subTest(source):
+                words = ["import", self.folder.join(app), "--data", self.folder.join("b" + code),
+                         "--no-progress", *options, self.folder.join(source)]
+                done = roost(*words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+                self.assertIn(part, done.stderr)
+                self.assertIn(f"[{code}]", done.stderr)
+                done = roost(*words, "--json")
+                self.assertEqual(done.returncode, 2, done.stderr)
+                told = json.loads(done.stdout)
+                self.assertEqual(told["input"], self.folder.join(source))
+                self.assertEqual((told["code"], told["exitStatus"]), (code, 2))
+                self.assertIn(part, told["failure"])
 
     def test_one_collection_goes_to_standard_output(self):
         server, _ = self.fill()

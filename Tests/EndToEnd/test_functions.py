@@ -321,6 +321,21 @@ class ActionTests(FunctionsCase):
         self.assertEqual(self.act("charge", booking=own["id"], amount=1)[0], 503)
         self.assertEqual(self.functions.unsigned, 1)
 
+    def test_a_key_that_is_not_accepted_is_told_as_such_by_the_first_call(self):
+        self.functions.secrets = [b"another key that nobody knows!!!"]
+        self.start(audit=None, charge=["on: action", "retries: 3"])
+        own = self.person.create("bookings", title="Mine")
+        status, body, _ = self.act("charge", booking=own["id"], amount=1)
+        self.assertEqual(status, 502, body)
+        self.assertIn("does not accept the key", body["detail"])
+        status, body, response = self.act("charge", booking=own["id"], amount=1)
+        self.assertEqual(status, 503, body)
+        self.assertIn("does not accept the key", body["detail"])
+        self.assertNotIn("too often", body["detail"])
+        self.assertLessEqual(1, int(response.getheader("retry-after")))
+        self.assertEqual(self.functions.unsigned, 1)
+        self.wait(lambda: "a function does not accept the key" in self.server.messages())
+
     def test_keys_are_changed_without_a_call_that_fails(self):
         self.start(audit=None)
         own = self.person.create("bookings", title="Mine")
@@ -439,9 +454,20 @@ class TriggerTests(FunctionsCase):
             found = self.wait(lambda: [
                 run for run in self.runs("audit", admin) if words in run.get("error", "")])
             self.assertEqual(found[0]["outcome"], "refused")
+        # Of several faults in a record each is told.
+        self.answer("audit", lambda *_: {"mutations": [
+            {"create": "entries", "values": {"text": 7, "operation": False, "word": "x"}}]})
+        self.person.create("bookings", title="Last")
+        dead = self.wait(lambda: [
+            job for job in admin.get(
+                "/v1/admin/jobs", kind="function.audit", state="dead")["items"]
+            if "3 fields" in job.get("error", "")])
+        for pointer in ("/text", "/operation", "/word"):
+            self.assertIn(pointer + " ", dead[0]["error"])
+        self.assertNotIn("see errors", dead[0]["error"])
         # The run is written down before the job ends.
         self.wait(lambda: len(admin.get(
-            "/v1/admin/jobs", kind="function.audit", state="dead")["items"]) == 4)
+            "/v1/admin/jobs", kind="function.audit", state="dead")["items"]) == 5)
 
     def test_a_function_is_not_called_for_its_own_changes_and_circles_end(self):
         self.start(
@@ -581,6 +607,12 @@ class CommandTests(FunctionsCase):
         self.server.stop()
         runs = json.loads(self.functions_command("runs", path, "charge", "--json").stdout)["items"]
         self.assertEqual([run["cause"] for run in runs], ["test"])
+        for name, words in (("charg", "did you mean charge"), ("nope", "no function \"nope\"")):
+            self.assertIn(words, self.functions_command("runs", path, name, status=1).stderr)
+        self.assertIn("no runs", self.functions_command("runs", path, "slow").stderr)
+        # One that was taken out of roost.yaml is known by its runs.
+        self.folder.write("roost.yaml", settings(self.functions.port, charge=None))
+        self.assertIn("test  answered", self.functions_command("runs", path, "charge").stdout)
 
     def test_settings_that_cannot_be_used_say_where_and_why(self):
         path = self.folder.path

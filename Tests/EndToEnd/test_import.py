@@ -107,6 +107,15 @@ class ImportTests(unittest.TestCase):
         done = self.load("tags", "tags.tsv", TAGS + "3\tnew\r\n", encoding="latin-1", code=0)
         self.assertEqual(self.result(done)["imported"], 1)
 
+    def test_doctor_counts_what_was_imported_before_a_start(self):
+        self.load("tags", "tags.tsv", TAGS, encoding="latin-1", code=0)
+        done = roost("doctor", self.folder.path, "--data", self.data, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["records of tags"], "2")
+        self.serve().stop()
+        done = roost("doctor", self.folder.path, "--data", self.data, "--json")
+        self.assertEqual(json.loads(done.stdout)["records of tags"], "2")
+
     def test_a_wrong_encoding_is_refused_and_not_guessed(self):
         mapping = self.folder.write(
             "tags-utf8.yaml",

@@ -61,6 +61,11 @@ struct BreakerTests {
     var breaker = Breaker()
     breaker.record(.credentials, isProbe: false, at: 0)
     #expect(breaker.state == .open)
+    #expect(breaker.refusesCredentials)
+    // A probe that fails otherwise is another reason.
+    #expect(breaker.admit(at: 5000) == .probe)
+    breaker.record(.failure, isProbe: true, at: 5001)
+    #expect(!breaker.refusesCredentials)
   }
 
   @Test("What says nothing about the target changes nothing")

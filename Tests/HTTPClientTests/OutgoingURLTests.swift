@@ -23,13 +23,14 @@ struct OutgoingURLTests {
     "What is no URL of a target is refused with the reason",
     arguments: [
       ("", "no URL"), ("example.org", "no URL"), ("/path", "no URL"),
-      ("ftp://example.org/", "https://"), ("file:///etc/passwd", "two slashes"),
+      ("ftp://example.org/", "https://"), ("file:///etc/passwd", "no host behind 3 slashes"),
       ("gopher://example.org/", "https://"),
       ("https://user:word@example.org/", "user and password"),
       ("https://user@example.org/", "user and password"), ("https://example.org/#part", "fragment"),
       ("https://exa mple.org/", "ASCII"), ("https://example.org/\r\nX: y", "ASCII"),
       ("https://bücher.example/", "ASCII"), ("https://example.org:99999/", "no URL"),
-      ("https:///path", "two slashes"), ("https:/path", "two slashes"),
+      ("https:///path", "no host behind 3 slashes"), ("https:/path", "has one slash"),
+      ("https://example.org:0/", "a port is a number from 1 to 65535"),
       ("https://" + String(repeating: "a", count: 2048), "2,048"),
     ])
   func refuses(_ text: String, _ reason: String) {

@@ -199,6 +199,34 @@ struct ExportTests {
     await house.house.close()
   }
 
+  @Test(
+    "A time within a minute ahead of the clock stays, and one beyond becomes that of the import",
+    arguments: [
+      // Milliseconds of now for createdAt and updatedAt, and which of them stay.
+      (-5000, 59_000, true, true), (50_000, 59_000, true, true), (0, 61_000, true, false),
+      (50_000, 70_000, true, false), (61_000, 62_000, false, false),
+    ])
+  func timesAhead(created: Int64, updated: Int64, keeps: Bool, keepsUpdate: Bool) {
+    let now = Timestamp(milliseconds: 1_800_000_000_000)
+    let stamp = RecordStamp(
+      version: 7, createdAt: now.adding(milliseconds: created),
+      updatedAt: now.adding(milliseconds: updated))
+    var bound = TimeBound(now: now)
+    let held = bound.held(stamp)
+    #expect(held?.version == 7)
+    #expect(held?.createdAt == (keeps ? stamp.createdAt : now))
+    // Never before the record was made.
+    let latest = max(now, held?.createdAt ?? now)
+    #expect(held?.updatedAt == (keepsUpdate ? stamp.updatedAt : latest))
+    #expect(bound.replaced == (keeps && keepsUpdate ? 0 : 1))
+    var account = AccountRecord(id: RoostCore.UUID(high: 1, low: 1))
+    account.createdAt = stamp.createdAt
+    account.roles = [.init(name: "a", by: nil, at: stamp.updatedAt)]
+    let person = bound.held(account)
+    #expect(person.createdAt == (keeps ? stamp.createdAt : now))
+    #expect(person.roles.first?.at == (keepsUpdate ? stamp.updatedAt : now))
+  }
+
   @Test("An archive is taken in as a folder is, and one that is cut or changed is not")
   func archive() async throws {
     let first = try await ExportHouse()
@@ -405,6 +433,7 @@ struct ExportTests {
     }
     let stopped = try await task.value
     #expect(stopped.last?.failure?.contains("interrupted") == true)
+    #expect(stopped.last?.code == "interrupted")
     #expect(stopped.last?.rows == 20)
     let rest = try await house.take(out) {
       $0.refusedPath = refused

@@ -57,6 +57,44 @@ struct ImportReadingTests {
   }
 
   @Test(
+    "A file that begins as an export does is read as one",
+    arguments: [
+      (FileFormat.tsv, "id\tversion\tcreatedAt\tupdatedAt\ta\n1\t\t\t\t", true),
+      (.csv, "id,version,createdAt,updatedAt,a\r\n1,,,,", true),
+      (.tsv, "id\tcreatedAt\tupdatedAt\tversion\ta\n1\t\t\t\t", false),
+      (.csv, "id,name,createdAt,updatedAt,a\r\n1,,,,", false),
+    ])
+  func exports(format: FileFormat, text: String, isExport: Bool) throws {
+    let tests: [(cell: String, csv: String, tsv: String)] = [
+      ("", "-", "-"), ("\"\"", "", "\"\""), ("\\e", "\\e", ""), ("x\\ty", "x\\ty", "x\ty"),
+      ("\\\\t", "\\\\t", "\\t"), ("\\n", "\\n", "\n"), ("\\x", "\\x", "!encoding column 5 is not "),
+    ]
+    for (cell, csv, tsv) in tests {
+      let shown = try Self.read(Array((text + cell + "\n").utf8), format)
+      let literal = format == .csv && cell == "\"\"" ? "" : cell
+      let want = isExport ? (format == .csv ? csv : tsv) : literal
+      let nothing = isExport ? "1|-|-|-|" : "1||||"
+      #expect(shown == ["2: " + (want.hasPrefix("!") ? want : nothing + want)])
+    }
+  }
+
+  @Test(
+    "What is UTF-16 or UTF-32 is told as such, with the words for iconv",
+    arguments: [
+      ([0xFF, 0xFE, 0x61, 0], "UTF-16"), ([0xFE, 0xFF, 0, 0x61], "UTF-16"),
+      ([0x61, 0, 0x62, 0], "UTF-16LE"), ([0, 0x61, 0, 0x62], "UTF-16BE"),
+      ([0xFF, 0xFE, 0, 0, 0x61, 0, 0, 0], "UTF-32"), ([0, 0, 0xFE, 0xFF, 0, 0, 0, 0x61], "UTF-32"),
+      ([0x61, 0, 0, 0], "UTF-32LE"), ([0, 0, 0, 0x61], "UTF-32BE"), ([0x61, 0], "UTF-16LE"),
+    ])
+  func wide(bytes: [UInt8], converter: String) throws {
+    let fault = #expect(throws: ImportFault.self) { try Self.read(bytes, .jsonLines) }
+    #expect(fault?.code == "encoding")
+    #expect(fault?.exitStatus == 2)
+    #expect(fault?.message.contains("(iconv -f \(converter) -t UTF-8)") == true)
+    #expect(fault?.message.contains("is \(converter.prefix(6));") == true)
+  }
+
+  @Test(
     "CSV is read as RFC 4180 says, and a broken record does not stop it",
     arguments: [
       ("a,b\n1,2\n3,4\n", ["2: 1|2", "3: 3|4"]),

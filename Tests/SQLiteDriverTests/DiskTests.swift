@@ -14,6 +14,11 @@ private final class CommitCounter: PreCommit {
   func committed(_ effects: [any Effect]) { commits.change { $0 += 1 } }
 }
 
+private final class Lines: LogSink {
+  let texts = Shared<[String]>([])
+  func write(_ line: [UInt8]) { texts.change { $0.append(String(decoding: line, as: UTF8.self)) } }
+}
+
 /// Disks that are full, fail, or lose their machine.
 @Suite struct DiskTests {
   @Test func `a database that may not grow answers 507 and recovers`() async throws {
@@ -83,26 +88,37 @@ private final class CommitCounter: PreCommit {
 
   @Test func `below the minimum of free space writes are refused and reads go on`() async throws {
     let folder = TemporaryFolder()
-    let free = Shared<UInt64>(1000)
+    let free = Shared<UInt64>(1000 << 20)
+    let lines = Lines()
     let time = ManualTime()
     var configuration = folder.configuration()
-    configuration.minimumFreeBytes = 500
+    configuration.minimumFreeBytes = 500 << 20
     configuration.machine.freeBytes = { _ in free.value }
-    let ambient = Ambient(time: time, logger: quiet.logger)
+    let ambient = Ambient(time: time, logger: Logger(level: .notice, sink: lines))
     let database = try SQLiteDatabase.open(configuration, ambient: ambient)
     try await database.run("CREATE TABLE thing (id INTEGER)")
-    #expect(database.statistics.freeBytes == 1000)
-    free.change { $0 = 499 }
+    #expect(database.statistics.freeBytes == 1000 << 20)
+    free.change { $0 = 499 << 20 }
     // Within the second the old figure holds.
     try await database.run("INSERT INTO thing (id) VALUES (1)")
     time.advance(milliseconds: 1000)
-    #expect(
-      await code { try await database.run("INSERT INTO thing (id) VALUES (2)") } == .storageFull)
+    for _ in 0..<3 {
+      let refusal = await #expect(throws: RoostError.self) {
+        try await database.run("INSERT INTO thing (id) VALUES (2)")
+      }
+      #expect(refusal?.code == .storageFull)
+      #expect(refusal?.detail.contains("database.minimumFreeMegabytes") == true)
+    }
     #expect(try await database.integers("SELECT id FROM thing") == [1])
-    free.change { $0 = 500 }
+    // Once, however many writes are refused.
+    #expect(lines.texts.value.count == 1)
+    #expect(lines.texts.value.first?.contains("\"freeMegabytes\":499") == true)
+    #expect(lines.texts.value.first?.contains("\"minimumFreeMegabytes\":500") == true)
+    free.change { $0 = 500 << 20 }
     time.advance(milliseconds: 1000)
     try await database.run("INSERT INTO thing (id) VALUES (3)")
     #expect(try await database.integers("SELECT id FROM thing") == [1, 3])
+    #expect(lines.texts.value.count == 2)
     await database.close()
   }
 

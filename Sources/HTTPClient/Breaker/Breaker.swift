@@ -41,6 +41,8 @@ package struct Breaker: Sendable {
   package private(set) var state = State.closed
   /// When a target that is left alone is tried again.
   package private(set) var until: Int64 = 0
+  /// Whether it was opened because the target does not accept our credentials.
+  package private(set) var refusesCredentials = false
   /// Whether each of the last requests failed, the oldest first.
   private var failures: [Bool] = []
   /// How often it was opened without a success in between.
@@ -74,7 +76,9 @@ package struct Breaker: Sendable {
     case .neutral:
       // A probe that says nothing leaves the place to another one.
       if isProbe, state == .halfOpen { until = now }
-    case .credentials: open(at: now, floor)
+    case .credentials:
+      open(at: now, floor)
+      refusesCredentials = true
     case .success:
       if isProbe {
         self = Breaker()
@@ -100,6 +104,7 @@ package struct Breaker: Sendable {
     let pause = min(Breaker.shortestMilliseconds << Int64(doublings), Breaker.longestMilliseconds)
     openings += 1
     state = .open
+    refusesCredentials = false
     until = now + max(pause, min(floor, Breaker.longestMilliseconds))
     failures = []
   }

@@ -26,7 +26,10 @@ package struct OutgoingURL: Sendable, Hashable, CustomStringConvertible {
     if let scheme = text.firstIndex(of: ":"), text[scheme...].hasPrefix(":/"),
       !text[scheme...].hasPrefix("://") || text[scheme...].hasPrefix(":///")
     {
-      throw Fault(reason: "a URL has two slashes before its host")
+      throw Fault(
+        reason:
+          "a URL has two slashes and then its host, such as https://example.org/path: this one "
+          + "has \(OutgoingURL.slashes(text[scheme...]))")
     }
     guard let url = curl_url() else { throw Fault(reason: "out of memory") }
     defer { curl_url_cleanup(url) }
@@ -52,14 +55,20 @@ package struct OutgoingURL: Sendable, Hashable, CustomStringConvertible {
     guard part(CURLUPART_FRAGMENT) == nil else {
       throw Fault(reason: "leave the fragment (#…) out of the URL: it is never sent")
     }
-    guard let host = part(CURLUPART_HOST), !host.isEmpty,
-      let port = part(CURLUPART_PORT, UInt32(CURLU_DEFAULT_PORT)).flatMap({ Int($0) }), port > 0,
-      let whole = part(CURLUPART_URL)
-    else { throw Fault(reason: "the URL names no host") }
+    guard let host = part(CURLUPART_HOST), !host.isEmpty, let whole = part(CURLUPART_URL) else {
+      throw Fault(reason: "the URL names no host")
+    }
+    guard let port = part(CURLUPART_PORT, UInt32(CURLU_DEFAULT_PORT)).flatMap({ Int($0) }), port > 0
+    else { throw Fault(reason: "a port is a number from 1 to 65535") }
     self.text = whole
     self.port = port
     self.host =
       host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+  }
+
+  private static func slashes(_ text: Substring) -> String {
+    let count = text.dropFirst().prefix { $0 == "/" }.count
+    return count == 1 ? "one slash" : "no host behind \(count) slashes"
   }
 
   /// Scheme, host and port.

@@ -317,7 +317,7 @@ package final class JobRunner: Sendable {
     let isInterruption = error is JobInterruption || error is CancellationError
     if isInterruption, interruption == .cancelled { return .cancelled }
     if isInterruption, interruption == .stopping { return .released }
-    var message = (error as? RoostError)?.detail ?? "\(error)"
+    var message = (error as? RoostError)?.wholeDetail ?? "\(error)"
     if isInterruption, interruption == .tookTooLong {
       message = "the attempt took longer than \(limits.seconds ?? 0) s"
     }

@@ -71,7 +71,7 @@ package struct ReceiptClaim: Sendable {
     .invalid(
       "Idempotency-Key", "reused",
       "This Idempotency-Key was sent with another request before: a key belongs to one method, "
-        + "path, If-Match and body. Send a new key with a new request.")
+        + "path, If-Match, Roost-Version and body. Send a new key with a new request.")
   }
 }
 

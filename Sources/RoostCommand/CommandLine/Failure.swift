@@ -12,7 +12,8 @@ enum Failure {
         "roost \(command): \(error.description)\nroost \(command) --help lists the options")
       return ExitStatus.usage
     case let error as ImportFault:
-      Console.note("roost \(command): \(error.message)")
+      let code = error.code.isEmpty ? "" : " [\(error.code)]"
+      Console.note("roost \(command): \(error.message)\(code)")
       return error.exitStatus
     case is AppFolder.Failure, is Settings.Failure, is SchemaChangeError, is MigrationRefused:
       Console.note("roost \(command): \(error)")

@@ -23,7 +23,8 @@ struct FunctionsCommand: Command {
 
     A test is signed and goes the way of every call, but what it answers changes nothing; loopback
     addresses and http are allowed as in roost dev. The file of a database belongs to its server while
-    that runs; then runs says how an administrator asks the server. Exits 1 where the test fails.
+    that runs; then runs says how an administrator asks the server. Exits 1 where the test fails, or
+    there is no such function.
     """
 
   private enum Task {
@@ -122,6 +123,14 @@ struct FunctionsCommand: Command {
         "\(error.description)\nWhile the server runs an administrator asks it, with an access token in "
           + "TOKEN:\n  curl -H \"Authorization: Bearer $TOKEN\" '\(base)/v1/admin/functions\(path)'"
       )
+    }
+    // One that roost.yaml has no more is known by its runs.
+    let known = settings.functions.map(\.name)
+    if let name, runs.isEmpty, !known.contains(name) {
+      throw RoostError(
+        .notFound,
+        "There is no function \"\(name.prefix(60))\"\(didYouMean(name, among: known)), and none of "
+          + "this name has been called.")
     }
     if arguments.has("--json") {
       return Console.print((["items": .array(runs.map(\.json))] as JSON).text)

@@ -22,9 +22,10 @@ struct ImportCommand: Command {
     ] + ServerSession.databaseOptions
   let discussion = """
     Every line passes the same validation as a request would. What is refused is told with its line
-    and the reason; the rest is stored. Exits 0 where nothing was refused, 3 where lines were, 1 on
-    failure. An import that stopped is simply run again: ids are made from what the lines say. An
-    INPUT that roost export wrote, a folder or a ZIP archive, is taken in as a whole project.
+    and the reason; the rest is stored. Exits 0 where nothing was refused, 3 where lines were, 2 for
+    an input or an option to be mended, 1 on another failure. An import that stopped is simply run
+    again: ids are made from what the lines say. An INPUT that roost export wrote, a folder or a ZIP
+    archive, is taken in as a whole project.
     """
 
   func run(_ arguments: Arguments) async throws -> Int32 {
@@ -87,9 +88,11 @@ struct ImportCommand: Command {
       options.refusedPath = arguments["--refused"]
       options.isTrusted = arguments.has("--trusted")
       options.takesAnySchema = arguments.has("--any-schema")
-      let source = try ProjectSource(inputs[0], scratch: data)
       let work = Task { [options] in
-        try await ProjectImport(app, source, options: options) { display?.show($0) }.run()
+        try await telling(inputs[0], arguments) {
+          let source = try ProjectSource(inputs[0], scratch: data)
+          return try await ProjectImport(app, source, options: options) { display?.show($0) }.run()
+        }
       }
       let watch = Task {
         await Signals.waitForEnd()
@@ -103,6 +106,18 @@ struct ImportCommand: Command {
     } catch {
       await app.close()
       throw error
+    }
+  }
+
+  /// Does `work`; what keeps `input` from being taken in at all is told to programs too.
+  private func telling<Result>(
+    _ input: String, _ arguments: Arguments, _ work: () async throws -> Result
+  ) async throws -> Result {
+    do {
+      return try await work()
+    } catch let fault as ImportFault {
+      if arguments.has("--json") { Console.print(fault.json(of: input).text) }
+      throw fault
     }
   }
 
@@ -126,7 +141,7 @@ struct ImportCommand: Command {
         records: app.records, accounts: app.accounts, input: input, mapping: mapping,
         options: ImportJob.Options(refusedPath: arguments["--refused"]), ambient: app.ambient,
         onProgress: { progress in display?.show(progress) })
-      let report = try await job.run()
+      let report = try await telling(input, arguments) { try await job.run() }
       display?.clear()
       if !report.refusedLines.isEmpty { Console.note(report.reasons) }
       if arguments.has("--json") {

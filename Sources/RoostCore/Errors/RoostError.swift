@@ -50,6 +50,15 @@ package struct RoostError: Error, Sendable, CustomStringConvertible {
     .invalid([FieldIssue(pointer: pointer, code: code, message: message)])
   }
 
+  /// `detail` for where the issues are not shown beside it, such as the reason of a job: several are
+  /// told one after another, at most eight.
+  package var wholeDetail: String {
+    guard issues.count > 1 else { return detail }
+    let told = issues.prefix(8).map { "\($0.pointer) \($0.message)" }.joined(separator: " ")
+    let more = issues.count > 8 ? " … and \(issues.count - 8) more." : ""
+    return "\(issues.count) fields are invalid: \(told)\(more)"
+  }
+
   package var description: String {
     var text = "\(code.rawValue): \(detail)"
     for issue in issues where issues.count > 1 { text += "; \(issue.pointer) \(issue.message)" }

@@ -94,12 +94,22 @@ extension App {
   }
 
   /// How much the database holds.
+  ///
+  /// Records are those that were counted, with what the log has behind the counter's place: after
+  /// an import nobody counted yet.
   private static func sizes(in reader: any Reader) async throws -> [(String, String)] {
     let position = try await LogLength.read(in: reader)
     let counts = try await reader.all(
       """
-      SELECT c.name, coalesce(n.live, 0) FROM roost_collection c \
-      LEFT JOIN roost_collection_count n ON n.collection = c.number ORDER BY c.name
+      SELECT c.name, coalesce(n.live, 0) + coalesce(m.live, 0) FROM roost_collection c \
+      LEFT JOIN roost_collection_count n ON n.collection = c.number \
+      LEFT JOIN (SELECT l.collection AS collection, \
+      CAST(sum(CASE l.kind WHEN \(Mutation.Kind.create.rawValue) THEN 1 \
+      WHEN \(Mutation.Kind.delete.rawValue) THEN -1 ELSE 0 END) AS BIGINT) AS live \
+      FROM roost_log_head h \
+      LEFT JOIN roost_follower f ON f.name = 'collection-counter' AND f.partition = h.partition \
+      JOIN roost_log l ON l.partition = h.partition AND l.position > coalesce(f.position, 0) \
+      GROUP BY l.collection) m ON m.collection = c.number ORDER BY c.name
       """
     ) { ($0.text(0), $0.int64(1)) }
     return [("log position", "\(position)")]

@@ -80,7 +80,8 @@ struct FunctionAction: Sendable {
   private func pause(
     after number: Int, _ failure: FunctionFailure, until end: UInt64
   ) -> Int64? {
-    guard failure.isPassing, number <= line.function.retries else { return nil }
+    // Where this attempt has opened the breaker the next one would only be told so.
+    guard failure.isPassing, number <= line.function.retries, line.room > 0 else { return nil }
     let jitter = FunctionAction.backoff.delay(after: number, random: ambient.random)
     let pause = max(jitter, Int64(failure.retryAfterSeconds ?? 0) * 1000)
     let now = ambient.time.monotonicNanoseconds()

@@ -4,8 +4,9 @@ package import RoostCore
 /// Why a call of a function came to nothing; `reason` is safe to show.
 package struct FunctionFailure: Error, Sendable, CustomStringConvertible {
   package enum Kind: Sendable {
-    /// The breaker is open: nothing was sent. Milliseconds until there may be another look.
-    case unavailable(milliseconds: Int64)
+    /// The breaker is open, perhaps because the key is not accepted: nothing was sent. Milliseconds
+    /// until there may be another look.
+    case unavailable(milliseconds: Int64, refusesKey: Bool)
     case transport(OutgoingFailure)
     /// An answer of this status that is neither a success nor a refusal.
     case status(Int)
@@ -40,10 +41,18 @@ package struct FunctionFailure: Error, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether a status without words says that the key is not accepted.
+  static func refusesKey(_ status: Int) -> Bool { status == 401 || status == 403 }
+
+  /// Why a function is left alone.
+  static func cause(_ refusesKey: Bool) -> String {
+    refusesKey ? "does not accept the key of this server" : "failed too often"
+  }
+
   /// In how many milliseconds to come back, where nothing was sent; nil where something was.
   var untriedMilliseconds: Int64? {
     switch kind {
-    case .unavailable(let milliseconds): milliseconds
+    case .unavailable(let milliseconds, _): milliseconds
     case .transport(let failure) where failure.kind == .overloaded: 1000
     case .transport, .status, .refusal, .answer: nil
     }
@@ -53,9 +62,10 @@ package struct FunctionFailure: Error, Sendable, CustomStringConvertible {
   package func error(of function: String) -> RoostError {
     let failed = "The function of \(function) "
     switch kind {
-    case .unavailable(let milliseconds):
+    case .unavailable(let milliseconds, let refusesKey):
       return RoostError(
-        .functionUnavailable, failed + "failed too often and is left alone for a moment.",
+        .functionUnavailable,
+        failed + "\(FunctionFailure.cause(refusesKey)) and is left alone for a moment.",
         retryAfterSeconds: Int(clamping: (milliseconds + 999) / 1000))
     case .transport(let failure) where failure.kind == .timedOut:
       return RoostError(
@@ -69,6 +79,11 @@ package struct FunctionFailure: Error, Sendable, CustomStringConvertible {
       return RoostError(
         .functionFailed, failed + "cannot be used (\(failure.kind.rawValue)); nothing was changed.",
         cause: self)
+    case .status(let status) where FunctionFailure.refusesKey(status):
+      return RoostError(
+        .functionFailed,
+        failed + "does not accept the key of this server (\(status)); nothing was changed.",
+        retryAfterSeconds: retryAfterSeconds, cause: self)
     case .status(let status):
       return RoostError(
         .functionFailed, failed + "answered \(status); nothing was changed.",

@@ -95,9 +95,11 @@ package final class FunctionLine: Sendable {
 
   private func leftAlone(_ milliseconds: Int64) -> FunctionFailure {
     counted.withLock { $0.postponed += 1 }
+    let refusesKey = breaker.withLock { $0.refusesCredentials }
     return FunctionFailure(
-      .unavailable(milliseconds: milliseconds),
-      "\(function.name) failed too often and is left alone for \(milliseconds) ms")
+      .unavailable(milliseconds: milliseconds, refusesKey: refusesKey),
+      "\(function.name) \(FunctionFailure.cause(refusesKey)) and is left alone for "
+        + "\(milliseconds) ms")
   }
 
   /// Throws where a call would be put off now: to be asked before there is work for one.
@@ -164,17 +166,33 @@ package final class FunctionLine: Sendable {
     if case .failure(let failure) = answer, let seconds = failure.retryAfterSeconds {
       floor = Int64(seconds) * 1000
     }
-    let (now, wait) = (milliseconds, floor)
-    breaker.withLock {
-      $0.record(outcome, isProbe: isProbe, at: now, floorMilliseconds: wait)
-    }
+    record(outcome, isProbe, floorMilliseconds: floor)
     let run = FunctionRun(
       id: ambient.newID(), function: function.name, cause: message.cause,
       operation: message.operation, attempt: message.attempt, startedAt: startedAt,
-      milliseconds: now - began, outcome: FunctionLine.outcome(answer), status: status,
+      milliseconds: milliseconds - began, outcome: FunctionLine.outcome(answer), status: status,
       bytes: bytes, mutations: (try? answer.get())?.mutations.count ?? 0,
       error: FunctionLine.reason(answer))
     return Attempt(answer: answer, run: run)
+  }
+
+  /// Takes the outcome of a call into account, and says in the log when the function is left alone
+  /// from now on.
+  private func record(_ outcome: Breaker.Outcome, _ isProbe: Bool, floorMilliseconds: Int64) {
+    let now = milliseconds
+    let opened = breaker.withLock { breaker -> Breaker? in
+      let before = breaker.state
+      breaker.record(outcome, isProbe: isProbe, at: now, floorMilliseconds: floorMilliseconds)
+      return before != .open && breaker.state == .open ? breaker : nil
+    }
+    guard let opened else { return }
+    ambient.logger.warning(
+      opened.refusesCredentials
+        ? "a function does not accept the key and is left alone: see its secrets"
+        : "a function failed too often and is left alone",
+      [
+        ("function", .string(function.name)), ("milliseconds", .int(max(0, opened.until - now))),
+      ])
   }
 
   /// Counts a run, when it is known what became of it.
@@ -246,7 +264,7 @@ package final class FunctionLine: Sendable {
     let failure = FunctionFailure(
       .status(status), "\(function.name) answered \(status)", retryAfterSeconds: seconds)
     switch status {
-    case 401, 403: return (.failure(failure), .credentials)
+    case _ where FunctionFailure.refusesKey(status): return (.failure(failure), .credentials)
     case 500...: return (.failure(failure), .failure)
     default: return (.failure(failure), .success)
     }

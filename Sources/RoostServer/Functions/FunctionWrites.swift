@@ -10,7 +10,7 @@ struct FunctionWrites: Sendable {
     let error: RoostError
 
     var reason: String {
-      "mutations/\(index) was refused: \(error.detail) (\(error.code.rawValue))"
+      "mutations/\(index) was refused: \(error.wholeDetail) (\(error.code.rawValue))"
     }
   }
 

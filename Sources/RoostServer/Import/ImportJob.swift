@@ -55,7 +55,7 @@ package struct ImportJob: Sendable {
     let file = try InputFile(path: input)
     guard let format = mapping.format ?? FileFormat(path: input) else {
       throw ImportFault(
-        exitStatus: 2,
+        exitStatus: 2, code: "format",
         "\(input): the ending is none of .jsonl, .csv and .tsv: say format: in a mapping file")
     }
     let reader = try RecordReader(file, format: format, encoding: mapping.encoding)
@@ -68,7 +68,7 @@ package struct ImportJob: Sendable {
     do {
       try refused?.finish()
     } catch {
-      report.failure = report.failure ?? ImportJob.reason(error)
+      report.stop(error)
     }
     return report
   }
@@ -86,7 +86,8 @@ package struct ImportJob: Sendable {
       reader.seek(to: mark.position, line: mark.line)
       run.resume(mark)
     }
-    var source = BatchSource(reader, target, records, maximumRows: max(1, options.batchRows))
+    var source = BatchSource(
+      reader, target, records, maximumRows: max(1, options.batchRows), time: ambient.time)
     let writer = BatchWriter(
       target: target, records: records, accounts: accounts, leavesTaken: options.leavesTaken)
     do {
@@ -104,18 +105,19 @@ package struct ImportJob: Sendable {
           try refused?.add(line.span, refusal)
         }
         run.report.accountsMade += result.accountsMade
+        run.report.timesReplaced += current.timesReplaced
         run.report.bytes = current.position
         if mark != nil {
           let lengths = try refused?.settle()
           run.note(current, lengths, in: &mark)
         }
         onProgress(run.progress(at: now))
-        if Task.isCancelled { throw ImportFault("interrupted; run it again to go on") }
+        if Task.isCancelled { throw CancellationError() }
         batch = try next.get()
         done = current
       }
     } catch {
-      run.report.failure = ImportJob.reason(error)
+      run.report.stop(error)
     }
     run.report.seconds = run.seconds(at: now)
     return run.report
@@ -126,11 +128,23 @@ package struct ImportJob: Sendable {
   static func reason(_ error: any Error) -> String {
     switch error {
     case let error as RoostError where error.code == .storageFull:
-      "the disk is full. What was imported until now is stored; make room and run it again"
+      "the disk is full, or has less free than database.minimumFreeMegabytes keeps. What was imported "
+        + "until now is stored; make room and run it again"
     case let error as RoostError: error.description
     case let fault as ImportFault: fault.message
     case is CancellationError: "interrupted; run it again to go on"
     default: "\(error)"
+    }
+  }
+
+  /// What `reason` says, for programs.
+  static func code(_ error: any Error) -> String {
+    switch error {
+    case let error as RoostError where error.code == .storageFull: "disk_full"
+    case let error as RoostError: error.code.rawValue
+    case let fault as ImportFault where !fault.code.isEmpty: fault.code
+    case is CancellationError: "interrupted"
+    default: "failed"
     }
   }
 

@@ -44,7 +44,8 @@ struct ZipArchive {
   }
 
   func fault(_ reason: String) -> ImportFault {
-    ImportFault(code: "zip", "\(file.path): is no archive that can be read: \(reason)")
+    ImportFault(
+      exitStatus: 2, code: "zip", "\(file.path): is no archive that can be read: \(reason)")
   }
 
   private func read(at offset: Int64, _ count: Int) throws -> [UInt8] {

@@ -10,7 +10,11 @@ package struct SQLiteFailure: Error, Sendable, CustomStringConvertible {
   /// The text of the statement that failed.
   package let sql: String
 
-  package var description: String { "SQLite error \(code), \(message), in: \(sql)" }
+  package var description: String {
+    let text = "SQLite error \(code), \(message), in: \(sql)"
+    guard primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB else { return text }
+    return text + " (the file is damaged: restore a backup; roost doctor says what it finds)"
+  }
 
   var primaryCode: Int32 { code & 0xFF }
 
@@ -59,6 +63,13 @@ extension RoostError {
       "The server's disk is full; nothing was written. Reads go on; try again when there is room.",
       retryAfterSeconds: 60, cause: cause)
   }
+
+  /// Without a cause: the log has the figures once, and not for each write.
+  static let spaceKept = RoostError(
+    .storageFull,
+    "The server keeps the rest of its disk free (database.minimumFreeMegabytes); nothing was written. "
+      + "Reads go on; try again when there is room.",
+    retryAfterSeconds: 60)
 
   /// A mistake in the program that uses the driver.
   static func misuse(_ detail: String) -> RoostError {

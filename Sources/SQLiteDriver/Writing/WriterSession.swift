@@ -49,9 +49,9 @@ final class WriterSession {
     }
     guard !writes.isEmpty else { return }
     guard !isBroken else { return fail(writes, WriterSession.broken) }
-    let hasRoom = space.hasRoom()
+    let hasRoom = space.hasRoom(logger)
     statistics.freeBytes = space.freeBytes
-    guard hasRoom else { return fail(writes, RoostError.storageFull()) }
+    guard hasRoom else { return fail(writes, RoostError.spaceKept) }
     connection.forgetFailure()
     let batch = WriteBatch(writes, connection, writer)
     do {

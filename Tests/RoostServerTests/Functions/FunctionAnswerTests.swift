@@ -110,7 +110,10 @@ struct FunctionAnswerTests {
   @Test("What a caller is told has the code of its reason")
   func errors() {
     let failures: [(FunctionFailure, ErrorCode, Bool)] = [
-      (FunctionFailure(.unavailable(milliseconds: 1500), ""), .functionUnavailable, true),
+      (
+        FunctionFailure(.unavailable(milliseconds: 1500, refusesKey: false), ""),
+        .functionUnavailable, true
+      ),
       (FunctionFailure(.transport(OutgoingFailure(.timedOut, "x")), "x"), .functionTimeout, true),
       (FunctionFailure(.transport(OutgoingFailure(.unreachable, "x")), "x"), .functionFailed, true),
       (FunctionFailure(.transport(OutgoingFailure(.tooLarge, "x")), "x"), .functionFailed, false),

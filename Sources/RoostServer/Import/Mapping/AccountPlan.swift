@@ -40,7 +40,8 @@ struct AccountPlan: Sendable {
         email = header.firstIndex(of: "email").map { ResolvedColumn(name: "email", index: $0) }
         if let extra = header.first(where: { $0 != "id" && $0 != "email" }) {
           let unknown = "the column \"\(extra.prefix(60))\" is nothing of an account, which has id"
-          throw ImportFault(exitStatus: 2, unknown + " and email: write a mapping file")
+          throw ImportFault(
+            exitStatus: 2, code: "unknown_field", unknown + " and email: write a mapping file")
         }
       } else {
         email = ResolvedColumn(name: "email", index: nil)

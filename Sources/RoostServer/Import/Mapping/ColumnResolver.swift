@@ -52,7 +52,14 @@ struct SourceLine {
     guard let value = value(column) else { return .success(nil) }
     guard case .string(let text) = value else { return .success(value.isNull ? nil : value) }
     if text.isEmpty, !keepsEmpty { return .success(nil) }
-    guard case .columns = content else { return .success(value) }
+    if case .members = content { return .success(value) }
+    return TextConversion.json(text, for: field).map { $0 }
+  }
+
+  /// The value of a column that bears the name of a field: of an export as it was, null included.
+  func named(_ column: ResolvedColumn, _ field: Field) -> Result<JSON?, FieldIssue> {
+    guard case .cells = content else { return value(column, field, keepsEmpty: false) }
+    guard case .string(let text) = value(column) else { return .success(.null) }
     return TextConversion.json(text, for: field).map { $0 }
   }
 

@@ -63,6 +63,7 @@ package struct ImportMapping: Sendable {
 
   /// A fault of the mapping file, or of the file's columns where there is no mapping file.
   func fault(_ place: SourcePlace, _ message: String) -> ImportFault {
-    ImportFault(exitStatus: 2, path.map { "\($0):\(place): \(message)" } ?? message)
+    ImportFault(
+      exitStatus: 2, code: "mapping", path.map { "\($0):\(place): \(message)" } ?? message)
   }
 }

@@ -17,7 +17,7 @@ extension ImportMapping {
       }
       return try MappingParser(path: path).mapping(node)
     } catch {
-      throw ImportFault(exitStatus: 2, "\(path):\(error)")
+      throw ImportFault(exitStatus: 2, code: "mapping", "\(path):\(error)")
     }
   }
 }

@@ -24,6 +24,8 @@ struct RecordPlan: Sendable {
 
   enum Source {
     case column(ResolvedColumn, Field, keepsEmpty: Bool)
+    /// The column that bears the field's name.
+    case named(ResolvedColumn, Field)
     case reference(ResolvedKey)
     case account(ResolvedKey)
     case constant(JSON)
@@ -94,13 +96,13 @@ struct RecordPlan: Sendable {
       guard let field = collection.model.field(named: name) else {
         let hint = nearest(name, among: collection.fields.map(\.name))
         throw ImportFault(
-          exitStatus: 2,
+          exitStatus: 2, code: "unknown_field",
           "the column \"\(name.prefix(60))\" is no field of \(collection.name)"
             + (hint.map { " (did you mean \($0)?)" } ?? "")
             + ": rename it, or write a mapping file")
       }
       let column = ResolvedColumn(name: name, index: index)
-      steps.append((name, .column(column, field, keepsEmpty: false)))
+      steps.append((name, .named(column, field)))
     }
     return steps
   }
@@ -134,6 +136,12 @@ struct RecordPlan: Sendable {
       switch source {
       case .column(let column, let field, let keepsEmpty):
         switch line.value(column, field, keepsEmpty: keepsEmpty) {
+        case .success(let value?): members.append((name, value))
+        case .success(nil): break
+        case .failure(let issue): issues.append(issue)
+        }
+      case .named(let column, let field):
+        switch line.named(column, field) {
         case .success(let value?): members.append((name, value))
         case .success(nil): break
         case .failure(let issue): issues.append(issue)

@@ -76,7 +76,7 @@ package struct ProjectImport: Sendable {
     } catch {
       let last = parts.indices.last ?? 0
       if parts.isEmpty { throw error }
-      parts[last].report?.failure = ImportJob.reason(error)
+      parts[last].report?.stop(error)
     }
     return parts.compactMap(\.report)
   }

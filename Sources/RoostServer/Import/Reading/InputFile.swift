@@ -15,12 +15,14 @@ package final class InputFile: Sendable {
   package init(path: String) throws {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      throw ImportFault("\(path): cannot be read: \(String(cString: strerror(errno)))")
+      throw ImportFault(
+        code: "read", "\(path): cannot be read: \(String(cString: strerror(errno)))")
     }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
       throw ImportFault(
+        code: "read",
         "\(path): is not a file; save what a pipe delivers in one, so that it can be read again")
     }
     self.path = path
@@ -35,7 +37,8 @@ package final class InputFile: Sendable {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
       close(descriptor)
-      throw ImportFault("\(path): cannot be read: \(String(cString: strerror(errno)))")
+      throw ImportFault(
+        code: "read", "\(path): cannot be read: \(String(cString: strerror(errno)))")
     }
     self.path = path
     self.descriptor = descriptor
@@ -55,6 +58,7 @@ package final class InputFile: Sendable {
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else {
         throw ImportFault(
+          code: "read",
           "\(path): reading at byte \(offset) failed: \(String(cString: strerror(errno)))")
       }
       if count == 0 { break }
@@ -66,7 +70,7 @@ package final class InputFile: Sendable {
   /// The whole content of a file of at most `maximum` bytes.
   package func contents(maximum: Int) throws -> [UInt8] {
     guard byteCount <= maximum else {
-      throw ImportFault("\(path): is larger than \(maximum) bytes")
+      throw ImportFault(code: "read", "\(path): is larger than \(maximum) bytes")
     }
     var bytes = [UInt8](repeating: 0, count: Int(byteCount))
     let count = try bytes.withUnsafeMutableBytes { try read(at: 0, into: $0) }

@@ -13,11 +13,13 @@ package struct RecordReader {
   /// The bytes of the header line with its end, for a file of refused lines.
   package private(set) var headerSpan: SourceSpan?
 
-  /// Whether it is a file of an export: nulls are told from empty texts, TSV has escapes, and lines
-  /// may be as long as records get.
-  private let isExport: Bool
+  /// Whether it is a file of an export, known by its header where nobody says so: nulls are told
+  /// from empty texts, TSV has escapes, and lines may be as long as records get.
+  private var isExport: Bool
   private static let exportLineBytes = 64_000_000
-  private let maximumBytes: Int
+  private var maximumBytes: Int
+  /// How the header of an export begins, by which a file is known for one.
+  private static let exportHeader = ["id", "version", "createdAt", "updatedAt"]
 
   private var scanner: LineScanner
   private var fields: DelimitedFields
@@ -34,23 +36,30 @@ package struct RecordReader {
     maximumBytes = isExport ? RecordReader.exportLineBytes : LineScanner.maximumLineBytes
     self.format = format
     self.encoding = encoding
-    var mark: (UInt8, UInt8, UInt8) = (0, 0, 0)
-    let count = try withUnsafeMutableBytes(of: &mark) { try file.read(at: 0, into: $0) }
-    guard count < 2 || !RecordReader.isWide(mark.0, mark.1) else {
+    var first = [UInt8](repeating: 0, count: 4)
+    let count = try first.withUnsafeMutableBytes { try file.read(at: 0, into: $0) }
+    first.removeLast(first.count - count)
+    if let wide = WideEncoding(first) {
       throw ImportFault(
-        code: "encoding",
-        "\(file.path): is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8) and import that")
+        exitStatus: 2, code: "encoding",
+        "\(file.path): is \(wide.name); save it as UTF-8 (iconv -f \(wide.converter) -t UTF-8) and "
+          + "import that")
     }
-    let hasMark = encoding == .utf8 && count == 3 && mark == (0xEF, 0xBB, 0xBF)
+    let hasMark = encoding == .utf8 && first.starts(with: [0xEF, 0xBB, 0xBF])
     scanner = LineScanner(file, from: hasMark ? 3 : 0, maximumBytes: maximumBytes)
     fields = DelimitedFields(format, maximumBytes: maximumBytes)
     if format != .jsonLines { try readHeader() }
+    if !isExport, header?.starts(with: RecordReader.exportHeader) == true { readAsExport() }
   }
 
-  /// The byte order marks of UTF-16, and an ASCII character beside a zero.
-  private static func isWide(_ first: UInt8, _ second: UInt8) -> Bool {
-    first == 0xFF && second == 0xFE || first == 0xFE && second == 0xFF
-      || (first == 0) != (second == 0)
+  /// Reads what comes behind the header as an export.
+  private mutating func readAsExport() {
+    let (position, line) = (scanner.offset, scanner.number)
+    isExport = true
+    maximumBytes = RecordReader.exportLineBytes
+    scanner = LineScanner(file, from: position, maximumBytes: maximumBytes)
+    scanner.seek(to: position, line: line)
+    fields = DelimitedFields(format, maximumBytes: maximumBytes)
   }
 
   /// Goes on at `position`, where line `line` starts.
@@ -59,19 +68,23 @@ package struct RecordReader {
   /// The number of the line that is read next.
   var line: Int { scanner.number }
 
+  private func header(_ reason: String) -> ImportFault {
+    ImportFault(code: "header", "\(file.path):1: \(reason)")
+  }
+
   private mutating func readHeader() throws {
     guard let record = try delimited(columns: nil) else {
-      throw ImportFault("\(file.path):1: the file is empty; its first line must name the columns")
+      throw header("the file is empty; its first line must name the columns")
     }
     switch record.content {
     case .columns(let names):
       var seen: Set<String> = []
       for name in names where !seen.insert(name).inserted {
-        throw ImportFault("\(file.path):1: the header names the column \"\(name)\" twice")
+        throw header("the header names the column \"\(name)\" twice")
       }
       header = names
       headerSpan = record.span
-    case .broken(_, let message): throw ImportFault("\(file.path):1: the header: \(message)")
+    case .broken(_, let message): throw header("the header: \(message)")
     case .members, .cells: return
     }
   }

@@ -30,12 +30,16 @@ package struct ImportReport: Sendable {
   package var refused = 0
   /// Accounts made because records needed them, or named by the file.
   package var accountsMade = 0
+  /// Lines with times that lay ahead of the clock, and became those of the import; of this run alone.
+  package var timesReplaced = 0
   package var bytes: Int64 = 0
   package var seconds: Double = 0
   /// The first refused lines.
   package var refusedLines: [RefusedLine] = []
   /// Why the import stopped before the end; what `imported` counts is stored nevertheless.
-  package var failure: String?
+  package private(set) var failure: String?
+  /// The same for programs, such as `disk_full`.
+  package private(set) var code: String?
 
   package init(input: String, target: String) {
     self.input = input
@@ -47,6 +51,13 @@ package struct ImportReport: Sendable {
     imported -= 1
     refused += 1
     if refusedLines.count < ImportReport.keptLines { refusedLines.append(line) }
+  }
+
+  /// Notes why it stopped; what was noted first stays.
+  mutating func stop(_ error: any Error) {
+    guard failure == nil else { return }
+    failure = ImportJob.reason(error)
+    code = ImportJob.code(error)
   }
 
   /// 0 when every line is stored, 3 when some were refused, 1 when the import stopped.
@@ -71,8 +82,13 @@ package struct ImportReport: Sendable {
     if target != "accounts", accountsMade > 0 {
       text += ", \(Count.text(accountsMade)) accounts made"
     }
+    if timesReplaced > 0 {
+      text +=
+        ", \(Count.text(timesReplaced)) with times ahead of the clock, which are now those of the"
+      text += " import,"
+    }
     text += " in \(Count.seconds(seconds)) s (\(Count.text(Int(rowsPerSecond))) lines/s)"
-    if let failure { text += "\n\(input): stopped: \(failure)" }
+    if let failure { text += "\n\(input): stopped: \(failure) [\(code ?? "")]" }
     return text
   }
 
@@ -82,15 +98,27 @@ package struct ImportReport: Sendable {
       "input": .string(input), "target": .string(target), "rows": .int(Int64(rows)),
       "imported": .int(Int64(imported)), "unchanged": .int(Int64(unchanged)),
       "refused": .int(Int64(refused)), "accountsMade": .int(Int64(accountsMade)),
+      "timesReplaced": .int(Int64(timesReplaced)),
       "bytes": .int(bytes), "seconds": .double((seconds * 1000).rounded() / 1000),
       "exitStatus": .int(Int64(exitStatus)),
       "refusedLines": .array(refusedLines.map { RefusedLines.json($0) }),
     ]
     if let failure, var members = object.object {
+      members["code"] = code.map { .string($0) } ?? .null
       members["failure"] = .string(failure)
       object = .object(members)
     }
     return object
+  }
+}
+
+extension ImportFault {
+  /// The result for programs of an input that was not taken in at all.
+  package func json(of input: String) -> JSON {
+    [
+      "input": .string(input), "exitStatus": .int(Int64(exitStatus)),
+      "code": .string(ImportJob.code(self)), "failure": .string(message),
+    ]
   }
 }
 

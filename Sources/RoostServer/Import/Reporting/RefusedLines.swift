@@ -16,7 +16,7 @@ final class RefusedLines {
   init(path: String, input: InputFile, header: SourceSpan?, mark: ImportMark? = nil) throws {
     guard !input.isSame(as: path) else {
       throw ImportFault(
-        exitStatus: 2, "\(path): is the input itself; give --refused another name")
+        exitStatus: 2, code: "exists", "\(path): is the input itself; give --refused another name")
     }
     self.input = input
     self.header = header
@@ -110,7 +110,8 @@ private final class OutputFile {
     byteCount = kept
     if descriptor >= 0, ftruncate(descriptor, off_t(kept)) == 0 { lseek(descriptor, 0, SEEK_END) }
     guard descriptor >= 0 else {
-      throw ImportFault("\(path): cannot be written: \(String(cString: strerror(errno)))")
+      throw ImportFault(
+        code: "write", "\(path): cannot be written: \(String(cString: strerror(errno)))")
     }
   }
 
@@ -130,7 +131,9 @@ private final class OutputFile {
       }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else {
-        throw ImportFault("\(path): cannot be written: \(String(cString: strerror(errno)))")
+        throw ImportFault(
+          code: errno == ENOSPC ? "disk_full" : "write",
+          "\(path): cannot be written: \(String(cString: strerror(errno)))")
       }
       written += count
     }

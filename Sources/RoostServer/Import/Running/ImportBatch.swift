@@ -22,6 +22,8 @@ struct ImportBatch: Sendable {
   var lines: [Line] = []
   /// The accounts that the records need and that may be missing.
   var accounts: [UUID] = []
+  /// Lines with times ahead of the clock, which became those of the import.
+  var timesReplaced = 0
   /// Where reading stood afterwards, and the number of the line there.
   var position: Int64 = 0
   var line = 1
@@ -47,6 +49,8 @@ struct BatchSource {
   private let target: ImportTarget
   private let records: RecordStore
   private let maximumRows: Int
+  private let time: any TimeSource
+  private var bound: TimeBound
   /// Accounts that earlier batches make.
   ///
   /// Forgotten when there are many: to ask for one again costs little, and memory stays flat.
@@ -56,11 +60,16 @@ struct BatchSource {
   private static let batchBytes: Int64 = 4_000_000
   private static let rememberedAccounts = 65_536
 
-  init(_ reader: RecordReader, _ target: ImportTarget, _ records: RecordStore, maximumRows: Int) {
+  init(
+    _ reader: RecordReader, _ target: ImportTarget, _ records: RecordStore, maximumRows: Int,
+    time: any TimeSource
+  ) {
     self.reader = reader
     self.target = target
     self.records = records
     self.maximumRows = maximumRows
+    self.time = time
+    bound = TimeBound(now: time.now())
   }
 
   /// The next batch, or nil at the end of the file.
@@ -68,12 +77,14 @@ struct BatchSource {
     var batch = ImportBatch()
     batch.lines.reserveCapacity(maximumRows)
     let start = reader.position
+    bound = TimeBound(now: time.now())
     while batch.lines.count < maximumRows, reader.position - start < BatchSource.batchBytes,
       let record = try reader.next()
     {
       let work = try self.work(record, &batch)
       batch.lines.append(ImportBatch.Line(span: record.span, work: work))
     }
+    batch.timesReplaced = bound.replaced
     batch.position = reader.position
     batch.line = reader.line
     return batch.lines.isEmpty ? nil : batch
@@ -90,11 +101,11 @@ struct BatchSource {
       case .accounts(let plan): return .account(try plan.draft(record.content))
       case .people:
         guard case .members(let members) = record.content else { break }
-        return .person(try AccountLine.account(members))
+        return .person(bound.held(try AccountLine.account(members)))
       case .restored(let plan):
         let draft = try plan.draft(record.content)
         let create = try records.systemCreate(
-          plan.collection, draft.body, stamp: draft.stamp, awaiting: plan.awaited)
+          plan.collection, draft.body, stamp: bound.held(draft.stamp), awaiting: plan.awaited)
         return .record(create, given: plan.given)
       case .records(let plan):
         let draft = try plan.draft(record.content)
