@@ -190,7 +190,7 @@ package struct AppMigration: Sendable {
             + (names.isEmpty ? "none" : names.joined(separator: ", ")))
       }
       guard faults.isEmpty else { throw MigrationRefused(faults: faults) }
-      try await TableLocks.patiently {
+      return try await TableLocks.patiently {
         try await database.write { try await RetiredParts.forget(items, in: $0) }
       }
     }
