@@ -47,6 +47,7 @@ package final class RecordStore: Sendable {
   /// `numbers` are those that new tables get, by the name of the collection, where they are given.
   /// `reconcilesDerived` has what is derived follow the schema: for a process that will serve it.
   /// `compiled` is for processes that open many databases of the same schemas.
+  /// `before` reads the schema that was served last, where it is another one.
   /// `serving` notes the schema in the same transaction, and gives what says later that no other one
   /// was served since.
   /// Throws `SchemaError` for rules that do not compile, `SchemaChangeError` where the schema asks for
@@ -56,6 +57,7 @@ package final class RecordStore: Sendable {
     listWork: WorkLimit? = RecordStore.defaultListWork,
     receiptBytes: Int64? = RecordStore.defaultReceiptBytes, numbers: [String: Int64] = [:],
     reconcilesDerived: Bool = true, keys: DataKeys? = nil, compiled: CompiledSchemas? = nil,
+    before: @escaping @Sendable (any Reader) async throws -> SchemaModel? = { _ in nil },
     serving: @escaping @Sendable (any Transaction) async throws -> SchemaStanding.Look = { _ in
       { _ in true }
     }
@@ -66,7 +68,7 @@ package final class RecordStore: Sendable {
     }
     let keeper = TableKeeper(
       book: try compiled?.book(model) ?? RuleBook(model), now: now, assigned: numbers, keys: keys,
-      compiled: compiled)
+      compiled: compiled, before: before)
     let (catalogue, isNewest) = try await TableLocks.patiently {
       try await database.write { transaction in
         let catalogue = try await keeper.run(in: transaction)

@@ -150,14 +150,64 @@ class MigrateTests(unittest.TestCase):
         self.fill({"text": "12"}, {"text": "twelve"}, {"text": None})
         path = self.folder.join("rows.jsonl")
         done = self.migrate("plan", "--export", path, text=schema("text: Int\n  size: Int"))
-        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("schema.graphql:3:3: convert Note.text from String to Int: 1 row stands in the "
+                      "way; mend it first", done.stderr)
         with open(path) as file:
             rows = [json.loads(line) for line in file]
         self.assertEqual([(row["item"], row["value"], row["code"]) for row in rows],
                          [("Note.text", "twelve", "type")])
         done = self.migrate("apply")
         self.assertEqual(done.returncode, 2)
+        self.assertIn("schema.graphql:3:3: ", done.stderr)
         self.assertIn("[rows_in_the_way]", done.stderr)
+        # What may be lost is pending, and done where it is named.
+        allowed = ("--allow-data-loss", "Note.text")
+        self.assertEqual(self.migrate("plan", *allowed).returncode, 3)
+        self.assertEqual(self.migrate("apply", *allowed).returncode, 0)
+
+    def test_narrower_bounds_are_taken_where_every_row_keeps_to_them(self):
+        self.fill({"text": "too long"})
+        narrow = schema("text: String @constraint(maxLength: 3)\n  size: Int")
+        done = self.migrate("plan", text=narrow)
+        self.assertEqual(done.returncode, 2)
+        said = "hold Note.text to narrower bounds: 1 row stands in the way; mend it first"
+        self.assertIn("1 row stands in the way", done.stdout)
+        started = roost("serve", self.folder.path, "--data", self.data, "--port", "0")
+        for refused in (done, self.migrate("apply"), started, roost(
+                "doctor", self.folder.path, "--data", self.data)):
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn(said, refused.stderr + refused.stdout)
+        server = self.serve(narrow.replace("3)", "8)"))
+        server.stop()
+        self.assertEqual(self.migrate("plan").returncode, 0)
+
+    def test_names_of_nothing_are_refused(self):
+        self.fill({"text": "a", "size": 1})
+        shorter = schema("text: String")
+        done = self.migrate("apply", "--allow-data-loss", "Note.sise", text=shorter)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("did you mean Note.size?", done.stderr)
+        self.assertEqual(self.migrate("apply", "--allow-data-loss", "Note.size").returncode, 0)
+        done = self.migrate("forget", "--items", "Nonsense.here")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("kept are: Note.size", done.stderr)
+        self.assertEqual(self.migrate("forget", "--items", "Note.size").returncode, 0)
+
+    def test_a_refused_rollback_speaks_of_the_schema_from_before(self):
+        before = schema("text: String!\n  size: Int")
+        person = self.fill({"text": "a"})
+        self.folder.write("schema.graphql", before)
+        server = self.serve()
+        server.stop()
+        later = schema("text: String\n  size: Int\n  stars: Int")
+        server = self.serve(later)
+        self.assertEqual(type(person)(server.port, person.token).post(
+            "/v1/notes", {"size": 1}).status, 201)
+        server.stop()
+        done = self.migrate("rollback")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("the schema from before:3:3: require Note.text: 1 row stands", done.stderr)
 
     def test_a_schema_that_was_left_behind_is_told_so(self):
         self.fill({"text": "a"})
@@ -219,7 +269,7 @@ class MigrateTests(unittest.TestCase):
                          [("Note.first", "", "required")])
         refused = self.migrate("apply")
         self.assertEqual(refused.returncode, 2)
-        self.assertIn("1 rows stand in the way", refused.stderr)
+        self.assertIn("1 row stands in the way", refused.stderr)
         server = self.serve(FIRST)
         again = type(person)(server.port, person.token)
         self.assertEqual(again.patch(f"/v1/notes/{rows[0]['id']}", {"text": "Jo Oz"}).status, 200)
@@ -393,6 +443,14 @@ class MigrateTests(unittest.TestCase):
         done = self.migrate("rollback")
         self.assertEqual(done.returncode, 2)
         self.assertIn("[no_history]", done.stderr)
+
+    @unittest.skipIf(ENGINE == "postgres", "the folder is that of a file")
+    def test_without_a_folder_it_is_that_of_dev(self):
+        self.data = self.folder.join(".roost")
+        self.fill({"text": "a"})
+        done = roost("migrate", "status", self.folder.path)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("version 1.0.0", done.stdout)
 
 
 if __name__ == "__main__":

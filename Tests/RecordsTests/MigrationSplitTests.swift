@@ -165,6 +165,32 @@ import Testing
     #expect(try await names(house, new) == ["Ann|Bach", "Zoe|Poe"])
   }
 
+  // MARK: Nothing
+
+  @Test func thatNothingWasThereIsKeptToo() async throws {
+    let house = MigrationHouse()
+    defer { house.remove() }
+    let one = MigrationHouse.schema("name: String @default(value: \"Anon\")")
+    let two = MigrationHouse.schema(
+      """
+      firstName: String @was(name: "name", expr: "{name | before last ' '}", \
+      back: "{firstName} {lastName}")
+      lastName: String @was(name: "name", expr: "{name | after last ' '}")
+      """)
+    try await write(house, one, [["name": .null], ["name": "Ann Bach"]])
+    try await house.apply(one, two)
+    try await write(house, two, [["firstName": .null, "lastName": "Solo"]])
+    try await house.apply(two, one, isRollback: true)
+    #expect(try await names(house, one) == ["-", "Ann Bach", "Solo"])
+    try await write(house, one, [["name": "New One"]])
+    try await house.apply(one, two)
+    #expect(try await names(house, two) == ["-|-", "Ann|Bach", "-|Solo", "New|One"])
+    // A record that is younger has the default, where nothing says what it is.
+    try await write(house, two, [["firstName": .null, "lastName": .null]])
+    try await house.apply(two, one, isRollback: true)
+    #expect(try await names(house, one) == ["-", "Ann Bach", "Solo", "New One", "Anon"])
+  }
+
   // MARK: Interruptions
 
   private func fill(_ house: MigrationHouse, _ count: Int) async throws {

@@ -172,4 +172,94 @@ import Testing
     let back = try await house.serve(before) { try await $0.list("notes") }
     #expect(Set(back.map { $0["x"]?.string }) == ["twelve", "12"])
   }
+
+  // MARK: What is derived
+
+  @Test func aRequiredFieldThatIsDerivedNeedsNoDefault() async throws {
+    let house = MigrationHouse()
+    defer { house.remove() }
+    func schema(_ field: String) -> String {
+      let rules = "@collection @allow(ops: [ALL], to: PUBLIC)"
+      return """
+        type Band \(rules) { gigs: [Gig!] @relation(inverse: "band") name: String \(field) }
+        type Gig \(rules) { band: Band @relation(inverse: "gigs", onDelete: SET_NULL) }
+        """
+    }
+    let before = schema("")
+    let after = schema("played: Int! @derived(from: \"gigs\", count: true)")
+    try await house.serve(before) { try await $0.create("bands", ["name": "x"]) }
+    #expect(try await house.plan(before, after).broken.isEmpty)
+    #expect(try await house.refusals(before, after) == [])
+    try await house.serve(after) { served async throws in
+      #expect(try await served.list("bands").map { $0["played"] } == [0])
+    }
+  }
+
+  @Test(arguments: ["deletedAt", "createdAt", "updatedAt"])
+  func anIndexOverATimeOfEveryRecordIsThere(after: String) async throws {
+    let house = MigrationHouse()
+    defer { house.remove() }
+    let schema = MigrationHouse.schema(
+      "x: Int", directives: "@retention(after: \"\(after)\", for: \"P30D\")")
+    try await house.serve(schema) { try await $0.create("notes", ["x": 1]) }
+    #expect(try await house.plan(schema, schema).steps.map(\.text) == [])
+  }
+
+  // MARK: Retention
+
+  private func kept(_ days: String, more: String = "", name: String = "at") -> String {
+    MigrationHouse.schema(
+      name == "at" ? "at: DateTime" : "\(name): DateTime @was(name: \"at\")",
+      directives: "@retention(after: \"\(name)\", for: \"\(days)\"\(more))")
+  }
+
+  @Test func rowsThatAreDueAreDeletedOnlyWhereThatIsAllowed() async throws {
+    let house = MigrationHouse()
+    defer { house.remove() }
+    let before = MigrationHouse.schema("at: DateTime")
+    try await house.serve(before) { served async throws in
+      for at in ["1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z"] {
+        try await served.create("notes", ["at": .string(at)])
+      }
+    }
+    let plan = try await house.plan(before, kept("P1D"))
+    let step = plan.steps.first { $0.code == "retain" }
+    #expect(step?.item == "Note.@retention")
+    #expect(step?.rows == 1)
+    #expect(step?.text.contains("1 row at the first run, which no rollback brings back") == true)
+    #expect(try await house.refusals(before, kept("P1D")) == ["data_loss"])
+    // One that takes nothing yet asks nobody.
+    let later = try await house.plan(before, kept("P99999D"))
+    #expect(later.steps.filter { $0.code == "retain" }.map(\.kind) == [.additive])
+    let most = try await house.plan(before, kept("P1D", more: ", unless: \"at == null\""))
+    #expect(most.steps.contains { $0.text.contains("at most 1 row at the first run") })
+    #expect(try await house.refusals(before, kept("P1D"), allowing: ["Note.@retention"]) == [])
+    // What was taken as early already is nothing new, under whatever name.
+    for after in [kept("P1D"), kept("P2D"), kept("P2D", name: "on")] {
+      #expect(try await house.plan(kept("P1D"), after).steps.allSatisfy { $0.code != "retain" })
+    }
+    let sooner = try await house.plan(kept("P1D"), kept("PT1H"))
+    #expect(sooner.steps.filter { $0.code == "retain" }.map(\.rows) == [1])
+  }
+
+  // MARK: Names
+
+  @Test func aNameOfNothingIsToldBeforeAnythingIsDone() async throws {
+    let house = MigrationHouse()
+    defer { house.remove() }
+    let before = MigrationHouse.schema("text: String size: Int")
+    try await house.serve(before) { try await $0.create("notes", ["text": "a"]) }
+    try await house.migrate(before, text) { migration, _ async throws in
+      let error = await #expect(throws: MigrationRefused.self) {
+        try await migration.checkNames(["Note.size", "Note.sizes"])
+      }
+      #expect(error?.faults.map(\.code) == ["unknown_name"])
+      #expect(error?.description.contains("did you mean Note.size?") == true)
+    }
+    try await house.apply(before, text, allowing: ["Note.size"])
+    // A script says it again.
+    try await house.migrate(text, text) { migration, _ async throws in
+      try await migration.checkNames(["Note.size"])
+    }
+  }
 }

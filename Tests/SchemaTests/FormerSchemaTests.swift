@@ -137,6 +137,23 @@ struct FormerSchemaTests {
     #expect(notes.field(named: "other")?.backward(.null).value == .null)
   }
 
+  @Test func aFieldThatIsGoneIsNullWhereItNeedNotBeMore() throws {
+    let old = """
+      type A @collection @allow(ops: [READ], except: ["phone"]) @allow(ops: [ALL], owner: "by") {
+        by: User! n: Int @default(value: "3") m: Int! @default(value: "4") phone: String
+        played: Int @derived(from: "gigs", count: true) gigs: [G!] @relation(inverse: "a")
+      }
+      type G @collection { a: A @relation(inverse: "gigs") }
+      """
+    let new = "type A @collection { by: User! } type G @collection { a: A }"
+    let former = try former(1, [old, new])
+    var lost: Set<String> = []
+    let answer = FormerAnswer(schema: former).record(
+      ["by": "x"], of: try #require(former.collection(named: "as")), nil, &lost)
+    // What was not shown to everybody is left out.
+    #expect(answer == ["by": "x", "n": .null, "m": 4, "played": .null])
+  }
+
   // MARK: Split fields
 
   @Test(

@@ -95,9 +95,13 @@ struct ColumnConversion: ColumnWork {
   let old: Field
   let new: Field
   let isLenient: Bool
+  /// The column holds the values of an earlier time, which stay where nothing else was said since;
+  /// not on record, for it is done within the switch.
+  let isReturn: Bool
 
   init(
-    item: String, source: String, shadow: String, old: Field, new: Field, isLenient: Bool
+    item: String, source: String, shadow: String, old: Field, new: Field, isLenient: Bool,
+    isReturn: Bool = false
   ) {
     self.item = item
     self.source = source
@@ -105,6 +109,7 @@ struct ColumnConversion: ColumnWork {
     self.old = old
     self.new = new
     self.isLenient = isLenient
+    self.isReturn = isReturn
   }
 
   init?(_ json: JSON) {
@@ -126,23 +131,38 @@ struct ColumnConversion: ColumnWork {
     ]
   }
 
-  var columns: [String] { [source] }
+  var columns: [String] { isReturn ? [source, shadow] : [source] }
 
   var lenient: ColumnConversion {
     ColumnConversion(
-      item: item, source: source, shadow: shadow, old: old, new: new, isLenient: true)
+      item: item, source: source, shadow: shadow, old: old, new: new, isLenient: true,
+      isReturn: isReturn)
   }
 
   func value(of row: any Row) -> Result<FieldValue?, FieldIssue> {
     let value = StoredKind(old).value(ColumnWorks.firstValue, in: row)
+    if isReturn, holds(kept(in: row), value) { return .success(nil) }
     return ValueConversion(from: old, to: new).convert(value).map { $0 }
   }
 
-  /// The rows of which a value that is kept as `kept` since `at` may be out of date, in favour of
-  /// `source`: those changed since, and those that came with a time of their own.
+  /// The value of an earlier time in a row.
+  func kept(in row: any Row) -> FieldValue {
+    StoredKind(new).value(ColumnWorks.firstValue + 1, in: row)
+  }
+
+  /// Whether `value` is what the migration made of `kept`, and nothing that was written since: its
+  /// conversion, or null where it had none and was left behind.
+  private func holds(_ kept: FieldValue, _ value: FieldValue) -> Bool {
+    switch ValueConversion(from: new, to: old).convert(kept) {
+    case .success(let made): made == value
+    case .failure: value == .null
+    }
+  }
+
+  /// The rows whose value in `kept`, kept since `at`, may be out of date in favour of `source`: those
+  /// changed since, and those that came with a time of their own.
   ///
-  /// Clocks of several machines: ten minutes of rows more are converted than needed, but for those
-  /// that hold nothing newer.
+  /// Clocks of several machines: ten minutes of rows more are looked at than needed.
   static func changed(since at: Timestamp, source: String, kept: String) -> SQL {
     let early = at.milliseconds - 600_000
     return """

@@ -100,13 +100,17 @@ struct ComputedColumn: ColumnWork {
 
   // MARK: Values
 
-  var columns: [String] { (sources + (kept?.columns ?? [])).map(\.column) }
+  var columns: [String] {
+    let all = (sources + (kept?.columns ?? [])).map(\.column)
+    return kept == nil ? all : all + ["createdAt"]
+  }
 
   func value(of row: any Row) -> Result<FieldValue?, FieldIssue> {
     let values = values(sources, ColumnWorks.firstValue, row)
     if let kept {
       let own = self.values(kept.columns, ColumnWorks.firstValue + sources.count, row)
-      if holds(kept, own, values) { return .success(nil) }
+      let createdAt = row.timestamp(ColumnWorks.firstValue + columns.count - 1)
+      if isThere(kept, own, createdAt), holds(kept, own, values) { return .success(nil) }
     }
     let text = template?.value { name in
       sources.firstIndex { $0.field.name == name }.flatMap {
@@ -137,9 +141,16 @@ struct ComputedColumn: ColumnWork {
           : "\(item) is required, and there is nothing for it in \(names)."))
   }
 
+  /// Whether a row has something that is kept: of one that is younger, nothing is.
+  ///
+  /// That nothing was there is kept as well as what was.
+  private func isThere(_ kept: Kept, _ own: [FieldValue], _ createdAt: Timestamp) -> Bool {
+    if own.first == .null, field.isRequired { return false }
+    return createdAt < kept.at || own.contains { $0 != .null }
+  }
+
   /// Whether what is kept is what the sources say still.
   private func holds(_ kept: Kept, _ own: [FieldValue], _ values: [FieldValue]) -> Bool {
-    guard let first = own.first, first != .null else { return false }
     // Nothing says how they are compared: who wrote nothing meanwhile has taken nothing back.
     if kept.returns.isEmpty { return values.allSatisfy { $0 == .null } }
     return kept.returns.allSatisfy { way in

@@ -1,4 +1,5 @@
 import Queries
+import RoostCore
 import Rules
 import Schema
 
@@ -9,6 +10,9 @@ struct DerivedSteps {
   let book: RuleBook
   let former: FormerNames
   let dialect: Dialect
+  /// The schema that was served last, where it is known.
+  let before: SchemaModel?
+  let now: Timestamp
 
   func find(
     beside steps: [MigrationStep], in reader: any Reader
@@ -19,7 +23,14 @@ struct DerivedSteps {
       guard let old = pairs[index] else { continue }
       result += try await indexes(index, old, in: reader)
     }
-    return result + (try await scopes(pairs, in: reader))
+    result += try await scopes(pairs, in: reader)
+    guard let before else { return result }
+    return result
+      + (try await RetentionSteps(stored: stored, model: book.model, before: before, now: now).find(
+        match: { collection in
+          book.model.collections.firstIndex { $0.typeName == collection.typeName }
+            .flatMap { pairs[$0] }
+        }, column: column, in: reader))
   }
 
   /// The stored collection of each of the schema, by its place.
@@ -42,7 +53,7 @@ struct DerivedSteps {
   private func column(_ field: String, of collection: Collection, _ old: StoredSchema.Collection)
     -> String?
   {
-    if field == "id" || old.field(field) != nil { return field }
+    if RecordColumns.system.contains(field) || old.field(field) != nil { return field }
     guard let name = former.field(collection.typeName, field), old.field(name) != nil else {
       return nil
     }

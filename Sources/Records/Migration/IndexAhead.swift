@@ -165,7 +165,11 @@ extension SchemaMigration {
     let dialect = database.dialect
     guard dialect.hasOtherWriters else { return [] }
     let (planned, known) = try await database.read(.snapshot) { reader in
-      (try await steps(in: reader), try await SchemaMigration.indexes(in: reader))
+      let allowed = try await MigrationRun.converting(in: reader)?.allowed ?? []
+      return (
+        try await steps(in: reader, allowing: allowed),
+        try await SchemaMigration.indexes(in: reader)
+      )
     }
     var result: [IndexAhead] = []
     for (index, old) in tables(planned.steps, planned.stored) {

@@ -14,16 +14,29 @@ package struct MigrationPlan: Sendable {
 
   package var isEmpty: Bool { steps.isEmpty && faults.isEmpty }
 
-  /// Steps that a start with the schema does not take.
-  package var needsApply: Bool { steps.contains { $0.kind != .additive } }
-
-  /// The destructive steps that `allowed` does not name.
-  package func unnamed(_ allowed: Set<String>) -> [String] {
-    steps.filter { $0.kind == .destructive && !allowed.contains($0.item) }.map(\.item)
-  }
-
   /// Steps that rows stand in the way of.
   package var broken: [MigrationStep] { steps.filter { $0.breaking > 0 } }
+
+  /// What would lose data that `allowed` does not name.
+  package func losses(_ allowed: Set<String>) -> [MigrationFault] {
+    steps.filter { $0.kind == .destructive && !allowed.contains($0.item) }
+      .map { MigrationFault("data_loss", $0.loss) }
+  }
+
+  /// The steps that rows stand in the way of, but for those whose values `allowed` leaves behind;
+  /// `isAgain` for the look that is repeated at the switch.
+  package func rowsInTheWay(
+    _ allowed: Set<String>, isAgain: Bool = false
+  ) -> [MigrationFault] {
+    broken.filter { !$0.leavesValues(allowed) }.map { step in
+      var text = step.inTheWay(isAgain: isAgain)
+      if isAgain { text += " and apply again, which goes on from here" }
+      if step.canLeaveValues {
+        text += ", or leave their values behind: --allow-data-loss \(step.item)"
+      }
+      return MigrationFault("rows_in_the_way", text, at: step.location)
+    }
+  }
 
   package var seconds: Double { steps.reduce(0) { $0 + $1.seconds } }
 
@@ -48,8 +61,9 @@ package struct MigrationPlan: Sendable {
   /// A line for each step, and what it takes below it.
   package var lines: [String] {
     steps.enumerated().flatMap { index, step in
-      var about = "     \(step.rows) rows, \(step.lock), about \(MigrationPlan.clock(step.seconds))"
-      if step.breaking > 0 { about += "; \(step.breaking) rows stand in the way" }
+      let rows = step.rows == 1 ? "1 row" : "\(step.rows) rows"
+      var about = "     \(rows), \(step.lock), about \(MigrationPlan.clock(step.seconds))"
+      if step.breaking > 0 { about += "; \(step.count) in the way" }
       return [
         "\(index + 1). [\(step.kind.rawValue)] \(step.text)", about, "     back: \(step.wayBack)",
       ]

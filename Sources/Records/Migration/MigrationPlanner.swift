@@ -225,7 +225,10 @@ struct MigrationPlanner {
     _ old: StoredSchema.Collection, _ item: String
   ) {
     let isRetyped = compareTypes(field, source, collection, old, item)
-    if field.isRequired, !source.isRequired {
+    // What comes back is looked at as it will be.
+    var isReverted = false
+    if case .revertField? = steps.last?.action { isReverted = steps.last?.item == item }
+    if field.isRequired, !source.isRequired, !isReverted {
       steps.append(
         MigrationStep(
           .requireField(field, column: source.name), .additive, collection.typeName,
@@ -239,7 +242,7 @@ struct MigrationPlanner {
     if difference?.widening.isNarrowed ?? false, !isRetyped, !isRollback {
       steps.append(
         MigrationStep(
-          .narrowField(field, column: source.name), .explicit, collection.typeName, table: old.name,
+          .narrowField(field, column: source.name), .additive, collection.typeName, table: old.name,
           item: item,
           "hold \(item) to narrower bounds", wayBack: "the bounds are wider again",
           at: field.location))
@@ -252,7 +255,9 @@ struct MigrationPlanner {
   ) -> Bool {
     let type = TypeSignature.of(field)
     let before = translated(source.type)
-    guard before != type, !TypeSignature.isAdditive(from: before, to: type) else { return false }
+    let kept = isRollback ? replaced(field, source, type, old) : nil
+    // Values that were left behind come back, though the type takes all that is there.
+    guard kept != nil || !TypeSignature.isAdditive(from: before, to: type) else { return false }
     let words = "\(TypeSignature.shown(before)) to \(TypeSignature.shown(type))"
     guard let shape = TypeSignature.field(source.name, before) else { return false }
     func step(_ action: MigrationStep.Action, _ text: String, _ wayBack: String) {
@@ -261,12 +266,7 @@ struct MigrationPlanner {
           action, .explicit, collection.typeName, table: old.name, item: item, text,
           wayBack: wayBack, at: field.location))
     }
-    if isRollback,
-      let kept = stored.retired.last(where: {
-        $0.collection == old.number && $0.isReplaced && $0.type == type
-          && ($0.field == field.name || $0.field == source.name)
-      })
-    {
+    if let kept {
       step(
         .revertField(kept, from: source.name, field, number: source.number, old: shape),
         "bring the values of \(item) from before \(words) back", "the newer values are kept")
@@ -303,6 +303,17 @@ struct MigrationPlanner {
         "change \(item) from \(words)", "the type is the old one again")
     }
     return true
+  }
+
+  /// The column of a field that another type took the place of; nil where the type is that of now.
+  private func replaced(
+    _ field: Field, _ source: StoredSchema.Field, _ type: String, _ old: StoredSchema.Collection
+  ) -> StoredSchema.Retired? {
+    guard translated(source.type) != type else { return nil }
+    return stored.retired.last {
+      $0.collection == old.number && $0.isReplaced && $0.type == type
+        && ($0.field == field.name || $0.field == source.name)
+    }
   }
 
   /// A stored signature in the names of the new schema.

@@ -39,6 +39,14 @@ package struct MigrationRun: Sendable {
   /// The end of the log when its rows were looked at.
   let mark: LogMark?
 
+  /// Why no other migration can be begun, and no other schema be served.
+  package var fault: MigrationFault {
+    MigrationFault(
+      "migration_open",
+      "A migration to another schema is under way (number \(number)): apply it with the "
+        + "schema that it was begun with, or give it up with roost migrate rollback")
+  }
+
   package var isOpen: Bool { state == .converting || state == .filling || state == .rescoping }
 
   /// The runs, oldest first.

@@ -40,6 +40,8 @@ package struct MigrationStep: Sendable {
     case createIndex([String])
     case dropIndex(fields: String)
     case rescope
+    /// Rows whose time has come are deleted, emptied or archived by a job.
+    case retain(RetentionRule)
   }
 
   package let action: Action
@@ -99,13 +101,16 @@ package struct MigrationStep: Sendable {
     case .createIndex: "create_index"
     case .dropIndex: "drop_index"
     case .rescope: "rescope"
+    case .retain: "retain"
     }
   }
 
   /// Whether columns of its table, or the table itself, are changed.
   var changesTable: Bool {
     switch action {
-    case .createCollection, .requireField, .narrowField, .makeUnique, .createIndex, .rescope: false
+    case .createCollection, .requireField, .narrowField, .makeUnique, .createIndex, .rescope,
+      .retain:
+      false
     default: true
     }
   }
@@ -116,7 +121,7 @@ package struct MigrationStep: Sendable {
     case .addField(let field):
       // Their rows would come without a value.
       field.isRequired && field.defaultValue == nil && field.derivation == nil
-    case .createCollection, .fillField, .createIndex, .dropIndex: false
+    case .createCollection, .fillField, .createIndex, .dropIndex, .retain: false
     case .narrowField, .requireField, .makeUnique: true
     default: true
     }

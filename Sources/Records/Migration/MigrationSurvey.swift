@@ -65,8 +65,12 @@ struct MigrationSurvey {
     for step in steps {
       var step = step
       if let table = step.table {
-        if counts[table] == nil { counts[table] = try await count(table) }
-        step.rows = step.goesThroughRows ? counts[table] ?? 0 : 0
+        if case .retain = step.action {
+          // They were counted when the step was found.
+        } else {
+          if counts[table] == nil { counts[table] = try await count(table) }
+          step.rows = step.goesThroughRows ? counts[table] ?? 0 : 0
+        }
         step.breaking = try await breaking(step, table)
       }
       step.lock = step.lockWords(dialect)
@@ -86,7 +90,7 @@ struct MigrationSurvey {
 
   private func breaking(_ step: MigrationStep, _ table: String) async throws -> Int {
     switch step.action {
-    case .addField(let field) where field.isRequired:
+    case .addField(let field) where field.isRequired && field.derivation == nil:
       return try await rows(
         of: step, table, column: nil,
         FieldIssue(
@@ -120,14 +124,7 @@ struct MigrationSurvey {
         }
       }
     case .computeField(let part): return try await computed(part, of: step, table)
-    case .revertField(let kept, let column, let field, _, let old):
-      let conversion = ValueConversion(from: old, to: field)
-      return try await values(
-        of: step, table, column, old,
-        under: ColumnConversion.changed(since: kept.at, source: column, kept: kept.kept)
-      ) { value in
-        if case .failure(let issue) = conversion.convert(value) { issue } else { nil }
-      }
+    case .revertField: return try await reverted(step, table)
     case .makeUnique(_, let columns): return try await duplicates(of: step, table, columns)
     default: return 0
     }
@@ -198,6 +195,37 @@ struct MigrationSurvey {
       try onBreaking?(
         BreakingRow(
           item: step.item, id: id, value: first ?? .null, code: found.code,
+          message: found.message))
+      return true
+    }
+  }
+
+  /// The rows of which neither the value that is kept nor that of now can be had back.
+  private func reverted(_ step: MigrationStep, _ table: String) async throws -> Int {
+    guard case .revertField(let kept, let column, let field, _, let old) = step.action,
+      let work = step.columnWork([])?.work as? ColumnConversion
+    else { return 0 }
+    var filter: SQL =
+      "(\(ColumnConversion.changed(since: kept.at, source: column, kept: kept.kept))"
+    if field.isRequired { filter += " OR \(identifier: kept.kept) IS NULL" }
+    filter += ")"
+    filter += isInSight(table)
+    return try await pieces(table, work.columns, filter) { id, row, deleted in
+      var found: FieldIssue?
+      switch work.value(of: row) {
+      case .failure(let issue): found = issue
+      case .success(let value):
+        if field.isRequired, (value ?? work.kept(in: row)) == .null {
+          found = FieldIssue(
+            pointer: "/" + field.name, code: "required",
+            message: "\(step.item) has no value: give it one, or leave the ! out")
+        }
+      }
+      guard let found, !deleted else { return false }
+      let value = StoredKind(old).value(ColumnWorks.firstValue, in: row)
+      try onBreaking?(
+        BreakingRow(
+          item: step.item, id: id, value: old.json(value), code: found.code,
           message: found.message))
       return true
     }
@@ -289,6 +317,7 @@ extension MigrationStep {
     if case .rescope = action, rows > TableKeeper.rowsAtStart {
       return "in pieces while the server answers; sync waits for them"
     }
+    if case .retain = action { return "by a job, a hundred at a time" }
     guard dialect.hasOtherWriters else {
       switch action {
       case .fillField: return "in pieces while the server answers"

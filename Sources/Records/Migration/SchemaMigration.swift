@@ -51,14 +51,47 @@ package struct SchemaMigration: Sendable {
   package func plan(
     onBreaking: (@Sendable (BreakingRow) throws -> Void)? = nil
   ) async throws -> MigrationPlan {
-    let planned = try await database.read(.snapshot) { try await steps(in: $0) }
+    let planned = try await database.read(.snapshot) { reader in
+      var planned = try await steps(in: reader)
+      if let open = try await MigrationRun.converting(in: reader), let fault = fault(open) {
+        planned.faults.append(fault)
+      }
+      return planned
+    }
     let survey = MigrationSurvey(
       source: .database(database), now: time.now(), onBreaking: onBreaking)
     return MigrationPlan(steps: try await survey.run(planned.steps), faults: planned.faults)
   }
 
+  /// Throws `MigrationRefused` where a name of `allowed` is of nothing that the database or the
+  /// schema has or had: a slip, which would otherwise be found when it is too late.
+  package func checkNames(_ allowed: Set<String>) async throws {
+    guard !allowed.isEmpty else { return }
+    let planned = try await database.read(.snapshot) { try await steps(in: $0) }
+    let stored = planned.stored
+    var known = Set(planned.steps.map(\.item)).union(stored.retired.map(\.name))
+    for collection in stored.collections {
+      known.insert(collection.typeName)
+      known.formUnion(collection.fields.map { "\(collection.typeName).\($0.name)" })
+    }
+    for collection in model.collections + (before?.collections ?? []) {
+      known.formUnion([collection.typeName, "\(collection.typeName).@retention"])
+      known.formUnion(collection.fields.map { "\(collection.typeName).\($0.name)" })
+    }
+    let faults = allowed.subtracting(known).sorted().map { name in
+      let near = nearest(name, among: known.sorted())
+      return MigrationFault(
+        "unknown_name",
+        "--allow-data-loss \(name): there is no such field or type"
+          + (near.map { "; did you mean \($0)?" } ?? ""))
+    }
+    guard faults.isEmpty else { throw MigrationRefused(faults: faults) }
+  }
+
+  /// The steps; rows whose values are to be left behind (`allowed`) get them in a column of its own,
+  /// so that those of before are kept.
   func steps(
-    in reader: any Reader
+    in reader: any Reader, allowing allowed: Set<String> = []
   ) async throws -> (steps: [MigrationStep], faults: [MigrationFault], stored: StoredSchema) {
     let stored = try await StoredSchema.read(in: reader)
     var former = FormerNames(of: model)
@@ -69,10 +102,11 @@ package struct SchemaMigration: Sendable {
     var steps = planner.steps
     if planner.faults.isEmpty {
       steps += try await DerivedSteps(
-        stored: stored, book: book, former: former, dialect: reader.dialect
+        stored: stored, book: book, former: former, dialect: reader.dialect, before: before,
+        now: time.now()
       ).find(beside: steps, in: reader)
     }
-    return (steps, planner.faults, stored)
+    return (steps.map { $0.leaving(allowed) }, planner.faults, stored)
   }
 
   // MARK: Carrying out
@@ -153,14 +187,12 @@ package struct SchemaMigration: Sendable {
   }
 
   private func check(_ open: MigrationRun) throws {
-    guard open.schema == model.source, open.kind == kind else {
-      throw MigrationRefused(faults: [
-        MigrationFault(
-          "migration_open",
-          "A migration to another schema is under way (number \(open.number)): apply it with the "
-            + "schema that it was begun with, or give it up with roost migrate rollback")
-      ])
-    }
+    if let fault = fault(open) { throw MigrationRefused(faults: [fault]) }
+  }
+
+  /// The fault of another migration under way; nil where it is this one.
+  private func fault(_ open: MigrationRun) -> MigrationFault? {
+    open.schema == model.source && open.kind == kind ? nil : open.fault
   }
 
   /// Throws `MigrationRefused` with all that keeps a plan from being carried out; `isAgain` for the
@@ -168,25 +200,7 @@ package struct SchemaMigration: Sendable {
   private func check(
     _ plan: MigrationPlan, _ allowed: Set<String>, isAgain: Bool = false
   ) throws {
-    var faults = plan.faults
-    for item in plan.unnamed(allowed) {
-      faults.append(
-        MigrationFault(
-          "data_loss",
-          "\(item) would be gone from the schema with what it holds: allow it with "
-            + "--allow-data-loss \(item); it is kept aside until roost migrate forget"))
-    }
-    for step in plan.broken where !step.leavesValues(allowed) {
-      var text =
-        "\(step.text): \(step.breaking) rows stand in the way"
-        + (isAgain ? ", written since they were looked at" : "")
-        + "; mend them first (--export FILE of roost migrate plan lists them)"
-      if isAgain { text += " and apply again, which goes on from here" }
-      if step.canLeaveValues {
-        text += ", or leave their values behind: --allow-data-loss \(step.item)"
-      }
-      faults.append(MigrationFault("rows_in_the_way", text, at: step.location))
-    }
+    let faults = plan.faults + plan.losses(allowed) + plan.rowsInTheWay(allowed, isAgain: isAgain)
     guard faults.isEmpty else { throw MigrationRefused(faults: faults) }
   }
 
@@ -207,10 +221,11 @@ package struct SchemaMigration: Sendable {
   private func resume(_ open: MigrationRun, _ allowed: Set<String>) async throws {
     let all = open.allowed.union(allowed)
     try await database.write { transaction in
-      let planned = try await steps(in: transaction)
+      let planned = try await steps(in: transaction, allowing: all)
       try check(MigrationPlan(steps: planned.steps, faults: planned.faults), all)
       guard all != open.allowed else { return }
       try await MigrationRun.allow(all, of: open.number, in: transaction)
+      try await makeColumns(planned, of: open.number, all, in: transaction)
       let lenient = Set(planned.steps.filter { $0.leavesValues(all) }.map(\.item))
       for task in try await MigrationTask.all(onlyOpen: true, locking: .waiting, in: transaction)
       where task.run == open.number {
@@ -234,29 +249,40 @@ package struct SchemaMigration: Sendable {
         try check(other)
         return other.number
       }
-      let planned = try await steps(in: transaction)
+      let planned = try await steps(in: transaction, allowing: allowed)
       guard planned.steps.contains(where: { $0.hasShadow }) else { return nil }
       let number = try await MigrationRun.make(
         kind, .converting, schema: model.source, planned.steps, now: now, mark: mark,
         in: transaction)
       try await MigrationRun.allow(allowed, of: number, in: transaction)
-      var count: Int64 = 0
-      for step in planned.steps {
-        guard step.hasShadow, let (work, field) = step.columnWork(allowed),
-          let table = step.table, let collection = planned.stored.collection(ofTable: table)
-        else { continue }
-        count += 1
-        try await TableLocks.take([table], in: transaction)
-        try await transaction.execute(
-          """
-          ALTER TABLE \(identifier: table) \
-          ADD COLUMN \(identifier: work.shadow) \(field.columnType(transaction.dialect))
-          """)
-        try await MigrationTask.make(
-          .convert, of: number, count, collection: collection.number, argument: work.json,
-          in: transaction)
-      }
+      try await makeColumns(planned, of: number, allowed, in: transaction)
       return number
+    }
+  }
+
+  /// Makes the columns that take values, each with its part of the run, but for those that are there.
+  private func makeColumns(
+    _ planned: (steps: [MigrationStep], faults: [MigrationFault], stored: StoredSchema),
+    of run: Int64, _ allowed: Set<String>, in transaction: any Transaction
+  ) async throws {
+    let known = try await MigrationTask.all(onlyOpen: false, in: transaction)
+      .filter { $0.run == run }
+    let items = Set(known.compactMap { ColumnWorks.read($0.argument)?.item })
+    var count = known.map(\.number).max() ?? 0
+    for step in planned.steps where !items.contains(step.item) {
+      guard step.hasShadow, let (work, field) = step.columnWork(allowed),
+        let table = step.table, let collection = planned.stored.collection(ofTable: table)
+      else { continue }
+      count += 1
+      try await TableLocks.take([table], in: transaction)
+      try await transaction.execute(
+        """
+        ALTER TABLE \(identifier: table) \
+        ADD COLUMN \(identifier: work.shadow) \(field.columnType(transaction.dialect))
+        """)
+      try await MigrationTask.make(
+        .convert, of: run, count, collection: collection.number, argument: work.json,
+        in: transaction)
     }
   }
 
@@ -270,11 +296,13 @@ package struct SchemaMigration: Sendable {
       if let lock = transaction.dialect.lockOfTables {
         try await transaction.query(lock) { _ in false }
       }
-      let planned = try await steps(in: transaction)
+      let onRecord = try await onRecord(open, in: transaction)
+      // What was not allowed when its columns were made has none.
+      let planned = try await steps(in: transaction, allowing: open == nil ? [] : onRecord)
       guard planned.faults.isEmpty else { throw MigrationRefused(faults: planned.faults) }
       // Before the tables, as those do who fill their rows.
       let tasks = try await MigrationTask.all(onlyOpen: true, locking: .waiting, in: transaction)
-      let (run, onRecord) = try await take(open, planned.steps, now, in: transaction)
+      let run = try await take(open, planned.steps, now, in: transaction)
       guard let run else {
         let catalogue = try await TableKeeper(book: book, now: now, run: 0).run(in: transaction)
         try await onSwitch(transaction)
@@ -305,18 +333,22 @@ package struct SchemaMigration: Sendable {
     }
   }
 
+  /// What a run that is open may lose.
+  private func onRecord(
+    _ open: Int64?, in transaction: any Transaction
+  ) async throws -> Set<String> {
+    guard let open else { return [] }
+    let all = try await MigrationRun.all(in: transaction)
+    return all.first { $0.number == open }?.allowed ?? []
+  }
+
   /// Puts on record that a run is switched to, the one that converted or a new one; nil where
   /// nothing is to be done.
-  ///
-  /// With it comes what it may lose.
   private func take(
     _ open: Int64?, _ steps: [MigrationStep], _ now: Timestamp, in transaction: any Transaction
-  ) async throws -> (run: Int64?, allowed: Set<String>) {
+  ) async throws -> Int64? {
     var run = open
-    var allowed: Set<String> = []
     if let open {
-      let all = try await MigrationRun.all(in: transaction)
-      allowed = all.first { $0.number == open }?.allowed ?? []
       // Somebody else may have done it meanwhile, and then there is nothing left to be done.
       try await transaction.execute(
         """
@@ -332,17 +364,28 @@ package struct SchemaMigration: Sendable {
       try await transaction.execute(
         "UPDATE roost_migration_run SET switched_at = \(now) WHERE number = \(run)")
     }
-    return (run, allowed)
+    return run
   }
 }
 
 extension MigrationStep {
+  /// The step, as it leaves values behind where `allowed` names it.
+  fileprivate func leaving(_ allowed: Set<String>) -> MigrationStep {
+    guard case .retypeField(let from, let field, let number, let old, true) = action,
+      leavesValues(allowed)
+    else { return self }
+    return MigrationStep(
+      .convertField(from: from, field, number: number, old: old), kind, typeName, table: table,
+      item: item, text, wayBack: "the values from before are kept and come back", at: location)
+  }
+
   /// Whether rows that stand in the way can be taken along without their values, which are kept.
-  fileprivate var canLeaveValues: Bool {
+  var canLeaveValues: Bool {
     switch action {
-    case .convertField(_, let field, _, _): !field.isRequired
+    case .convertField(_, let field, _, _), .retypeField(_, let field, _, _, true):
+      !field.isRequired
     case .computeField(let part): !part.field.isRequired
-    case .revertField: true
+    case .revertField(_, _, let field, _, _): !field.isRequired
     default: false
     }
   }
@@ -372,7 +415,7 @@ extension MigrationStep {
       (
         ColumnConversion(
           item: item, source: from, shadow: retired.kept, old: old, new: field,
-          isLenient: leavesValues(allowed)), field
+          isLenient: leavesValues(allowed), isReturn: true), field
       )
     case .computeField(let part): (part.work.lenient(leavesValues(allowed)), part.field)
     default: nil

@@ -1,7 +1,7 @@
 package import Queries
 package import RoostCore
 package import Rules
-import Schema
+package import Schema
 
 /// A schema that asks for more than an addition to what the database holds.
 package struct SchemaChangeError: Error, Sendable, CustomStringConvertible {
@@ -9,7 +9,7 @@ package struct SchemaChangeError: Error, Sendable, CustomStringConvertible {
   package let reasons: [String]
 
   package var description: String {
-    "The schema changes what is stored, and only additions are made at start:\n"
+    "The schema asks for more than a start does; roost migrate plan shows the steps:\n"
       + reasons.map { "  - \($0)" }.joined(separator: "\n")
   }
 }
@@ -27,15 +27,19 @@ package struct TableKeeper: Sendable {
   let run: Int64?
   /// Where catalogues are that were made before; nil for a process with one app.
   let compiled: CompiledSchemas?
+  /// The schema that was served last where it is another one, to which a start holds this one.
+  private let before: @Sendable (any Reader) async throws -> SchemaModel?
 
   /// The keys of sealed values, for the catalogue.
   private let keys: DataKeys?
 
   package init(
     book: RuleBook, now: Timestamp, assigned: [String: Int64] = [:], run: Int64? = nil,
-    keys: DataKeys? = nil, compiled: CompiledSchemas? = nil
+    keys: DataKeys? = nil, compiled: CompiledSchemas? = nil,
+    before: @escaping @Sendable (any Reader) async throws -> SchemaModel? = { _ in nil }
   ) {
     self.keys = keys
+    self.before = before
     // What is compiled for many does not hold the keys of one.
     self.compiled = keys == nil ? compiled : nil
     self.book = book
@@ -62,7 +66,7 @@ package struct TableKeeper: Sendable {
     var keeper = Work(
       transaction: transaction, now: now, assigned: assigned, migration: self.run, keys: keys,
       compiled: compiled)
-    return try await keeper.run(book)
+    return try await keeper.run(book, before: before)
   }
 
   /// Makes the table of a collection with `columns` for its fields.
@@ -112,15 +116,19 @@ package struct TableKeeper: Sendable {
 
     private var dialect: Dialect { transaction.dialect }
 
-    mutating func run(_ book: RuleBook) async throws -> Catalogue {
+    mutating func run(
+      _ book: RuleBook, before: @Sendable (any Reader) async throws -> SchemaModel?
+    ) async throws -> Catalogue {
       let model = book.model
       if let lock = dialect.lockOfTables { try await transaction.query(lock) { _ in false } }
-      if migration == nil { try await refuseRenames(model) }
+      var isNarrowed = false
+      if migration == nil {
+        isNarrowed = try await refuseMigrations(book, before: try await before(transaction))
+        guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
+      }
       try await loadCollections()
       for name in numbers.collections.keys.sorted() where model.collection(named: name) == nil {
-        refused.append(
-          "the collection \(name) is in the database but not in the schema: put its type back, "
-            + "see roost migrate plan, or start with a new data folder")
+        refused.append("the collection \(name) is in the database but not in the schema")
       }
       for collection in model.collections {
         if numbers.collections[collection.name] == nil {
@@ -147,9 +155,9 @@ package struct TableKeeper: Sendable {
           collection: collection, mayHoldRecords: extended.contains(collection.name)
         ).run(in: transaction)
       }
-      guard isRescoped, dialect.hasOtherWriters else { return catalogue }
-      // Servers that know the rules of before would go on putting rows where those say. Who writes
-      // reads the generation under the locks of the log.
+      guard isRescoped || isNarrowed, dialect.hasOtherWriters else { return catalogue }
+      // Servers that know the rules of before would go on putting rows where those say, or values
+      // that the bounds of now refuse. Who writes reads the generation under the locks of the log.
       let lock: SQL = "SELECT position FROM roost_log_head ORDER BY partition\(dialect.forUpdate)"
       try await transaction.query(lock) { _ in true }
       try await transaction.execute("UPDATE roost_generation SET generation = generation + 1")
@@ -214,23 +222,41 @@ package struct TableKeeper: Sendable {
         argument: .array(fields.map { .string($0.name) }), in: transaction)
     }
 
-    /// Notes what the schema says was renamed, and what a rollback keeps for it: no additions.
-    private mutating func refuseRenames(_ model: SchemaModel) async throws {
+    /// Notes what is no addition, or has rows in its way; returns whether bounds are narrower.
+    private mutating func refuseMigrations(
+      _ book: RuleBook, before: SchemaModel?
+    ) async throws -> Bool {
+      let stored = try await StoredSchema.read(in: transaction)
       var planner = MigrationPlanner(
-        stored: try await StoredSchema.read(in: transaction), model: model,
-        former: FormerNames(of: model))
+        stored: stored, model: book.model, former: FormerNames(of: book.model), before: before)
       planner.run()
-      for fault in planner.faults where fault.code != "no_conversion" {
+      for fault in planner.faults {
         let place = fault.location.map { "\($0): " } ?? ""
         refused.append(place + fault.message)
       }
-      for step in planner.steps {
-        switch step.action {
-        case .renameField, .renameCollection, .restoreField, .restoreCollection, .computeField:
-          refused.append("\(step.text): not done by a start; see roost migrate plan")
-        default: continue
-        }
+      var steps = planner.steps
+      if let before {
+        steps += try await RetentionSteps(
+          stored: stored, model: book.model, before: before, now: now
+        ).find(
+          match: { stored.collection(ofType: $0.typeName) },
+          column: { name, _, old in
+            RecordColumns.system.contains(name) || old.field(name) != nil ? name : nil
+          }, in: transaction)
       }
+      let survey = MigrationSurvey(
+        source: .transaction(transaction, stored, behind: nil), now: now, onBreaking: nil)
+      var isNarrowed = false
+      for step in steps {
+        var step = step
+        if case .narrowField = step.action, let table = step.table {
+          isNarrowed = true
+          if let lock = dialect.lockAgainstWrites(table) { try await transaction.execute(lock) }
+        }
+        if step.kind == .additive { step = try await survey.runAgain([step])[0] }
+        if let reason = step.refusalAtStart { refused.append(reason) }
+      }
+      return isNarrowed
     }
 
     /// Brings entries, grants and edges in step, or leaves that to pieces (true).
@@ -330,10 +356,7 @@ package struct TableKeeper: Sendable {
       // The numbers of retired fields stay taken.
       for name in stored.keys.sorted()
       where collection.field(named: name) == nil && !RetiredName.isOne(name) {
-        refused.append(
-          "\(collection.typeName).\(name) is in the database but not in the schema: put it back "
-            + "(it may be marked @deprecated), so that what it holds is not lost, "
-            + "or see roost migrate plan")
+        refused.append("\(collection.typeName).\(name) is in the database but not in the schema")
       }
       var next = (stored.values.map(\.number).max() ?? 0) + 1
       for field in collection.fields {
@@ -354,8 +377,7 @@ package struct TableKeeper: Sendable {
       if !TypeSignature.isAdditive(from: old.type, to: type) {
         refused.append(
           "\(name) is stored as \(TypeSignature.shown(old.type)) and cannot become "
-            + "\(TypeSignature.shown(type)): at a start: see roost migrate plan, "
-            + "or keep the type and add a field of another name")
+            + TypeSignature.shown(type))
         return
       }
       if field.isRequired, !old.isRequired {

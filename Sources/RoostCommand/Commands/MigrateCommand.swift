@@ -11,7 +11,7 @@ struct MigrateCommand: Command {
   let operands = "plan|apply|rollback|status|forget DIR"
   let options =
     [
-      Option("--data", "DATA", "the folder of the database"),
+      Option("--data", "DATA", "the folder of the database (DIR/.roost)"),
       Option("--allow-data-loss", "ITEMS", "what may be lost, by commas: Note.text,Memo"),
       Option("--export", "FILE", "plan: write the rows that stand in the way as JSON Lines"),
       Option("--back", nil, "plan: show what a rollback would do"),
@@ -26,7 +26,8 @@ struct MigrateCommand: Command {
   let discussion = """
     plan shows each step from the database to DIR/schema.graphql: what a start does by itself
     (additive), what apply does (explicit), and what apply does where it is named (destructive).
-    It exits 0 when there is nothing to do, 3 when something is pending, 2 when it cannot be done.
+    It exits 0 when there is nothing to do, 3 when something is pending, 2 when apply would refuse
+    it: rows stand in the way, or another migration is under way.
     apply carries the plan out; ended at any moment, it goes on at the next apply or start.
     rollback goes back to the schema that was served before; what was written since is kept aside.
     A file belongs to one process: stop its server first. On PostgreSQL servers answer meanwhile.
@@ -37,10 +38,8 @@ struct MigrateCommand: Command {
       throw Arguments.Failure(
         description: "say what to do, and name one app folder: roost migrate plan DIR --data DATA")
     }
-    guard let data = arguments["--data"] else {
-      throw Arguments.Failure(description: "say where the data are kept: --data DATA")
-    }
     let folder = AppFolder(arguments.operands[1])
+    let data = arguments["--data"] ?? folder.path + "/.roost"
     let settings = try ServerSession.settings(folder, arguments)
     guard try AppDatabase.isThere(data, settings) else {
       throw Arguments.Failure(description: "\(data): there is no database to migrate yet")
@@ -50,7 +49,7 @@ struct MigrateCommand: Command {
     switch arguments.operands[0] {
     case "plan": return try await plan(migration, folder, arguments)
     case "apply": return try await apply(migration, folder, arguments)
-    case "rollback": return try await rollback(migration, arguments)
+    case "rollback": return try await rollback(migration, folder, arguments)
     case "status":
       let status = try await migration.status()
       if arguments.has("--json") {
@@ -94,18 +93,16 @@ struct MigrateCommand: Command {
     } else {
       plan = try await migration.plan(try folder.schema(), onBreaking: onBreaking)
     }
-    let places = arguments.has("--back") ? "" : folder.schemaPath + ":"
+    let faults = plan.faults + plan.rowsInTheWay(allowed(arguments))
+    let places = places(folder, isBack: arguments.has("--back"))
     if arguments.has("--json") {
       Console.print(plan.json.text)
     } else {
       plan.lines.forEach(Console.print)
-      for fault in plan.faults {
-        let place = fault.location.map { "\(places)\($0): " } ?? ""
-        Console.note("roost migrate: \(place)\(fault.message) [\(fault.code)]")
-      }
+      for fault in faults { note(fault, places) }
       if plan.isEmpty { Console.print("roost: nothing to do") }
     }
-    if !plan.faults.isEmpty { return ExitStatus.usage }
+    if !faults.isEmpty { return ExitStatus.usage }
     return plan.isEmpty ? ExitStatus.success : ExitStatus.pending
   }
 
@@ -117,24 +114,46 @@ struct MigrateCommand: Command {
     let schema = try folder.schema()
     let display = display(arguments)
     defer { display?.clear() }
-    try await migration.apply(schema, allowing: allowed(arguments)) {
-      display?.show($0.line)
+    do {
+      try await migration.apply(schema, allowing: allowed(arguments)) { display?.show($0.line) }
+    } catch let refused as MigrationRefused {
+      display?.clear()
+      for fault in refused.faults { note(fault, places(folder)) }
+      return ExitStatus.usage
     }
     done("the database holds \(folder.schemaPath)", arguments)
     return ExitStatus.success
   }
 
   private func rollback(
-    _ migration: AppMigration, _ arguments: Arguments
+    _ migration: AppMigration, _ folder: AppFolder, _ arguments: Arguments
   ) async throws -> Int32 {
     let display = display(arguments)
     defer { display?.clear() }
-    let schema = try await migration.rollback(allowing: allowed(arguments)) {
-      display?.show($0.line)
+    let schema: String
+    do {
+      schema = try await migration.rollback(allowing: allowed(arguments)) {
+        display?.show($0.line)
+      }
+    } catch let refused as MigrationRefused {
+      display?.clear()
+      for fault in refused.faults { note(fault, places(folder, isBack: true)) }
+      return ExitStatus.usage
     }
     if let out = arguments["--out"] { try FileBytes.write(Array(schema.utf8), to: out) }
     done("the database holds the schema from before; serve it with that file", arguments)
     return ExitStatus.success
+  }
+
+  /// What stands before the place of a fault: the file, or the text that a rollback goes back to,
+  /// which only the database has.
+  private func places(_ folder: AppFolder, isBack: Bool = false) -> String {
+    isBack ? "the schema from before:" : folder.schemaPath + ":"
+  }
+
+  private func note(_ fault: MigrationFault, _ places: String) {
+    let place = fault.location.map { "\(places)\($0): " } ?? ""
+    Console.note("roost migrate: \(place)\(fault.message) [\(fault.code)]")
   }
 
   private func done(_ text: String, _ arguments: Arguments) {

@@ -66,7 +66,9 @@ extension App {
   private static func rehearse(
     _ schema: SchemaModel, on database: any Database, now: Timestamp
   ) async throws -> Rehearsal {
-    let keeper = TableKeeper(book: try RuleBook(schema), now: now)
+    let keeper = TableKeeper(
+      book: try RuleBook(schema), now: now,
+      before: { try await MigrationKeeper.before(schema, in: $0) })
     do {
       return try await TableLocks.patiently {
         try await database.write { transaction in

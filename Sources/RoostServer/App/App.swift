@@ -142,7 +142,8 @@ package final class App: Sendable {
         try await RecordStore.open(
           schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings),
           receiptBytes: receiptBytes(settings), reconcilesDerived: isServing, keys: keys,
-          compiled: stepped?.compiled
+          compiled: stepped?.compiled,
+          before: { try await MigrationKeeper.before(schema, in: $0) }
         ) { transaction in
           let entries =
             isServing

@@ -65,6 +65,7 @@ package struct AppMigration: Sendable {
       }
       let migration = try SchemaMigration(
         to: schema, on: database, before: line.last?.model, time: ambient.time)
+      try await migration.checkNames(allowed)
       _ = try await migration.apply(
         allowing: allowed, onProgress: onProgress, ahead: { try await make($0, engine) },
         onSwitch: { try await SchemaHistory.add(schema, at: ambient.time.now(), in: $0) })
@@ -160,6 +161,7 @@ package struct AppMigration: Sendable {
             "no_history", "There is no schema before this one: nothing to go back to")
         ])
       }
+      try await migration.checkNames(allowed)
       _ = try await migration.apply(
         allowing: allowed, onProgress: onProgress,
         onSwitch: { try await SchemaHistory.add(target, at: ambient.time.now(), in: $0) })
@@ -175,9 +177,20 @@ package struct AppMigration: Sendable {
   }
 
   /// Drops what is kept of `items`, or of everything; returns what it was.
+  ///
+  /// Throws `MigrationRefused`, with nothing dropped, where nothing is kept of one of them.
   package func forget(_ items: Set<String>?) async throws -> [String] {
     try await open { database, _ in
-      try await TableLocks.patiently {
+      let kept = try await database.read(.statement) { try await StoredSchema.read(in: $0) }.retired
+      let names = Set(kept.map(\.name)).sorted()
+      let faults = (items ?? []).subtracting(names).sorted().map { name in
+        MigrationFault(
+          "unknown_name",
+          "--items \(name): nothing is kept of it; kept are: "
+            + (names.isEmpty ? "none" : names.joined(separator: ", ")))
+      }
+      guard faults.isEmpty else { throw MigrationRefused(faults: faults) }
+      return try await TableLocks.patiently {
         try await database.write { try await RetiredParts.forget(items, in: $0) }
       }
     }

@@ -42,15 +42,34 @@ final class MigrationKeeper: Sendable {
     ).apply(onSwitch: { try await SchemaHistory.add(schema, at: ambient.time.now(), in: $0) })
   }
 
-  /// Opens the records; says so where the schema is one that the database has left behind.
+  /// The schema that was served last, where its text is another one: what a start holds the rows of
+  /// before to is what changed.
+  static func before(
+    _ schema: SchemaModel, in reader: any Reader
+  ) async throws -> SchemaModel? {
+    let last = try await reader.first(
+      "SELECT source FROM roost_schema_version ORDER BY number DESC LIMIT 1"
+    ) { $0.text(0) }
+    guard let last, last != schema.source else { return nil }
+    return try? SchemaModel.load(source: last, stage: .everything)
+  }
+
+  /// Opens the records; says so where the schema is one that the database has left behind, or another
+  /// than the one that a migration is under way to.
   static func opening<Result: Sendable>(
     _ schema: SchemaModel, on database: any Database, _ open: () async throws -> Result
   ) async throws -> Result {
     do {
       return try await open()
     } catch let error as SchemaChangeError {
-      guard let fault = try await SchemaLine.read(database).behind(schema) else { throw error }
-      throw MigrationRefused(faults: [fault])
+      if let fault = try await SchemaLine.read(database).behind(schema) {
+        throw MigrationRefused(faults: [fault])
+      }
+      let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
+      guard let open = runs.last(where: { $0.kind != .rescope }), open.state == .converting else {
+        throw error
+      }
+      throw MigrationRefused(faults: [open.fault])
     }
   }
 

@@ -28,7 +28,6 @@ package struct StagePolicy: Sendable {
     "@activity": .noted,
     "@search(weight:)": .noted,
     "@search(language:)": .noted,
-    "@pii": .noted,
   ])
 
   /// Every feature is taken as acted on: for tests of the checker, and for tools.

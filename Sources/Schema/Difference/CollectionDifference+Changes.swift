@@ -141,7 +141,8 @@ extension CollectionDifference {
     for rule in removedRetentions {
       notes.add(
         .minor, "retention_removed",
-        "No longer \(rule.action.words.lowercased()) \(rule.duration) after `\(rule.after)`.")
+        rule.action.words.replacing(" are ", with: " are no longer ")
+          + " \(rule.duration) after `\(rule.after)`.")
     }
   }
 

@@ -35,7 +35,9 @@ package struct CollectionDifference: Sendable {
   package let hasOtherOptions: Bool
 
   /// `renames` leads from the type names of before to those of now.
-  init(_ old: Collection, _ new: Collection, renames: [String: String]) {
+  init(
+    _ old: Collection, _ new: Collection, renames: [String: String], _ byNewNames: RuleNames
+  ) {
     self.old = old
     self.new = new
     isRenamed = old.typeName != new.typeName
@@ -46,7 +48,7 @@ package struct CollectionDifference: Sendable {
     splits = pairs.removed.compactMap { SplitField($0, among: pairs.added) }
     unmatchedFormerNames = pairs.unmatched
     fields = pairs.kept.map {
-      FieldDifference($0.old, of: old, $0.new, of: new, renames: renames)
+      FieldDifference($0.old, of: old, $0.new, of: new, renames: renames, byNewNames)
     }.filter { !$0.isEmpty }
     func inverse(_ one: InverseField, _ other: InverseField, isOld: Bool) -> Bool {
       one.name == other.name
@@ -59,16 +61,20 @@ package struct CollectionDifference: Sendable {
     removedInverses = old.inverses.filter { one in
       !new.inverses.contains { inverse(one, $0, isOld: true) }
     }
-    rules = RuleDifference(allows: old.allows, new.allows, denies: old.denies, new.denies)
-    addedChecks = new.checks.filter { one in !old.checks.contains { $0.says(one) } }
-    removedChecks = old.checks.filter { one in !new.checks.contains { $0.says(one) } }
+    rules = RuleDifference(
+      allows: byNewNames.allows(old.allows, of: old), new.allows,
+      denies: byNewNames.denials(old.denies, of: old), new.denies)
+    let checks = byNewNames.checks(old.checks, of: old)
+    addedChecks = new.checks.filter { one in !checks.contains { $0.says(one) } }
+    removedChecks = checks.filter { one in !new.checks.contains { $0.says(one) } }
     let names = pairs.names
     addedIndexes = new.indexes.filter { one in !old.indexes.contains { $0.says(one, names) } }
     removedIndexes = old.indexes.filter { one in !new.indexes.contains { one.says($0, names) } }
     merge = .between(old.merge, new.merge)
     sync = old.sync.text == new.sync.text ? nil : Change(old: old.sync, new: new.sync)
-    addedRetentions = new.retentions.filter { one in !old.retentions.contains { $0.says(one) } }
-    removedRetentions = old.retentions.filter { one in !new.retentions.contains { $0.says(one) } }
+    let retentions = byNewNames.retentions(old.retentions, of: old)
+    addedRetentions = new.retentions.filter { one in !retentions.contains { $0.says(one) } }
+    removedRetentions = retentions.filter { one in !new.retentions.contains { $0.says(one) } }
     deprecation = .between(old.deprecation, new.deprecation)
     description = .between(old.description, new.description)
     view = .between(old.view?.text, new.view?.text)
@@ -96,7 +102,7 @@ package struct SplitField: Sendable {
 }
 
 /// The fields of two versions of a collection, side by side.
-private struct FieldPairs {
+struct FieldPairs {
   var kept: [(old: Field, new: Field)] = []
   var added: [Field] = []
   var removed: [Field] = []

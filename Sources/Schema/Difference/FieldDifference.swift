@@ -41,7 +41,7 @@ package struct FieldDifference: Sendable {
   /// `renames` leads from the type names of before to those of now.
   init(
     _ old: Field, of before: Collection, _ new: Field, of after: Collection,
-    renames: [String: String]
+    renames: [String: String], _ byNewNames: RuleNames
   ) {
     self.old = old
     self.new = new
@@ -81,7 +81,7 @@ package struct FieldDifference: Sendable {
       new.search.map { "\($0.weight) \($0.language ?? "")" })
     deprecation = .between(old.deprecation, new.deprecation)
     description = .between(old.description, new.description)
-    rules = RuleDifference(allows: old.allows, new.allows)
+    rules = RuleDifference(allows: byNewNames.allows(old.allows, of: before), new.allows)
     derivation = .between(old.derivedText, new.derivedText)
   }
 

@@ -68,7 +68,8 @@ package struct SchemaDifference: Sendable {
     removed = old.collections.filter {
       !after.contains($0.typeName) && gone[$0.typeName] == nil
     }
-    collections = pairs.map { CollectionDifference($0.old, $0.new, renames: gone) }
+    let names = RuleNames(old, pairs)
+    collections = pairs.map { CollectionDifference($0.old, $0.new, renames: gone, names) }
       .filter { !$0.isEmpty }
     enums = SchemaDifference.enums(old, new)
     roles = RoleDifference(old.roles, new.roles)

@@ -154,8 +154,8 @@ extension Field {
   /// What a record has that was never given a value for this field: null, or where a value is
   /// required the default, else the emptiest value of the type.
   package var emptyValue: JSON {
-    if let defaultJSON { return defaultJSON }
     guard isRequired else { return .null }
+    if let defaultJSON { return defaultJSON }
     if isList { return [] }
     switch type {
     case .boolean: return false
