@@ -195,7 +195,10 @@ struct PushWork: Sendable {
     _ mutation: ClientMutation, _ lifted: Result<LiftedMutation, RoostError>,
     at now: Timestamp, _ state: inout State, _ transaction: any Transaction
   ) async throws -> MutationResult {
-    let time = records.path.clock.receive(mutation.stamp.time)
+    // The order of a lane is that of its stamps. A letter that came late may have brought the mutation
+    // before under a stamp that was ahead, and this one was stamped after the clock was set right.
+    let time = records.path.clock.receive(
+      max(mutation.stamp.time, HybridTime(rawValue: state.lane.clock.rawValue &+ 1)))
     let operations: LiftedMutation
     switch lifted {
     case .success(let lifted): operations = lifted

@@ -10,11 +10,18 @@ extension World {
   func noteAttempts(_ frames: [Frame]) {
     for frame in frames {
       guard case .push(let push) = frame else { continue }
+      let lane = "\(push.cid) \(push.lane.rawValue)"
       for mutation in push.mutations {
         let stamp = Stamp(time: mutation.stamp.time, client: push.cid)
         let limit = time.wall + HybridClock.toleranceMilliseconds
+        // A stamp that is not above those before it in its lane may be lifted.
+        let latest = ledger.latestAttempts[lane, default: HybridTime(rawValue: 0)]
+        ledger.latestAttempts[lane] = max(latest, stamp.time)
         ledger.change(mutation.oid) { operation in
-          if operation.taken == nil { operation.taken = stamp }
+          if operation.taken == nil {
+            operation.taken = stamp
+            if stamp.time <= latest { operation.isClamped = true }
+          }
           if operation.taken != stamp || stamp.time.milliseconds > limit {
             operation.isClamped = true
           }

@@ -17,6 +17,8 @@ struct Ledger {
   private(set) var operations: [ChainHash: Operation] = [:]
   /// Those that the server has answered for since it was last put back to an older copy.
   var acknowledged: Set<ChainHash> = []
+  /// The latest stamp with which something was tried in each lane, by device and lane.
+  var latestAttempts: [String: HybridTime] = [:]
   /// Those that it ever answered for.
   var everAnswered: Set<ChainHash> = []
   /// The heads that were told to devices, in the present epoch.
