@@ -63,7 +63,7 @@ import Testing
       #expect(faults.map(\.code) == (isRefused ? ["rows_in_the_way"] : []))
       guard isRefused else { continue }
       let text = faults.first?.message ?? ""
-      #expect(text.contains(" rows stand in the way, written since they were looked at"), "\(text)")
+      #expect(text.contains(" row stands in the way, written since they were looked at"), "\(text)")
       // Nothing was switched to.
       try await house.serve(old) { served async throws in
         #expect(try await served.list("notes").count == (isEmpty ? 1 : 2))
@@ -131,7 +131,7 @@ import Testing
       try await house.apply(string, after)
     }
     #expect(refused?.faults.map(\.code) == ["rows_in_the_way"])
-    #expect(refused?.faults.first?.message.contains(": 1 rows stand in the way") == true)
+    #expect(refused?.faults.first?.message.contains(": 1 row stands in the way") == true)
     try await write(house, string, ["x": "13"])
     // A row whose time is its own is converted again all the same.
     try await write(house, string, ["x": "14"], to: 1)

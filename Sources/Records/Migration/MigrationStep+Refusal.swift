@@ -5,19 +5,12 @@ import Schema
 extension MigrationStep {
   /// Rows that stand in the way; `isAgain` for the look that is repeated at the switch.
   func inTheWay(isAgain: Bool = false) -> String {
-    var text = "\(self.text): "
-    switch action {
-    case .addField:
-      text += "\(count) without a value for it; give it @default(value:), or leave the ! out"
-    default:
-      text += "\(count) in the way"
-      if isAgain { text += ", written since they were looked at" }
-      text +=
-        breaking == 1
-        ? "; mend it first (--export FILE of roost migrate plan lists it)"
-        : "; mend them first (--export FILE of roost migrate plan lists them)"
-    }
-    return text
+    var text = "\(self.text): \(count) in the way"
+    if isAgain { text += ", written since they were looked at" }
+    if case .addField = action { return text + "; give it @default(value:), or leave the ! out" }
+    let them = breaking == 1 ? "it" : "them"
+    let lists = breaking == 1 ? "lists it" : "lists them"
+    return text + "; mend \(them) first (--export FILE of roost migrate plan \(lists))"
   }
 
   /// `1 row stands`, `2 rows stand`.
