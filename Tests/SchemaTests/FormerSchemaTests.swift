@@ -150,8 +150,7 @@ struct FormerSchemaTests {
     var lost: Set<String> = []
     let answer = FormerAnswer(schema: former).record(
       ["by": "x"], of: try #require(former.collection(named: "as")), nil, &lost)
-    // What was not shown to everybody is left out.
-    #expect(answer == ["by": "x", "n": .null, "m": 4, "played": .null])
+    #expect(answer == ["by": "x", "n": .null, "m": 4, "phone": .null, "played": .null])
   }
 
   // MARK: Split fields

@@ -44,12 +44,7 @@ package struct FormerAnswer {
       let name = field.old.name
       if let shown, !shown.contains(name) { continue }
       if field.now == nil {
-        if let joined = field.joined(object) {
-          members.append((name, joined))
-        } else if collection.wasAlwaysShown(field.old) {
-          members.append((name, field.old.emptyValue))
-        }
-        // Nobody knows whether the rules of before would show it, and null is a value.
+        members.append((name, field.joined(object) ?? field.old.emptyValue))
       } else if let value {
         members.append((name, self.value(value, of: field, &lost)))
       }

@@ -99,16 +99,6 @@ package struct FormerCollection: Sendable {
     self.byOld = byOld
   }
 
-  /// Whether the older rules showed a field with every record that they showed.
-  func wasAlwaysShown(_ field: Field) -> Bool {
-    guard field.allows.allSatisfy({ !$0.operations.contains(.read) }) else { return false }
-    return old.allows.allSatisfy { rule in
-      guard rule.operations.contains(.read) else { return true }
-      return rule.fields?.contains(field.name) ?? true
-        && !(rule.except?.contains(field.name) ?? false)
-    }
-  }
-
   /// The field of that name in the older schema.
   package func field(named name: String) -> FormerField? { byOld[name].map { fields[$0] } }
 
