@@ -19,6 +19,18 @@ import Testing
     #expect(!wait.isDue)
   }
 
+  @Test func `looking ends with work, and without`() {
+    var looks = 0
+    WakefulWait.look(from: WakefulWait.now()) {
+      looks += 1
+      return looks == 3
+    }
+    #expect(looks <= 3)
+    let start = WakefulWait.now()
+    WakefulWait.look(from: start) { false }
+    #expect(WakefulWait.now() - start >= WakefulWait.limit)
+  }
+
   @Test func `on one processor it never does`() {
     var wait = WakefulWait(processors: 1)
     wait.learn(nanoseconds: 0, writes: 1)

@@ -20,6 +20,18 @@ struct WakefulWait {
 
   init(processors: Int = sysconf(Int32(_SC_NPROCESSORS_ONLN))) { hasOthers = processors > 1 }
 
+  /// Nanoseconds of the machine's own clock: one that a test has stopped would have it look for ever.
+  static func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
+  /// Returns once there is work, or when the limit from `start` on has passed.
+  static func look(from start: UInt64, hasWork: () -> Bool) {
+    while !hasWork(), now() &- start < limit {}
+  }
+
   /// Learns from a wait of `nanoseconds` after which `writes` came.
   mutating func learn(nanoseconds: UInt64, writes: Int) {
     isDue = hasOthers && writes == 1 && nanoseconds < WakefulWait.limit

@@ -44,7 +44,7 @@ final class Writer: TaskExecutor, Sendable {
     do {
       try startThread {
         let session = WriterSession(self, connection, place, configuration, ambient)
-        self.run(session, ambient.time)
+        self.run(session)
       }
     } catch {
       throw DatabaseOpenError(.engine, "The database cannot start its threads: \(error).")
@@ -136,18 +136,18 @@ final class Writer: TaskExecutor, Sendable {
     case end
   }
 
-  private func run(_ session: WriterSession, _ time: any TimeSource) {
+  private func run(_ session: WriterSession) {
     var wakeful = WakefulWait()
     var taken = 0
     while true {
-      let start = time.monotonicNanoseconds()
-      while wakeful.isDue, arrivals.load(ordering: .relaxed) == taken,
-        time.monotonicNanoseconds() &- start < WakefulWait.limit
-      {}
+      let start = WakefulWait.now()
+      if wakeful.isDue {
+        WakefulWait.look(from: start) { arrivals.load(ordering: .relaxed) != taken }
+      }
       let work = monitor.wait(milliseconds: session.waitMilliseconds) { takeWork(&$0) }
       let count = if case .batch(let writes, _) = work { writes.count } else { 0 }
       taken += count
-      wakeful.learn(nanoseconds: time.monotonicNanoseconds() &- start, writes: count)
+      wakeful.learn(nanoseconds: WakefulWait.now() &- start, writes: count)
       carryOut(work, session)
       if case .end = work { return }
     }
