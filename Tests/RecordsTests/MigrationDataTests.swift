@@ -230,20 +230,7 @@ import Testing
     let before = MigrationHouse.schema("x: Int")
     let after = MigrationHouse.schema("x: String")
     try await fill(house, before, 500)
-    // Ended from outside after some pieces: each of them is a transaction of its own.
-    let ended = Mutex(0)
-    let work = Task {
-      try await house.migrate(before, after) { migration, _ async throws in
-        _ = try await migration.apply { _ in
-          let isEnough = ended.withLock {
-            $0 += 1
-            return $0 > pieces
-          }
-          if isEnough { withUnsafeCurrentTask { $0?.cancel() } }
-        }
-      }
-    }
-    _ = try? await work.value
+    await house.interrupt(before, after, after: pieces)
     // The old schema is still served, and writes what the new one is to have.
     let isSwitched = try await house.migrate(before, after) { _, database async throws in
       try await database.read(.statement) { reader in

@@ -3,6 +3,7 @@ import Records
 import RoostCore
 import Rules
 import Schema
+import Synchronization
 import TestEngine
 
 /// A database that goes through several schemas, one after the other.
@@ -76,6 +77,23 @@ struct MigrationHouse {
       _ = try await migration.apply(allowing: allowing)
     }
     time.advance(1000)
+  }
+
+  /// Applies, and is ended from outside after some pieces: each of them is a transaction of its own.
+  func interrupt(_ before: String, _ after: String, after pieces: Int) async {
+    let ended = Mutex(0)
+    let work = Task {
+      try await migrate(before, after) { migration, _ async throws in
+        _ = try await migration.apply { _ in
+          let isEnough = ended.withLock {
+            $0 += 1
+            return $0 > pieces
+          }
+          if isEnough { withUnsafeCurrentTask { $0?.cancel() } }
+        }
+      }
+    }
+    _ = try? await work.value
   }
 
   /// The codes of what refuses an application.

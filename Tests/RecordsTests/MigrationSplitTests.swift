@@ -204,27 +204,11 @@ import Testing
     }
   }
 
-  private func interrupt(_ house: MigrationHouse, after pieces: Int) async throws {
-    let ended = Mutex(0)
-    let work = Task {
-      try await house.migrate(one, two) { migration, _ async throws in
-        _ = try await migration.apply { _ in
-          let isEnough = ended.withLock {
-            $0 += 1
-            return $0 > pieces
-          }
-          if isEnough { withUnsafeCurrentTask { $0?.cancel() } }
-        }
-      }
-    }
-    _ = try? await work.value
-  }
-
   @Test(arguments: [0, 1, 4, 6]) func aSplitGoesOnWhereItWasEnded(pieces: Int) async throws {
     let house = MigrationHouse()
     defer { house.remove() }
     try await fill(house, 500)
-    try await interrupt(house, after: pieces)
+    await house.interrupt(one, two, after: pieces)
     let state = try await house.migrate(one, two) { _, database async throws in
       try await database.read(.statement) { try await MigrationRun.all(in: $0).last?.state }
     }
@@ -258,7 +242,7 @@ import Testing
     let house = MigrationHouse()
     defer { house.remove() }
     try await fill(house, 250)
-    try await interrupt(house, after: 0)
+    await house.interrupt(one, two, after: 0)
     try await house.migrate(one, two) { _, database async throws in
       #expect(try await SchemaMigration.cancel(on: database, time: house.time))
     }

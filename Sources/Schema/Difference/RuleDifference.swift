@@ -111,19 +111,12 @@ enum ExpressionText {
   /// The text without the white space that means nothing: outside of quoted texts, and beside signs.
   static func folded(_ text: String) -> String {
     var bytes: [UInt8] = []
-    var quote: UInt8?
-    var isEscaped = false
+    var quotes = Quotes()
     var space = false
     for byte in text.utf8 {
-      if let open = quote {
+      if quotes.take(byte) {
+        space = false
         bytes.append(byte)
-        if isEscaped {
-          isEscaped = false
-        } else if byte == UInt8(ascii: "\\") {
-          isEscaped = true
-        } else if byte == open {
-          quote = nil
-        }
         continue
       }
       if byte <= 0x20 {
@@ -133,7 +126,6 @@ enum ExpressionText {
       // White space between two words keeps them apart.
       if space, let last = bytes.last, isWord(last), isWord(byte) { bytes.append(0x20) }
       space = false
-      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") { quote = byte }
       bytes.append(byte)
     }
     return String(decoding: bytes, as: UTF8.self)
@@ -143,6 +135,28 @@ enum ExpressionText {
     switch byte {
     case 48...57, 65...90, 97...122, UInt8(ascii: "_"), 0x80...: true
     default: false
+    }
+  }
+
+  /// Which bytes of an expression belong to quoted texts, taken one after the other.
+  struct Quotes {
+    private var open: UInt8?
+    private var isEscaped = false
+
+    /// Whether the next byte belongs to a quoted text, its quotes included.
+    mutating func take(_ byte: UInt8) -> Bool {
+      guard let open else {
+        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") { self.open = byte }
+        return self.open != nil
+      }
+      if isEscaped {
+        isEscaped = false
+      } else if byte == UInt8(ascii: "\\") {
+        isEscaped = true
+      } else if byte == open {
+        self.open = nil
+      }
+      return true
     }
   }
 }

@@ -70,8 +70,7 @@ struct RuleNames {
   func expression(_ text: String, of type: String?) -> String {
     var result: [UInt8] = []
     var word: [UInt8] = []
-    var quote: UInt8?
-    var isEscaped = false
+    var quotes = ExpressionText.Quotes()
     func end() {
       guard let first = word.first else { return }
       let isName = !(48...57).contains(first)
@@ -85,22 +84,12 @@ struct RuleNames {
       word = []
     }
     for byte in text.utf8 {
-      if let open = quote {
-        result.append(byte)
-        if isEscaped {
-          isEscaped = false
-        } else if byte == UInt8(ascii: "\\") {
-          isEscaped = true
-        } else if byte == open {
-          quote = nil
-        }
-        continue
-      }
+      let isQuoted = quotes.take(byte)
       switch byte {
-      case 48...57, 65...90, 97...122, UInt8(ascii: "_"), UInt8(ascii: "."): word.append(byte)
+      case 48...57, 65...90, 97...122, UInt8(ascii: "_"), UInt8(ascii: "."):
+        if isQuoted { result.append(byte) } else { word.append(byte) }
       default:
         end()
-        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") { quote = byte }
         result.append(byte)
       }
     }
