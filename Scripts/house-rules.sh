@@ -32,9 +32,19 @@ for script in $(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/
 done
 python3 - $(git ls-files --cached --others --exclude-standard -- '*.py') <<'PYTHON' || offences=$((offences + 1))
 import ast
+import os
+import subprocess
 import sys
 
 failed = False
+listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                        capture_output=True, check=True).stdout.decode().split("\0")
+for path in filter(os.path.isfile, listed):
+    with open(path, "rb") as file:
+        # Documentation calls them by their names.
+        if file.read(2) == b"#!" and not os.access(path, os.X_OK):
+            print(f"{path} begins with #! and cannot be run", file=sys.stderr)
+            failed = True
 for path in sys.argv[1:]:
     try:
         with open(path, encoding="utf-8") as file:

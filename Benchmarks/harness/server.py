@@ -60,12 +60,13 @@ class Server:
 
     @property
     def pid(self):
-        """The server's own process, also under a wrapper."""
+        """The server's own process, also under a wrapper that starts it or becomes it."""
         if not self.wrapper:
             return self.process.pid
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
         with open(path) as file:
-            return int(file.read().split()[0])
+            children = file.read().split()
+        return int(children[0]) if children else self.process.pid
 
     def start(self, timeout=60):
         """Starts the server and waits for its line and for /health/ready; gives the seconds."""

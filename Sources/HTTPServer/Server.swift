@@ -35,7 +35,7 @@ package final class Server: Sendable {
     guard state.withLock({ $0.loops.isEmpty }) else {
       throw RoostError(.conflict, "This server was started already: make another one.")
     }
-    let count = configuration.loops > 0 ? configuration.loops : Server.coreCount
+    let count = configuration.loops > 0 ? configuration.loops : Processors.available
     let (listeners, port) = try Listener.open(
       host: configuration.host, port: configuration.port, count: count)
     let shared = SharedBounds(configuration)
@@ -93,8 +93,6 @@ package final class Server: Sendable {
     }
     for waiter in waiters { waiter.resume() }
   }
-
-  private static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   private static func startThread(_ loop: EventLoop) throws {
     var thread = pthread_t()

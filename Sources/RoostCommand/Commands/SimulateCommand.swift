@@ -35,7 +35,7 @@ struct SimulateCommand: Command {
       return ExitStatus.success
     }
     let workers = try whole(
-      arguments["--workers"] ?? "\(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))", "--workers",
+      arguments["--workers"] ?? "\(Processors.available)", "--workers",
       1...256)
     let address = try address(arguments)
     let simulation = try await Worlds(address: address)

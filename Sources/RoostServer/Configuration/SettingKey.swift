@@ -120,7 +120,8 @@ package enum SettingKeys {
     help: "the port to listen on; 0 takes a free one", flag: "--port")
   package static let loops = SettingKey(
     name: "server.loops", kind: .integer(0...256), defaultText: "0",
-    help: "event loops; 0 is one for each processor", flag: nil)
+    help: "event loops; 0 is one for each processor, as far as control groups give it time",
+    flag: nil)
   package static let accessLog = SettingKey(
     name: "server.accessLog", kind: .boolean, defaultText: "false",
     help: "log each request", flag: nil)

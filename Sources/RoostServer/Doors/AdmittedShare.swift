@@ -20,6 +20,10 @@ final class AdmittedShare: Sendable {
   /// Somebody is let in always: by them it is seen that things are better.
   private static let least: UInt64 = 16
 
+  /// Of those who are late.
+  private static let mostLate: UInt64 = 32
+  private static let leastLate: UInt64 = 12
+
   private let share = Atomic<UInt64>(first)
   private let began = Atomic<UInt64>(0)
   private let hasRested = Atomic<Bool>(false)
@@ -40,6 +44,14 @@ final class AdmittedShare: Sendable {
   /// that are let in.
   func admits(at now: UInt64) -> Bool {
     AdmittedShare.chance(at: now, of: AdmittedShare.whole) < share.load(ordering: .relaxed)
+  }
+
+  /// Whether the request that was read at `now` is among those that are let in though they are late:
+  /// one in 32 at most, and fewer as the share of the others falls.
+  func admitsLate(at now: UInt64) -> Bool {
+    let ofWhole = min(
+      AdmittedShare.mostLate, max(AdmittedShare.leastLate, share.load(ordering: .relaxed) / 8))
+    return AdmittedShare.chance(at: now, of: AdmittedShare.whole) < ofWhole
   }
 
   /// A number below `parts`, a power of two, that is always the same for the same moment: the gate and

@@ -18,9 +18,6 @@ final class LoopPressure: Sendable {
   /// Longer than such a process stands still at a time, with the usual period of 100 ms.
   private static let quietNanoseconds: UInt64 = 150_000_000
 
-  /// One of so many is let in that is late.
-  private static let latePerAdmitted: UInt64 = 32
-
   /// The wait beyond which nearly all but health checks are refused while the queue stands, in
   /// nanoseconds.
   private let bound: UInt64
@@ -65,7 +62,7 @@ final class LoopPressure: Sendable {
     guard isStanding(at: now) else { return false }
     let isLate = wait > bound / 8 * eighths
     return isLate
-      ? AdmittedShare.chance(at: now, of: LoopPressure.latePerAdmitted) != 0
+      ? !share.admitsLate(at: now)
       : !share.admits(at: now)
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import RoostCore
 
 /// Decides whether a thread looks for its next work for a moment before it sleeps.
 ///
@@ -18,7 +19,7 @@ struct WakefulWait {
   private let hasOthers: Bool
   private(set) var isDue = false
 
-  init(processors: Int = sysconf(Int32(_SC_NPROCESSORS_ONLN))) { hasOthers = processors > 1 }
+  init(processors: Int = Processors.available) { hasOthers = processors > 1 }
 
   /// Nanoseconds of the machine's own clock: one that a test has stopped would have it look for ever.
   static func now() -> UInt64 {

@@ -31,6 +31,18 @@ struct AdmittedShareTests {
     #expect((8...24).contains(admitted(least, at: late)))
   }
 
+  /// How many of ten thousand that are late are let in.
+  private func lateAdmitted(_ share: AdmittedShare, at now: UInt64) -> Int {
+    (0..<10_000).count { share.admitsLate(at: now + UInt64($0)) }
+  }
+
+  @Test func ofThoseWhoAreLateFewerAreLetInTheLongerNothingRests() {
+    let (calm, then) = turns(10, isRested: true)
+    #expect((280...345).contains(lateAdmitted(calm, at: then)))  // one in 32
+    let (least, late) = turns(50, isRested: false)
+    #expect((90...145).contains(lateAdmitted(least, at: late)))  // one in 85, and never nobody
+  }
+
   @Test func loopsThatRestAreGivenAll() {
     let (share, now) = turns(10, isRested: true)
     #expect(share.isWhole)

@@ -41,13 +41,13 @@ def run(folder, tries):
         crew.wait_for(400)
         crew.stop()
     requests = write_mix(folder, crew, KINDS)
-    with Server(data, settings={"ROOST_SERVER_QUEUE_MILLISECONDS": "0"}) as server, \
-            Quota(server.pid, SHARE):
+    with Quota(SHARE) as quota, \
+            _server(data, quota, {"ROOST_SERVER_QUEUE_MILLISECONDS": "0"}) as server:
         capacity = _capacity(folder, server, requests)
         result.counts["capacity"] = f"{capacity:,.0f}/s"
         late = paced(folder, server, requests, 5 * capacity, 5, CONNECTIONS)
         result.counts["p99 of the control"] = milliseconds(late["ok_p99"])
-    with Server(data, settings=SETTINGS) as server, Quota(server.pid, SHARE):
+    with Quota(SHARE) as quota, _server(data, quota, SETTINGS) as server:
         flood = paced(folder, server, requests, 5 * capacity, tries, CONNECTIONS, warmup=1)
         seconds = _recovery(folder, server, requests, capacity / 2)
     _judge(flood, late, seconds, result)
@@ -56,6 +56,10 @@ def run(folder, tries):
     check(data, folder, crew, result, "after the flood")
     result.add("acknowledged", crew.acknowledged())
     return result
+
+
+def _server(data, quota, settings):
+    return Server(data, settings=settings, wrapper=quota.wrapper)
 
 
 def _capacity(folder, server, requests):

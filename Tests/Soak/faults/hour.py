@@ -29,6 +29,7 @@ TEST = "{tries} minutes of 4 writers, 6 readers of records, lists and pages and 
 TRIES = (60, 0)
 DEPLOY = 300  # seconds
 LOOK = 5  # seconds
+TURN = 30  # seconds that clients have for turning to a new server
 LEAKING = 90  # seconds of the control
 SHARE = 0.9999
 PAUSE = 0.01
@@ -65,13 +66,14 @@ class Reader(threading.Thread):
         self.door, self.crew, self.number = door, crew, number
         self.good, self.bad, self.faults = 0, 0, []
         self.stopping, self.chance = threading.Event(), random.Random(number)
+        self.connection = None
 
     def run(self):
-        connection = self.door.server.connection()
+        connection = self.connection = self.door.server.connection()
         while not self.stopping.is_set():
             if connection.port != self.door.port:
                 connection.close()
-                connection = self.door.server.connection()
+                connection = self.connection = self.door.server.connection()
             what = self.request()
             try:
                 connection.send(what)
@@ -131,9 +133,9 @@ def run(folder, tries):
                 break
             lives.append(_live(door, crew, life, result))
             if time.monotonic() < until:
-                _deploy(door, _server(folder, cluster, len(lives)), result)
+                _deploy(door, _server(folder, cluster, len(lives)), crew, readers, result)
         if result.passed:
-            _leak(door, crew, _server(folder, cluster, "leak", leak), result)
+            _leak(door, crew, readers, _server(folder, cluster, "leak", leak), result)
         for reader in readers:
             reader.stopping.set()
             reader.join(60)
@@ -172,9 +174,9 @@ def _live(door, crew, seconds, result):
     return life
 
 
-def _leak(door, crew, server, result):
+def _leak(door, crew, readers, server, result):
     """A server that leaks takes the place of the last one: it must not be found flat."""
-    _deploy(door, server, result)
+    _deploy(door, server, crew, readers, result)
     found, _ = judge([_live(door, crew, LEAKING, result)])
     result.counts["found of the one that leaks"] = len(found)
     for what in ("memory", "descriptors"):
@@ -183,10 +185,15 @@ def _leak(door, crew, server, result):
                            "nothing here")
 
 
-def _deploy(door, fresh, result):
+def _deploy(door, fresh, crew, readers, result):
     """The new one is ready: clients turn, and the old one ends when nobody asks it any more."""
     old, door.server = door.server, fresh
-    time.sleep(1)
+    until = time.monotonic() + TURN
+    while any(client.connection.port == old.port for client in [*crew.writers, *readers]):
+        if time.monotonic() > until:
+            result.violate(f"some clients did not turn within {TURN} s")
+            break
+        time.sleep(0.05)
     code = old.stop()
     result.add("deploys")
     if code != 0:

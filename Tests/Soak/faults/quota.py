@@ -1,4 +1,4 @@
-"""A share of a processor for one process, by a control group of the kernel (version 1 or 2)."""
+"""A share of a processor for a process that is yet to be started, by a control group of the kernel (version 1 or 2)."""
 
 import os
 import time
@@ -10,15 +10,23 @@ FIRST, SECOND = "/sys/fs/cgroup/cpu", "/sys/fs/cgroup"
 
 
 class Quota:
-    """Holds a process to `share` of one processor; use as a context."""
+    """Holds what `wrapper` starts to `share` of one processor; use as a context.
 
-    def __init__(self, pid, share):
-        self.pid, self.share = pid, share
+    As in a container, it is held from its first moment on, and can see that it is.
+    """
+
+    def __init__(self, share):
+        self.share = share
+
+    @property
+    def wrapper(self):
+        """A command to put before another."""
+        return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', os.path.join(self.folder, "cgroup.procs")]
 
     def __enter__(self):
         is_second = os.path.exists(os.path.join(SECOND, "cgroup.controllers"))
         root = SECOND if is_second else FIRST
-        self.root, self.folder = root, os.path.join(root, f"roost-soak-{self.pid}")
+        self.root, self.folder = root, os.path.join(root, f"roost-soak-{os.getpid()}")
         try:
             if is_second:
                 _write(os.path.join(root, "cgroup.subtree_control"), "+cpu")
@@ -29,17 +37,12 @@ class Quota:
             else:
                 _write(os.path.join(self.folder, "cpu.cfs_period_us"), str(PERIOD))
                 _write(os.path.join(self.folder, "cpu.cfs_quota_us"), str(quota))
-            _write(os.path.join(self.folder, "cgroup.procs"), str(self.pid))
         except OSError as error:
             self.__exit__()
             raise Unavailable(f"needs a control group for processors: {error}") from error
         return self
 
     def __exit__(self, *_):
-        try:
-            _write(os.path.join(self.root, "cgroup.procs"), str(self.pid))
-        except OSError:
-            pass  # it has ended
         for _ in range(50):
             try:
                 os.rmdir(self.folder)
