@@ -33,10 +33,20 @@ class SimulateTests(unittest.TestCase):
             self.assertIn(strategy, done.stdout)
 
     def test_words_that_make_no_sense_are_told(self):
-        for words in (["--seeds", "none"], ["--devices", "1"], ["--engine", "oracle"]):
+        for words in (["--seeds", "none"], ["--devices", "1"], ["--engine", "oracle"],
+                      ["--nodes", "2"], ["--engine", "postgres", "--url", "postgres:", "--nodes", "0"]):
             done = roost("simulate", *words)
             self.assertEqual(done.returncode, 2, (words, done.stdout, done.stderr))
             self.assertTrue(done.stderr.startswith("roost simulate: "), done.stderr)
+
+
+@unittest.skipUnless(ENGINE == "postgres", "files have one process")
+class SeveralServersTests(unittest.TestCase):
+    def test_two_servers_end_in_the_same_rows_as_one_with_a_file(self):
+        done = roost("simulate", "--engine", "postgres", "--nodes", "2", "--seeds", "4",
+                     "--from", "1000", seconds=600)
+        self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr)
+        self.assertIn("0 failures", done.stdout)
 
 
 if __name__ == "__main__":

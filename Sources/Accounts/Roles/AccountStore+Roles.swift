@@ -178,8 +178,8 @@ extension AccountStore {
     if !directory.take(change) { try await refreshGrants() }
   }
 
-  /// Reads the grants again if another process has changed them.
-  func refreshGrants() async throws {
+  /// Reads the grants again if another process has changed them, as is done every two seconds.
+  package func refreshGrants() async throws {
     let known = directory.version
     let version = try await database.read(.statement) { try await GrantStore.version(in: $0) }
     guard version != known else { return }

@@ -17,6 +17,8 @@ struct SimulateCommand: Command {
     Option("--offline", "SECONDS", "how long they are offline (30s)"),
     Option("--engine", "ENGINE", "sqlite (the default), or postgres, where no disk fails"),
     Option("--url", "ADDRESS", "the PostgreSQL of --engine postgres (ROOST_TEST_POSTGRES)"),
+    Option(
+      "--nodes", "N", "servers beside each other, of which any is asked; PostgreSQL alone (1)"),
     Option("--workers", "N", "worlds at a time (one a processor)"),
   ]
   let discussion = """
@@ -35,10 +37,13 @@ struct SimulateCommand: Command {
       return ExitStatus.success
     }
     let workers = try whole(
-      arguments["--workers"] ?? "\(Processors.available)", "--workers",
-      1...256)
+      arguments["--workers"] ?? "\(Processors.available)", "--workers", 1...256)
     let address = try address(arguments)
-    let simulation = try await Worlds(address: address)
+    let nodes = try whole(arguments["--nodes"] ?? "1", "--nodes", 1...8)
+    if nodes > 1, address == nil {
+      throw Arguments.Failure(description: "--nodes \(nodes): takes --engine postgres")
+    }
+    let simulation = try await Worlds(address: address, nodes: nodes)
     if arguments.has("--bugs") { return await bugs(simulation, workers) }
     if let seed = arguments["--seed"] {
       return await one(

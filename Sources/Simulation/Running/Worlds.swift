@@ -34,11 +34,12 @@ package struct Worlds: Sendable {
   private let stage: Stage
   private let hasDisk: Bool
 
-  /// `address` is that of a PostgreSQL; nil for SQLite on disks in memory.
+  /// `address` is that of a PostgreSQL, on which the server may be several processes; nil for SQLite on
+  /// disks in memory.
   ///
   /// Without `hasDisk` no disk fails, so that the worlds are the same on both.
-  package init(address: String? = nil, hasDisk: Bool = true) async throws {
-    stage = try await Stage(address: address)
+  package init(address: String? = nil, nodes: Int = 1, hasDisk: Bool = true) async throws {
+    stage = try await Stage(address: address, nodes: nodes)
     self.hasDisk = hasDisk
   }
 

@@ -20,7 +20,7 @@ struct ServerView {
       var after: String?
       repeat {
         let path = "/v1/\(collection)?limit=200" + (after.map { "&after=\($0)" } ?? "")
-        guard let answer = await server.ask(.get, path, token: token) else { return nil }
+        guard let answer = try await server.ask(.get, path, token: token) else { return nil }
         guard answer.status == 200, let page = try? JSON.parse(answer.body).object else {
           throw WorldFault(
             "GET \(path) answered \(answer.status): \(String(decoding: answer.body, as: UTF8.self))"

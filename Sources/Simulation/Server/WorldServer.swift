@@ -10,6 +10,8 @@ import Transport
 
 /// The server of a world: the app as it is served, asked without sockets, one request after the
 /// other.
+///
+/// On PostgreSQL it may be several processes beside each other, of which any is asked.
 final class WorldServer {
   /// What a request came to: a status and a body; nil where the server went down before it answered.
   typealias Answer = (status: Int, body: [UInt8])
@@ -22,18 +24,21 @@ final class WorldServer {
   private(set) var schema: SchemaModel
   /// Bytes of deltas in one answer; nil for as many as ever.
   var room: Int?
-  private(set) var app: App?
   private(set) var people: [Stage.Person]
   private let settings: Settings
   /// The schema of PostgreSQL in which the database lies.
   private let place: String
-  private var door: (any Application)?
+  private var nodes: [Node] = []
+  /// Which of them is asked next; it has a chance of its own, so that the world is the same with one.
+  private var chance: Chance
+  private var asked = 0
   /// The disk could not be trusted any more, and the process ended itself.
   private let hasExited = Flag()
   private var isGivenBack = false
 
   /// `name` tells the databases of worlds apart that run at the same time.
   init(_ stage: Stage, name: String, time: WorldTime, random: WorldRandom) throws {
+    chance = Chance(seed: name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
     place = "roost_world_" + name
     settings = try stage.settings ?? Stage.settings(stage.address, schema: place)
     people = stage.people
@@ -46,10 +51,18 @@ final class WorldServer {
 
   deinit {
     guard !isGivenBack else { return }
-    door = nil
-    app = nil
+    nodes = []
     disk.forgetConnections()
   }
+
+  /// One process, and what it answers by.
+  private struct Node {
+    let app: App
+    let door: any Application
+  }
+
+  /// The process that was asked last; nil while none serves.
+  var app: App? { nodes.isEmpty ? nil : nodes[asked].app }
 
   /// Whether it serves.
   var isUp: Bool { app != nil && !hasExited.isSet && !disk.isDead }
@@ -73,13 +86,31 @@ final class WorldServer {
   func open(_ newer: SchemaModel? = nil) async throws {
     if let newer { schema = newer }
     hasExited.clear()
+    asked = 0
+    for number in 0..<stage.nodes { nodes.append(try await node(number)) }
+  }
+
+  private func node(_ number: Int) async throws -> Node {
     let flag = hasExited
+    let random = NodeRandom(number == 0 ? random : WorldRandom(seed: chance.next()))
     let app = try await Stage.open(
       schema, settings,
       Stage.surroundings(stage.address == nil ? disk : nil, stage.compiled) { flag.set() },
       time: time, random: random, sink: log)
-    door = try app.steppedDoor(room: room)
-    self.app = app
+    random.source = self.random
+    return Node(app: app, door: try app.steppedDoor(room: room))
+  }
+
+  /// Chooses who is asked next, and now and then has that one end and begin again before.
+  private func turn() async throws {
+    guard stage.nodes > 1, !nodes.isEmpty else { return }
+    asked = chance.below(nodes.count)
+    if chance.once(in: 40) {
+      await nodes[asked].app.close()
+      nodes[asked] = try await node(asked + 1)
+    }
+    // It does so by a clock of its own, which no step waits for.
+    try await nodes[asked].app.accounts.refreshGrants()
   }
 
   /// Ends it as a deployment does, behind which the tables are others.
@@ -91,9 +122,8 @@ final class WorldServer {
 
   /// Ends it in good order.
   func close() async {
-    await app?.close()
-    app = nil
-    door = nil
+    for node in nodes { await node.app.close() }
+    nodes = []
   }
 
   /// Ends it without a goodbye, and cuts the power of its disk; `open` is next.
@@ -102,17 +132,18 @@ final class WorldServer {
   func fall(sector: Int, isKept: () -> Bool) {
     disk.cut(sector: sector, isKept: isKept)
     disk.closing = .keep
-    app?.accounts.stop()
-    door = nil
-    app = nil
+    for node in nodes { node.app.accounts.stop() }
+    nodes = []
     disk.restart()
     disk.closing = .close
   }
 
   func ask(
     _ method: Transport.Method, _ path: String, token: String?, body: [UInt8] = []
-  ) async -> Answer? {
-    guard let door, isUp else { return nil }
+  ) async throws -> Answer? {
+    try await turn()
+    guard isUp else { return nil }
+    let door = nodes[asked].door
     let parts = path.split(separator: "?", maxSplits: 1).map(String.init)
     let route = door.route(method, parts[0])
     let head = ListedHead(

@@ -54,6 +54,21 @@ package final class WorldRandom: RandomSource {
   }
 }
 
+/// Randomness of one of several processes: its own while it starts, and the world's from then on, so that
+/// what people see does not depend on how many there are.
+final class NodeRandom: RandomSource {
+  private let state: Mutex<any RandomSource>
+
+  init(_ source: any RandomSource) { state = Mutex(source) }
+
+  var source: any RandomSource {
+    get { state.withLock { $0 } }
+    set { state.withLock { $0 = newValue } }
+  }
+
+  func fill(_ buffer: UnsafeMutableRawBufferPointer) { source.fill(buffer) }
+}
+
 /// The time of a world: it passes where a step says so.
 package final class WorldTime: TimeSource {
   /// 2027-01-01, where worlds begin.

@@ -31,6 +31,8 @@ final class Stage: Sendable {
   let secondPlan: ClientPlan
   /// The address of a PostgreSQL; nil for SQLite on disks in memory.
   let address: String?
+  /// Processes of a server.
+  let nodes: Int
   /// The people and the prepared database of SQLite; on PostgreSQL each world makes its own.
   let people: [Person]
   let image: MemoryImage
@@ -41,7 +43,8 @@ final class Stage: Sendable {
   /// Disks of worlds that have ended, for those that come.
   private let disks = Mutex<[MemoryDisk]>([])
 
-  init(address: String? = nil) async throws {
+  init(address: String? = nil, nodes: Int = 1) async throws {
+    self.nodes = nodes
     schema = try SchemaModel.load(source: WorldSchema.text())
     plan = ClientPlan(schema)
     second = try SchemaModel.load(source: WorldSchema.text(second: true))
@@ -122,7 +125,7 @@ final class Stage: Sendable {
   /// Opens the app as its server does, but that nothing runs by itself.
   static func open(
     _ schema: SchemaModel, _ settings: Settings, _ surroundings: SteppedSurroundings,
-    time: WorldTime, random: WorldRandom, sink: any LogSink = SilentSink()
+    time: WorldTime, random: any RandomSource, sink: any LogSink = SilentSink()
   ) async throws -> App {
     var extensions = AppExtensions()
     extensions.actions = WorldSchema.actions

@@ -48,7 +48,8 @@ extension World {
     var body: [UInt8] = []
     for frame in frames { body += frame.encoded + [10] }
     trace.note("a liar (\(kind)) >", body)
-    guard let answer = await server.ask(.post, "/v1/sync", token: device.token, body: body) else {
+    guard let answer = try await server.ask(.post, "/v1/sync", token: device.token, body: body)
+    else {
       return
     }
     trace.note("a liar < \(answer.status)", answer.body)

@@ -66,7 +66,8 @@ extension World {
     let asked = letter.frames ?? (try? FrameReader().frames(letter.body)) ?? []
     noteAttempts(asked)
     trace.note("\(device.name) >", letter.body)
-    guard let answer = await server.ask(.post, "/v1/sync", token: letter.token, body: letter.body)
+    guard
+      let answer = try await server.ask(.post, "/v1/sync", token: letter.token, body: letter.body)
     else {
       note("  the server went down")
       if isCalm { try await recover() }

@@ -129,14 +129,14 @@ extension World {
   private func writeDirectly() async throws {
     let person = server.people[chance.below(Stage.people)]
     let collection = chance.once(in: 2) ? "gigs" : "news"
-    let list = await server.ask(.get, "/v1/\(collection)?limit=20", token: person.own)
+    let list = try await server.ask(.get, "/v1/\(collection)?limit=20", token: person.own)
     guard let list, list.status == 200,
       let items = try? JSON.parse(list.body)["items"]?.array, let item = chance.pick(items),
       let id = item["id"]?.string
     else { return }
     let body: JSON =
       collection == "gigs" ? ["title": .string("r\(unique())")] : ["text": .string("r\(unique())")]
-    let answer = await server.ask(
+    let answer = try await server.ask(
       .patch, "/v1/\(collection)/\(id)", token: person.own, body: Array(body.text.utf8))
     if collection == "gigs", let row = UUID(id) { ledger.touched.insert(row) }
     note("  p changes \(collection) over REST: \(answer?.status ?? 0)")

@@ -137,7 +137,7 @@ extension World {
     guard chance.once(in: 3), !device.isRevoked, !others.isEmpty,
       let id = device.live.core.device?.id
     else { return }
-    let answer = await server.ask(.delete, "/v1/devices/\(id)", token: others[0].token)
+    let answer = try await server.ask(.delete, "/v1/devices/\(id)", token: others[0].token)
     note("  \(device.name) is revoked: \(answer?.status ?? 0)")
     guard answer?.status == 200 || answer?.status == 204 else { return }
     // Copies of it are the same device.
