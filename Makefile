@@ -103,8 +103,6 @@ soak: build packages-bench packages-python ## Runs the long tests: kills, full d
 	  python3 Tests/EndToEnd/run.py test_openapi
 	@swift build --configuration release --static-swift-stdlib --product JobsWorker
 	@swift build --configuration release --static-swift-stdlib --product ActionServer
-	@.build/release/roost simulate --seeds "$${ROOST_SOAK_SEEDS:-100000}"
-	@$(ON_POSTGRES) .build/release/roost simulate --engine postgres --seeds 1000
 	@python3 Tests/Soak/run.py $(ARGS)
 
 defences: packages-test toolchain ## Takes defences out of a copy of the sources; a test has to notice each

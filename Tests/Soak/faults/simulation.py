@@ -12,10 +12,11 @@ from .result import Result
 NAME = "simulation"
 PROMISE = "sync loses nothing, doubles nothing, and every queue drains"
 TEST = "{tries} made-up worlds of devices, a network and a server whose disk fails, with every " \
-       "invariant of sync checked (`roost simulate`); 1,000 worlds on PostgreSQL, which must end " \
-       "as on SQLite; and each planted bug, which must be found"
+       "invariant of sync checked (`roost simulate`); 1,000 worlds on PostgreSQL and 500 with " \
+       "two servers there, which must end as on SQLite; and each planted bug, which must be found"
 TRIES = (100_000, 200)
 ON_POSTGRES = 1000
+OF_TWO = 500
 PLANTED = 2000
 
 
@@ -54,4 +55,6 @@ def run(_, tries):
     with Cluster() as cluster:
         worlds(result, ON_POSTGRES, "--engine", "postgres", "--url", cluster.url,
                name="worlds on PostgreSQL")
+        worlds(result, OF_TWO, "--engine", "postgres", "--url", cluster.url, "--nodes", "2",
+               name="of two servers")
     return result
