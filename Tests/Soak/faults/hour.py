@@ -32,6 +32,8 @@ LOOK = 5  # seconds
 TURN = 30  # seconds that clients have for turning to a new server
 LEAKING = 90  # seconds of the control
 SHARE = 0.9999
+WAITING = "SELECT pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), left(query, 60) " \
+          "FROM pg_stat_activity WHERE state <> 'idle'"
 PAUSE = 0.01
 
 
@@ -133,9 +135,9 @@ def run(folder, tries):
                 break
             lives.append(_live(door, crew, life, result))
             if time.monotonic() < until:
-                _deploy(door, _server(folder, cluster, len(lives)), crew, readers, result)
+                _deploy(door, _server(folder, cluster, len(lives)), crew, readers, cluster, result)
         if result.passed:
-            _leak(door, crew, readers, _server(folder, cluster, "leak", leak), result)
+            _leak(door, crew, readers, cluster, _server(folder, cluster, "leak", leak), result)
         for reader in readers:
             reader.stopping.set()
             reader.join(60)
@@ -174,9 +176,9 @@ def _live(door, crew, seconds, result):
     return life
 
 
-def _leak(door, crew, readers, server, result):
+def _leak(door, crew, readers, cluster, server, result):
     """A server that leaks takes the place of the last one: it must not be found flat."""
-    _deploy(door, server, crew, readers, result)
+    _deploy(door, server, crew, readers, cluster, result)
     found, _ = judge([_live(door, crew, LEAKING, result)])
     result.counts["found of the one that leaks"] = len(found)
     for what in ("memory", "descriptors"):
@@ -185,13 +187,17 @@ def _leak(door, crew, readers, server, result):
                            "nothing here")
 
 
-def _deploy(door, fresh, crew, readers, result):
+def _deploy(door, fresh, crew, readers, cluster, result):
     """The new one is ready: clients turn, and the old one ends when nobody asks it any more."""
     old, door.server = door.server, fresh
     until = time.monotonic() + TURN
     while any(client.connection.port == old.port for client in [*crew.writers, *readers]):
         if time.monotonic() > until:
-            result.violate(f"some clients did not turn within {TURN} s")
+            left = [client for client in [*crew.writers, *readers]
+                    if client.connection.port == old.port]
+            result.violate(f"{len(left)} clients did not turn within {TURN} s, of whom "
+                           f"{sum(not client.is_alive() for client in left)} have ended: "
+                           f"{crew.refusals()[:2]}; PostgreSQL: {cluster.query(WAITING)}")
             break
         time.sleep(0.05)
     code = old.stop()
@@ -207,6 +213,8 @@ def _judge(crew, readers, lives, result):
     result.counts.update({"acknowledged": crew.acknowledged(), "answered well": good,
                           "not answered well": bad,
                           "share": f"{good / max(1, good + bad):.5%}"})
+    if faults:
+        print(f"soak: hour: not answered well: {faults[:4]}", flush=True)
     if good / max(1, good + bad) < SHARE:
         result.violate(f"{bad} of {good + bad} were not answered well: {faults[:2]}")
     found, figures = judge(lives)
