@@ -187,7 +187,7 @@ class NightTests(BackupCase):
         # So that the program can be reached by that account at all.
         program = self.folder.join("roost")
         shutil.copy(BINARY, program)
-        for words in (("list",), ("verify", "latest"), ("verify", path),
+        for words in (("list",), ("create",), ("verify", "latest"), ("verify", path),
                       ("restore", "latest", "--replace")):
             with self.subTest(words=words):
                 done = subprocess.run(

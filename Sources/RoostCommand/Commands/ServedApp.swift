@@ -45,9 +45,7 @@ enum ServedApp {
   /// Throws where there is no database, or none that this account can get at.
   static func require(_ data: String, _ settings: Settings, _ arguments: Arguments) throws {
     guard try !AppDatabase.isThere(data, settings) else { return }
-    if settings.text(SettingKeys.database).isEmpty, access(data + "/roost.sqlite", F_OK) != 0,
-      errno == EACCES
-    {
+    if settings.text(SettingKeys.database).isEmpty, access(data, X_OK) != 0, errno == EACCES {
       throw RoostError(
         .invalid,
         "\(data) cannot be looked into: \(String(cString: strerror(EACCES))). Run the command as "
