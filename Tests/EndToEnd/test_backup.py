@@ -4,14 +4,16 @@ import contextlib
 import glob
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
 import threading
 import time
 import unittest
 
 from client import Client, administrator, anonymous
 from postgres import psql
-from server import ENGINE, Folder, Server, database, roost
+from server import BINARY, ENGINE, Folder, Server, database, roost
 from sync_cases import RULES, SCHEMA
 from sync_client import Device
 
@@ -167,6 +169,82 @@ class CommandTests(BackupCase):
         server.stop()
         self.backup("create", status=1, says="roost backup key")
         self.backup("create", "--plain")
+
+
+class NightTests(BackupCase):
+    """What somebody is told who is woken up: never that there is nothing where it cannot be seen."""
+
+    def made(self, count=1):
+        server = self.start()
+        server.stop()
+        return [json.loads(self.backup("create", "--json").stdout)["path"] for _ in range(count)]
+
+    @unittest.skipIf(os.geteuid() != 0, "another account is needed")
+    def test_what_may_not_be_seen_is_not_told_to_be_missing(self):
+        path, = self.made()
+        for name in ("", "roost.yaml", "schema.graphql"):
+            os.chmod(self.folder.join(name), 0o755)
+        # So that the program can be reached by that account at all.
+        program = self.folder.join("roost")
+        shutil.copy(BINARY, program)
+        for words in (("list",), ("create",), ("verify", "latest"), ("verify", path),
+                      ("restore", "latest", "--replace")):
+            with self.subTest(words=words):
+                done = subprocess.run(
+                    [program, "backup", words[0], self.folder.path, *words[1:], "--data", self.data,
+                     "--folder", os.path.dirname(path)],
+                    user=65534, group=65534, extra_groups=[], capture_output=True, text=True,
+                    env=database(self.data))
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                self.assertIn("Permission denied", done.stderr)
+                self.assertNotIn("no backup", done.stdout + done.stderr)
+
+    def test_latest_is_no_older_one_than_the_newest(self):
+        old, new = self.made(2)
+        with open(new, "rb") as file:
+            head = file.read()[:20]
+        with open(new, "wb") as file:
+            file.write(head)
+        listed = self.backup("list")
+        self.assertIn(old, listed.stdout)
+        self.assertIn(new, listed.stderr)
+        self.backup("verify", "latest", status=1, says=old)
+        self.backup("verify", old)
+        if ENGINE == "sqlite":
+            self.backup("restore", "latest", "--replace", status=1, says=new)
+            self.backup("restore", old, "--replace")
+        # A file of another name is nobody's newest backup.
+        os.remove(new)
+        self.folder.write(os.path.join(os.path.dirname(old), "zzz.backup"), "")
+        self.backup("verify", "latest")
+
+    def test_a_key_that_is_missing_is_not_to_be_made_anew(self):
+        path, = self.made()
+        os.remove(self.key)
+        done = self.backup("verify", path, status=1, says="the key that sealed it")
+        self.assertNotIn("roost backup key", done.stderr)
+
+    def test_a_folder_that_is_not_there_is_a_wrong_word(self):
+        for words in (["list"], ["create"], ["verify", "latest"], ["restore", "latest"]):
+            done = roost("backup", words[0], self.folder.join("nowhere"), *words[1:])
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("no such folder", done.stderr)
+
+    def test_a_restore_that_fails_leaves_no_folder(self):
+        path, = self.made()
+        with open(path, "rb") as file:
+            half = file.read()[:-200]
+        broken = self.folder.join("half.backup")
+        with open(broken, "wb") as file:
+            file.write(half)
+        other = self.folder.join("other")
+        if ENGINE == "sqlite":
+            self.backup("restore", broken, status=1, says="is damaged", data=other)
+            self.assertFalse(os.path.exists(other))
+            os.environ["ROOST_DATABASE_MINIMUM_FREE_MEGABYTES"] = "1000000"
+            self.addCleanup(os.environ.pop, "ROOST_DATABASE_MINIMUM_FREE_MEGABYTES")
+            self.backup("restore", path, status=1, says="MB free", data=other)
+            self.assertFalse(os.path.exists(other))
 
 
 class ServedTests(BackupCase):

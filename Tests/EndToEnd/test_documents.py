@@ -59,6 +59,52 @@ class WalkTests(unittest.TestCase):
                 decoded = urllib.parse.unquote(sent).replace(" ", "")
                 self.assertEqual(decoded, meant.replace("\\|", "|").replace(" ", ""))
 
+    def test_commands_of_the_runbooks_name_the_data_of_the_server(self):
+        folder, found = os.path.join(REPOSITORY, "docs/runbooks"), 0
+        for name in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                commands = re.findall(r"`roost (?:backup|doctor|followers|functions|jobs|rebuild) "
+                                      r"[^`]*`", file.read())
+            found += len(commands)
+            for command in commands:
+                with self.subTest(page=name, command=command):
+                    self.assertRegex(command, "--data DATA|--database")
+        self.assertGreater(found, 10)
+
+    def test_what_the_page_on_reliability_names_is_there(self):
+        with open(os.path.join(REPOSITORY, "docs/reliability.md"), encoding="utf-8") as file:
+            page = file.read()
+        tests = ""
+        for name in os.listdir(os.path.join(REPOSITORY, "Tests/EndToEnd")):
+            if name.endswith(".py"):
+                with open(os.path.join(REPOSITORY, "Tests/EndToEnd", name), encoding="utf-8") as file:
+                    tests += f"def {name.removesuffix('.py')}(\n" + file.read()
+        named = set(re.findall(r"`(test_\w+)`", page))
+        self.assertGreater(len(named), 15)
+        for name in named:
+            with self.subTest(test=name):
+                self.assertIn(f"def {name}(", tests)
+        # Whoever repeats the page has no other program than the one that they built.
+        self.assertIn(".build/release/roost simulate --seeds", page)
+        self.assertNotRegex(page, r"[`\s]roost simulate -")
+
+    def test_the_settings_of_the_guide_are_those_of_the_program(self):
+        with open(os.path.join(REPOSITORY, "docs/guides/operating.md"), encoding="utf-8") as file:
+            rows = [[cell.strip().strip("`") for cell in line.split(" | ")]
+                    for line in file.read().replace("| |", "|  |").replace("| |", "|  |").split("\n")
+                    if re.match(r"\| `[a-z]+\.[\w.]+` \| `ROOST", line)]
+        shown = {row[0].strip("|` "): row for row in rows}
+        source = "Sources/RoostServer/Configuration/SettingKey.swift"
+        with open(os.path.join(REPOSITORY, source), encoding="utf-8") as file:
+            keys = re.findall(r'name: "([\w.]+)",\s*kind: .*?defaultText:\s*("[^"]*")?',
+                              file.read(), re.S)
+        self.assertGreater(len(keys), 50)
+        self.assertEqual({name for name, _ in keys}, set(shown))
+        for name, default in keys:
+            if default.strip('"'):
+                with self.subTest(setting=name):
+                    self.assertIn(default.strip('"'), shown[name][2:4])
+
     def test_links_between_documents_lead_somewhere(self):
         pages = []
         for top, folders, names in os.walk(REPOSITORY):

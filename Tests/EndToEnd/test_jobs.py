@@ -131,6 +131,9 @@ class JobsTests(unittest.TestCase):
         told = self.jobs("cancel", self.folder.path, job, status=1).stderr
         self.assertIn("in use", told)
         self.assertRegex(told, re.escape(f"/v1/admin/jobs/{job}/cancel"))
+        told = self.jobs(
+            "list", self.folder.path, "--kind", "backup", "--state", "dead", status=1).stderr
+        self.assertIn("/v1/admin/jobs?state=dead&kind=backup'", told)
         self.assertEqual(anonymous(self.server.port).get("/v1/admin/jobs").status, 403)
         self.assertEqual(Client(self.server.port).get("/v1/admin/jobs").status, 401)
         admin = self.administrator()

@@ -34,10 +34,25 @@ class SimulateTests(unittest.TestCase):
 
     def test_words_that_make_no_sense_are_told(self):
         for words in (["--seeds", "none"], ["--devices", "1"], ["--engine", "oracle"],
-                      ["--nodes", "2"], ["--engine", "postgres", "--url", "postgres:", "--nodes", "0"]):
+                      ["--nodes", "2"], ["--engine", "postgres", "--url", "postgres:", "--nodes", "0"],
+                      ["42"], ["--trace", "--seeds", "2"], ["--seed", "1", "--seeds", "2"],
+                      ["--bugs", "--seed", "1"], ["--devices", "2", "--seed", "1"],
+                      ["--offline", "10s"], ["--url", "postgresql://127.0.0.1:1/none"],
+                      ["--engine", "postgres", "--url", "nonsense"]):
             done = roost("simulate", *words)
             self.assertEqual(done.returncode, 2, (words, done.stdout, done.stderr))
             self.assertTrue(done.stderr.startswith("roost simulate: "), done.stderr)
+
+    def test_a_database_that_cannot_be_reached_is_no_fault_of_a_seed(self):
+        done = roost("simulate", "--engine", "postgres", "--url", "postgresql://127.0.0.1:1/none")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("cannot be reached", done.stderr)
+        self.assertNotIn("seed", done.stdout)
+
+    def test_hashes_are_as_long_as_each_other(self):
+        # Of this seed the first digit is 0.
+        done = roost("simulate", "--seed", "3", seconds=120)
+        self.assertRegex(done.stdout, r"hash [0-9a-f]{16}\n")
 
 
 @unittest.skipUnless(ENGINE == "postgres", "files have one process")

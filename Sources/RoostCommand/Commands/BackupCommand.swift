@@ -53,6 +53,10 @@ struct BackupCommand: Command {
     try BackupCommand.check(arguments, verb)
     if verb == "key" { return try makeKey(words[1]) }
     let folder = AppFolder(words[1])
+    // A word that is mistyped would be an app without any backup.
+    guard FileBytes.isFolder(folder.path) else {
+      throw AppFolder.Failure(description: "\(folder.path): there is no such folder")
+    }
     let settings = try ServerSession.settings(folder, arguments)
     let data = arguments["--data"] ?? folder.path + "/.roost"
     let backups = BackupSettings(
@@ -60,7 +64,7 @@ struct BackupCommand: Command {
       isPlain: arguments.has("--plain"))
     switch verb {
     case "create": return try await create(data, settings, backups, arguments)
-    case "list": return list(backups, arguments)
+    case "list": return try list(backups, arguments)
     case "verify": return try await verify(words[2], settings, backups, arguments)
     default: return try await restore(words[2], data, settings, backups, arguments)
     }
@@ -98,9 +102,7 @@ struct BackupCommand: Command {
   private func create(
     _ data: String, _ settings: Settings, _ backups: BackupSettings, _ arguments: Arguments
   ) async throws -> Int32 {
-    guard try AppDatabase.isThere(data, settings) else {
-      throw RoostError(.notFound, "\(data) holds no database yet; the first start makes it.")
-    }
+    try ServedApp.require(data, settings, arguments)
     let display = ProgressLine.asked(arguments)
     let entry: BackupFolder.Entry
     do {
@@ -131,8 +133,10 @@ struct BackupCommand: Command {
     return progress.step + (percent.map { " \($0)%" } ?? "")
   }
 
-  private func list(_ backups: BackupSettings, _ arguments: Arguments) -> Int32 {
-    let entries = backups.folder.entries
+  private func list(_ backups: BackupSettings, _ arguments: Arguments) throws -> Int32 {
+    let listing = try backups.folder.listing()
+    let entries = listing.entries
+    for file in listing.unreadable { Console.note("roost backup: \(file.reason)") }
     if arguments.has("--json") {
       Console.print((["items": .array(entries.map(\.json))] as JSON).text)
       return ExitStatus.success

@@ -61,7 +61,7 @@ struct JobsCommand: Command {
         ambient: Ambient(logger: Logger(level: .warning, format: .text)))
     } catch let error as DatabaseOpenError where error.reason == .inUse {
       throw RoostError(
-        .conflict, "\(error.description)\n" + JobsCommand.advice(task, settings))
+        .conflict, "\(error.description)\n" + JobsCommand.advice(task, arguments, settings))
     }
     do {
       try await carryOut(task, desk, state, limit ?? 50, arguments)
@@ -159,13 +159,19 @@ struct JobsCommand: Command {
   }
 
   /// What to do while a server holds the file.
-  private static func advice(_ task: Task, _ settings: Settings) -> String {
+  private static func advice(
+    _ task: Task, _ arguments: Arguments, _ settings: Settings
+  ) -> String {
     let base = AdministratorLink.base(settings, port: settings.integer(SettingKeys.port))
     let token = "-H \"Authorization: Bearer $TOKEN\""
     let path = "'\(base)/v1/admin/jobs"
+    // A kind is what names are made of, or the server says what is wrong with it.
+    let query = ["state", "kind", "limit"].compactMap { name in
+      arguments["--" + name].map { "\(name)=\($0)" }
+    }.joined(separator: "&")
     let line =
       switch task {
-      case .list: "curl \(token) \(path)'"
+      case .list: "curl \(token) \(path)\(query.isEmpty ? "" : "?" + query)'"
       case .show(let id): "curl \(token) \(path)/\(id)'"
       case .retry(let id): "curl -X POST \(token) \(path)/\(id)/retry'"
       case .cancel(let id): "curl -X POST \(token) \(path)/\(id)/cancel'"

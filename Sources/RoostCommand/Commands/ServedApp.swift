@@ -1,3 +1,4 @@
+import Glibc
 import Queries
 import RoostCore
 import RoostServer
@@ -18,9 +19,7 @@ enum ServedApp {
     let schema = try folder.schema()
     let settings = try ServerSession.settings(folder, arguments)
     let data = arguments["--data"] ?? folder.path + "/.roost"
-    guard try AppDatabase.isThere(data, settings) else {
-      throw RoostError(.notFound, "\(data) holds no database yet; the first start makes it.")
-    }
+    try require(data, settings, arguments)
     let app: App
     do {
       // With what the program and its functions add, as a server has it.
@@ -41,5 +40,20 @@ enum ServedApp {
       await app.close()
       throw error
     }
+  }
+
+  /// Throws where there is no database, or none that this account can get at.
+  static func require(_ data: String, _ settings: Settings, _ arguments: Arguments) throws {
+    guard try !AppDatabase.isThere(data, settings) else { return }
+    if settings.text(SettingKeys.database).isEmpty, access(data, X_OK) != 0, errno == EACCES {
+      throw RoostError(
+        .invalid,
+        "\(data) cannot be looked into: \(String(cString: strerror(EACCES))). Run the command as "
+          + "the server's account.")
+    }
+    throw RoostError(
+      .notFound,
+      "\(data) holds no database yet; the first start makes it."
+        + (arguments.has("--data") ? "" : " --data names another folder."))
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import RoostCore
+import RoostServer
 import Simulation
 
 /// `roost simulate`: devices and a server in made-up worlds, in which everything goes wrong.
@@ -29,6 +30,7 @@ struct SimulateCommand: Command {
     """
 
   func run(_ arguments: Arguments) async throws -> Int32 {
+    try SimulateCommand.check(arguments)
     if let devices = arguments["--devices"] {
       let show = try await MergeShow { print($0) }
       try await show.run(
@@ -43,6 +45,13 @@ struct SimulateCommand: Command {
     if nodes > 1, address == nil {
       throw Arguments.Failure(description: "--nodes \(nodes): takes --engine postgres")
     }
+    if let address {
+      // Else every world would fail, and its seed be blamed.
+      _ = try AppDatabase.isThere(
+        "",
+        Settings(
+          file: nil, environment: [SettingKeys.database.environment: address], flags: [:]))
+    }
     let simulation = try await Worlds(address: address, nodes: nodes)
     if arguments.has("--bugs") { return await bugs(simulation, workers) }
     if let seed = arguments["--seed"] {
@@ -56,12 +65,16 @@ struct SimulateCommand: Command {
       UInt64(from)..<UInt64(from + count), workers: workers, failures: most)
     print(
       "\(report.worlds) worlds, \(Int(report.worldsPerSecond)) a second, "
-        + "\(report.failures.count) failures, hash \(String(report.hash, radix: 16))")
+        + "\(report.failures.count) failures, hash \(SimulateCommand.digits(report.hash))")
     for invariant in Invariant.allCases {
       guard let missing = invariant.missing else { continue }
       print("not checked: \(invariant.rawValue) \(invariant.says) (\(missing))")
     }
-    for failure in report.failures { await show(failure, simulation) }
+    let engine =
+      (address == nil ? "" : "--engine postgres ") + (nodes == 1 ? "" : "--nodes \(nodes) ")
+    for failure in report.failures {
+      await show(failure, simulation, engine)
+    }
     var isSame = true
     if address != nil {
       let files = try await Worlds(hasDisk: false).run(
@@ -73,6 +86,32 @@ struct SimulateCommand: Command {
       }
     }
     return report.failures.isEmpty && isSame ? ExitStatus.success : ExitStatus.failure
+  }
+
+  /// Refuses options that would say nothing beside others, and words that are no options.
+  private static func check(_ arguments: Arguments) throws(Arguments.Failure) {
+    if let word = arguments.operands.first {
+      throw Arguments.Failure(
+        description: "\"\(word)\" is no option; one world alone is roost simulate --seed S")
+    }
+    for (option, owner) in [("--trace", "--seed"), ("--offline", "--devices")]
+    where arguments.has(option) && !arguments.has(owner) {
+      throw Arguments.Failure(description: "\(option) belongs to \(owner)")
+    }
+    if arguments.has("--url"), arguments["--engine"] != "postgres" {
+      throw Arguments.Failure(description: "--url belongs to --engine postgres")
+    }
+    let alone = [
+      "--devices": [
+        "--seeds", "--from", "--seed", "--trace", "--bugs", "--engine", "--nodes", "--workers",
+      ],
+      "--bugs": ["--seeds", "--from", "--seed", "--engine", "--nodes"],
+      "--seed": ["--seeds", "--from", "--workers"],
+    ]
+    for option in ["--devices", "--bugs", "--seed"] where arguments.has(option) {
+      guard let other = alone[option]?.first(where: { arguments.has($0) }) else { continue }
+      throw Arguments.Failure(description: "\(option) and \(other) do not go together")
+    }
   }
 
   /// Where the PostgreSQL is; nil for SQLite.
@@ -90,8 +129,10 @@ struct SimulateCommand: Command {
     }
   }
 
-  private func show(_ failure: Worlds.Failure, _ simulation: Worlds) async {
-    print("\nseed \(failure.seed) fails: roost simulate --seed \(failure.seed) --trace")
+  private func show(
+    _ failure: Worlds.Failure, _ simulation: Worlds, _ engine: String
+  ) async {
+    print("\nseed \(failure.seed) fails: roost simulate \(engine)--seed \(failure.seed) --trace")
     if let error = failure.error { print("  \(error)") }
     for breach in failure.breaches {
       print("  \(breach.invariant.rawValue) \(breach.invariant.says): \(breach.detail)")
@@ -109,7 +150,7 @@ struct SimulateCommand: Command {
   private func one(_ seed: UInt64, _ isTraced: Bool, _ simulation: Worlds) async -> Int32 {
     let trace = await simulation.trace(seed)
     if isTraced { for line in trace.lines { print(line) } }
-    print("seed \(seed): hash \(String(trace.hash, radix: 16))")
+    print("seed \(seed): hash \(SimulateCommand.digits(trace.hash))")
     for breach in trace.breaches {
       print("  \(breach.invariant.rawValue) \(breach.invariant.says): \(breach.detail)")
     }
@@ -134,6 +175,12 @@ struct SimulateCommand: Command {
       }
     }
     return isWhole ? ExitStatus.success : ExitStatus.failure
+  }
+
+  /// A hash as it is told, always as long.
+  private static func digits(_ hash: UInt64) -> String {
+    let text = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - text.count) + text
   }
 
   private func whole(

@@ -5,6 +5,7 @@ package import RoostCore
 package struct BackupFolder: Sendable {
   package let path: String
 
+  private static let beginning = "roost-"
   private static let ending = ".backup"
 
   package init(_ path: String) { self.path = path }
@@ -24,38 +25,98 @@ package struct BackupFolder: Sendable {
   }
 
   /// The backups, the newest first; files that are none are passed over.
-  package var entries: [Entry] {
-    FileBytes.names(in: path).filter { $0.hasSuffix(BackupFolder.ending) }.compactMap { name in
+  package var entries: [Entry] { found.entries }
+
+  /// What somebody finds who looks into the folder.
+  package struct Listing: Sendable {
+    package fileprivate(set) var entries: [Entry] = []
+    /// The files that have a backup's name and cannot be read as one, with the reason.
+    package fileprivate(set) var unreadable: [(path: String, reason: String)] = []
+  }
+
+  /// The backups, and what cannot be read as one; nothing where there is no such folder yet.
+  ///
+  /// Throws `RoostError` where the folder cannot be looked into: it may hold any number then.
+  package func listing() throws -> Listing {
+    guard let handle = opendir(path) else {
+      if errno == ENOENT { return Listing() }
+      throw RoostError(
+        .invalid,
+        "The folder of backups \(path) cannot be looked into: "
+          + "\(String(cString: strerror(errno))). Run the command as the server's account.")
+    }
+    closedir(handle)
+    return found
+  }
+
+  private var found: Listing {
+    var listing = Listing()
+    for name in FileBytes.names(in: path) where name.hasSuffix(BackupFolder.ending) {
       let file = path + "/" + name
-      var status = stat()
-      guard stat(file, &status) == 0, let reader = try? BackupReader(file) else { return nil }
-      return Entry(path: file, bytes: Int64(status.st_size), head: reader.head)
-    }.sorted { ($0.head.madeAt.milliseconds, $0.path) > ($1.head.madeAt.milliseconds, $1.path) }
+      do {
+        let head = try BackupReader(file).head
+        var status = stat()
+        guard stat(file, &status) == 0 else { continue }
+        listing.entries.append(Entry(path: file, bytes: Int64(status.st_size), head: head))
+      } catch {
+        let reason = (error as? RoostError)?.detail ?? "\(error)"
+        listing.unreadable.append((file, reason))
+      }
+    }
+    listing.entries.sort {
+      ($0.head.madeAt.milliseconds, $0.path) > ($1.head.madeAt.milliseconds, $1.path)
+    }
+    return listing
   }
 
   /// The backup that somebody names: a path, the name of a file here, or `latest`.
   ///
-  /// Throws `RoostError` where there is none.
+  /// Throws `RoostError` where there is none, and for `latest` where a file that is newer by its
+  /// name cannot be read: nobody shall go back further than they know.
   package func find(_ name: String) throws -> String {
-    if name == "latest" {
-      guard let newest = entries.first else {
-        throw RoostError(.notFound, "\(path) holds no backup.")
-      }
-      return newest.path
+    if name == "latest" { return try newest() }
+    if FileBytes.exists(name) { return name }
+    let isHidden = errno == EACCES
+    if !name.contains("/") {
+      // Throws where nobody can say whether it is there.
+      _ = try listing()
+      let own = path + "/" + name
+      if FileBytes.exists(own) { return own }
     }
-    let own = path + "/" + name
-    if !name.contains("/"), !FileBytes.exists(name), FileBytes.exists(own) { return own }
-    guard FileBytes.exists(name) else {
-      throw RoostError(.notFound, "\(name): there is no such file, nor is it in \(path).")
+    guard !isHidden else {
+      throw RoostError(
+        .invalid,
+        "\(name): \(String(cString: strerror(EACCES))). Run the command as the "
+          + "server's account.")
     }
-    return name
+    throw RoostError(.notFound, "\(name): there is no such file, nor is it in \(path).")
+  }
+
+  private func newest() throws -> String {
+    let listing = try listing()
+    let newest = listing.entries.first?.path
+    // The names that Roost gives begin with the time, to the second.
+    let own = path + "/" + BackupFolder.beginning
+    let stamp = { (path: String) in path.dropFirst(own.count).prefix(16) }
+    if let fault = listing.unreadable.last(where: { $0.path.hasPrefix(own) }),
+      newest.map({ stamp(fault.path) >= stamp($0) }) ?? true
+    {
+      throw RoostError(
+        .invalid,
+        "\(fault.reason) By its name it is the newest backup"
+          + (newest.map { "; the newest that can be read is \($0): name that one to take it." }
+            ?? "."))
+    }
+    guard let newest else { throw RoostError(.notFound, "\(path) holds no backup.") }
+    return newest
   }
 
   /// Where the backup with this head lies.
   func place(of head: BackupHead) -> String {
     let time = head.madeAt.description.filter { $0 != "-" && $0 != ":" }
     let stamp = time.prefix { $0 != "." && $0 != "Z" } + "Z"
-    return "\(path)/roost-\(stamp)-\(head.id.description.suffix(8))\(BackupFolder.ending)"
+    return
+      "\(path)/\(BackupFolder.beginning)\(stamp)-\(head.id.description.suffix(8))\(BackupFolder.ending)"
   }
 
   /// Makes the folder, readable by its owner alone.
@@ -114,7 +175,9 @@ struct PassingFolder: Sendable {
     path = "\(parent)/\(PassingFolder.prefix)\(id)"
     guard mkdir(path, 0o700) == 0 else {
       throw RoostError(
-        .invalid, "\(path) cannot be made: \(String(cString: strerror(errno))).")
+        .invalid,
+        "\(path), where it is unpacked to be tried, cannot be made: "
+          + "\(String(cString: strerror(errno))).")
     }
     lock = PassingFolder.lock(of: path)
     guard lock >= 0 else {

@@ -123,8 +123,9 @@ package struct BackupMaker: Sendable {
     guard let free = settings.folder.freeBytes, free < bytes * 2 + reserve else { return }
     throw RoostError(
       .storageFull,
-      "A backup needs about \((bytes * 2 + reserve) >> 20) MB in \(settings.folder.path), of "
-        + "which \(free >> 20) are free: make room, or name another folder as backups.folder.")
+      "A backup needs about \((bytes * 2 + reserve + (1 << 20) - 1) >> 20) MB in "
+        + "\(settings.folder.path), of which \(free >> 20) are free: make room, or name another "
+        + "folder as backups.folder.")
   }
 
   private static func pack(

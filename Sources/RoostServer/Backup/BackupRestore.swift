@@ -57,10 +57,14 @@ package struct BackupRestore: Sendable {
         "\(place) holds an app already, and nothing there is replaced: restore into another "
           + "database, or drop that schema first.")
     }
-    if mkdir(data, 0o700) != 0, errno != EEXIST {
+    let isNew = mkdir(data, 0o700) == 0
+    if !isNew, errno != EEXIST {
       throw RoostError(
         .invalid, "\(data) cannot be made: \(String(cString: strerror(errno))).")
     }
+    // It goes again only where nothing came into it.
+    defer { if isNew { rmdir(data) } }
+    if wanted == .file { try requireRoom() }
     let passing = try PassingFolder(in: data, ambient.newID())
     defer { passing.remove() }
     let trial = passing.path + "/trial"
@@ -90,6 +94,17 @@ package struct BackupRestore: Sendable {
       head: head, former: isTaken ? "\(data)/\(wanted.rawValue)\(suffix)" : nil)
   }
 
+  /// The database that comes of it writes once before it counts, which a disk that is nearly full
+  /// would refuse at the end of the work, in the words of a server.
+  private func requireRoom() throws {
+    let reserve = Int64(settings.integer(SettingKeys.minimumFreeMegabytes)) << 20
+    guard let free = BackupFolder(data).freeBytes, free < reserve else { return }
+    throw RoostError(
+      .storageFull,
+      "\(data) has \(free >> 20) MB free, and database.minimumFreeMegabytes keeps "
+        + "\(reserve >> 20) of them free: make room there. Nothing was changed.")
+  }
+
   /// Unpacks a backup into a folder that goes again, opens it and looks through it.
   ///
   /// With `intoScratch` it is put into the database that the settings name as well, which has to be
@@ -99,7 +114,14 @@ package struct BackupRestore: Sendable {
   ) async throws -> BackupHead {
     let head = try BackupReader(path).head
     let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    let passing = try PassingFolder(in: parent.isEmpty ? "/" : parent, ambient.newID())
+    let beside = parent.isEmpty ? "/" : parent
+    guard access(beside, W_OK) == 0 else {
+      throw RoostError(
+        .invalid,
+        "A backup is unpacked beside itself to be tried, and \(beside) cannot be written to: "
+          + "\(String(cString: strerror(errno))). Copy it to a folder with room, and try that.")
+    }
+    let passing = try PassingFolder(in: beside, ambient.newID())
     defer { passing.remove() }
     if intoScratch {
       _ = try await BackupRestore(

@@ -1,3 +1,4 @@
+import Glibc
 import RoostCore
 
 /// Where backups lie, how long, and with which key.
@@ -62,6 +63,12 @@ package struct BackupSettings: Sendable {
   package func readingKey(for path: String) throws -> BackupKey? {
     if keyFile.isEmpty { return nil }
     if !isEncrypted, try BackupReader(path).head.keyID == nil { return nil }
+    guard FileBytes.exists(keyFile) || errno != ENOENT else {
+      throw RoostError(
+        .invalid,
+        "The key \(keyFile) is not there. A backup is opened by the key that sealed it alone: bring "
+          + "the copy of it back, or name where it is with --key FILE.")
+    }
     return try BackupKey.read(keyFile)
   }
 }

@@ -27,7 +27,8 @@ def own_stage(folder, cluster=None):
     """A stage for the server of Tests/ActionServer, with the schema that it is tested with."""
     if not os.access(PROGRAM, os.X_OK):
         raise Unavailable(
-            f"{PROGRAM} is not there; build it with swift build --product ActionServer")
+            f"{PROGRAM} is not there; build it with swift build --configuration release "
+            "--static-swift-stdlib --product ActionServer")
     app = os.path.join(folder, "app")
     os.makedirs(app)
     with open(SCHEMA) as file:

@@ -38,7 +38,9 @@ def work(data, tries, settings, query, settle=lambda: None):
     `settle` ends whoever else is at work before the database is inspected.
     """
     if not os.access(WORKER, os.X_OK):
-        raise Unavailable(f"{WORKER} is not there; build it with swift build --product JobsWorker")
+        raise Unavailable(
+            f"{WORKER} is not there; build it with swift build --configuration release "
+            "--static-swift-stdlib --product JobsWorker")
     result, chance = Result(), random.Random()
     result.counts.update(jobs=tries, kills=0, crashes=0)
     began = time.monotonic()
