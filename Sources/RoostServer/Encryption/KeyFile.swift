@@ -24,7 +24,8 @@ struct KeyFile {
         "The \(what) cannot be read from \(path): \(error.reason). "
           + (FileBytes.exists(path)
             ? "Give the file to the account that the server runs as."
-            : "Make one with: \(command) \(path)"))
+            : "Put its copy back there. Where none was made yet, make one with: \(command) \(path)")
+      )
     }
     guard let secret = KeyFile.parse(String(decoding: bytes, as: UTF8.self)) else {
       throw RoostError(
@@ -57,8 +58,14 @@ struct KeyFile {
     let secret = random.bytes(KeyFile.secretBytes)
     do {
       let output = try ByteOutput(path: path)
-      try output.write(Array((Hex.encode(secret) + "\n").utf8))
-      try output.finish()
+      do {
+        try output.write(Array((Hex.encode(secret) + "\n").utf8))
+        try output.finish()
+      } catch {
+        // What is left of it would be taken for a key that is there already.
+        output.remove()
+        throw error
+      }
     } catch let fault as ImportFault {
       throw RoostError(.conflict, fault.message)
     }

@@ -14,7 +14,7 @@ NAME = "followers-own"
 PROMISE = "what a follower of an app's own does takes place exactly once"
 TEST = "{tries} × `kill -9` of an embedding server under batches of creates, changes and deletes; " \
        "after every 25 the numbers that its follower keeps of each person are compared with the rows"
-TRIES = (500, 4)
+TRIES = (400, 4)
 PROGRAM = os.path.join(os.path.dirname(BINARY), "ActionServer")
 SCHEMA = os.path.join(REPOSITORY, "Tests/EndToEnd/test_actions.py")
 

@@ -14,7 +14,7 @@ PROMISE = "what followers do takes place exactly once on PostgreSQL, where their
 TEST = "{tries} × `kill -9`, of `roost` and of an embedding server by turns of half of them, under " \
        "batches of creates, changes and deletes; derived values, views, counters and the numbers " \
        "of the app's own follower are compared with the rows"
-TRIES = (500, 4)
+TRIES = (600, 4)
 
 
 def run(folder, tries):
