@@ -55,6 +55,19 @@ import Testing
     }
   }
 
+  /// Names are compared one by one up to a number of them, and by a set beyond.
+  @Test(arguments: [1, 2, 8, 16, 31, 32, 33, 34, 64])
+  func findsADuplicateOfEachMember(among count: Int) throws {
+    let members = (0..<count).map { "\"k\($0)\":\($0)" }
+    let object = try JSON.parse(text: "{" + members.joined(separator: ",") + "}").object
+    #expect(object?.members.map(\.key) == (0..<count).map { "k\($0)" })
+    for name in 0..<count {
+      #expect(throws: JSONError.self) {
+        try JSON.parse(text: "{" + (members + ["\"k\(name)\":1"]).joined(separator: ",") + "}")
+      }
+    }
+  }
+
   @Test func saysWhereTheFaultIs() {
     #expect {
       try JSON.parse(text: "{\n  \"a\": 1,\n  \"a\": 2\n}")

@@ -148,6 +148,10 @@ private struct JSONReader {
     }
   }
 
+  /// Up to so many names are compared with each other: a look tells most apart, while a set hashes
+  /// each of them.
+  private static let comparedNames = 32
+
   mutating func object(depth: Int) throws(JSONFault) -> JSON {
     guard depth <= maxDepth else { throw fault("more than \(maxDepth) nested values") }
     position += 1
@@ -168,7 +172,7 @@ private struct JSONReader {
       }
       let start = position
       let key = try string()
-      if members.count < 16 {
+      if members.count < JSONReader.comparedNames {
         for member in members where member.key == key {
           throw fault("the name \(JSONReader.quote(key)) occurs twice", at: start)
         }
@@ -184,6 +188,9 @@ private struct JSONReader {
       }
       position += 1
       skipSpace()
+      // The second member makes room for as many as most objects have, which would else grow to
+      // them step by step; an object of one keeps its own size.
+      if members.count == 1 { members.reserveCapacity(8) }
       members.append((key, try value(depth: depth)))
       skipSpace()
       guard position < count else { throw fault("the document ends inside an object") }
