@@ -33,13 +33,20 @@ package struct Stamp: Hashable, Comparable, Sendable, CustomStringConvertible {
     let bytes = Array(text.utf8)
     guard bytes.count == 53, bytes[16] == UInt8(ascii: "-"),
       let time = HybridTime(hexadecimal: bytes[0..<16]),
-      let client = UUID(String(decoding: bytes[17...], as: UTF8.self)),
-      client.description.utf8.elementsEqual(bytes[17...])
+      let client = bytes[17...].withUnsafeBytes({ UUID(utf8: $0) }),
+      Digits.isLowerCase(bytes[17...])
     else { return nil }
     self.init(time: time, client: client)
   }
 
-  package var description: String { time.text + "-" + client.description }
+  package var description: String {
+    String(unsafeUninitializedCapacity: 53) { text in
+      Digits.format(time.rawValue, into: text)
+      text[16] = UInt8(ascii: "-")
+      if let start = text.baseAddress { client.format(into: start + 17) }
+      return 53
+    }
+  }
 
   /// Reads the binary form; nil for another count.
   package init?(bytes: [UInt8]) {
@@ -71,16 +78,30 @@ extension HybridTime {
 /// Numbers of 64 bits as sixteen lower-case hexadecimal digits.
 enum Digits {
   static func hexadecimal(_ value: UInt64) -> String {
-    var text: [UInt8] = []
-    append(value, to: &text)
-    return String(decoding: text, as: UTF8.self)
+    String(unsafeUninitializedCapacity: 16) { text in
+      format(value, into: text)
+      return 16
+    }
   }
 
   static func append(_ value: UInt64, to text: inout [UInt8]) {
-    for shift in stride(from: 60, through: 0, by: -4) {
-      let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
-      text.append(digit < 10 ? 48 + digit : 87 + digit)
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { digits in
+      format(value, into: digits)
+      text.append(contentsOf: digits)
     }
+  }
+
+  /// Writes the sixteen digits to the begin of `text`.
+  static func format(_ value: UInt64, into text: UnsafeMutableBufferPointer<UInt8>) {
+    for index in 0..<16 {
+      let digit = UInt8(truncatingIfNeeded: value >> UInt64(60 - index * 4)) & 15
+      text[index] = digit < 10 ? 48 + digit : 87 + digit
+    }
+  }
+
+  /// Whether hexadecimal digits, and what stands between them, are in lower case.
+  static func isLowerCase(_ text: some Sequence<UInt8>) -> Bool {
+    text.allSatisfy { !(UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0) }
   }
 
   static func hexadecimal(_ digits: some Collection<UInt8>) -> UInt64? {

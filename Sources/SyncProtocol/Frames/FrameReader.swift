@@ -41,7 +41,8 @@ package struct FrameReader: Sendable {
     body.withUnsafeBytes { bytes in
       var start = 0
       while start < bytes.count {
-        let end = bytes[start...].firstIndex(of: 10) ?? bytes.count
+        var end = start
+        while end < bytes.count, bytes[end] != 10 { end += 1 }
         if bytes[start..<end].contains(where: { $0 != 32 && $0 != 13 }) {
           lines.append(start..<end)
         }

@@ -81,10 +81,11 @@ struct Members {
   }
 
   static func int(
-    _ value: JSON, _ pointer: String, from least: Int64
+    _ value: JSON, _ pointer: @autoclosure () -> String, from least: Int64
   ) throws(RoostError) -> Int64 {
+    // Where a value stands is put together for a fault alone: nearly all values have none.
     guard let number = value.int, number >= least, number <= 1 << 53 else {
-      throw issue(pointer, "range", "Expected a whole number from \(least) to 2^53.")
+      throw issue(pointer(), "range", "Expected a whole number from \(least) to 2^53.")
     }
     return number
   }
@@ -108,10 +109,11 @@ struct Members {
     return try Members.uuid(value, place(key))
   }
 
-  static func uuid(_ value: JSON, _ pointer: String) throws(RoostError) -> UUID {
-    guard let text = value.string, let id = UUID(text), id != .zero,
-      id.description.utf8.elementsEqual(text.utf8)
-    else { throw issue(pointer, "type", "Expected a UUID in lower case.") }
+  static func uuid(
+    _ value: JSON, _ pointer: @autoclosure () -> String
+  ) throws(RoostError) -> UUID {
+    guard let text = value.string, let id = UUID(text), id != .zero, Digits.isLowerCase(text.utf8)
+    else { throw issue(pointer(), "type", "Expected a UUID in lower case.") }
     return id
   }
 
@@ -142,9 +144,12 @@ struct Members {
     try Members.stamp(try required(key), place(key))
   }
 
-  static func stamp(_ value: JSON, _ pointer: String) throws(RoostError) -> Stamp {
+  static func stamp(
+    _ value: JSON, _ pointer: @autoclosure () -> String
+  ) throws(RoostError) -> Stamp {
     guard let text = value.string, let stamp = Stamp(text) else {
-      throw issue(pointer, "type", "Expected a stamp: 16 hexadecimal digits, a hyphen and a UUID.")
+      throw issue(
+        pointer(), "type", "Expected a stamp: 16 hexadecimal digits, a hyphen and a UUID.")
     }
     return stamp
   }
@@ -231,9 +236,11 @@ struct Members {
   }
 
   /// A positive number that is a member's name, in its one decimal form.
-  static func number(_ name: String, _ pointer: String) throws(RoostError) -> Int64 {
+  static func number(
+    _ name: String, _ pointer: @autoclosure () -> String
+  ) throws(RoostError) -> Int64 {
     guard let number = Int64(name), number > 0, number <= 1 << 53, String(number) == name else {
-      throw issue(pointer, "type", "The name of this member is a number.")
+      throw issue(pointer(), "type", "The name of this member is a number.")
     }
     return number
   }

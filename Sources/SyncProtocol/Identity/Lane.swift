@@ -10,6 +10,9 @@ package enum Lane: String, Hashable, Sendable, CaseIterable, Comparable {
   /// Urgency: the most urgent lane first.
   package static func < (left: Lane, right: Lane) -> Bool { left.rank < right.rank }
 
+  /// By rank: an enumeration with names is otherwise hashed by the text of its name.
+  package func hash(into hasher: inout Hasher) { hasher.combine(rank) }
+
   private var rank: Int {
     switch self {
     case .live: 0
