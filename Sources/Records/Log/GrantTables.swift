@@ -69,6 +69,13 @@ enum GrantTables {
     AND by_coll = \(SQL.placeholder) AND by_id = \(SQL.placeholder)
     """)
 
+  /// The scopes granted to an account, each with whether an edge leads on from it.
+  static let granted = Statement(
+    """
+    SELECT g.scope, EXISTS (SELECT 1 FROM roost_scope_edge e WHERE e.parent = g.scope) \
+    FROM roost_grant g WHERE g."user" = \(SQL.placeholder)
+    """)
+
   /// The scopes granted to an account, and what follows from them over edges.
   static let held = Statement(
     """
