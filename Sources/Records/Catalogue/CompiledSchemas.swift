@@ -16,8 +16,15 @@ package final class CompiledSchemas: Sendable {
     let generation: Int64
   }
 
+  /// From one schema to another, by their texts.
+  private struct Change: Hashable {
+    let from: String
+    let to: String
+  }
+
   private struct State {
     var models: [String: SchemaModel] = [:]
+    var levels: [Change: ChangeLevel] = [:]
     var books: [String: RuleBook] = [:]
     var catalogues: [Key: Catalogue] = [:]
   }
@@ -38,6 +45,18 @@ package final class CompiledSchemas: Sendable {
       state.models[source] = model
     }
     return model
+  }
+
+  /// What the change from one schema to another means to clients.
+  package func level(from former: SchemaModel, to schema: SchemaModel) -> ChangeLevel {
+    let change = Change(from: former.source, to: schema.source)
+    if let level = state.withLock({ $0.levels[change] }) { return level }
+    let level = SchemaDifference(from: former, to: schema).level
+    state.withLock { state in
+      if state.levels.count >= CompiledSchemas.limit { state.levels = [:] }
+      state.levels[change] = level
+    }
+    return level
   }
 
   /// The rules of a schema.

@@ -78,7 +78,11 @@ enum RetiredName {
       ? "\(name.prefix(20))\(mark)\(number)" : "\(name)\(mark)\(number)"
   }
 
-  static func isOne(_ name: String) -> Bool { name.contains(mark) }
+  static func isOne(_ name: String) -> Bool {
+    // Asked of every field at each start; to search a text is far dearer than to see that it lacks
+    // the first character of the mark.
+    name.utf8.contains(UInt8(ascii: "$")) && name.contains(mark)
+  }
 
   /// The column that takes the converted values of a field until the switch.
   static func shadow(_ field: Int64) -> String { "$next$\(field)" }

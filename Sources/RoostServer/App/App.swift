@@ -143,11 +143,12 @@ package final class App: Sendable {
           schema, on: database, ambient: ambient, people: accounts, listWork: listWork(settings),
           receiptBytes: receiptBytes(settings), reconcilesDerived: isServing, keys: keys,
           compiled: stepped?.compiled,
-          before: { try await MigrationKeeper.before(schema, in: $0) }
+          before: { try await MigrationKeeper.before(schema, compiled: stepped?.compiled, in: $0) }
         ) { transaction in
           let entries =
             isServing
-            ? try await SchemaHistory.take(in: schema, at: ambient.time.now(), in: transaction)
+            ? try await SchemaHistory.take(
+              in: schema, at: ambient.time.now(), compiled: stepped?.compiled, in: transaction)
             : try await SchemaHistory.entries(in: transaction)
           return { try await SchemaHistory.isNewest(entries.last, in: $0) }
         }

@@ -44,19 +44,22 @@ package struct SchemaHistory: Sendable {
   ///
   /// A schema that differs in comments and white space alone is none of its own.
   static func take(
-    in schema: SchemaModel, at now: Timestamp, in transaction: any Transaction
+    in schema: SchemaModel, at now: Timestamp, compiled: CompiledSchemas? = nil,
+    in transaction: any Transaction
   ) async throws -> [Entry] {
     if let lock = transaction.dialect.lockOfTables {
       // Another process that starts at the same time is waited for.
       try await transaction.query(lock) { _ in false }
     }
-    return try await SchemaHistory.add(schema, at: now, in: transaction)
+    return try await SchemaHistory.add(schema, at: now, compiled: compiled, in: transaction)
   }
 
   /// The history, with `schema` at its end, in a transaction of its own.
   func take(in schema: SchemaModel, ambient: Ambient) async throws -> [Entry] {
-    try await database.write {
-      try await SchemaHistory.take(in: schema, at: ambient.time.now(), in: $0)
+    let compiled = compiled
+    return try await database.write {
+      try await SchemaHistory.take(
+        in: schema, at: ambient.time.now(), compiled: compiled, in: $0)
     }
   }
 
@@ -102,14 +105,16 @@ package struct SchemaHistory: Sendable {
   /// holds the lock of the tables; returns the history.
   @discardableResult
   static func add(
-    _ schema: SchemaModel, at now: Timestamp, in transaction: any Transaction
+    _ schema: SchemaModel, at now: Timestamp, compiled: CompiledSchemas? = nil,
+    in transaction: any Transaction
   ) async throws -> [Entry] {
     let digest = SHA256.digest(Array(schema.source.utf8))
     let entries = try await SchemaHistory.entries(in: transaction)
     guard entries.last?.digest != digest else { return entries }
     var version = APIVersion.first
     if let last = entries.last {
-      let level = try await SchemaHistory.level(from: last, to: schema, in: transaction)
+      let level = try await SchemaHistory.level(
+        from: last, to: schema, compiled: compiled, in: transaction)
       if level == .none { return entries }
       version = last.version.next(level)
     }
@@ -125,14 +130,14 @@ package struct SchemaHistory: Sendable {
 
   /// The level of the change from the schema that was served last.
   private static func level(
-    from last: Entry, to schema: SchemaModel, in reader: any Reader
+    from last: Entry, to schema: SchemaModel, compiled: CompiledSchemas? = nil,
+    in reader: any Reader
   ) async throws -> ChangeLevel {
     let source = try await source(of: last, in: reader)
     // A text that this version cannot read any more may have said anything.
-    guard let model = try? SchemaModel.load(source: source, stage: .everything) else {
-      return .major
-    }
-    return SchemaDifference(from: model, to: schema).level
+    guard let model = SchemaHistory.served(source, compiled) else { return .major }
+    return compiled?.level(from: model, to: schema)
+      ?? SchemaDifference(from: model, to: schema).level
   }
 
   static func entries(in reader: any Reader) async throws -> [Entry] {
@@ -183,10 +188,13 @@ package struct SchemaHistory: Sendable {
       }
     }
     return all.compactMap { entry, source in
-      let model =
-        compiled.map { $0.served(source) }
-        ?? (try? SchemaModel.load(source: source, stage: .everything))
-      return model.map { (entry, $0) }
+      SchemaHistory.served(source, compiled).map { (entry, $0) }
     }
+  }
+
+  /// The schema of a text that was served; nil where it cannot be read.
+  static func served(_ source: String, _ compiled: CompiledSchemas?) -> SchemaModel? {
+    compiled.map { $0.served(source) }
+      ?? (try? SchemaModel.load(source: source, stage: .everything))
   }
 }

@@ -45,13 +45,13 @@ final class MigrationKeeper: Sendable {
   /// The schema that was served last, where its text is another one: what a start holds the rows of
   /// before to is what changed.
   static func before(
-    _ schema: SchemaModel, in reader: any Reader
+    _ schema: SchemaModel, compiled: CompiledSchemas? = nil, in reader: any Reader
   ) async throws -> SchemaModel? {
     let last = try await reader.first(
       "SELECT source FROM roost_schema_version ORDER BY number DESC LIMIT 1"
     ) { $0.text(0) }
     guard let last, last != schema.source else { return nil }
-    return try? SchemaModel.load(source: last, stage: .everything)
+    return SchemaHistory.served(last, compiled)
   }
 
   /// Opens the records; says so where the schema is one that the database has left behind, or another

@@ -12,9 +12,9 @@ package struct IndexNeed: Sendable, Hashable {
   package let isOwner: Bool
 }
 
-extension RuleBook {
+extension IndexNeed {
   /// What the paths of all rules ask for.
-  package var indexNeeds: Set<IndexNeed> {
+  static func all(_ collections: [AccessRules], in model: SchemaModel) -> Set<IndexNeed> {
     var needs: Set<IndexNeed> = []
     for rules in collections {
       for rule in rules.rules where rule.path == nil && rule.operations.contains(.read) {

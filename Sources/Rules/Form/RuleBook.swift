@@ -5,6 +5,8 @@ package struct RuleBook: Sendable {
   package let model: SchemaModel
   /// By the index of the collection.
   package let collections: [AccessRules]
+  /// What the paths of all rules ask for.
+  package let indexNeeds: Set<IndexNeed>
 
   /// Compiles the rules of `model`.
   ///
@@ -20,5 +22,6 @@ package struct RuleBook: Sendable {
     }
     self.model = model
     collections = compiled
+    indexNeeds = IndexNeed.all(compiled, in: model)
   }
 }
