@@ -5,7 +5,8 @@ import Synchronization
 /// written, and power can be cut.
 ///
 /// Its databases are opened by `SQLiteConfiguration.disk`. One thread at a time uses a disk, so a
-/// database on it does all its work on the threads of its callers.
+/// database on it does all its work on the threads of its callers. Exclusivity is unchecked for what
+/// each operation asks: no access to it spans a call that could reach it again.
 package final class MemoryDisk: @unchecked Sendable {
   // Sendable: one thread at a time uses it; who hands it over does so behind a lock.
 
@@ -25,18 +26,18 @@ package final class MemoryDisk: @unchecked Sendable {
     package init() {}
   }
 
-  package var faults = Faults()
+  @exclusivity(unchecked) package var faults = Faults()
   /// Writes and syncs so far.
-  package private(set) var operations = 0
+  @exclusivity(unchecked) package private(set) var operations = 0
   /// Whether power was cut: everything fails until `restart`.
-  package private(set) var isDead = false
+  @exclusivity(unchecked) package private(set) var isDead = false
 
   /// The folder by which the databases of this disk are named.
   package let folder: String
   private let number: Int
   private var files: [String: MemoryFile] = [:]
   /// How often power came back; handles of former lives do nothing.
-  private(set) var life = 0
+  @exclusivity(unchecked) private(set) var life = 0
 
   /// A disk with the files of `image`.
   package init(_ image: MemoryImage = MemoryImage()) {

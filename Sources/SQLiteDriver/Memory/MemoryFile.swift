@@ -2,14 +2,23 @@ import CSQLite
 import Glibc
 
 /// A file of a memory disk, with the locks that connections hold on it.
+///
+/// Exclusivity is unchecked for what each read, write and lock asks: one thread at a time uses a disk,
+/// and no access to a property spans a call that could reach it again.
 final class MemoryFile {
   /// What reads give.
-  private(set) var content: [UInt8]
+  @exclusivity(unchecked) private(set) var content: [UInt8]
   /// What a cut of the power leaves for certain.
-  private(set) var durable: [UInt8]
+  @exclusivity(unchecked) private(set) var durable: [UInt8]
   /// What was written since the last sync, in order; a stretch that follows the one before is joined.
-  private var written: [Range<Int>] = []
-  private var isCutShort = false
+  @exclusivity(unchecked) private var written: [Range<Int>] = []
+  /// The least size since the last sync; nil where the file was not cut short.
+  @exclusivity(unchecked) private var shortest: Int?
+  /// The bytes that it began with, and which of their pages may be others by now, in `content` or in
+  /// `durable`.
+  private var origin: [UInt8] = []
+  @exclusivity(unchecked) private var marks: [Bool] = []
+  private static let page = 4096
 
   init(_ bytes: [UInt8]) {
     content = bytes
@@ -28,17 +37,61 @@ final class MemoryFile {
   /// Has `bytes`, all of them durable; who has it open finds the index of the log empty, and so
   /// looks at everything anew.
   func begin(with bytes: [UInt8]) {
-    MemoryFile.fill(&content, with: bytes)
-    MemoryFile.fill(&durable, with: bytes)
+    if MemoryFile.areOne(bytes, origin), !marks.isEmpty {
+      // Worlds begin with the same bytes and change few of them.
+      takeBack(&content)
+      takeBack(&durable)
+    } else {
+      origin = bytes
+      MemoryFile.fill(&content, with: bytes)
+      MemoryFile.fill(&durable, with: bytes)
+    }
+    marks = [Bool](repeating: false, count: bytes.count / MemoryFile.page + 1)
     written.removeAll(keepingCapacity: true)
-    isCutShort = false
+    shortest = nil
     for region in regions { memset(region, 0, regionBytes) }
+  }
+
+  /// Whether two arrays are the same memory; who keeps one keeps its place from being used again.
+  private static func areOne(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    left.count == right.count
+      && left.withUnsafeBufferPointer { left in
+        right.withUnsafeBufferPointer { left.baseAddress == $0.baseAddress }
+      }
   }
 
   /// In the memory that is there: the same again would have to be brought in page by page.
   private static func fill(_ target: inout [UInt8], with bytes: [UInt8]) {
     target.removeAll(keepingCapacity: true)
     target.append(contentsOf: bytes)
+  }
+
+  /// Makes `target` the same as `origin` again, by the pages that are marked.
+  private func takeBack(_ target: inout [UInt8]) {
+    MemoryFile.resize(&target, to: origin.count)
+    let pages = marks.indices.lazy.filter { self.marks[$0] }.map { number in
+      let start = number * MemoryFile.page
+      return start..<max(start, min(start + MemoryFile.page, self.origin.count))
+    }
+    MemoryFile.copy(Array(pages), from: origin, to: &target)
+  }
+
+  /// Marks the pages of a stretch that is changed.
+  private func mark(_ range: Range<Int>) {
+    guard !marks.isEmpty, !range.isEmpty else { return }
+    let first = range.lowerBound / MemoryFile.page
+    let last = min((range.upperBound - 1) / MemoryFile.page, marks.count - 1)
+    guard first <= last else { return }
+    for number in first...last { marks[number] = true }
+  }
+
+  /// Cuts to a size, or fills up with zeros.
+  private static func resize(_ target: inout [UInt8], to size: Int) {
+    if size < target.count {
+      target.removeLast(target.count - size)
+    } else if size > target.count {
+      target.append(contentsOf: repeatElement(0, count: size - target.count))
+    }
   }
 
   /// Reads as much as there is; gives how many bytes.
@@ -54,9 +107,10 @@ final class MemoryFile {
 
   func write(_ source: UnsafeRawPointer, _ count: Int, at offset: Int) {
     let end = offset + count
+    mark(min(offset, content.count)..<end)
     if end > content.count {
       if end > content.capacity { content.reserveCapacity(max(end, content.count * 2)) }
-      content.append(contentsOf: repeatElement(0, count: end - content.count))
+      MemoryFile.resize(&content, to: end)
     }
     content.withUnsafeMutableBytes { bytes in
       guard let start = bytes.baseAddress else { return }
@@ -71,28 +125,27 @@ final class MemoryFile {
 
   func truncate(to size: Int) {
     guard size < content.count else { return }
+    mark(size..<max(content.count, origin.count))
     content.removeLast(content.count - size)
-    isCutShort = true
+    shortest = min(shortest ?? size, size)
     written = written.compactMap { range in
       range.lowerBound < size ? range.lowerBound..<min(range.upperBound, size) : nil
     }
   }
 
   func sync() {
-    if isCutShort || durable.isEmpty {
-      durable = content
-    } else {
-      MemoryFile.copy(written, from: content, to: &durable)
+    // Never `durable = content`: the next write would have to copy all of it, into new memory.
+    if let shortest, shortest < durable.count {
+      durable.removeLast(durable.count - shortest)
     }
+    MemoryFile.copy(written, from: content, to: &durable)
     written.removeAll(keepingCapacity: true)
-    isCutShort = false
+    shortest = nil
   }
 
   private static func copy(_ ranges: [Range<Int>], from source: [UInt8], to target: inout [UInt8]) {
-    guard let end = ranges.map(\.upperBound).max() else { return }
-    if end > target.count {
-      target.append(contentsOf: repeatElement(0, count: end - target.count))
-    }
+    guard let end = ranges.lazy.map(\.upperBound).max() else { return }
+    if end > target.count { resize(&target, to: end) }
     target.withUnsafeMutableBytes { target in
       source.withUnsafeBytes { source in
         guard let from = source.baseAddress, let to = target.baseAddress else { return }
@@ -114,21 +167,33 @@ final class MemoryFile {
         start = end
       }
     }
-    if isCutShort, isKept(), durable.count > content.count {
+    if shortest != nil, isKept(), durable.count > content.count {
       durable.removeLast(durable.count - content.count)
     }
     MemoryFile.copy(kept, from: content, to: &durable)
-    content = durable
-    written = []
-    isCutShort = false
+    goBack()
+    written.removeAll(keepingCapacity: true)
+    shortest = nil
+  }
+
+  /// Makes `content` the same as `durable`: they differ in what was written, in length, and behind
+  /// where the file was cut short.
+  private func goBack() {
+    let same = min(shortest ?? .max, content.count, durable.count)
+    MemoryFile.resize(&content, to: same)
+    let changed = written.compactMap { range in
+      range.lowerBound < same ? range.lowerBound..<min(range.upperBound, same) : nil
+    }
+    MemoryFile.copy(changed, from: durable, to: &content)
+    content.append(contentsOf: durable[same...])
   }
 
   // MARK: Locks of the file
 
-  private var sharers = 0
+  @exclusivity(unchecked) private var sharers = 0
   /// The handles that hold more than a shared lock, by their numbers; 0 for none.
-  private var reserver = 0
-  private var excluder = 0
+  @exclusivity(unchecked) private var reserver = 0
+  @exclusivity(unchecked) private var excluder = 0
 
   func lock(_ level: Int32, from held: Int32, by handle: Int) -> Bool {
     switch level {
@@ -158,10 +223,10 @@ final class MemoryFile {
   // MARK: The index of the log, which connections share
 
   private static let slots = 8
-  private var regions: [UnsafeMutableRawPointer] = []
-  private var regionBytes = 0
-  private var shares = [Int](repeating: 0, count: MemoryFile.slots)
-  private var owners = [Int](repeating: 0, count: MemoryFile.slots)
+  @exclusivity(unchecked) private var regions: [UnsafeMutableRawPointer] = []
+  @exclusivity(unchecked) private var regionBytes = 0
+  @exclusivity(unchecked) private var shares = [Int](repeating: 0, count: MemoryFile.slots)
+  @exclusivity(unchecked) private var owners = [Int](repeating: 0, count: MemoryFile.slots)
 
   func region(_ number: Int, size: Int, makes: Bool) -> UnsafeMutableRawPointer? {
     regionBytes = size
