@@ -109,6 +109,26 @@ import Testing
     #expect(phone.core.row(.setting(1)) == nil)
   }
 
+  @Test mutating func theIdsAreThoseOfTheRowsThatAreShown() throws {
+    func agree() -> Bool {
+      ["gigs", "settings"].allSatisfy { name in
+        phone.core.ids(name).sorted() == phone.core.rows(name).keys.sorted()
+      }
+    }
+    let before = phone.core.ids("gigs").count
+    try phone.change(.create(.setting(1), ["theme": "dark"]), at: wall)
+    try phone.change(.create(.gig(5), ["title": "x"]), at: wall)
+    try phone.change(.update(.gig(1), ["title": "y"]), at: wall)
+    #expect(phone.core.ids("gigs").count == before + 1)
+    #expect(phone.core.ids("settings").count == 1)
+    #expect(agree())
+    // One that the server has and one that it has not, both gone before it hears of it.
+    try phone.change(.delete(.gig(1)), at: wall)
+    try phone.change(.delete(.gig(5)), at: wall)
+    #expect(phone.core.ids("gigs").count == before - 1)
+    #expect(agree())
+  }
+
   @Test mutating func aLocalFieldStaysBesideARowThatTravels() throws {
     try phone.change(.create(.gig(5), ["title": "x", "pinned": true]), at: wall)
     #expect(try phone.change(.update(.gig(1), ["pinned": true]), at: wall) == ClientCore.local)

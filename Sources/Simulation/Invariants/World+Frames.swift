@@ -182,7 +182,7 @@ extension World {
           continue
         }
         for (field, value) in entry.fields where !value.isNull {
-          guard !ServerView.passedOver.contains(field) else { continue }
+          guard !ServerView.passesOver(field) else { continue }
           guard let own = row[field], SameValue.test(own, value) else {
             breach(
               .authority,

@@ -8,7 +8,12 @@ struct ServerView {
   private(set) var rows: [String: [UUID: JSONObject]] = [:]
 
   /// Members that every row has, and those that stay on devices: not compared.
-  static let passedOver: Set<String> = ["id", "version", "createdAt", "updatedAt", "sketch"]
+  static func passesOver(_ member: String) -> Bool {
+    switch member {
+    case "id", "version", "createdAt", "updatedAt", "sketch": true
+    default: false
+    }
+  }
 
   /// Asks for the rows of a person; nil where the server is down.
   static func of(
@@ -43,7 +48,7 @@ struct ServerView {
   static func compared(_ row: JSONObject) -> JSONObject {
     JSONObject(
       uniqueMembers: row.members.filter { member in
-        !member.value.isNull && !passedOver.contains(member.key)
+        !member.value.isNull && !passesOver(member.key)
       })
   }
 

@@ -44,9 +44,9 @@ extension World {
 
   /// A row that the device shows.
   private func row(_ device: WorldDevice, _ collection: String) -> UUID? {
-    let ids = device.live.core.rows(collection).keys.sorted()
+    let ids = device.live.core.ids(collection)
     // Half of what people do meets in one row.
-    return chance.once(in: 2) ? ids.first : chance.pick(ids)
+    return chance.once(in: 2) ? ids.min() : chance.pick(ids.sorted())
   }
 
   private func chooseAct(_ device: WorldDevice) -> [ClientOperation] {

@@ -12,8 +12,8 @@ extension World {
     let victims = devices.filter { $0.person != device.person }
     let other = chance.pick(victims) ?? device
     let target =
-      chance.pick(other.live.core.rows("gigs").keys.sorted())
-      ?? chance.pick(device.live.core.rows("gigs").keys.sorted()) ?? newID()
+      chance.pick(other.live.core.ids("gigs").sorted())
+      ?? chance.pick(device.live.core.ids("gigs").sorted()) ?? newID()
     var fields = JSONObject()
     var schema = "1.0.0"
     var seq: Int64 = 1

@@ -26,6 +26,27 @@ extension ClientCore {
     return shown
   }
 
+  /// The ids of the rows that `rows` has, in no order.
+  package func ids(_ collection: String) -> [UUID] {
+    if plan.isLocal(collection) { return Array(store.locals(of: collection).keys) }
+    let synced = store.rows(of: collection)
+    var ids: [UUID] = []
+    ids.reserveCapacity(synced.count)
+    for (id, row) in synced {
+      let key = RowKey(collection: collection, id: id)
+      // Only what is pending can take a row away.
+      guard let places = lanes.pending[key] else {
+        ids.append(id)
+        continue
+      }
+      if folded(key, row, places) != nil { ids.append(id) }
+    }
+    for (key, places) in lanes.pending where key.collection == collection {
+      if synced[key.id] == nil, folded(key, nil, places) != nil { ids.append(key.id) }
+    }
+    return ids
+  }
+
   /// The rows of a collection as the server has them, without what is pending.
   package func synced(_ collection: String) -> [UUID: JSONObject] {
     store.rows(of: collection).mapValues(\.fields)
