@@ -24,6 +24,9 @@ struct StatementCache {
   private var later: [Int: OpaquePointer] = [:]
   private var fixedCount = 0
   private var texts: [String: Entry] = [:]
+  /// Where the text is that was taken last, for as long as no text comes or goes: it is put back next,
+  /// and to find it hashes all of it.
+  private var lastTaken: (text: String, place: Dictionary<String, Entry>.Index)?
   private var uses: UInt64 = 0
 
   mutating func take(number: Int) -> OpaquePointer? {
@@ -68,12 +71,13 @@ struct StatementCache {
       return nil
     }
     texts.values[place].handle = nil
+    lastTaken = (text, place)
     return handle
   }
 
   mutating func put(_ handle: OpaquePointer, text: String) {
     uses += 1
-    if let place = texts.index(forKey: text) {
+    if let place = place(of: text) {
       if texts.values[place].handle != nil {
         sqlite3_finalize(handle)
       } else {
@@ -81,8 +85,14 @@ struct StatementCache {
       }
       return
     }
+    lastTaken = nil
     if texts.count >= StatementCache.textLimit { dropOldestText() }
     texts[text] = Entry(handle: handle, use: uses)
+  }
+
+  private func place(of text: String) -> Dictionary<String, Entry>.Index? {
+    if let lastTaken, lastTaken.text == text { return lastTaken.place }
+    return texts.index(forKey: text)
   }
 
   /// The number of handles kept, for tests.
@@ -98,6 +108,7 @@ struct StatementCache {
   mutating func dropAll() {
     dropFixed()
     for entry in texts.values { sqlite3_finalize(entry.handle) }
+    lastTaken = nil
     texts = [:]
   }
 

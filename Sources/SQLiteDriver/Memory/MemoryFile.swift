@@ -143,16 +143,19 @@ final class MemoryFile {
     shortest = nil
   }
 
+  /// Copies stretches, in their order; what they leave out behind the end becomes zeros.
   private static func copy(_ ranges: [Range<Int>], from source: [UInt8], to target: inout [UInt8]) {
-    guard let end = ranges.lazy.map(\.upperBound).max() else { return }
-    if end > target.count { resize(&target, to: end) }
-    target.withUnsafeMutableBytes { target in
-      source.withUnsafeBytes { source in
-        guard let from = source.baseAddress, let to = target.baseAddress else { return }
-        for range in ranges {
-          (to + range.lowerBound).copyMemory(from: from + range.lowerBound, byteCount: range.count)
+    for range in ranges {
+      if range.lowerBound > target.count { resize(&target, to: range.lowerBound) }
+      let inside = range.lowerBound..<min(range.upperBound, target.count)
+      target.withUnsafeMutableBytes { target in
+        source.withUnsafeBytes { source in
+          guard let from = source.baseAddress, let to = target.baseAddress else { return }
+          (to + inside.lowerBound).copyMemory(
+            from: from + inside.lowerBound, byteCount: inside.count)
         }
       }
+      target.append(contentsOf: source[inside.upperBound..<range.upperBound])
     }
   }
 

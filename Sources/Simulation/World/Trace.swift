@@ -9,8 +9,11 @@ struct Trace {
   init(keepsLines: Bool) { self.keepsLines = keepsLines }
 
   mutating func note(_ line: String) {
+    var line = line
     var hash = hash
-    for byte in line.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    line.withUTF8 { bytes in
+      for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    }
     self.hash = (hash ^ 10) &* 0x100_0000_01B3
     if keepsLines { lines.append(line) }
   }

@@ -32,17 +32,12 @@ extension ClientCore {
     let synced = store.rows(of: collection)
     var ids: [UUID] = []
     ids.reserveCapacity(synced.count)
-    for (id, row) in synced {
+    for id in synced.keys {
       let key = RowKey(collection: collection, id: id)
-      // Only what is pending can take a row away.
-      guard let places = lanes.pending[key] else {
-        ids.append(id)
-        continue
-      }
-      if folded(key, row, places) != nil { ids.append(id) }
+      if lanes.pending[key].map({ isThere(key, isSynced: true, $0) }) ?? true { ids.append(id) }
     }
     for (key, places) in lanes.pending where key.collection == collection {
-      if synced[key.id] == nil, folded(key, nil, places) != nil { ids.append(key.id) }
+      if synced[key.id] == nil, isThere(key, isSynced: false, places) { ids.append(key.id) }
     }
     return ids
   }
@@ -67,6 +62,24 @@ extension ClientCore {
       for (name, value) in local { fields?[name] = value }
     }
     return fields
+  }
+
+  /// Whether there is such a row with what is pending of it, as `folded` has it: only creates and
+  /// deletes decide that.
+  private func isThere(_ key: RowKey, isSynced: Bool, _ places: [Lanes.Place]) -> Bool {
+    let home = plan[key.collection]?.home ?? .live
+    var isThere = isSynced
+    for place in places {
+      guard let mutation = lanes[place] else { continue }
+      for operation in mutation.operations where operation.row == key {
+        switch operation {
+        case .create: if !isThere { isThere = !lanes.isShown(place, of: key, in: home) }
+        case .delete: if isThere { isThere = lanes.isShown(place, of: key, in: home) }
+        case .update, .action, .resolve: break
+        }
+      }
+    }
+    return isThere
   }
 
   private func folded(
