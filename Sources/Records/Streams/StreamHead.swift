@@ -63,47 +63,21 @@ enum StreamHeads {
         return true
       }
     }
-    var found: [StreamHead] = []
-    for head in heads.sorted(by: { $0.stream < $1.stream }) where found.last?.stream != head.stream
-    {
-      found.append(head)
-    }
-    return found
+    return heads.sorted { $0.stream < $1.stream }
   }
 
   private static let columns: SQL = "h.stream, h.scope, h.tier, h.seq, h.removal_seq, h.gc_floor"
 
-  private static let single = PaddedStatement { dialect, count in
-    if dialect == .sqlite, count > 1 {
-      return """
-        SELECT \(columns) FROM \(listed(count)) CROSS JOIN roost_scope_head h \
-        WHERE h.scope = w.column1
-        """
-    }
-    return """
-      SELECT \(columns) FROM roost_scope_head h \
-      WHERE h.scope IN (\(PaddedList.placeholders(count)))
-      """
+  private static let single = PaddedStatement { _, count in
+    """
+    SELECT \(columns) FROM roost_scope_head h \
+    WHERE h.scope IN (\(PaddedList.placeholders(count)))
+    """
   }
-  private static let joined = PaddedStatement { dialect, count in
-    if dialect == .sqlite, count > 1 {
-      return """
-        SELECT \(columns) FROM \(listed(count)) CROSS JOIN roost_scope_atom a \
-        CROSS JOIN roost_scope_head h WHERE a.atom = w.column1 AND h.stream = a.stream
-        """
-    }
-    return """
-      SELECT \(columns) FROM roost_scope_atom a JOIN roost_scope_head h ON h.stream = a.stream \
-      WHERE a.atom IN (\(PaddedList.placeholders(count)))
-      """
-  }
-
-  /// A list as rows, which SQLite goes through as they are.
-  ///
-  /// For `IN` it makes a table at each call, which takes longer than to find the few that are asked
-  /// for. A value that fills the list up is found again.
-  private static func listed(_ count: Int) -> SQL {
-    let rows = (0..<count).map { _ in "(\(SQL.placeholder))" as SQL }
-    return "(VALUES \(rows.joined(by: ", "))) AS w"
+  private static let joined = PaddedStatement { _, count in
+    """
+    SELECT \(columns) FROM roost_scope_atom a JOIN roost_scope_head h ON h.stream = a.stream \
+    WHERE a.atom IN (\(PaddedList.placeholders(count)))
+    """
   }
 }

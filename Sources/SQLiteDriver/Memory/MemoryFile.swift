@@ -139,6 +139,8 @@ final class MemoryFile {
       durable.removeLast(durable.count - shortest)
     }
     MemoryFile.copy(written, from: content, to: &durable)
+    // Zeros at the end, in front of which a write was that was cut off again.
+    MemoryFile.resize(&durable, to: content.count)
     written.removeAll(keepingCapacity: true)
     shortest = nil
   }
