@@ -28,6 +28,23 @@ package enum Dialect: Sendable, CaseIterable {
     self == .sqlite ? " CHECK (length(\(column)) = 16)" : ""
   }
 
+  // MARK: Lists
+
+  /// What stands before the table whose rows are found by each of `count` values, and `isOfEach` behind
+  /// the column: where a value is twice in the list its rows may come twice.
+  ///
+  /// SQLite makes a table of each list that `IN` has, at each call, which takes longer than to find a
+  /// few rows; rows of values it goes through as they are. The order of a CROSS JOIN is kept there.
+  package func each(_ count: Int) -> SQL {
+    guard self == .sqlite, count > 1 else { return "" }
+    let rows = (0..<count).map { _ in "(\(SQL.placeholder))" as SQL }
+    return "(VALUES \(rows.joined(by: ", "))) AS w CROSS JOIN"
+  }
+
+  package func isOfEach(_ count: Int) -> SQL {
+    self == .sqlite && count > 1 ? "= w.column1" : "IN (\(PaddedList.placeholders(count)))"
+  }
+
   // MARK: Tables
 
   /// PRIMARY KEY under a name that no other table or index can have.

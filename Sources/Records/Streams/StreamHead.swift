@@ -63,21 +63,27 @@ enum StreamHeads {
         return true
       }
     }
-    return heads.sorted { $0.stream < $1.stream }
+    // A value that fills a list up may find its stream again.
+    var found: [StreamHead] = []
+    for head in heads.sorted(by: { $0.stream < $1.stream }) where head.stream != found.last?.stream
+    {
+      found.append(head)
+    }
+    return found
   }
 
   private static let columns: SQL = "h.stream, h.scope, h.tier, h.seq, h.removal_seq, h.gc_floor"
 
-  private static let single = PaddedStatement { _, count in
+  private static let single = PaddedStatement { dialect, count in
     """
-    SELECT \(columns) FROM roost_scope_head h \
-    WHERE h.scope IN (\(PaddedList.placeholders(count)))
+    SELECT \(columns) FROM \(dialect.each(count)) roost_scope_head h \
+    WHERE h.scope \(dialect.isOfEach(count))
     """
   }
-  private static let joined = PaddedStatement { _, count in
+  private static let joined = PaddedStatement { dialect, count in
     """
-    SELECT \(columns) FROM roost_scope_atom a JOIN roost_scope_head h ON h.stream = a.stream \
-    WHERE a.atom IN (\(PaddedList.placeholders(count)))
+    SELECT \(columns) FROM \(dialect.each(count)) roost_scope_atom a \
+    CROSS JOIN roost_scope_head h WHERE a.atom \(dialect.isOfEach(count)) AND h.stream = a.stream
     """
   }
 }
