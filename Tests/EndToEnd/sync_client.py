@@ -255,6 +255,8 @@ class Device:
                 getattr(self, frame["frame"])(frame)
         end = answered[-1]
         self.page = end.get("page") if end["frame"] == "more" else None
+        if end["frame"] == "more":
+            self.mark = end.get("mark", self.mark)
         broken_off = {s for f in answered if f["frame"] == "welcome" for s in f["resync"]}
         if end["frame"] == "more" and self.by_digests and broken_off - self.comparing:
             self.compare(broken_off)

@@ -75,7 +75,7 @@ import Testing
           ], masks: [3: Mask(collection: "goals", fields: [])])),
       .commit(
         Commit(heads: [17: 9], last: [.live: 2, .daily: 0], clock: stamp.time, mark: "bWFyaw")),
-      .more(page: 3), .restart(stream: 17),
+      .more(page: 3, mark: "bWFyaw"), .restart(stream: 17),
       .digest(Digest(stream: 17, bits: 1, hashes: [1, .max])),
       .ranges(DigestRanges(stream: 17, bits: 3, head: 9, differ: [0, 2, 7])),
       .leaves(DigestLeaves(stream: 17, bits: 3, head: 9, ranges: [0: [], 7: [1, 2]])),

@@ -76,7 +76,7 @@ struct Pull: Sendable {
         Commit(
           heads: plan.heads, last: lanes.mapValues(\.position.last), clock: clock, mark: mark))
     } else {
-      end = .more(page: moment.purges)
+      end = .more(page: moment.purges, mark: mark)
     }
     return Answer(
       welcome: welcome, restart: plan.restart, deltas: read.frames, reconciled: reconciled,

@@ -76,7 +76,10 @@ extension ClientCore {
         answer.compared.insert(gone.stream)
       }
     case .commit(let commit): answer.commit = commit
-    case .more(let page): staging.page = page
+    case .more(let page, let mark):
+      staging.page = page
+      // What is staged was seen, too: a server that was put back behind it has to find that out.
+      streams.mark = mark ?? streams.mark
     case .error(let error): take(error, &answer)
     case .hello, .push, .digest, .leaves, .fetch, .ack: return false
     }

@@ -19,7 +19,7 @@ package enum Frame: Sendable {
   /// Server: the point at which everything staged is applied at once.
   case commit(Commit)
   /// Server: the answer is full; ask again with what is staged, and with the `page`.
-  case more(page: Int64)
+  case more(page: Int64, mark: String? = nil)
   /// Server: forget what is staged of this stream; it begins anew.
   case restart(stream: Int64)
   /// Client: the digests of what it holds of a stream.

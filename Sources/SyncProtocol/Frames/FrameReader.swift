@@ -88,7 +88,9 @@ package struct FrameReader: Sendable {
     case "pushed": return .pushed(try Pushed(members))
     case "delta": return .delta(try Delta(members))
     case "commit": return .commit(try Commit(members))
-    case "more": return .more(page: try members.int("page"))
+    case "more":
+      return .more(
+        page: try members.int("page"), mark: try members.optionalText("mark", longest: 256))
     case "restart": return .restart(stream: try members.int("stream", from: 1))
     case "digest": return .digest(try Digest(members))
     case "ranges": return .ranges(try DigestRanges(members))

@@ -29,7 +29,9 @@ extension Frame {
       json.endObject()
       json.member("clock", commit.clock.text)
       if let mark = commit.mark { json.member("mark", mark) }
-    case .more(let page): json.member("page", page)
+    case .more(let page, let mark):
+      json.member("page", page)
+      if let mark { json.member("mark", mark) }
     case .restart(let stream): json.member("stream", stream)
     case .digest(let digest):
       json.member("stream", digest.stream)
