@@ -49,8 +49,7 @@ extension Connection {
   /// Has the kernel acknowledge the next request with its answer again.
   ///
   /// Once it has had to acknowledge one by itself it no longer takes this for a conversation, and
-  /// acknowledges the next as soon as it is read: a packet more, which on one machine costs as much as
-  /// half a refusal.
+  /// acknowledges the next as soon as it is read, by a packet of its own.
   private func acknowledgeWithAnswers() {
     var off: Int32 = 0
     setsockopt(

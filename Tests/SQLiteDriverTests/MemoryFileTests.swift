@@ -43,15 +43,7 @@ import Testing
     }
 
     mutating func cut(sector: Int, isKept: () -> Bool) {
-      var kept: [Range<Int>] = []
-      for range in written {
-        var start = range.lowerBound
-        while start < range.upperBound {
-          let end = min(range.upperBound, (start / sector + 1) * sector)
-          if isKept() { kept.append(start..<end) }
-          start = end
-        }
-      }
+      let kept = MemoryFile.sectors(of: written, sector, isKept)
       if isCutShort, isKept(), durable.count > content.count {
         durable.removeLast(durable.count - content.count)
       }

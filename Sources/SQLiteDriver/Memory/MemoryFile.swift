@@ -163,15 +163,7 @@ final class MemoryFile {
 
   /// Leaves what is durable and the sectors of the rest that `isKept` chooses.
   func cut(sector: Int, isKept: () -> Bool) {
-    var kept: [Range<Int>] = []
-    for range in written {
-      var start = range.lowerBound
-      while start < range.upperBound {
-        let end = min(range.upperBound, (start / sector + 1) * sector)
-        if isKept() { kept.append(start..<end) }
-        start = end
-      }
-    }
+    let kept = MemoryFile.sectors(of: written, sector, isKept)
     if shortest != nil, isKept(), durable.count > content.count {
       durable.removeLast(durable.count - content.count)
     }
@@ -179,6 +171,22 @@ final class MemoryFile {
     goBack()
     written.removeAll(keepingCapacity: true)
     shortest = nil
+  }
+
+  /// The parts of stretches, sector by sector, that `isKept` chooses.
+  static func sectors(
+    of ranges: [Range<Int>], _ sector: Int, _ isKept: () -> Bool
+  ) -> [Range<Int>] {
+    var kept: [Range<Int>] = []
+    for range in ranges {
+      var start = range.lowerBound
+      while start < range.upperBound {
+        let end = min(range.upperBound, (start / sector + 1) * sector)
+        if isKept() { kept.append(start..<end) }
+        start = end
+      }
+    }
+    return kept
   }
 
   /// Makes `content` the same as `durable`: they differ in what was written, in length, and behind
