@@ -17,6 +17,7 @@ type Note @collection @allow(ops: [ALL], owner: "owner")
   secret: String
   gone: String
   choice: String @merge(strategy: USER_CHOICE)
+  count: Int @merge(strategy: USER_CHOICE)
 }
 type Tally @collection @allow(ops: [ALL], to: USER) { n: Int }
 type Left @collection @allow(ops: [ALL], to: USER) { text: String }
@@ -31,14 +32,17 @@ type Memo @collection @was(name: "Note") @allow(ops: [ALL], owner: "owner")
   mood: Mood
   hidden: String @was(name: "secret")
   pick: String @was(name: "choice") @merge(strategy: USER_CHOICE)
+  amount: String @was(name: "count") @merge(strategy: USER_CHOICE)
   stars: Int! @default(value: "3")
   remark: String
 }
 type Tally @collection @allow(ops: [ALL], to: USER) { n: Int }
 type Fresh @collection @allow(ops: [ALL], to: USER) { text: String }
 """
-OLD_RULES = {"notes": {"fields": {"choice": {"strategy": "USER_CHOICE"}}}}
-NEW_RULES = {"memos": {"fields": {"pick": {"strategy": "USER_CHOICE"}}}}
+OLD_RULES = {"notes": {"fields": {"choice": {"strategy": "USER_CHOICE"},
+                                  "count": {"strategy": "USER_CHOICE"}}}}
+NEW_RULES = {"memos": {"fields": {"pick": {"strategy": "USER_CHOICE"},
+                                  "amount": {"strategy": "USER_CHOICE"}}}}
 
 
 class FormerSyncTests(unittest.TestCase):
@@ -99,7 +103,7 @@ class FormerSyncTests(unittest.TestCase):
         row = old.see("notes")[memo]
         self.assertEqual((row["text"], row["size"], row["secret"]), ("b", 12, "s"))
         self.assertEqual(set(row), {"owner", "text", "size", "mood", "secret", "gone", "choice",
-                                    "createdAt", "updatedAt"})
+                                    "count", "createdAt", "updatedAt"})
         # No number, so there is none.
         self.assertIsNone(old.see("notes")[word]["size"])
         self.assertIn(self.tally, old.see("tallies"))
@@ -171,6 +175,41 @@ class FormerSyncTests(unittest.TestCase):
         self.assertEqual(old.results[oid]["result"], "ok")
         new.sync()
         self.assertEqual(new.see("memos")[row]["pick"], "dog")
+
+    def contested(self, old, new):
+        """A conflict about a count, 3 by the old device against "5", and its row."""
+        row = new.create("memos", owner=self.ann.id, body="b", amount="4")
+        new.sync()
+        old.sync()
+        new.update("memos", row, amount="5")
+        new.sync()
+        old.update("notes", row, count=3)
+        old.sync()
+        old.sync()
+        return row, next(key for key, item in old.see("_conflicts").items() if item["row"] == row)
+
+    def test_a_value_that_decides_is_read_in_the_words_of_the_device(self):
+        old, new = self.old(), self.new()
+        row, conflict = self.contested(old, new)
+        oid = old.resolve(conflict, value="many")
+        old.sync()
+        refused = old.results[oid]
+        self.assertEqual((refused["result"], refused["errors"][0]["pointer"]),
+                         ("rejected", "/ops/0/args/value"), refused)
+        new.sync()
+        new.update("memos", row, amount="7")
+        new.sync()
+        oid = old.resolve(conflict, value=6)
+        old.sync()
+        self.assertEqual((old.results[oid]["code"], old.results[oid]["values"]),
+                         ("outdated", {"count": 7}))
+        oid = old.resolve(conflict, value=6)
+        old.sync()
+        self.assertEqual(old.results[oid]["result"], "ok", old.results[oid])
+        new.sync()
+        old.sync()
+        self.assertEqual(new.see("memos")[row]["amount"], "6")
+        self.assertEqual(old.see("notes")[row]["count"], 6)
 
     def test_digests_agree_in_the_words_of_the_device(self):
         person = anonymous(self.server.port)

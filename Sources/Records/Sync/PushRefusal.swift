@@ -41,11 +41,11 @@ enum PushRefusal {
       return MutationResult(
         seq: seq, .rejected, code: "closed",
         message: "What was to be decided is no longer there, or you may no longer see it.")
-    case ConflictRefusal.outdated(_, let value, let field):
+    case ConflictRefusal.outdated(_, _, let shown):
       return MutationResult(
         seq: seq, .rejected, code: "outdated",
         message: "The value has changed once more since you looked: choose again.",
-        values: JSONObject(uniqueMembers: [(field, value)]))
+        values: JSONObject(uniqueMembers: shown.map { [($0.name, $0.value)] } ?? []))
     case let error as HandlerFailure:
       return MutationResult(
         seq: seq, .rejected, code: "failed",

@@ -209,7 +209,8 @@ struct PushWork: Sendable {
     }
     let work = PushedMutation(
       records: records, actions: actions, caller: caller, mutation: mutation,
-      operations: operations.operations, stamp: Stamp(time: time, client: push.cid),
+      operations: operations.operations, lens: operations.choice,
+      stamp: Stamp(time: time, client: push.cid),
       madeAt: OperationTime(
         claimed: Timestamp(milliseconds: time.milliseconds),
         lastAccepted: Timestamp(milliseconds: state.lane.clock.milliseconds)),

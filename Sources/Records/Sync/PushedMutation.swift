@@ -13,6 +13,8 @@ struct PushedMutation {
   let mutation: ClientMutation
   /// The operations in the words of the schema that the server has.
   let operations: [ClientOperation]
+  /// How the values of choices are said in them.
+  let lens: ChoiceLens
   /// When and where it was made, held to what the server's clock allows.
   let stamp: Stamp
   let madeAt: OperationTime
@@ -190,12 +192,6 @@ struct PushedMutation {
       throw RoostError(.notFound, "There is nothing to decide here any more.")
     }
     guard !conflict.isResolved else { throw ConflictRefusal.closed }
-    let chosen: JSON?
-    switch choice {
-    case .theirs: chosen = nil
-    case .mine: chosen = conflict.mine
-    case .value(let value): chosen = value
-    }
     guard let collection = records.catalogue.collection(named: conflict.collection),
       let name = conflict.field, let index = collection.index(of: name)
     else {
@@ -210,13 +206,26 @@ struct PushedMutation {
     let value = collection.json(record.values[index], of: index)
     // A person who may not see the field any more decides without it.
     if seen.contains(index), let theirs = conflict.theirs, theirs != value {
-      throw ConflictRefusal.outdated(conflict, value: value, field: name)
+      throw ConflictRefusal.outdated(
+        conflict, value: value, shown: lens.backward(value, collection.name, name))
+    }
+    var choice = choice
+    let chosen: JSON?
+    switch choice {
+    case .theirs: chosen = nil
+    case .mine: chosen = conflict.mine
+    case .value(let value):
+      let value = try ofValue { () throws in try lens.forward(value, collection.name, name) }
+      choice = .value(value)
+      chosen = value
     }
     if let chosen {
       var decoder = try decoder(collection.name, .update)
-      let change = try decoder.update(
-        conflict.row, .object(JSONObject(uniqueMembers: [(name, chosen)])), expecting: .nothing,
-        base: [name: record.clocks.clock(collection.fieldNumbers[index])])
+      let change = try ofValue { () throws in
+        try decoder.update(
+          conflict.row, .object(JSONObject(uniqueMembers: [(name, chosen)])), expecting: .nothing,
+          base: [name: record.clocks.clock(collection.fieldNumbers[index])])
+      }
       _ = try await records.path.apply(change, deleting: &budget, in: transaction)
     }
     try await transaction.post(
@@ -228,6 +237,21 @@ struct PushedMutation {
       ])
     transaction.attach(ConflictChange(of: account, id, isOpen: false))
   }
+
+  /// Says of what is wrong with a field that it is the choice's `value`.
+  private func ofValue<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as RoostError {
+      throw RoostError(
+        error.code, error.detail,
+        issues: error.issues.map { issue in
+          let inner = issue.pointer.split(separator: "/").dropFirst().map { "/" + $0 }.joined()
+          return FieldIssue(
+            pointer: "/value" + inner, code: issue.code, message: issue.message)
+        })
+    }
+  }
 }
 
 /// Why a choice does not take place.
@@ -235,7 +259,7 @@ enum ConflictRefusal: Error {
   /// Somebody chose before.
   case closed
   /// What stands is no longer what the person chose against.
-  case outdated(SyncConflict, value: JSON, field: String)
+  case outdated(SyncConflict, value: JSON, shown: (name: String, value: JSON)?)
   /// There is nothing left to choose: the row or the field is gone, or out of the person's sight.
   case moot(SyncConflict)
 }

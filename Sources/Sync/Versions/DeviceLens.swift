@@ -145,8 +145,31 @@ struct DeviceLens: Sendable {
         .update(collection: collection.now, id: id, fields: fields, base: named))
     case .delete(let name, let id):
       lifted.operations.append(.delete(collection: try former(name).now, id: id))
-    case .action, .resolve: lifted.operations.append(operation)
+    case .action: lifted.operations.append(operation)
+    case .resolve:
+      lifted.operations.append(operation)
+      lifted.choice = choice
     }
+  }
+
+  /// The values of choices, whose collection and field are known by their names of now.
+  private var choice: ChoiceLens {
+    ChoiceLens(
+      forward: { value, collection, field in
+        guard let former = byNow[collection], let known = former.field(now: field) else {
+          throw RoostError(
+            .invalid,
+            "Version \(schema.version) of the app does not have what is to be decided: update the "
+              + "app on this device.")
+        }
+        let (body, _) = try FormerBody(schema: schema, collection: former, isCreate: false)
+          .forward(.object(JSONObject(uniqueMembers: [(known.old.name, value)])))
+        return body.object?[field] ?? value
+      },
+      backward: { value, collection, field in
+        guard let known = byNow[collection]?.field(now: field) else { return nil }
+        return (known.old.name, known.backward(value).value)
+      })
   }
 
   private func former(_ name: String) throws -> (former: FormerCollection, now: String) {
