@@ -30,7 +30,7 @@ package struct SQLiteConfiguration: Sendable {
   /// Page cache of the writer in KiB.
   package var writerCacheKiB = 16_384
   /// Page cache of each reader in KiB; SQLite drops it whenever something was committed.
-  package var readerCacheKiB = 16_384
+  package var readerCacheKiB = 8_192
   /// Milliseconds between two checkpoints.
   package var checkpointMilliseconds = 1000
   /// Bytes of the log after which a checkpoint comes before its time.
