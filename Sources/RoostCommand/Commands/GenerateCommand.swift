@@ -121,9 +121,10 @@ struct GenerateCommand: Command {
     let folder = try folder(arguments)
     let settings = try ServerSession.settings(folder, arguments)
     let data = arguments["--data"] ?? folder.path + "/.roost"
-    guard try AppDatabase.isThere(data, settings) else {
-      throw AppFolder.Failure(
-        description: "\(data) holds no database yet: serve the app once, or name --data")
+    do {
+      try AppDatabase.require(data, settings)
+    } catch let error as RoostError {
+      throw AppFolder.Failure(description: error.detail)
     }
     let quiet = Ambient(logger: Logger(level: .error, format: .text))
     return try await App.releases(data: data, settings: settings, ambient: quiet).map {

@@ -44,16 +44,12 @@ enum ServedApp {
 
   /// Throws where there is no database, or none that this account can get at.
   static func require(_ data: String, _ settings: Settings, _ arguments: Arguments) throws {
-    guard try !AppDatabase.isThere(data, settings) else { return }
-    if settings.text(SettingKeys.database).isEmpty, access(data, X_OK) != 0, errno == EACCES {
+    do {
+      try AppDatabase.require(data, settings)
+    } catch let error as RoostError where error.code == .notFound {
       throw RoostError(
-        .invalid,
-        "\(data) cannot be looked into: \(String(cString: strerror(EACCES))). Run the command as "
-          + "the server's account.")
+        .notFound,
+        error.detail + (arguments.has("--data") ? "" : " --data names another folder."))
     }
-    throw RoostError(
-      .notFound,
-      "\(data) holds no database yet; the first start makes it."
-        + (arguments.has("--data") ? "" : " --data names another folder."))
   }
 }

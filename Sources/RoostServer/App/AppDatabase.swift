@@ -102,6 +102,19 @@ package struct AppDatabase: Sendable {
     return try PostgresDatabase.isTaken(configuration(address, settings))
   }
 
+  /// Throws `RoostError` where no app is there yet, or where this account cannot see whether one is;
+  /// and what `isThere` throws.
+  package static func require(_ data: String, _ settings: Settings) throws {
+    guard try !isThere(data, settings) else { return }
+    if settings.text(SettingKeys.database).isEmpty, access(data, X_OK) != 0, errno == EACCES {
+      throw RoostError(
+        .invalid,
+        "\(data) cannot be looked into: \(String(cString: strerror(EACCES))). Run the command as "
+          + "the server's account.")
+    }
+    throw RoostError(.notFound, "\(data) holds no database yet; the first start makes it.")
+  }
+
   /// The data folder, which holds the claim of an administrator also where the data are elsewhere.
   private static func makeFolder(_ path: String) throws(DatabaseOpenError) {
     guard mkdir(path, 0o700) != 0 else { return }

@@ -9,13 +9,12 @@ package struct JobDesk: Sendable {
 
   /// Opens the queue in the folder `data`, or on the server that the settings name; it runs nothing.
   ///
-  /// Throws `DatabaseOpenError`, and `RoostError` where there are no data yet.
+  /// Throws `DatabaseOpenError`, and `RoostError` where there are no data yet, or none
+  /// that this account may look at.
   package static func open(
     _ data: String, _ settings: Settings, ambient: Ambient
   ) async throws -> JobDesk {
-    guard try AppDatabase.isThere(data, settings) else {
-      throw RoostError(.notFound, "\(data) holds no database yet; the first start makes it.")
-    }
+    try AppDatabase.require(data, settings)
     // Nobody is connected to the signal: a server finds what is done here by itself.
     let database = try AppDatabase.open(
       data, settings, ambient: ambient, preCommit: JobSignal(), makesFolder: false
