@@ -8,19 +8,22 @@ extension RecordReader {
   package func heldScopes(in reader: any Reader) async throws -> HeldScopes {
     let facts = CallerFacts(caller, catalogue.model.roles)
     guard let uid = facts.uid else { return HeldScopes(facts, grants: []) }
-    // Most grants lead nowhere, and to follow edges takes two tables that are made for the call.
     var granted: [Scope] = []
-    var leadsOn = false
-    try await reader.query(GrantTables.granted, [.uuid(uid)]) { row in
-      if let scope = Scope(text: row.text(0)) { granted.append(scope) }
-      leadsOn = row.bool(1)
-      return !leadsOn
+    var leadsOn = reader.dialect.statementsAreJourneys
+    if !leadsOn {
+      // Most grants lead nowhere, and to follow edges takes two tables that are made for the call.
+      try await reader.query(GrantTables.granted, [.uuid(uid)]) { row in
+        if let scope = Scope(text: row.text(0)) { granted.append(scope) }
+        leadsOn = row.bool(1)
+        return !leadsOn
+      }
     }
-    guard leadsOn else { return HeldScopes(facts, grants: granted) }
-    granted = []
-    try await reader.query(GrantTables.held, [.uuid(uid)]) { row in
-      if let scope = Scope(text: row.text(0)) { granted.append(scope) }
-      return true
+    if leadsOn {
+      granted = []
+      try await reader.query(GrantTables.held, [.uuid(uid)]) { row in
+        if let scope = Scope(text: row.text(0)) { granted.append(scope) }
+        return true
+      }
     }
     return HeldScopes(facts, grants: granted)
   }
