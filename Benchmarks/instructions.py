@@ -140,6 +140,8 @@ def main():
                              "ROOST_TRACES_SAMPLE=0")
     parser.add_argument("--profile", metavar="DIR", help="keep callgrind's files here")
     chosen = parser.parse_args()
+    if not shutil.which("valgrind"):
+        parser.error("needs valgrind (Scripts/packages.sh bench)")
     chosen.setting = dict(setting.split("=", 1) for setting in chosen.setting)
     chosen.kinds = chosen.kinds or ["list", "first", "read", "create"]
     if chosen.binary:

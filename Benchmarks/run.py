@@ -36,6 +36,13 @@ RESULTS = os.path.join(REPOSITORY, "Benchmarks/results.json")
 BEGIN, END = "<!-- written by make bench -->\n", "<!-- up to here -->\n"
 
 
+def _count(text):
+    """A whole number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number from 1 on is needed")
+    return int(text)
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="short loads, two rounds, 20,000 rows")
@@ -43,9 +50,9 @@ def options():
     parser.add_argument("--json", metavar="FILE", help="also write every sample as JSON")
     parser.add_argument("--record", action="store_true",
                         help="hold these results: later runs are compared with them")
-    parser.add_argument("--rows", type=int, help="rows to load (100,000)")
-    parser.add_argument("--rounds", type=int, help="interleaved rounds (5)")
-    parser.add_argument("--seconds", type=float, help="length of one load (6)")
+    parser.add_argument("--rows", type=_count, help="rows to load (100,000)")
+    parser.add_argument("--rounds", type=_count, help="interleaved rounds (5)")
+    parser.add_argument("--seconds", type=_count, help="length of one load (6)")
     parser.add_argument("--folder", help="where the data lies; a real disk, not a tmpfs")
     chosen = parser.parse_args()
     if chosen.only and chosen.only not in [measure.NAME for measure in ALL]:
@@ -56,7 +63,7 @@ def options():
     chosen.whole = not (chosen.quick or chosen.only or custom)
     chosen.rows = chosen.rows or (20000 if chosen.quick else 100000)
     chosen.rounds = chosen.rounds or (2 if chosen.quick else 5)
-    chosen.seconds = int(chosen.seconds or (2 if chosen.quick else 6))
+    chosen.seconds = chosen.seconds or (2 if chosen.quick else 6)
     return chosen
 
 

@@ -22,8 +22,9 @@ test=(
   prometheus
 )
 bench=(
-  # Load, the server that Roost is compared with, a compiler for the paced client; injected faults.
-  curl python3 python3-venv wrk nginx-light gcc strace e2fsprogs
+  # Load, the server that Roost is compared with, a compiler for the paced client; injected faults;
+  # what counts instructions.
+  curl python3 python3-venv wrk nginx-light gcc strace e2fsprogs valgrind
   # A network that fails, and a PostgreSQL that fails over.
   iproute2 nftables util-linux etcd-server patroni python3-etcd python3-psycopg2
 )

@@ -10,6 +10,7 @@ batches and alone, changes in batches and alone, and a first pull.
 import argparse
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -78,6 +79,8 @@ def main():
     parser.add_argument("--rows", type=int, default=5000, help="rows in the stream before (5,000)")
     parser.add_argument("--profile", help="where callgrind's files are kept")
     chosen = parser.parse_args()
+    if not shutil.which("valgrind"):
+        parser.error("needs valgrind (Scripts/packages.sh bench)")
     dice = random.Random(7)
 
     def batch(phone, ids):

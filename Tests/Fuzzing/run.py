@@ -27,7 +27,7 @@ READERS = {"http": 4096, "chunks": 4096, "json": 4096, "sdl": 8192, "filter": 20
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=" ".join(__doc__.split("\n\n")[0].split()))
     parser.add_argument("--seconds", type=int, default=600, help="for each reader (600)")
     parser.add_argument("--only", choices=sorted(READERS))
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="readers at a time")

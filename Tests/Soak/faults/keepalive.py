@@ -19,7 +19,7 @@ PROMISE = "connections that say nothing cost little, answer when they speak agai
           "go in time"
 TEST = "{tries} connections with one answer each, beside 2 writers and 500 requests a second; " \
        "then each asks again, and all are gone after the idle time; as the control, a server " \
-       "with room for half of them must turn the others away"
+       "with room for half as many must turn away those beyond it"
 TRIES = (10_000, 400)
 IDLE_SECONDS = 30
 KILOBYTES = 3  # of memory, each
@@ -129,7 +129,7 @@ def _ask_again(sockets):
 
 
 def _control(data, tries, result):
-    """A server that has room for half of them."""
+    """A server that has room for half as many."""
     turned, sockets = 0, []
     with Server(data, settings={"ROOST_SERVER_CONNECTIONS": str(tries // 2)}) as server:
         try:
