@@ -4,16 +4,14 @@ import contextlib
 import glob
 import json
 import os
-import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 import unittest
 
 from client import Client, administrator, anonymous
 from postgres import psql
-from server import BINARY, ENGINE, Folder, Server, database, roost
+from server import ENGINE, Folder, Server, as_stranger, database, roost
 from sync_cases import RULES, SCHEMA
 from sync_client import Device
 
@@ -182,19 +180,12 @@ class NightTests(BackupCase):
     @unittest.skipIf(os.geteuid() != 0, "another account is needed")
     def test_what_may_not_be_seen_is_not_told_to_be_missing(self):
         path, = self.made()
-        for name in ("", "roost.yaml", "schema.graphql"):
-            os.chmod(self.folder.join(name), 0o755)
-        # So that the program can be reached by that account at all.
-        program = self.folder.join("roost")
-        shutil.copy(BINARY, program)
         for words in (("list",), ("create",), ("verify", "latest"), ("verify", path),
                       ("restore", "latest", "--replace")):
             with self.subTest(words=words):
-                done = subprocess.run(
-                    [program, "backup", words[0], self.folder.path, *words[1:], "--data", self.data,
-                     "--folder", os.path.dirname(path)],
-                    user=65534, group=65534, extra_groups=[], capture_output=True, text=True,
-                    env=database(self.data))
+                done = as_stranger(
+                    self.folder, "backup", words[0], self.folder.path, *words[1:],
+                    "--data", self.data, "--folder", os.path.dirname(path))
                 self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
                 self.assertIn("Permission denied", done.stderr)
                 self.assertNotIn("no backup", done.stdout + done.stderr)

@@ -9,7 +9,7 @@ import unittest
 import uuid
 
 from client import Client, administrator, anonymous
-from server import ENGINE, Folder, Server, roost
+from server import ENGINE, Folder, Server, as_stranger, roost
 
 SCHEMA = """type Note @collection @allow(ops: [ALL], owner: "owner")
   @retention(after: "deletedAt", for: "PT1S", unless: "isKept") {
@@ -123,6 +123,13 @@ class JobsTests(unittest.TestCase):
                 (["cancel", path, str(uuid.uuid4()), "--kind", "a"], "--kind")):
             with self.subTest(words=words):
                 self.assertIn(says, self.jobs(*words, status=2).stderr)
+
+    def test_a_folder_that_may_not_be_seen_is_not_told_to_be_empty(self):
+        self.server.stop()
+        for words in (("jobs", "list"), ("generate", "changelog")):
+            done = as_stranger(self.folder, *words, self.folder.path, "--data", self.data)
+            self.assertIn(done.returncode, (1, 2), done.stdout + done.stderr)
+            self.assertIn("cannot be looked into: Permission denied", done.stderr)
 
     def test_while_the_server_runs_an_administrator_asks_it(self):
         self.server.stop()
