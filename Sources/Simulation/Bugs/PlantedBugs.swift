@@ -54,6 +54,23 @@ extension PlantedBug {
         """
       ]),
     PlantedBug(
+      "what a moved row led to is held still", .authority,
+      triggers: [
+        """
+        CREATE TRIGGER bug_edge AFTER DELETE ON roost_scope_edge BEGIN \
+        INSERT OR IGNORE INTO roost_scope_edge VALUES (OLD.parent, OLD.child, OLD.by_coll, \
+        OLD.by_id); END
+        """
+      ]),
+    PlantedBug(
+      "what a row leads to is not held", .convergence,
+      triggers: [
+        """
+        CREATE TRIGGER bug_no_edge AFTER INSERT ON roost_scope_edge BEGIN \
+        DELETE FROM roost_scope_edge WHERE by_id = NEW.by_id; END
+        """
+      ]),
+    PlantedBug(
       "a sequence skips", .density,
       triggers: [
         """

@@ -31,7 +31,9 @@ package struct Worlds: Sendable {
   /// The line of a trace behind which no more faults come.
   package static let calm = "everything heals"
 
-  private let stage: Stage
+  private let plain: Stage
+  /// Of every fourth world: one in which scopes are held through others.
+  private let linked: Stage
   private let hasDisk: Bool
 
   /// `address` is that of a PostgreSQL, on which the server may be several processes; nil for SQLite on
@@ -39,9 +41,12 @@ package struct Worlds: Sendable {
   ///
   /// Without `hasDisk` no disk fails, so that the worlds are the same on both.
   package init(address: String? = nil, nodes: Int = 1, hasDisk: Bool = true) async throws {
-    stage = try await Stage(address: address, nodes: nodes)
+    plain = try await Stage(address: address, nodes: nodes)
+    linked = try await Stage(address: address, nodes: nodes, linked: true)
     self.hasDisk = hasDisk
   }
+
+  private func stage(of seed: UInt64) -> Stage { seed % 4 == 3 ? linked : plain }
 
   /// Runs the worlds of `seeds`; ends after so many failures.
   package func run(
@@ -51,12 +56,11 @@ package struct Worlds: Sendable {
     let begin = time.monotonicNanoseconds()
     let results = Results(
       next: seeds.lowerBound, end: seeds.upperBound, most: most, countsErrors: bug == nil)
-    let (stage, hasDisk) = (stage, hasDisk)
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<max(1, workers) {
         group.addTask {
           while let seed = results.take() {
-            let (outcome, error) = await Worlds.world(seed, stage, bug, hasDisk)
+            let (outcome, error) = await world(seed, bug)
             results.put(seed, outcome, error)
           }
         }
@@ -83,7 +87,8 @@ package struct Worlds: Sendable {
     var failure: String?
     let world: World
     do {
-      world = try World(seed: seed, stage: stage, bug: bug, hasDisk: hasDisk, keepsLines: true)
+      world = try World(
+        seed: seed, stage: stage(of: seed), bug: bug, hasDisk: hasDisk, keepsLines: true)
     } catch {
       return Trace(hash: 0, lines: [], breaches: [], error: World.text(error))
     }
@@ -106,18 +111,16 @@ package struct Worlds: Sendable {
   /// The fewest steps after which the world of a failing seed fails.
   package func shortest(_ seed: UInt64, bug: PlantedBug? = nil) async -> Int {
     for steps in 0..<Weather.mostSteps {
-      let world = try? World(seed: seed, stage: stage, bug: bug, hasDisk: hasDisk)
+      let world = try? World(seed: seed, stage: stage(of: seed), bug: bug, hasDisk: hasDisk)
       let outcome = try? await world?.run(steps: steps)
       if outcome.map({ !$0.breaches.isEmpty || $0.steps < steps }) ?? true { return steps }
     }
     return Weather.mostSteps
   }
 
-  private static func world(
-    _ seed: UInt64, _ stage: Stage, _ bug: PlantedBug?, _ hasDisk: Bool
-  ) async -> (World.Outcome?, String?) {
+  private func world(_ seed: UInt64, _ bug: PlantedBug?) async -> (World.Outcome?, String?) {
     do {
-      let world = try World(seed: seed, stage: stage, bug: bug, hasDisk: hasDisk)
+      let world = try World(seed: seed, stage: stage(of: seed), bug: bug, hasDisk: hasDisk)
       return (try await world.run(), nil)
     } catch {
       return (nil, World.text(error))

@@ -25,6 +25,8 @@ final class Stage: Sendable {
   static let secondVersion = "1.1.0"
   private static let centurySeconds: Int64 = 100 * 366 * 86_400
 
+  /// Whether scopes are held through others: see `WorldSchema.text`.
+  let isLinked: Bool
   let schema: SchemaModel
   let second: SchemaModel
   let plan: ClientPlan
@@ -43,11 +45,12 @@ final class Stage: Sendable {
   /// Disks of worlds that have ended, for those that come.
   private let disks = Mutex<[MemoryDisk]>([])
 
-  init(address: String? = nil, nodes: Int = 1) async throws {
+  init(address: String? = nil, nodes: Int = 1, linked: Bool = false) async throws {
     self.nodes = nodes
-    schema = try SchemaModel.load(source: WorldSchema.text())
+    isLinked = linked
+    schema = try SchemaModel.load(source: WorldSchema.text(linked: linked))
     plan = ClientPlan(schema)
-    second = try SchemaModel.load(source: WorldSchema.text(second: true))
+    second = try SchemaModel.load(source: WorldSchema.text(second: true, linked: linked))
     secondPlan = ClientPlan(second)
     self.address = address
     guard address == nil else {

@@ -7,7 +7,10 @@ package enum WorldSchema {
   package static let secret = "stays-on-the-device"
 
   /// The schema; `second` is the version that is deployed while devices still have the first one.
-  package static func text(second: Bool = false) -> String {
+  ///
+  /// With `linked`, who has made a band holds the entries about its gigs too: by an edge that each gig
+  /// gives, and that moves with it.
+  package static func text(second: Bool = false, linked: Bool = false) -> String {
     """
     enum Role @roles { reader editor @inherits(from: ["reader"]) }
     enum Level { BRONZE SILVER GOLD }
@@ -55,7 +58,7 @@ package enum WorldSchema {
       reads: Int! @merge(strategy: COUNTER) @default(value: "0")
     }
     type Entry @collection(name: "entries") @sync(tier: HOURLY) @allow(ops: [ALL], owner: "owner")
-      @allow(ops: [READ], roles: ["editor"]) {
+      @allow(ops: [READ], roles: ["editor"])\(linked ? WorldSchema.link : "") {
       owner: User! @immutable
       gig: Gig @relation(onDelete: SET_NULL)
       text: String!
@@ -75,6 +78,8 @@ package enum WorldSchema {
     }
     """
   }
+
+  private static let link = "\n  @allow(ops: [READ], owner: \"gig.band.founder\")"
 
   /// The names of the collections that devices hold, as they travel.
   package static let synced = ["bands", "members", "gigs", "news", "entries", "photos"]

@@ -55,6 +55,7 @@ extension World {
       let choices: [ConflictChoice] = [.theirs, .mine, .value(.string("v\(unique())"))]
       return [.resolve(conflict: conflict, choice: choices[chance.below(3)])]
     }
+    if stage.isLinked, chance.once(in: 3) { return [link(device)] }
     switch chance.below(24) {
     case 0..<4: return [create(device)]
     case 4..<13:
@@ -181,6 +182,34 @@ extension World {
           collection: "members", id: newID(),
           fields: fields([("band", .string(band.description)), ("user", person)]))
       ]
+    }
+  }
+
+  /// What changes who holds entries through bands: a band, a gig that comes into one or leaves it, an
+  /// entry about a gig.
+  private func link(_ device: WorldDevice) -> ClientOperation {
+    guard let band = row(device, "bands"), chance.below(6) > 0 else {
+      return .create(
+        collection: "bands", id: newID(),
+        fields: fields([("founder", own(device)), ("name", .string("b\(unique())"))]))
+    }
+    guard let gig = row(device, "gigs") else { return create(device) }
+    switch chance.below(3) {
+    case 0:
+      let place: JSON = chance.once(in: 3) ? .null : .string(band.description)
+      return .update(collection: "gigs", id: gig, fields: fields([("band", place)]), base: [:])
+    case 1:
+      guard let entry = row(device, "entries") else { fallthrough }
+      return .update(
+        collection: "entries", id: entry, fields: fields([("gig", .string(gig.description))]),
+        base: [:])
+    default:
+      return .create(
+        collection: "entries", id: newID(),
+        fields: fields([
+          ("owner", own(device)), ("gig", .string(gig.description)),
+          ("text", .string("e\(unique())")),
+        ]))
     }
   }
 

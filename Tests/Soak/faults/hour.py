@@ -35,6 +35,8 @@ SHARE = 0.9999
 WAITING = "SELECT pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), left(query, 60) " \
           "FROM pg_stat_activity WHERE state <> 'idle'"
 PAUSE = 0.01
+# Each of the four accounts sends some 200,000 writes with a key, more than a day's room holds.
+RECEIPTS = {"ROOST_DATABASE_RECEIPT_MEGABYTES": "4096"}
 
 
 class Door:
@@ -155,7 +157,7 @@ def run(folder, tries):
 
 def _server(folder, cluster, number, settings=()):
     server = Server(os.path.join(folder, f"data{number}"),
-                    settings={**cluster.settings(), **dict(settings)},
+                    settings={**cluster.settings(), **RECEIPTS, **dict(settings)},
                     log=os.path.join(folder, "server.log"))
     server.start()
     return server
