@@ -8,6 +8,9 @@ package struct Response: Sendable {
   package var headers: Headers
   package var contentType: StaticString?
   package var body: Body
+  /// How long it was held back because its request had asked to wait for something to tell; not
+  /// counted in how long requests take.
+  package var waitedNanoseconds: UInt64 = 0
 
   package enum Body: Sendable {
     case none

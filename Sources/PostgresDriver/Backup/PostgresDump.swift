@@ -19,10 +19,10 @@ package enum PostgresDump {
     ).run(proceed)
   }
 
-  /// Reads the list of what a dump holds, and throws where it cannot be read.
+  /// Reads all that a dump holds, rows too, and throws where it cannot be read.
   package static func check(_ path: String, _ configuration: PostgresConfiguration) throws {
     try PostgresTool(
-      name: "pg_restore", arguments: ["--list", "--file=/dev/null", path],
+      name: "pg_restore", arguments: ["--file=/dev/null", path],
       configuration: configuration
     ).run {}
   }

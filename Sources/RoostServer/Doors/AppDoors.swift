@@ -49,7 +49,8 @@ final class AppDoors: DoorMaker {
     return [
       Metric(
         "roost_http_request_duration_seconds",
-        "From the door to the head of the answer, by route and status.", histograms: histograms)
+        "From the door to the head of the answer, by route and status, without what a sync waits "
+          + "because it asked to.", histograms: histograms)
     ] + watch.overload.metrics(at: watch.time.monotonicNanoseconds())
       + (watch.limits?.metrics ?? [])
   }
@@ -98,18 +99,19 @@ final class Door: RouteDoor {
 
   func leave(_ entry: DoorEntry, _ request: Request, _ response: inout Response) {
     for field in entry.fields { response.headers.set(field.name, field.value) }
-    end(entry, request, response.status)
+    end(entry, request, response.status, waited: response.waitedNanoseconds)
   }
 
   func abandon(_ entry: DoorEntry, _ request: Request) {
     // What others write for a client that has left.
-    end(entry, request, 499)
+    end(entry, request, 499, waited: 0)
   }
 
-  private func end(_ entry: DoorEntry, _ request: Request, _ status: Int) {
+  private func end(_ entry: DoorEntry, _ request: Request, _ status: Int, waited: UInt64) {
     let now = watch.time.monotonicNanoseconds()
+    let taken = now &- entry.began
     figures.count(
-      status, nanoseconds: now &- entry.began,
+      status, nanoseconds: taken - min(waited, taken),
       trace: entry.scope.map { ($0.trace.id, watch.time.now()) })
     guard let scope = entry.scope, let tracer = watch.tracer else { return }
     scope.trace.record(

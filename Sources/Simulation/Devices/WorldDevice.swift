@@ -34,9 +34,6 @@ final class WorldDevice {
   var hearsNothing = false
   /// It was signed out by its owner.
   var isRevoked = false
-  /// The highest head that a commit gave of each stream, in the epoch of the last one.
-  var heads: [Int64: Int64] = [:]
-  var epoch: UUID?
 
   init(number: Int, person: Int, token: String, core: ClientCore, skew: Int64, drift: Int64) {
     self.number = number
@@ -68,6 +65,5 @@ final class WorldDevice {
     live = copy
     store()
     life += 1
-    heads = [:]
   }
 }

@@ -32,7 +32,7 @@ package enum Invariant: Int, CaseIterable, Sendable {
     case .counters: "a counter is the sum of the accepted increments"
     case .merges: "a merged value is that of the reference, whatever the order of arrival"
     case .durability: "what was acknowledged or published survives a crash"
-    case .monotony: "cursors and acknowledgements never go back within an epoch"
+    case .monotony: "one reads what one wrote, and cursors never go back within an epoch"
     case .inclusion: "a change is in a commit exactly where the commit's last says so"
     case .authority: "no row and no field travels to who may not see it"
     case .noReturn: "a deleted row never comes back"

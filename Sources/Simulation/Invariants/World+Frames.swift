@@ -11,6 +11,7 @@ extension World {
     for frame in frames {
       guard case .push(let push) = frame else { continue }
       let lane = "\(push.cid) \(push.lane.rawValue)"
+      ledger.arrivals[push.cid] = time.wall
       for mutation in push.mutations {
         let stamp = Stamp(time: mutation.stamp.time, client: push.cid)
         let limit = time.wall + HybridClock.toleranceMilliseconds

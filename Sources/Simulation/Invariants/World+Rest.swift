@@ -119,16 +119,16 @@ extension World {
     }
   }
 
-  /// 16: no lane's clock is ahead.
+  /// 16: no lane's clock is ahead of what arrived last in it.
   private func checkClocks() async throws {
     let clocks = try await server.look { reader in
-      try await reader.all("SELECT clock FROM roost_client") { $0.int64(0) }
+      try await reader.all("SELECT cid, clock FROM roost_client") { ($0.uuid(0), $0.int64(1)) }
     }
-    let limit = time.wall + HybridClock.toleranceMilliseconds
-    for clock in clocks {
+    for (client, clock) in clocks {
       let at = HybridTime(rawValue: UInt64(bitPattern: clock)).milliseconds
-      guard at > limit else { continue }
-      return breach(.clocks, "a lane's clock is \(at - time.wall) ms ahead")
+      let arrival = client.flatMap { ledger.arrivals[$0] } ?? time.wall
+      guard at > arrival + HybridClock.toleranceMilliseconds else { continue }
+      return breach(.clocks, "a lane's clock is \(at - arrival) ms ahead of its last push")
     }
   }
 

@@ -19,6 +19,8 @@ struct Ledger {
   var acknowledged: Set<ChainHash> = []
   /// The latest stamp with which something was tried in each lane, by device and lane.
   var latestAttempts: [String: HybridTime] = [:]
+  /// When a push last arrived of each client.
+  var arrivals: [UUID: Int64] = [:]
   /// Those that it ever answered for.
   var everAnswered: Set<ChainHash> = []
   /// The heads that were told to devices, in the present epoch.

@@ -20,6 +20,7 @@ extension World {
         device.live.made.append(oid)
         ledger.note(oid, by: device, operations)
       }
+      checkOwn(operations, on: device)
       note(
         "  \(device.name) makes \(oid) \(operations.map { $0.json.text }.joined(separator: " "))")
       if !isCalm, weather.has(.deviceCrash), chance.once(in: 12) {
@@ -33,6 +34,18 @@ extension World {
     } catch {
       note("  \(device.name) cannot: \(World.text(error))")
       return nil
+    }
+  }
+
+  /// 8: who changes a row sees the change at once, whatever else waits or is being pulled.
+  private func checkOwn(_ operations: [ClientOperation], on device: WorldDevice) {
+    for operation in operations {
+      guard case .update("gigs", let id, let fields, _) = operation, let title = fields["title"],
+        let row = device.live.core.row(RowKey(collection: "gigs", id: id))
+      else { continue }
+      if row["title"] != title {
+        breach(.monotony, "\(device.name) does not show the title that it gave gigs/\(id)")
+      }
     }
   }
 

@@ -53,7 +53,7 @@ package struct DeviceRoutes: Sendable {
     json.beginArray()
     for device in found {
       let behind = heads.reduce(Int64(0)) { sum, head in
-        sum + max(0, head.sequence - (device.cursors[head.stream] ?? 0))
+        sum + device.missing(of: head)
       }
       DeviceRoutes.write(device, behind: behind, to: &json)
     }

@@ -1,6 +1,8 @@
 import Accounts
 package import Queries
+import Records
 package import RoostCore
+import Schema
 import SyncProtocol
 import Synchronization
 
@@ -32,6 +34,17 @@ package struct Device: Sendable {
       }
     }
     self.cursors = cursors
+  }
+
+  /// How many sequences of a stream it has not seen, as of `lastSeen`: at most so many entries will
+  /// come to it, since an entry that changes again takes the place of the one before.
+  ///
+  /// What comes on demand counts once it was demanded.
+  func missing(of head: StreamHead) -> Int64 {
+    guard let cursor = cursors[head.stream] else {
+      return head.tier == .onDemand ? 0 : head.sequence
+    }
+    return max(0, head.sequence - cursor)
   }
 }
 

@@ -173,6 +173,7 @@ package struct SyncRoutes: Sendable {
       ambient.time.monotonicNanoseconds()
       + UInt64(min(max(questions.hello.wait, 0), SyncRoutes.longestWait)) * 1_000_000_000
     var woken: UInt64?
+    var waited: UInt64 = 0
     // Where there is a gate, it is asked each time.
     if isWaiting, gate == nil, watch.isOpen {
       let commits = watch.commits
@@ -180,7 +181,9 @@ package struct SyncRoutes: Sendable {
         caller, commits: commits, at: ambient.time.monotonicNanoseconds()),
         known.isInStep(questions.hello)
       {
+        let begun = ambient.time.monotonicNanoseconds()
         woken = await watch.wait(for: known.held, since: commits, until: deadline)
+        waited += ambient.time.nanoseconds(since: begun)
       }
     }
     while true {
@@ -194,9 +197,13 @@ package struct SyncRoutes: Sendable {
       let isLate = ambient.time.monotonicNanoseconds() >= deadline
       guard pulled.isEmpty, frames.isEmpty, !isLate, watch.isOpen, !Task.isCancelled else {
         if let woken, !pulled.isEmpty { wakes.count(ambient.time.nanoseconds(since: woken)) }
-        return SyncRoutes.response(pulled, after: frames)
+        var response = SyncRoutes.response(pulled, after: frames)
+        response.waitedNanoseconds = waited
+        return response
       }
+      let begun = ambient.time.monotonicNanoseconds()
       woken = await watch.wait(for: pulled.standing.held, since: commits, until: deadline)
+      waited += ambient.time.nanoseconds(since: begun)
     }
   }
 

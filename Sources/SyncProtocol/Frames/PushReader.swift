@@ -11,7 +11,12 @@ struct PushReader {
   func push(_ members: Members) throws(RoostError) -> Push {
     let lane = try members.lane("lane")
     let place = members.place("muts")
-    let elements = try members.array("muts", most: limits.mutations)
+    let elements = try members.array("muts")
+    guard elements.count <= limits.mutations else {
+      throw RoostError(
+        .payloadTooLarge,
+        "A push holds at most \(limits.mutations) mutations: send the others in another one.")
+    }
     guard !elements.isEmpty else {
       throw members.fault("muts", "required", "A push holds at least one mutation.")
     }
