@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 import scenes
-from server import BINARY, ENGINE, HERE
+from server import BINARY, ENGINE, HERE, REPOSITORY
 from sync_client import Device
 
 SECONDS = 120
@@ -67,6 +67,14 @@ class SceneTests(unittest.TestCase):
             "  server  shows progress 1, gig -, venue -\n",
             **{"progress (1 + 10 + 100 + 1000)": "1111", "the gig of today": "Written today",
                "the venue, by REST alone": "-"})
+
+    def test_the_readme_shows_what_is_printed(self):
+        with open(os.path.join(REPOSITORY, "README.md"), encoding="utf-8") as file:
+            shown = re.search(r"^```\n(The tablet is offline.*?)^```$", file.read(), re.M | re.S)
+        done, end = played("tablet").stdout, 0
+        for piece in shown.group(1).split("\u2026\n"):
+            self.assertIn(piece, done[end:])
+            end = done.index(piece, end) + len(piece)
 
     def test_a_device_that_does_not_take_in_what_comes_is_seen_in_each(self):
         take_in, taken = Device.apply, set()
