@@ -6,10 +6,18 @@ import Transport
 
 /// What the values must be, by what was accepted and nothing else.
 extension World {
-  /// What the accepted operations on one gig come to.
+  /// What the accepted operations on one gig, or one piece of news, come to.
   fileprivate struct Account {
-    var title: (stamp: Stamp, value: JSON)?
-    var isTitleSure = true
+    /// The stamp of the row's creation; nil where the server gave it another one.
+    var origin: Stamp?
+    /// By the name of the field, and of the member of `notes`: the last write by its stamp.
+    var last: [String: (stamp: Stamp, value: JSON)] = [:]
+    /// Of which of these the stamps are not known for sure.
+    var unsure: Set<String> = []
+    /// The last price that was taken in, since others are rejected.
+    var price: JSON?
+    var level: Int?
+    var reads: Int64 = 0
     var plays: Int64 = 0
     var best: Int64?
     var least: Int64?
@@ -21,9 +29,10 @@ extension World {
   /// 5, 6 and 17: counters, maxima, unions and last writes of every gig.
   func checkMerges(_ results: [ChainHash: Kept], _ views: [ServerView]) {
     var accounts: [UUID: Account] = [:]
-    let made = ledger.operations.sorted { $0.key.isBefore($1.key) }
-    for (oid, operation) in made {
-      guard let kept = results[oid], kept.isAccepted else { continue }
+    let taken = ledger.operations.compactMap { oid, operation in
+      results[oid].map { (order: $0.order, kept: $0, operation: operation) }
+    }.sorted { $0.order < $1.order }
+    for (_, kept, operation) in taken where kept.isAccepted {
       for change in operation.operations { World.add(change, of: operation, to: &accounts) }
     }
     for (person, view) in zip(server.people, views) {
@@ -33,6 +42,12 @@ extension World {
         }
         check(row, id, account)
       }
+      for (id, row) in (view.rows["news"] ?? [:]).sorted(by: { $0.key < $1.key }) {
+        guard let account = accounts[id], row["owner"]?.string == person.id.description,
+          row["reads"]?.int ?? 0 != account.reads
+        else { continue }
+        breach(.counters, "reads of \(id) is \(row["reads"]?.text ?? "null"), not \(account.reads)")
+      }
     }
   }
 
@@ -40,7 +55,16 @@ extension World {
     _ change: ClientOperation, of operation: Ledger.Operation, to accounts: inout [UUID: Account]
   ) {
     switch change {
-    case .create("gigs", let id, let fields), .update("gigs", let id, let fields, _):
+    case .create("gigs", let id, let fields):
+      var account = Account()
+      account.origin = operation.isClamped ? nil : operation.taken
+      for (name, value) in fields { account.add(name, value, operation) }
+      accounts[id] = account
+    case .update("news", let id, let fields, _):
+      accounts[id, default: Account()].reads += fields["reads"]?["$increment"]?.int ?? 0
+    case .create("news", let id, _):
+      if accounts[id] == nil { accounts[id] = Account() }
+    case .update("gigs", let id, let fields, _):
       var account = accounts[id] ?? Account()
       for (name, value) in fields { account.add(name, value, operation) }
       accounts[id] = account
@@ -65,7 +89,14 @@ extension World {
     }
     expect("best", account.best.map { .int($0) })
     expect("least", account.least.map { .int($0) })
-    if account.isTitleSure, !ledger.touched.contains(id) { expect("title", account.title?.value) }
+    expect("level", account.level.map { .string(World.levels[$0]) })
+    if !ledger.touched.contains(id) {
+      expect("price", account.price)
+      for name in ["title", "streak"] where !account.unsure.contains(name) {
+        expect(name, account.last[name]?.value)
+      }
+      if !account.unsure.contains("notes") { checkNotes(row["notes"]?.object, id, account) }
+    }
     let tags = Set((row["tags"]?.array ?? []).compactMap(\.string))
     if tags != account.tags {
       breach(.merges, "tags of \(id) are \(tags.sorted()), and should be \(account.tags.sorted())")
@@ -78,6 +109,21 @@ extension World {
       breach(.lenses, "mood of \(id) was set, and is gone")
     }
   }
+
+  /// A document has, by each of its keys, what was written there last.
+  private func checkNotes(_ notes: JSONObject?, _ id: UUID, _ account: Account) {
+    var wanted: [String: JSON] = [:]
+    for (name, last) in account.last where name.hasPrefix("notes ") {
+      wanted[String(name.dropFirst(6))] = last.value.isNull ? nil : last.value
+    }
+    var found: [String: JSON] = [:]
+    for (key, value) in notes ?? JSONObject() { found[key] = value }
+    if found != wanted {
+      breach(.merges, "notes of \(id) are \(found), and should be \(wanted)")
+    }
+  }
+
+  fileprivate static let levels = ["BRONZE", "SILVER", "GOLD"]
 
   // MARK: Conflicts
 
@@ -135,9 +181,17 @@ extension World.Account {
     _ name: String, _ value: JSON, _ operation: Ledger.Operation
   ) {
     switch name {
-    case "title":
-      guard let stamp = operation.taken, !operation.isClamped else { return isTitleSure = false }
-      if title.map({ $0.stamp <= stamp }) ?? true { title = (stamp, value) }
+    case "title": write("title", value, operation)
+    case "streak":
+      // What the field's rule does not accept changes nothing.
+      if let days = value.int, days >= 0 { write("streak", value, operation) }
+    case "notes":
+      guard let object = value.object else { return _ = unsure.insert("notes") }
+      for (key, value) in object { write("notes " + key, value, operation, of: "notes") }
+    case "price": price = value
+    case "level":
+      let place = value.string.flatMap { World.levels.firstIndex(of: $0) }
+      level = max(level ?? 0, place ?? 0)
     case "plays": plays += value["$increment"]?.int ?? value.int ?? 0
     case "best": best = max(best ?? .min, value.int ?? .min)
     case "least": least = min(least ?? .max, value.int ?? .max)
@@ -146,5 +200,15 @@ extension World.Account {
     case "mood": hasMood = true
     default: break
     }
+  }
+  /// Notes a write; one whose stamp is not sure, or is before the row's creation, tells nothing.
+  private mutating func write(
+    _ name: String, _ value: JSON, _ operation: Ledger.Operation, of field: String? = nil
+  ) {
+    guard let stamp = operation.taken, !operation.isClamped, let origin, stamp >= origin else {
+      unsure.insert(field ?? name)
+      return
+    }
+    if last[name].map({ $0.stamp <= stamp }) ?? true { last[name] = (stamp, value) }
   }
 }

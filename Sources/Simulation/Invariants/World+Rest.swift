@@ -44,6 +44,8 @@ extension World {
   /// What the server keeps of an operation.
   struct Kept: Sendable {
     let result: String
+    /// Its place in the order in which the server took them in.
+    let order: Int64
     var isAccepted: Bool {
       ["ok", "merged"].contains(result) || result.hasPrefix("{\"result\":\"conflict\"")
         || result.hasPrefix("{\"result\":\"ok\"") || result.hasPrefix("{\"result\":\"merged\"")
@@ -53,12 +55,13 @@ extension World {
 
   private func results() async throws -> [ChainHash: Kept] {
     let rows = try await server.look { reader in
-      try await reader.all("SELECT oid, result FROM roost_mutation") { row in
-        (row.uuid(0) ?? .zero, row.text(1))
+      try await reader.all("SELECT oid, result, number FROM roost_mutation") { row in
+        (row.uuid(0) ?? .zero, row.text(1), row.int64(2))
       }
     }
     return Dictionary(
-      rows.map { (ChainHash(uuid: $0.0), Kept(result: $0.1)) }, uniquingKeysWith: { $1 })
+      rows.map { (ChainHash(uuid: $0.0), Kept(result: $0.1, order: $0.2)) },
+      uniquingKeysWith: { $1 })
   }
 
   /// 4 and 20: what a device made is applied, or its person was told.
