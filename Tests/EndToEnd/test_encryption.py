@@ -11,8 +11,8 @@ import subprocess
 import time
 import unittest
 import uuid
-import zlib
 
+from backupfile import unpacked
 from client import Client, administrator, anonymous
 from functions import Functions
 from postgres import ADMIN, psql
@@ -159,26 +159,6 @@ def searched(folder):
                 if holds(file.read()):
                     found.append(os.path.join(path, name))
     return found
-
-
-def unpacked(path):
-    """The copy that a backup which is not encrypted holds.
-
-    "ROOSTBK1", a head, then pieces of a raw deflate stream, each with its length before it and 16
-    bytes of digest behind it; the last one has its highest bit set and says how long the copy is.
-    """
-    with open(path, "rb") as file:
-        whole = file.read()
-    assert whole[:8] == b"ROOSTBK1", whole[:8]
-    at, pieces, isLast = 12 + int.from_bytes(whole[8:12], "big"), [], False
-    while not isLast:
-        length = int.from_bytes(whole[at:at + 4], "big")
-        isLast, length = length >> 31 == 1, length & 0x7fffffff
-        pieces.append(whole[at + 4:at + 4 + length - 16])
-        at += 4 + length
-    copy = zlib.decompress(b"".join(pieces[:-1]), wbits=-15)
-    assert len(copy) == json.loads(pieces[-1])["bytes"], pieces[-1]
-    return copy
 
 
 class CanaryTests(EncryptionCase):
