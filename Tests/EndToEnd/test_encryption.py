@@ -283,7 +283,7 @@ class CanaryTests(EncryptionCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         copy = unpacked(json.loads(done.stdout)["path"])
         # What it holds is seen in it, so that a value would be.
-        self.assertIn(b"roost_data_key", copy)
+        self.assertTrue(b"roost_data_key" in copy, "the backup is not unpacked")
         found = {"backup": holds(copy), "files": searched(self.data)}
         dump = None
         if ENGINE == "postgres":
