@@ -57,6 +57,13 @@ DEFENCES = [
     ("operations that are known", "Sources/SyncProtocol/Identity/LaneState.swift",
      "return isKnown ? .duplicate : .apply", "return .apply",
      "test_sync_copies.CopyTests.test_a_copy_of_a_device_forks_and_nothing_is_lost_or_doubled"),
+    # A constant in the place of collection, field and row.
+    ("place of encrypted values", "Sources/Records/Sealing/FieldSealing.swift",
+     "return place + id.bytes", "return Array(place.prefix(12))",
+     "test_attacks.EncryptedTests.test_20_erasure_and_encrypted_fields"),
+    ("keys that are destroyed", "Sources/Records/Sealing/DataKeyTable.swift",
+     "SET wrapped = '-', state = 2", "SET wrapped = wrapped, state = 2",
+     "test_attacks.EncryptedTests.test_20_erasure_and_encrypted_fields"),
     ("backups that anybody can write", "Sources/RoostServer/Backup/BackupReader.swift",
      "guard key == nil else {", "guard key == nil || head.keyID == nil else {",
      "test_backup.CommandTests.test_what_cannot_be_restored_is_refused_and_changes_nothing"),

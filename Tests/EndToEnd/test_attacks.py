@@ -15,6 +15,7 @@ from cases import ServedCase
 from client import Client, anonymous
 from server import BINARY, ENGINE, ENVIRONMENT, Folder, Server, database, roost
 from sync_client import Device
+from test_encryption import CANARY, RULES, EncryptionCase, holds
 
 PASSWORD = "an old oak by the river"
 SCHEMA = """
@@ -225,6 +226,67 @@ class LimitTests(unittest.TestCase):
         self.assertEqual(answers[0], 201)
         self.assertEqual(answers[-1], 429)
         self.assertLessEqual(answers.count(201), 10)
+
+
+class EncryptedTests(EncryptionCase):
+    """Somebody has the files, or a person wants to be forgotten."""
+
+    def test_20_erasure_and_encrypted_fields(self):
+        server = self.start()
+        admin = self.administrator(server)
+        ann, bob = anonymous(server.port), anonymous(server.port)
+        mine = ann.create("diaries", owner=ann.id, text=CANARY, choice="of Ann")["id"]
+        theirs = bob.create("diaries", owner=bob.id, text="of Bob", fixed="fixed")["id"]
+        old = bob.create("olds", text="old")["id"]
+        server.stop()
+        # Who reads the tables finds nothing, and who writes to them makes nobody see it elsewhere:
+        # not in another row, another field, another collection.
+        sealed = self.sql(f"SELECT text FROM diaries WHERE {self.at_row(mine)}")[0]
+        self.assertTrue(sealed)
+        self.assertFalse(holds(sealed.encode()))
+        self.sql(f"UPDATE diaries SET text = '{sealed}' WHERE {self.at_row(theirs)}",
+                 f"UPDATE diaries SET fixed = text WHERE {self.at_row(mine)}",
+                 f"UPDATE olds SET text = '{sealed}' WHERE {self.at_row(old)}")
+        server = self.start()
+        ann, bob, admin = (self.at(client, server) for client in (ann, bob, admin))
+        self.assertIsNone(bob.get(f"/v1/diaries/{theirs}")["text"])
+        self.assertIsNone(ann.get(f"/v1/diaries/{mine}")["fixed"])
+        self.assertIsNone(bob.get(f"/v1/olds/{old}")["text"])
+        # What was not touched is there.
+        self.assertEqual(bob.get(f"/v1/diaries/{theirs}")["fixed"], "fixed")
+        self.assertEqual(ann.get(f"/v1/diaries/{mine}")["text"], CANARY)
+        # A key that is destroyed takes along what it sealed, and nothing else, by every door.
+        self.assertEqual(ann.delete(f"/v1/admin/users/{bob.id}/keys").status, 403)
+        answer = admin.delete(f"/v1/admin/users/{ann.id}/keys")
+        self.assertEqual((answer.status, answer["destroyed"]), (200, 1), answer)
+        self.forgotten(ann, bob, mine, theirs)
+        server.stop()
+        # The bytes are still in the row; that nothing opens them outlives the process.
+        self.assertEqual(self.sql(f"SELECT text FROM diaries WHERE {self.at_row(mine)}"), [sealed])
+        self.assertEqual(self.sql("SELECT wrapped FROM roost_data_key WHERE state = 2"), ["-"])
+        server = self.start()
+        self.forgotten(self.at(ann, server), self.at(bob, server), mine, theirs)
+        server.stop()
+        out = roost("export", self.folder.path, "--data", self.data, "--collection", "diaries")
+        self.assertEqual(out.returncode, 0, out.stderr)
+        self.assertNotIn(CANARY, out.stdout)
+        self.assertNotIn("of Ann", out.stdout)
+
+    def forgotten(self, ann, bob, mine, theirs):
+        """Nobody sees what was Ann's, and Bob has his."""
+        row = ann.get(f"/v1/diaries/{mine}")
+        self.assertEqual((row.status, row["text"], row["choice"]), (200, None, None), row)
+        self.assertNotIn(CANARY, ann.get("/v1/diaries").body.decode())
+        device = Device(ann, RULES)
+        device.sync()
+        self.assertIsNone(device.see("diaries")[mine].get("text"))
+        self.assertNotIn(CANARY, json.dumps(device.history))
+        self.assertEqual(bob.get(f"/v1/diaries/{theirs}")["fixed"], "fixed")
+
+    def at_row(self, row):
+        """The condition by which SQL finds a row."""
+        column = "hex(id)" if ENGINE == "sqlite" else "upper(replace(id::text, '-', ''))"
+        return f"{column} = '{row.replace('-', '').upper()}'"
 
 
 class SecretTests(unittest.TestCase):

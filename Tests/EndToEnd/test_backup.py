@@ -1,16 +1,19 @@
 """Backups: made beside writes, tried, damaged, restored; and devices that bring the rest."""
 
 import contextlib
+import datetime
 import glob
 import json
 import os
+import re
 import sqlite3
 import threading
 import time
 import unittest
 
+from backupfile import dated, packed, unpacked
 from client import Client, administrator, anonymous
-from postgres import psql
+from postgres import ADMIN, address, password, psql
 from server import ENGINE, Folder, Server, as_stranger, database, roost
 from sync_cases import RULES, SCHEMA
 from sync_client import Device
@@ -282,13 +285,13 @@ class ServedTests(BackupCase):
             self.assertTrue(kept <= set(written))
 
     def all(self, client):
-        items, query = [], {"limit": 200}
+        items, query = [], {"limit": 5}
         while True:
             page = client.get("/v1/notes", **query)
             items += page["items"]
             if not page["next"]:
                 return items
-            query["cursor"] = page["next"]
+            query["after"] = page["next"]
 
     def wait(self, admin, job):
         for _ in range(600):
@@ -300,13 +303,139 @@ class ServedTests(BackupCase):
 
 
 class ScheduleTests(BackupCase):
-    settings = '  schedule: "* * * * *"\n'
+    settings = '  schedule: "40 2 * * *"\n'
 
     def test_a_schedule_without_a_key_stops_the_start(self):
         os.remove(self.key)
         done = roost("serve", self.folder.path, "--data", self.data, "--port", "0")
         self.assertEqual(done.returncode, 1)
         self.assertIn("roost backup key", done.stderr)
+
+    def test_a_schedule_makes_a_backup_and_old_ones_go(self):
+        server = self.start()
+        ann = anonymous(server.port)
+        ann.create("notes", owner=ann.id, text="Kept")
+        server.stop()
+        made = json.loads(self.backup("create", "--json").stdout)["path"]
+        old, young = (self.dated(made, days) for days in (8, 6))
+        os.remove(made)
+        self.assertEqual(self.listed(), {old, young})
+        self.sleep_through_a_night()
+        server = self.start()
+        deadline = time.monotonic() + 60
+        while 'roost_backups_total{outcome="made"} 1' not in self.metrics(server):
+            self.assertLess(time.monotonic(), deadline, self.metrics(server))
+            time.sleep(0.05)
+        self.assertEqual(self.listed() & {old, young}, {young})
+        (new,) = self.listed() - {young}
+        self.assertFalse(os.path.exists(old))
+        self.assertRegex(self.metrics(server), r"roost_backup_last_timestamp_seconds 1\d{9}")
+        server.stop()
+        self.backup("verify", new)
+
+    def dated(self, path, days):
+        """The backup as it would be if it had been made so many days ago."""
+        then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
+        name = f"roost-{then:%Y%m%dT%H%M%SZ}-0000000{days}.backup"
+        return dated(path, f"{then:%Y-%m-%dT%H:%M:%S}.000Z",
+                     os.path.join(os.path.dirname(path), name))
+
+    def listed(self):
+        return {item["path"] for item in json.loads(self.backup("list", "--json").stdout)["items"]}
+
+    def metrics(self, server):
+        return Client(server.port).get("/metrics").body.decode()
+
+    def sleep_through_a_night(self):
+        """Leaves the stopped server's schedule as if two days had passed since it was looked at."""
+        behind = round((time.time() - 2 * 86_400) * 1000)
+        update = f"UPDATE roost_schedule SET anchor = {behind} WHERE name = 'backup'"
+        if ENGINE == "postgres":
+            schema = database(self.data)["ROOST_DATABASE_SCHEMA"]
+            rows = psql(f"SET search_path TO {schema}", update + " RETURNING name")
+        else:
+            path = os.path.join(self.data, "roost.sqlite")
+            with contextlib.closing(sqlite3.connect(path)) as file, file:
+                rows = [row[0] for row in file.execute(update + " RETURNING name").fetchall()]
+        self.assertEqual(rows, ["backup"])
+
+
+@unittest.skipUnless(ENGINE == "postgres", "a backup of a file is always restored to be tried")
+class ScratchTests(BackupCase):
+    """`roost backup verify` of what PostgreSQL's own programs made."""
+
+    def setUp(self):
+        super().setUp()
+        server = self.start()
+        ann = anonymous(server.port)
+        self.text = "a note that is in the dump"
+        ann.create("notes", owner=ann.id, text=self.text)
+        server.stop()
+        self.path = json.loads(self.backup("create", "--json").stdout)["path"]
+        plain = self.folder.join("plain")
+        self.plain = json.loads(self.backup(
+            "create", "--plain", "--folder", plain, "--json").stdout)["path"]
+
+    def scratch(self):
+        """The address of an empty database, without its password."""
+        name = "scratch_" + os.urandom(6).hex()
+        psql(f"CREATE DATABASE {name} OWNER roost")
+        self.addCleanup(psql, f"DROP DATABASE {name} WITH (FORCE)")
+        os.environ["PGPASSWORD"] = password()
+        self.addCleanup(os.environ.pop, "PGPASSWORD", None)
+        return name, address(database=name, password="").replace(f":{password()}@", "@")
+
+    def broken(self, name, change):
+        """A backup that is whole, of a dump that is not."""
+        return packed(self.plain, change(unpacked(self.plain)), self.folder.join(name))
+
+    def cut(self):
+        return self.broken("cut", lambda dump: dump[:dump.index(self.text.encode()) + 5])
+
+    def test_a_good_dump_is_restored_into_the_scratch_database(self):
+        name, there = self.scratch()
+        self.backup("verify", "latest", "--scratch", there)
+        schema = database(self.data)["ROOST_DATABASE_SCHEMA"]
+        self.assertEqual(
+            psql(f"SELECT text FROM {schema}.notes", address=address(ADMIN, database=name)),
+            [self.text])
+        # It stays, and nothing that is there is replaced.
+        self.backup("verify", "latest", "--scratch", there, status=1, says="holds an app already")
+        # And what is packed here is a backup, so that what is found below is the dump.
+        whole = self.broken("whole", lambda dump: dump)
+        self.backup("verify", whole, "--plain")
+        self.backup("verify", whole, "--plain", "--scratch", self.scratch()[1])
+
+    def test_a_damaged_file_is_found(self):
+        with open(self.path, "rb") as file:
+            whole = file.read()
+        broken = self.folder.join("broken.backup")
+        for damaged in (whole[:-60] + bytes([whole[-60] ^ 1]) + whole[-59:], whole[:-200]):
+            with open(broken, "wb") as file:
+                file.write(damaged)
+            self.backup("verify", broken, status=1, says="is damaged")
+            self.backup("verify", broken, "--scratch", self.scratch()[1], status=1, says="is damaged")
+
+    def test_a_dump_that_is_cut_is_found_by_a_restore(self):
+        name, there = self.scratch()
+        self.backup("verify", self.cut(), "--plain", "--scratch", there, status=1)
+        # Whole or not at all.
+        self.assertEqual(psql(
+            "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'test_%'",
+            address=address(ADMIN, database=name)), ["0"])
+
+    def test_a_dump_that_is_cut_is_found_without_a_restore(self):
+        self.backup("verify", self.cut(), "--plain", status=1)
+
+    def test_a_dump_that_cannot_be_restored_is_found_by_a_restore_alone(self):
+        """Read to its end it is whole: a value in it is none of its column's type."""
+        def change(dump):
+            stamp = re.search(rb"\t(\d{13})\t", dump)
+            return dump[:stamp.start(1)] + b"x" * 13 + dump[stamp.end(1):]
+
+        wrong = self.broken("wrong", change)
+        self.backup("verify", wrong, "--plain")
+        self.backup("verify", wrong, "--plain", "--scratch", self.scratch()[1], status=1)
 
 
 @unittest.skipIf(ENGINE == "postgres", "the database is put back beside its server there")

@@ -16,6 +16,8 @@ from test_observability import BANDSTAND, KEY
 
 DEPLOY = os.path.join(REPOSITORY, "deploy")
 RULES = os.path.join(DEPLOY, "prometheus", "roost.rules.yml")
+RULE_TESTS = os.path.join(DEPLOY, "prometheus", "roost.rules.test.yml")
+OBSERVABILITY = os.path.join(REPOSITORY, "docs", "guides", "observability.md")
 DASHBOARD = os.path.join(DEPLOY, "grafana", "roost.json")
 NAME = re.compile(r"\b((?:roost|process)_[a-z_]+)\b")
 # With replicas alone, for which two PostgreSQL servers are needed (test_replicas.py looks at them),
@@ -70,6 +72,29 @@ class MetricTests(unittest.TestCase):
         # And the test would find one that is not.
         self.assertNotIn("roost_db_write_total", there)
 
+    def test_every_route_that_is_named_is_one(self):
+        """As a label of the metrics has it once somebody has asked there."""
+        pages = glob.glob(os.path.join(REPOSITORY, "docs", "runbooks", "*.md"))
+        named = set()
+        for page in [RULES, RULE_TESTS, DASHBOARD, OBSERVABILITY, *pages]:
+            for values in re.findall(r'\broute(?:=~|!~|!=|=)\\?"([^"\\]*)', read(page)):
+                named |= set(values.split("|"))
+        self.assertTrue({"/v1/sync", "/v1/:collection"} <= named, named)
+        server = Server(BANDSTAND).start()
+        self.addCleanup(server.stop)
+        client = Client(server.port)
+
+        def labels(paths):
+            for path in paths:
+                for method in ("GET", "POST"):
+                    client.request(method, path.replace(":collection", "venues").replace(
+                        ":id", "019e0000-0000-7000-8000-000000000000"))
+            return set(re.findall('route="([^"]*)"', client.get("/metrics").body.decode()))
+
+        self.assertEqual(named - labels(named), set())
+        # And the test would find one that is not.
+        self.assertNotIn("/v1/poll", labels(["/v1/poll"]))
+
     def test_a_word_of_every_queue_and_part_is_told(self):
         server = Server(BANDSTAND).start()
         self.addCleanup(server.stop)
@@ -99,8 +124,37 @@ class AlertTests(unittest.TestCase):
         done = run("promtool", "test", "rules", "roost.rules.test.yml", folder=folder.path)
         self.assertNotEqual(done.returncode, 0)
 
+    def test_each_mended_rule_is_held_by_its_test(self):
+        for right, wrong in (
+                ("roost_follower_set_aside > min_over_time(roost_follower_set_aside[1h])",
+                 "increase(roost_follower_set_aside[1h]) > 0"),
+                ("roost_follower_set_aside > min_over_time(roost_follower_set_aside[1h])",
+                 "delta(roost_follower_set_aside[1h]) > 0"),
+                ("seconds_bucket[5m]", 'seconds_bucket{route!="/v1/sync"}[5m]'),
+                (" unless on (instance) roost_backup_last_timestamp_seconds", "")):
+            with self.subTest(wrong):
+                folder = Folder(copy=os.path.dirname(RULES))
+                self.addCleanup(folder.remove)
+                text = folder.read("roost.rules.yml")
+                self.assertEqual(text.count(right), 1)
+                folder.write("roost.rules.yml", text.replace(right, wrong))
+                done = run("promtool", "test", "rules", "roost.rules.test.yml", folder=folder.path)
+                self.assertNotEqual(done.returncode, 0)
+
+    def test_the_guide_says_how_prometheus_comes_to_the_metrics(self):
+        (text,) = [block for block in re.findall(r"```yaml\n(.*?)```", read(OBSERVABILITY), re.S)
+                   if "scrape_configs" in block]
+        folder = Folder({"prometheus.yml": text}, copy=os.path.dirname(RULES))
+        self.addCleanup(folder.remove)
+        done = run("promtool", "check", "config", "prometheus.yml", folder=folder.path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        # It found the rules, one of which goes by the name of the job.
+        self.assertIn("roost.rules.yml", done.stdout)
+        (job,) = re.findall(r'up\{job="(\w+)"\}', read(RULES))
+        self.assertIn(f"job_name: {job}\n", text)
+
     def test_every_alert_is_tested(self):
-        tests = read(os.path.join(DEPLOY, "prometheus", "roost.rules.test.yml"))
+        tests = read(RULE_TESTS)
         for name, _, _ in alerts():
             self.assertIn(f"alertname: {name}\n        exp_alerts:\n", tests)
 

@@ -1,14 +1,18 @@
 """Encrypted fields: no byte of a value lies on a disk, and every door shows it all the same."""
 
 import base64
+import contextlib
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
 import uuid
 
+from backupfile import unpacked
 from client import Client, administrator, anonymous
 from functions import Functions
 from postgres import ADMIN, psql
@@ -31,6 +35,10 @@ type Old @collection @allow(ops: [ALL]) @retention(after: "createdAt", for: "PT1
 }
 extend type Mutation { remember(diary: ID!, word: String!): Diary @action }
 """
+# Where a value lies that was written through every door: rows, the log, answers that are kept for their
+# keys, what devices pushed, conflicts, and what retention took out of its collection.
+TABLES = {"diaries", "roost_log", "roost_receipt", "roost_mutation", "roost_conflict",
+          "roost_archive"}
 RULES = {"diaries": {"fields": {
     "choice": {"strategy": "USER_CHOICE"}, "fixed": {"strategy": "REJECT"}}}}
 
@@ -108,15 +116,14 @@ class EncryptionCase(unittest.TestCase):
         if ENGINE == "postgres":
             schema = database(self.data)["ROOST_DATABASE_SCHEMA"]
             return psql(f"SET search_path TO {schema}", *statements, address=self.admin())
-        import sqlite3
         rows = []
-        file = next(os.path.join(self.data, name) for name in os.listdir(self.data)
-                    if name.endswith((".db", ".sqlite")))
-        with sqlite3.connect(file) as connection:
+        with contextlib.closing(sqlite3.connect(self.file())) as connection, connection:
             for statement in statements:
                 rows += ["|".join(map(str, row)) for row in connection.execute(statement)]
-        connection.close()
         return rows
+
+    def file(self):
+        return os.path.join(self.data, "roost.sqlite")
 
     def admin(self):
         from postgres import address
@@ -138,25 +145,29 @@ class EncryptionCase(unittest.TestCase):
             if job["state"] in ("done", "dead")), None))
 
 
-def searched(folders, dump=None):
-    """The places of all files that hold the canary in any form."""
+def holds(data):
+    """Whether the bytes hold the canary in any form."""
+    return any(form in data for form in forms(CANARY))
+
+
+def searched(folder):
+    """The files below a folder that hold the canary."""
     found = []
-    for folder in folders:
-        for path, _, names in os.walk(folder):
-            for name in names:
-                with open(os.path.join(path, name), "rb") as file:
-                    whole = file.read()
-                if any(form in whole for form in forms(CANARY)):
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(path, name), "rb") as file:
+                if holds(file.read()):
                     found.append(os.path.join(path, name))
-    if dump is not None and any(form in dump for form in forms(CANARY)):
-        found.append("dump")
     return found
 
 
 class CanaryTests(EncryptionCase):
     """Every door is written through, and every byte is looked at afterwards."""
 
-    expects = False
+    def check(self, found, tables):
+        """`found` has what holds the canary in each place, `tables` the tables with it."""
+        self.assertEqual({place: hits for place, hits in found.items() if hits}, {})
+        self.assertEqual(tables, set())
 
     def write_everywhere(self, server):
         word = CANARY
@@ -219,6 +230,38 @@ class CanaryTests(EncryptionCase):
         phone.sync()
         self.assertEqual(phone.results[decided]["result"], "ok", phone.results[decided])
 
+    def archive(self):
+        """Has the night's retention done now, as if the server had slept through its time; what it
+        logged."""
+        # Longer ago than @retention says.
+        time.sleep(1.1)
+        behind = round((time.time() - 2 * 86_400) * 1000)
+        self.assertEqual(self.sql("SELECT name FROM roost_schedule WHERE name = 'retention'"),
+                         ["retention"])
+        self.sql(f"UPDATE roost_schedule SET anchor = {behind} WHERE name = 'retention'")
+        server = self.start()
+        done = 'roost_jobs_ended_total{kind="retention",outcome="done"} 1'
+        self.wait(lambda: done in Client(server.port).get("/metrics").body.decode())
+        log = server.messages()
+        server.stop()
+        self.assertEqual(self.sql("SELECT count(*) FROM roost_archive", "SELECT count(*) FROM olds"),
+                         ["1", "0"])
+        return log
+
+    def tables(self, dump):
+        """What each table of the stopped server holds, as text."""
+        tables = {}
+        if ENGINE == "postgres":
+            for part in dump.decode().split("\nCOPY ")[1:]:
+                name = part.split(" ", 1)[0].rsplit(".", 1)[1].strip('"')
+                tables[name] = part.split("\n\\.\n")[0].encode()
+            return tables
+        with contextlib.closing(sqlite3.connect(self.file())) as connection:
+            for line in connection.iterdump():
+                if begins := re.match(r'INSERT INTO "?(\w+)', line):
+                    tables[begins[1]] = tables.get(begins[1], b"") + line.encode()
+        return tables
+
     def test_no_byte_of_a_value_is_left_anywhere(self):
         server = self.start()
         ann, row = self.write_everywhere(server)
@@ -226,26 +269,33 @@ class CanaryTests(EncryptionCase):
         self.assertEqual(self.job(admin, admin.post("/v1/admin/backups", {}))["state"], "done")
         log = server.messages()
         server.stop()
+        log += self.archive()
         lines = self.folder.write("more.jsonl", json.dumps(
             {"id": str(uuid.uuid4()), "text": CANARY, "owner": ann.id}) + "\n")
         done = roost("import", self.folder.path, "--data", self.data, "--collection", "diaries",
                      "--no-progress", lines)
         self.assertEqual(done.returncode, 0, done.stderr)
         os.remove(lines)
+        # A plain backup, so that nothing but the fields themselves is sealed in it.
+        plain = self.folder.join("plain")
+        done = roost("backup", "create", self.folder.path, "--data", self.data, "--plain",
+                     "--folder", plain, "--json", seconds=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        copy = unpacked(json.loads(done.stdout)["path"])
+        # What it holds is seen in it, so that a value would be.
+        self.assertTrue(b"roost_data_key" in copy, "the backup is not unpacked")
+        found = {"backup": holds(copy), "files": searched(self.data)}
         dump = None
         if ENGINE == "postgres":
             schema = database(self.data)["ROOST_DATABASE_SCHEMA"]
             dump = subprocess.run(
                 ["pg_dump", "-n", schema, self.admin()], capture_output=True, check=True).stdout
             self.assertIn(b"roost_data_key", dump)
-        # A plain backup, so that nothing but the fields themselves is sealed in it.
-        plain = self.folder.join("plain")
-        done = roost("backup", "create", self.folder.path, "--data", self.data, "--plain",
-                     "--folder", plain, seconds=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        found = searched([self.data, plain], dump)
-        self.assertEqual(bool(found), self.expects, found)
-        self.assertEqual(any(form in log.encode() for form in forms(CANARY)), False)
+            found["dump"] = holds(dump)
+        tables = self.tables(dump)
+        self.assertTrue(TABLES <= set(tables), set(tables))
+        self.check(found, {name for name, text in tables.items() if holds(text)})
+        self.assertFalse(holds(log.encode()))
         if ENGINE == "sqlite":
             for path, folders, names in os.walk(self.data):
                 self.assertEqual(os.stat(path).st_mode & 0o077, 0, path)
@@ -279,10 +329,15 @@ class CanaryTests(EncryptionCase):
 
 
 class ControlTests(CanaryTests):
-    """The same without the directive finds it: the search can find."""
+    """The same without the directive finds it in each place: the search can find."""
 
     secret = ""
-    expects = True
+
+    def check(self, found, tables):
+        # On PostgreSQL nothing but sealed backups lies in the data folder.
+        missed = {place for place, hits in found.items() if not hits}
+        self.assertEqual(missed, {"files"} if ENGINE == "postgres" else set(), found)
+        self.assertEqual(tables, TABLES)
 
 
 class KeyTests(EncryptionCase):
