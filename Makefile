@@ -33,6 +33,7 @@ POSTGRES_MODULES := test_records test_lists test_relations test_masks test_batch
   test_functions test_derived test_followers test_life test_former \
   test_sync test_sync_client test_sync_copies test_sync_strategies test_sync_former \
   test_gate test_examples \
+  test_backup test_encryption test_attacks \
   test_postgres_start test_postgres_tls test_postgres_trouble test_postgres_log test_rolling
 # The same behind PgBouncer in transaction mode.
 ON_PGBOUNCER := $(ON_POSTGRES) Scripts/with-pgbouncer.sh

@@ -43,15 +43,24 @@ final class BackupFigures: Sendable {
     var made: Int64 = 0
     var failed: Int64 = 0
     var newest: (at: Timestamp, bytes: Int64)?
+    var looked: UInt64
   }
 
   let folder: BackupFolder
+  private let time: any TimeSource
   private let state: Mutex<State>
+  /// Between two looks into the folder, where other processes and people put backups too.
+  private static let pauseNanoseconds: UInt64 = 60_000_000_000
 
-  init(_ folder: BackupFolder) {
+  init(_ folder: BackupFolder, time: any TimeSource) {
     self.folder = folder
-    let newest = folder.entries.first
-    state = Mutex(State(newest: newest.map { ($0.head.madeAt, $0.bytes) }))
+    self.time = time
+    state = Mutex(
+      State(newest: BackupFigures.newest(in: folder), looked: time.monotonicNanoseconds()))
+  }
+
+  private static func newest(in folder: BackupFolder) -> (at: Timestamp, bytes: Int64)? {
+    folder.entries.first.map { ($0.head.madeAt, $0.bytes) }
   }
 
   func made(_ entry: BackupFolder.Entry) {
@@ -64,6 +73,15 @@ final class BackupFigures: Sendable {
   func failed() { state.withLock { $0.failed += 1 } }
 
   var metrics: [Metric] {
+    let now = time.monotonicNanoseconds()
+    let isDue = state.withLock { state in
+      guard now &- state.looked >= BackupFigures.pauseNanoseconds else { return false }
+      state.looked = now
+      return true
+    }
+    if isDue, let newest = BackupFigures.newest(in: folder) {
+      state.withLock { if $0.newest.map({ $0.at < newest.at }) ?? true { $0.newest = newest } }
+    }
     let state = state.withLock { $0 }
     var metrics = [
       Metric(

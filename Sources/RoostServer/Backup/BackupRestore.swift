@@ -46,16 +46,16 @@ package struct BackupRestore: Sendable {
     }
     let isTaken = try AppDatabase.isThere(data, settings)
     let place = AppDatabase.place(data, settings)
-    guard !isTaken || replaces else {
-      throw RoostError(
-        .conflict,
-        "\(place) holds an app already. With --replace it is kept under another name.")
-    }
     guard !isTaken || wanted == .file else {
       throw RoostError(
         .conflict,
         "\(place) holds an app already, and nothing there is replaced: restore into another "
           + "database, or drop that schema first.")
+    }
+    guard !isTaken || replaces else {
+      throw RoostError(
+        .conflict,
+        "\(place) holds an app already. With --replace it is kept under another name.")
     }
     let isNew = mkdir(data, 0o700) == 0
     if !isNew, errno != EEXIST {
