@@ -10,9 +10,10 @@ import secrets
 import time
 import uuid
 
+from sync_merges import COMPARING, merge
 from sync_rules import (
-    COMPARING, NO_STAMP, added, digest16, digest_bits, genesis, hash_text, hash_values,
-    hashed, leaf, measured, merge, range_of, restamped, tick, time_of)
+    NO_STAMP, digest16, digest_bits, genesis, hash_text, hash_values, hashed, leaf, measured,
+    range_of, restamped, tick, time_of)
 
 TIERS = ("LIVE", "HOURLY", "DAILY", "ON_DEMAND")
 REQUEST_BYTES, REQUEST_MUTATIONS = 4_000_000, 1000
