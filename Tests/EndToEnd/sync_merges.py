@@ -132,8 +132,9 @@ def merge_elements(rule, field, edit):
     if adds is None:
         left = document.write([], elements_of(field["value"], of), None, origin)
         return document.outcome(), None if left is None else list(left.values())
-    if field["value"] is None and edit["stamp"] < max(origin, document.of()):
-        return "ignored", None
+    # A list that was null from the first counts as written at the origin.
+    if edit["stamp"] < max(document.of(), origin if field["value"] is None else NO_STAMP):
+        return "ignored", field["value"]
     node, floor = elements_of(field["value"], of) or {}, max(document.of(), origin)
     for key, patch in [(id_text(of(e)), e) for e in adds] + [(id_text(i), None) for i in removed]:
         left = document.write([key], node.get(key, NOTHING), patch, floor)
