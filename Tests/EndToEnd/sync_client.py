@@ -16,11 +16,22 @@ from sync_rules import (
     range_of, restamped, tick, time_of)
 
 TIERS = ("LIVE", "HOURLY", "DAILY", "ON_DEMAND")
-REQUEST_BYTES, REQUEST_MUTATIONS = 4_000_000, 1000
+# What a request may have; a little is left of the frames and bytes, for `hello`.
+REQUEST_BYTES, REQUEST_FRAMES, REQUEST_MUTATIONS = 4_000_000, 250, 1000
+REQUEST_OPERATIONS, REQUEST_COMPARISONS, FETCHED_ROWS = 5000, 4, 1000
 # Streams of which no more than this is held are emptied rather than compared.
 FEW_ROWS = 24
 # After so long without a commit some stream may be in `resync`: digests are sent at once.
 LONG_MILLISECONDS = 80 * 86_400_000
+
+
+def texts(value):
+    """The texts in a value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from texts(member)
 
 
 # Lanes
@@ -226,9 +237,13 @@ class Device:
         if self.by_digests and self.committed_at and (
                 self.wall() + self.offset - self.committed_at > LONG_MILLISECONDS):
             self.compare(self.cursors)
-        frames = [None, *pushes, *self.questions]
+        questions, left = self.asked(pushes)
+        frames = [None, *pushes, *questions]
         sent = self.wall()
         frames[0] = {"frame": "hello", **self.hello(sent), **members}
+        if any(question["frame"] != "fetch" for question in questions):
+            # Streams that wait for their turn would be in `resync` meanwhile, and come whole.
+            frames[0]["tiers"] = ["ON_DEMAND"]
         body = "\n".join(json.dumps(frame, ensure_ascii=False) for frame in frames).encode()
         answer = self.client.request(
             "POST", "/v1/sync", raw=body, headers={"Content-Type": "application/jsonl"})
@@ -238,7 +253,7 @@ class Device:
             return None
         if answer.status != 200:
             raise AssertionError(f"{answer} to {body[:2000]}")
-        received, self.questions, cid = self.wall(), [], self.cid
+        received, self.questions, cid = self.wall(), left, self.cid
         answered = [json.loads(line) for line in answer.body.decode().splitlines()]
         self.history.append((frames, answered))
         for frame in answered:
@@ -249,20 +264,24 @@ class Device:
             elif frame["frame"] == "commit":
                 self.commit(frame, cid == self.cid)
             elif frame["frame"] == "delta" and not self.stage(frame):
-                self.forget_staging()
-                self.comparing.clear()
+                self.begin_again()
                 return None
             elif frame["frame"] in ("restart", "gone", "ranges", "error"):
                 getattr(self, frame["frame"])(frame)
+        if any(frame.get("code") == "too_large" for frame in answered):
+            self.too_large(questions, answered)
         end = answered[-1]
         self.page = end.get("page") if end["frame"] == "more" else None
         if end["frame"] == "more":
             self.mark = end.get("mark", self.mark)
         broken_off = {s for f in answered if f["frame"] == "welcome" for s in f["resync"]}
         if end["frame"] == "more" and self.by_digests and broken_off - self.comparing:
+            asked = len(self.questions)
             self.compare(broken_off)
-            if self.questions:
+            if len(self.questions) > asked:
+                # What was compared and staged before is forgotten with the rest.
                 self.forget_staging()
+                self.comparing = {question["stream"] for question in self.questions}
         return end["frame"]
 
     def hello(self, sent):
@@ -276,26 +295,94 @@ class Device:
         return {name: value for name, value in hello.items() if value is not None}
 
     def pushes(self, limit):
-        room, frames = REQUEST_BYTES, []
-        for name in sorted(self.lanes, key=TIERS.index):
-            lane, muts = self.lanes[name], []
-            for mutation in lane.after(lane.acknowledged):
-                wire = {k: v for k, v in mutation.items() if k != "seen"}
-                room, limit = room - len(json.dumps(wire)), limit - 1
-                if limit < 0 or room < 0:
-                    break
-                muts.append(wire)
-            if muts:
-                frames.append({"frame": "push", "cid": self.cid, "lane": name, "muts": muts})
+        """What is unacknowledged, in the order of `queue`, as far as a request has room."""
+        room, operations, frames = REQUEST_BYTES, REQUEST_OPERATIONS, []
+        for name, mutation in self.queue():
+            wire = {k: v for k, v in mutation.items() if k != "seen"}
+            room, limit = room - len(json.dumps(wire)), limit - 1
+            operations -= len(mutation["ops"])
+            goes_on = frames and frames[-1]["lane"] == name
+            if min(room, limit, operations) < 0 or not goes_on and len(frames) == REQUEST_FRAMES:
+                break
+            if not goes_on:
+                frames.append({"frame": "push", "cid": self.cid, "lane": name, "muts": []})
+            frames[-1]["muts"].append(wire)
         return frames
+
+    def queue(self):
+        """The most urgent lane first, but nothing before the creation of what it names."""
+        waiting = {name: self.lanes[name].after(self.lanes[name].acknowledged)
+                   for name in sorted(self.lanes, key=TIERS.index)}
+        made = {op["id"]: (name, place) for name, muts in waiting.items()
+                for place, mutation in enumerate(muts) for op in mutation["ops"]
+                if op["kind"] == "create"}
+        done, order = dict.fromkeys(waiting, 0), []
+
+        def bring(name, last):
+            while done[name] <= last:
+                here, mutation = done[name], waiting[name][done[name]]
+                needed = [made.pop(text) for text in texts(mutation["ops"]) if text in made]
+                for other, place in needed:
+                    if other != name:
+                        bring(other, place)
+                if done[name] == here:
+                    order.append((name, mutation))
+                    done[name] += 1
+
+        for name, muts in waiting.items():
+            bring(name, len(muts) - 1)
+        return order
+
+    def asked(self, pushes):
+        """As many questions as the request has room for; the others wait for the next one."""
+        room = REQUEST_BYTES - sum(len(json.dumps(frame)) for frame in pushes)
+        taken, left, rows = [], [], 0
+        for question in self.questions:
+            size, asks = len(json.dumps(question)), len(question.get("rows", ()))
+            # Fetched rows and comparisons do not mix: `too_large` says something else of each.
+            if (size > room and taken or len(taken) + len(pushes) >= REQUEST_FRAMES
+                    or taken and bool(asks) != bool(rows) or rows + asks > FETCHED_ROWS
+                    or not asks and len(taken) == REQUEST_COMPARISONS):
+                left.append(question)
+            else:
+                taken.append(question)
+                room, rows = room - size, rows + asks
+        return taken, left
+
+    def fetch(self, stream, row):
+        last = self.questions[-1] if self.questions else {}
+        if last.get("stream") != stream or len(last.get("rows", [])) not in range(1, FETCHED_ROWS):
+            last = {"frame": "fetch", "stream": stream, "rows": []}
+            self.questions.append(last)
+        last["rows"].append(row)
+
+    def too_large(self, questions, answered):
+        """Empties streams of which too much differs, and asks again for what had no room."""
+        brought = {(f["stream"], e["coll"], e["id"]) for f in answered if f["frame"] == "delta"
+                   for e in f["entries"]}
+        ends = [f["frame"] for f in answered
+                if f["frame"] == "gone" or f.get("code") == "too_large"]
+        for question in questions:
+            stream, end = question["stream"], None
+            if question["frame"] == "leaves":
+                end = ends.pop(0) if ends else None
+            if end == "error":
+                self.cursors[stream] = 0
+                self.staged.pop(stream, None)
+                self.staging = [staged for staged in self.staging if staged[0] != stream]
+                self.replaced.add(stream)
+            elif question["frame"] == "leaves" and not end:
+                self.questions.append(question)
+            for row in question.get("rows", ()):
+                if brought and (stream, row["coll"], row["id"]) not in brought:
+                    self.fetch(stream, row)
 
     def welcome(self, frame, sent, received, mine):
         if frame["epoch"] != self.epoch:
             # Streams come whole, and numbers may mean other streams than before.
-            self.forget_staging()
+            self.begin_again()
             self.replaced |= set(self.cursors)
             self.cursors = dict.fromkeys(self.cursors, 0)
-            self.comparing.clear()
             self.epoch = frame["epoch"]
         heard = frame.get("lanes", {}) if mine else {}
         if not all(self.lane(name).learn(state["last"], state["chain"], state.get("durable"))
@@ -304,6 +391,7 @@ class Device:
         self.dropped = set(frame.get("drop", []))
         for stream in self.dropped:
             self.staged.pop(stream, None)
+        self.questions = [q for q in self.questions if q["stream"] not in self.dropped]
         # A stream in `resync` comes whole; its old cursor is said until then, to be told again.
         self.replaced |= set(frame.get("resync", [])) - self.comparing
         for added in frame.get("add", []):
@@ -357,6 +445,12 @@ class Device:
         self.staging, self.staged, self.page = [], {}, None
         self.restarted, self.dropped, self.gone_leaves = set(), set(), {}
 
+    def begin_again(self):
+        """Forgets what is staged, and what was asked to compare it."""
+        self.forget_staging()
+        self.questions = [q for q in self.questions if q["frame"] == "fetch"]
+        self.comparing = set()
+
     def take_masks(self, frame):
         self.masks.update({int(n): mask for n, mask in frame.get("masks", {}).items()})
 
@@ -406,8 +500,7 @@ class Device:
             streams.pop(stream, None)
             return key
         if "baseRv" in entry and streams.get(stream, {}).get("rv") != entry["baseRv"]:
-            self.questions.append({"frame": "fetch", "stream": stream,
-                                   "rows": [{"coll": key[0], "id": key[1]}]})
+            self.fetch(stream, {"coll": key[0], "id": key[1]})
             return key
         streams[stream] = {"mask": entry.get("mask", 0), "seq": entry["seq"], "rv": entry["rv"]}
         self.values.setdefault(key, {}).update(entry.get("fields", {}))
