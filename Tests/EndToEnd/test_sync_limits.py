@@ -147,6 +147,10 @@ class LimitTests(SyncCase):
             self.ann.delete(f"/v1/gigs/{row}")
         phone.cursors = {stream: at + 10 ** 6 for stream, at in phone.cursors.items()}
         phone.committed_at = 1
+        # A row whose end the server has forgotten: no entry tells of it.
+        gone = ("gigs", str(uuid.uuid4()))
+        phone.references[gone] = dict(phone.references["gigs", rows[9]])
+        phone.values[gone] = dict(phone.values["gigs", rows[9]])
         phone.sync()
         self.assertIn("too_large", [error["code"] for error in phone.errors])
         self.assertEqual(set(phone.see("gigs")), set(rows[5:]))
