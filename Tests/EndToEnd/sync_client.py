@@ -10,89 +10,17 @@ import secrets
 import time
 import uuid
 
+from sync_lanes import TIERS, Lane, queue
 from sync_merges import COMPARING, merge
-from sync_rules import (
-    NO_STAMP, digest16, digest_bits, genesis, hash_text, hash_values, hashed, leaf, measured,
-    range_of, restamped, tick, time_of)
+from sync_questions import REQUEST_BYTES, REQUEST_FRAMES, Questions
+from sync_rules import NO_STAMP, leaf, measured, restamped, tick, time_of
 
-TIERS = ("LIVE", "HOURLY", "DAILY", "ON_DEMAND")
-# What a request may have; a little is left of the frames and bytes, for `hello`.
-REQUEST_BYTES, REQUEST_FRAMES, REQUEST_MUTATIONS = 4_000_000, 250, 1000
-REQUEST_OPERATIONS, REQUEST_COMPARISONS, FETCHED_ROWS = 5000, 4, 1000
-# Streams of which no more than this is held are emptied rather than compared.
-FEW_ROWS = 24
+REQUEST_MUTATIONS, REQUEST_OPERATIONS = 1000, 5000
 # After so long without a commit some stream may be in `resync`: digests are sent at once.
 LONG_MILLISECONDS = 80 * 86_400_000
 
 
-def texts(value):
-    """The texts in a value, at any depth."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, dict)):
-        for member in value.values() if isinstance(value, dict) else value:
-            yield from texts(member)
-
-
-# Lanes
-
-class Lane:
-    """The queue of one tier: the log after the floor, and how much of it the server has."""
-
-    def __init__(self, cid, name):
-        self.name = name
-        self.floor = (0, genesis(cid, name))
-        self.log = []
-        self.acknowledged = 0
-        self.committed = 0
-
-    @property
-    def last(self):
-        return self.floor[0] + len(self.log)
-
-    def chain_at(self, seq):
-        """The chain at a place, or None where this log does not know it."""
-        if seq == self.floor[0]:
-            return self.floor[1]
-        if self.floor[0] < seq <= self.last:
-            return self.log[seq - self.floor[0] - 1]["chain"]
-        return None
-
-    def after(self, seq):
-        return self.log[max(0, seq - self.floor[0]):]
-
-    def append(self, mutation):
-        prev, seq = self.chain_at(self.last), self.last + 1
-        mutation = {**mutation, "seq": seq, "prev": prev}
-        mutation["chain"] = digest16(hashed(prev, mutation))
-        mutation.setdefault("oid", mutation["chain"])
-        self.log.append(mutation)
-        return mutation
-
-    def learn(self, last, chain, durable=None):
-        """Takes what the server says of the lane; False where the device must fork."""
-        if chain is None or self.chain_at(last) != chain:
-            return False
-        self.acknowledged = last
-        if durable and self.chain_at(durable["last"]) == durable["chain"]:
-            place = min(durable["last"], last)
-            if place > self.floor[0]:
-                rest = self.after(place)
-                self.floor, self.log = (place, self.chain_at(place)), rest
-        return True
-
-    def forked(self, cid):
-        lane = Lane(cid, self.name)
-        for mutation in self.log:
-            lane.append(mutation)
-        # What the last commit showed stays shown once, until the next one says it anew.
-        lane.committed = max(0, self.committed - self.floor[0])
-        return lane
-
-
-# Devices
-
-class Device:
+class Device(Questions):
     """A device of one account. `rules` has {collection: {"tier", "fields": {name: rule}}}."""
 
     def __init__(self, client, rules=None, schema="1.0.0", wall=None, name="Phone"):
@@ -295,9 +223,9 @@ class Device:
         return {name: value for name, value in hello.items() if value is not None}
 
     def pushes(self, limit):
-        """What is unacknowledged, in the order of `queue`, as far as a request has room."""
+        """What is unacknowledged, in the order of the queue, as far as a request has room."""
         room, operations, frames = REQUEST_BYTES, REQUEST_OPERATIONS, []
-        for name, mutation in self.queue():
+        for name, mutation in queue(self.lanes):
             wire = {k: v for k, v in mutation.items() if k != "seen"}
             room, limit = room - len(json.dumps(wire)), limit - 1
             operations -= len(mutation["ops"])
@@ -308,74 +236,6 @@ class Device:
                 frames.append({"frame": "push", "cid": self.cid, "lane": name, "muts": []})
             frames[-1]["muts"].append(wire)
         return frames
-
-    def queue(self):
-        """The most urgent lane first, but nothing before the creation of what it names."""
-        waiting = {name: self.lanes[name].after(self.lanes[name].acknowledged)
-                   for name in sorted(self.lanes, key=TIERS.index)}
-        made = {op["id"]: (name, place) for name, muts in waiting.items()
-                for place, mutation in enumerate(muts) for op in mutation["ops"]
-                if op["kind"] == "create"}
-        done, order = dict.fromkeys(waiting, 0), []
-
-        def bring(name, last):
-            while done[name] <= last:
-                here, mutation = done[name], waiting[name][done[name]]
-                needed = [made.pop(text) for text in texts(mutation["ops"]) if text in made]
-                for other, place in needed:
-                    if other != name:
-                        bring(other, place)
-                if done[name] == here:
-                    order.append((name, mutation))
-                    done[name] += 1
-
-        for name, muts in waiting.items():
-            bring(name, len(muts) - 1)
-        return order
-
-    def asked(self, pushes):
-        """As many questions as the request has room for; the others wait for the next one."""
-        room = REQUEST_BYTES - sum(len(json.dumps(frame)) for frame in pushes)
-        taken, left, rows = [], [], 0
-        for question in self.questions:
-            size, asks = len(json.dumps(question)), len(question.get("rows", ()))
-            # Fetched rows and comparisons do not mix: `too_large` says something else of each.
-            if (size > room and taken or len(taken) + len(pushes) >= REQUEST_FRAMES
-                    or taken and bool(asks) != bool(rows) or rows + asks > FETCHED_ROWS
-                    or not asks and len(taken) == REQUEST_COMPARISONS):
-                left.append(question)
-            else:
-                taken.append(question)
-                room, rows = room - size, rows + asks
-        return taken, left
-
-    def fetch(self, stream, row):
-        last = self.questions[-1] if self.questions else {}
-        if last.get("stream") != stream or len(last.get("rows", [])) not in range(1, FETCHED_ROWS):
-            last = {"frame": "fetch", "stream": stream, "rows": []}
-            self.questions.append(last)
-        last["rows"].append(row)
-
-    def too_large(self, questions, answered):
-        """Empties streams of which too much differs, and asks again for what had no room."""
-        brought = {(f["stream"], e["coll"], e["id"]) for f in answered if f["frame"] == "delta"
-                   for e in f["entries"]}
-        ends = [f["frame"] for f in answered
-                if f["frame"] == "gone" or f.get("code") == "too_large"]
-        for question in questions:
-            stream, end = question["stream"], None
-            if question["frame"] == "leaves":
-                end = ends.pop(0) if ends else None
-            if end == "error":
-                self.cursors[stream] = 0
-                self.staged.pop(stream, None)
-                self.staging = [staged for staged in self.staging if staged[0] != stream]
-                self.replaced.add(stream)
-            elif question["frame"] == "leaves" and not end:
-                self.questions.append(question)
-            for row in question.get("rows", ()):
-                if brought and (stream, row["coll"], row["id"]) not in brought:
-                    self.fetch(stream, row)
 
     def welcome(self, frame, sent, received, mine):
         if frame["epoch"] != self.epoch:
@@ -521,37 +381,3 @@ class Device:
             shown = {"createdAt", "updatedAt"}.union(*(self.masks[m]["fields"] for m in masks))
             for table in (self.values, self.clocks):
                 table[key] = {name: v for name, v in table[key].items() if name in shown}
-
-    # Long absence.
-
-    def compare(self, streams):
-        """Asks what differs in streams of which more than a few rows are held."""
-        for stream in sorted(set(streams) - self.comparing):
-            rows = self.leaves(stream)
-            if len(rows) <= FEW_ROWS:
-                continue
-            bits = digest_bits(len(rows))
-            hashes = [0] * (1 << bits)
-            for row, value in rows:
-                hashes[range_of(row, bits)] ^= value
-            self.questions.append(
-                {"frame": "digest", "stream": stream, "bits": bits, "hashes": hash_text(hashes)})
-            self.comparing.add(stream)
-            self.replaced.discard(stream)
-
-    def leaves(self, stream):
-        return [(row, leaf(coll, row, streams[stream]["seq"]))
-                for (coll, row), streams in self.references.items() if stream in streams]
-
-    def ranges(self, frame):
-        stream, bits = frame["stream"], frame["bits"]
-        lists = {number: [] for number in frame["differ"]}
-        for row, value in self.leaves(stream):
-            if range_of(row, bits) in lists:
-                lists[range_of(row, bits)].append(value)
-        self.questions.append({
-            "frame": "leaves", "stream": stream, "bits": bits, "head": frame["head"],
-            "ranges": {str(number): hash_text(values) for number, values in lists.items()}})
-
-    def gone(self, frame):
-        self.gone_leaves[frame["stream"]] = set(hash_values(frame["leaves"]))

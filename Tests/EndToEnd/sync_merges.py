@@ -125,8 +125,8 @@ def merge_elements(rule, field, edit):
     known, origin = rule["elements"]["id"], field["origin"]
     of = lambda e: e.get(known) if isinstance(e, dict) else None
     adds, removes = edit.get("set", edit.get("add")), edit.get("remove", [])
-    removed = [of(e) if isinstance(e, dict) else e for e in removes]
-    if adds is not None and not all(map(is_id, [*map(of, adds), *removed])):
+    removed = [i for i in (of(e) if isinstance(e, dict) else e for e in removes) if is_id(i)]
+    if adds is not None and not all(is_id(of(e)) for e in adds):
         return "rejected(type)", field["value"]
     document = Document(field["parts"], edit["stamp"], rule["elements"].get("ordered"))
     if adds is None:
