@@ -10,77 +10,17 @@ import secrets
 import time
 import uuid
 
-from sync_rules import (
-    COMPARING, NO_STAMP, added, digest16, digest_bits, genesis, hash_text, hash_values,
-    hashed, leaf, measured, merge, range_of, restamped, tick, time_of)
+from sync_lanes import TIERS, Lane, queue
+from sync_merges import COMPARING, merge
+from sync_questions import REQUEST_BYTES, REQUEST_FRAMES, Questions
+from sync_rules import NO_STAMP, leaf, measured, restamped, tick, time_of
 
-TIERS = ("LIVE", "HOURLY", "DAILY", "ON_DEMAND")
-REQUEST_BYTES, REQUEST_MUTATIONS = 4_000_000, 1000
-# Streams of which no more than this is held are emptied rather than compared.
-FEW_ROWS = 24
+REQUEST_MUTATIONS, REQUEST_OPERATIONS = 1000, 5000
 # After so long without a commit some stream may be in `resync`: digests are sent at once.
 LONG_MILLISECONDS = 80 * 86_400_000
 
 
-# Lanes
-
-class Lane:
-    """The queue of one tier: the log after the floor, and how much of it the server has."""
-
-    def __init__(self, cid, name):
-        self.name = name
-        self.floor = (0, genesis(cid, name))
-        self.log = []
-        self.acknowledged = 0
-        self.committed = 0
-
-    @property
-    def last(self):
-        return self.floor[0] + len(self.log)
-
-    def chain_at(self, seq):
-        """The chain at a place, or None where this log does not know it."""
-        if seq == self.floor[0]:
-            return self.floor[1]
-        if self.floor[0] < seq <= self.last:
-            return self.log[seq - self.floor[0] - 1]["chain"]
-        return None
-
-    def after(self, seq):
-        return self.log[max(0, seq - self.floor[0]):]
-
-    def append(self, mutation):
-        prev, seq = self.chain_at(self.last), self.last + 1
-        mutation = {**mutation, "seq": seq, "prev": prev}
-        mutation["chain"] = digest16(hashed(prev, mutation))
-        mutation.setdefault("oid", mutation["chain"])
-        self.log.append(mutation)
-        return mutation
-
-    def learn(self, last, chain, durable=None):
-        """Takes what the server says of the lane; False where the device must fork."""
-        if chain is None or self.chain_at(last) != chain:
-            return False
-        self.acknowledged = last
-        if durable and self.chain_at(durable["last"]) == durable["chain"]:
-            place = min(durable["last"], last)
-            if place > self.floor[0]:
-                rest = self.after(place)
-                self.floor, self.log = (place, self.chain_at(place)), rest
-        return True
-
-    def forked(self, cid):
-        lane = Lane(cid, self.name)
-        for mutation in self.log:
-            lane.append(mutation)
-        # What the last commit showed stays shown once, until the next one says it anew.
-        lane.committed = max(0, self.committed - self.floor[0])
-        return lane
-
-
-# Devices
-
-class Device:
+class Device(Questions):
     """A device of one account. `rules` has {collection: {"tier", "fields": {name: rule}}}."""
 
     def __init__(self, client, rules=None, schema="1.0.0", wall=None, name="Phone"):
@@ -225,9 +165,13 @@ class Device:
         if self.by_digests and self.committed_at and (
                 self.wall() + self.offset - self.committed_at > LONG_MILLISECONDS):
             self.compare(self.cursors)
-        frames = [None, *pushes, *self.questions]
+        questions, left = self.asked(pushes)
+        frames = [None, *pushes, *questions]
         sent = self.wall()
         frames[0] = {"frame": "hello", **self.hello(sent), **members}
+        if any(question["frame"] != "fetch" for question in questions):
+            # Streams that wait for their turn would be in `resync` meanwhile, and come whole.
+            frames[0]["tiers"] = ["ON_DEMAND"]
         body = "\n".join(json.dumps(frame, ensure_ascii=False) for frame in frames).encode()
         answer = self.client.request(
             "POST", "/v1/sync", raw=body, headers={"Content-Type": "application/jsonl"})
@@ -237,7 +181,7 @@ class Device:
             return None
         if answer.status != 200:
             raise AssertionError(f"{answer} to {body[:2000]}")
-        received, self.questions, cid = self.wall(), [], self.cid
+        received, self.questions, cid = self.wall(), left, self.cid
         answered = [json.loads(line) for line in answer.body.decode().splitlines()]
         self.history.append((frames, answered))
         for frame in answered:
@@ -248,20 +192,24 @@ class Device:
             elif frame["frame"] == "commit":
                 self.commit(frame, cid == self.cid)
             elif frame["frame"] == "delta" and not self.stage(frame):
-                self.forget_staging()
-                self.comparing.clear()
+                self.begin_again()
                 return None
             elif frame["frame"] in ("restart", "gone", "ranges", "error"):
                 getattr(self, frame["frame"])(frame)
+        if any(frame.get("code") == "too_large" for frame in answered):
+            self.too_large(questions, answered)
         end = answered[-1]
         self.page = end.get("page") if end["frame"] == "more" else None
         if end["frame"] == "more":
             self.mark = end.get("mark", self.mark)
         broken_off = {s for f in answered if f["frame"] == "welcome" for s in f["resync"]}
         if end["frame"] == "more" and self.by_digests and broken_off - self.comparing:
+            asked = len(self.questions)
             self.compare(broken_off)
-            if self.questions:
+            if len(self.questions) > asked:
+                # What was compared and staged before is forgotten with the rest.
                 self.forget_staging()
+                self.comparing = {question["stream"] for question in self.questions}
         return end["frame"]
 
     def hello(self, sent):
@@ -275,26 +223,26 @@ class Device:
         return {name: value for name, value in hello.items() if value is not None}
 
     def pushes(self, limit):
-        room, frames = REQUEST_BYTES, []
-        for name in sorted(self.lanes, key=TIERS.index):
-            lane, muts = self.lanes[name], []
-            for mutation in lane.after(lane.acknowledged):
-                wire = {k: v for k, v in mutation.items() if k != "seen"}
-                room, limit = room - len(json.dumps(wire)), limit - 1
-                if limit < 0 or room < 0:
-                    break
-                muts.append(wire)
-            if muts:
-                frames.append({"frame": "push", "cid": self.cid, "lane": name, "muts": muts})
+        """What is unacknowledged, in the order of the queue, as far as a request has room."""
+        room, operations, frames = REQUEST_BYTES, REQUEST_OPERATIONS, []
+        for name, mutation in queue(self.lanes):
+            wire = {k: v for k, v in mutation.items() if k != "seen"}
+            room, limit = room - len(json.dumps(wire)), limit - 1
+            operations -= len(mutation["ops"])
+            goes_on = frames and frames[-1]["lane"] == name
+            if min(room, limit, operations) < 0 or not goes_on and len(frames) == REQUEST_FRAMES:
+                break
+            if not goes_on:
+                frames.append({"frame": "push", "cid": self.cid, "lane": name, "muts": []})
+            frames[-1]["muts"].append(wire)
         return frames
 
     def welcome(self, frame, sent, received, mine):
         if frame["epoch"] != self.epoch:
             # Streams come whole, and numbers may mean other streams than before.
-            self.forget_staging()
+            self.begin_again()
             self.replaced |= set(self.cursors)
             self.cursors = dict.fromkeys(self.cursors, 0)
-            self.comparing.clear()
             self.epoch = frame["epoch"]
         heard = frame.get("lanes", {}) if mine else {}
         if not all(self.lane(name).learn(state["last"], state["chain"], state.get("durable"))
@@ -303,6 +251,7 @@ class Device:
         self.dropped = set(frame.get("drop", []))
         for stream in self.dropped:
             self.staged.pop(stream, None)
+        self.questions = [q for q in self.questions if q["stream"] not in self.dropped]
         # A stream in `resync` comes whole; its old cursor is said until then, to be told again.
         self.replaced |= set(frame.get("resync", [])) - self.comparing
         for added in frame.get("add", []):
@@ -356,6 +305,12 @@ class Device:
         self.staging, self.staged, self.page = [], {}, None
         self.restarted, self.dropped, self.gone_leaves = set(), set(), {}
 
+    def begin_again(self):
+        """Forgets what is staged, and what was asked to compare it."""
+        self.forget_staging()
+        self.questions = [q for q in self.questions if q["frame"] == "fetch"]
+        self.comparing = set()
+
     def take_masks(self, frame):
         self.masks.update({int(n): mask for n, mask in frame.get("masks", {}).items()})
 
@@ -405,8 +360,7 @@ class Device:
             streams.pop(stream, None)
             return key
         if "baseRv" in entry and streams.get(stream, {}).get("rv") != entry["baseRv"]:
-            self.questions.append({"frame": "fetch", "stream": stream,
-                                   "rows": [{"coll": key[0], "id": key[1]}]})
+            self.fetch(stream, {"coll": key[0], "id": key[1]})
             return key
         streams[stream] = {"mask": entry.get("mask", 0), "seq": entry["seq"], "rv": entry["rv"]}
         self.values.setdefault(key, {}).update(entry.get("fields", {}))
@@ -427,37 +381,3 @@ class Device:
             shown = {"createdAt", "updatedAt"}.union(*(self.masks[m]["fields"] for m in masks))
             for table in (self.values, self.clocks):
                 table[key] = {name: v for name, v in table[key].items() if name in shown}
-
-    # Long absence.
-
-    def compare(self, streams):
-        """Asks what differs in streams of which more than a few rows are held."""
-        for stream in sorted(set(streams) - self.comparing):
-            rows = self.leaves(stream)
-            if len(rows) <= FEW_ROWS:
-                continue
-            bits = digest_bits(len(rows))
-            hashes = [0] * (1 << bits)
-            for row, value in rows:
-                hashes[range_of(row, bits)] ^= value
-            self.questions.append(
-                {"frame": "digest", "stream": stream, "bits": bits, "hashes": hash_text(hashes)})
-            self.comparing.add(stream)
-            self.replaced.discard(stream)
-
-    def leaves(self, stream):
-        return [(row, leaf(coll, row, streams[stream]["seq"]))
-                for (coll, row), streams in self.references.items() if stream in streams]
-
-    def ranges(self, frame):
-        stream, bits = frame["stream"], frame["bits"]
-        lists = {number: [] for number in frame["differ"]}
-        for row, value in self.leaves(stream):
-            if range_of(row, bits) in lists:
-                lists[range_of(row, bits)].append(value)
-        self.questions.append({
-            "frame": "leaves", "stream": stream, "bits": bits, "head": frame["head"],
-            "ranges": {str(number): hash_text(values) for number, values in lists.items()}})
-
-    def gone(self, frame):
-        self.gone_leaves[frame["stream"]] = set(hash_values(frame["leaves"]))
