@@ -44,6 +44,22 @@ extension PlantedBug {
         UPDATE gigs SET best = 30 WHERE id = NEW.id; END
         """
       ]),
+    PlantedBug(
+      "a document is set, not merged", .merges,
+      triggers: [
+        """
+        CREATE TRIGGER bug_notes AFTER UPDATE OF notes ON gigs WHEN NEW.notes IS NOT NULL BEGIN \
+        UPDATE gigs SET notes = '{"k0":{"v":0}}' WHERE id = NEW.id; END
+        """
+      ]),
+    PlantedBug(
+      "a price that was taken in is forgotten", .merges,
+      triggers: [
+        """
+        CREATE TRIGGER bug_price AFTER UPDATE OF price ON gigs WHEN OLD.price IS NOT NULL BEGIN \
+        UPDATE gigs SET price = OLD.price WHERE id = NEW.id; END
+        """
+      ]),
     PlantedBug("the disk says that it synced", .durability, liesAboutSyncs: true),
     PlantedBug(
       "a mask is forgotten", .authority,

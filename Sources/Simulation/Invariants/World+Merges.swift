@@ -113,8 +113,8 @@ extension World {
   /// A document has, by each of its keys, what was written there last.
   private func checkNotes(_ notes: JSONObject?, _ id: UUID, _ account: Account) {
     var wanted: [String: JSON] = [:]
-    for (name, last) in account.last where name.hasPrefix("notes ") {
-      wanted[String(name.dropFirst(6))] = last.value.isNull ? nil : last.value
+    for (name, last) in account.last where name.hasPrefix("notes ") && !last.value.isNull {
+      wanted[String(name.dropFirst(6))] = last.value
     }
     var found: [String: JSON] = [:]
     for (key, value) in notes ?? JSONObject() { found[key] = value }
