@@ -221,4 +221,4 @@ def _forgive(folder, volume, kind, when):
     shutil.rmtree(data)
     if at is None or last <= at:
         return None
-    return lost or found.counts["lost"]
+    return lost or (f"{found.counts['lost']:,} rows" if found.counts["lost"] else None)
