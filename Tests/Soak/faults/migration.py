@@ -14,7 +14,8 @@ from .migration_beside import Beside, OldServer, Reader, visitor
 from .result import Result, Unavailable
 
 NAME = "migration"
-PROMISE = "a migration that is killed at any moment ends right, and goes back with what was written"
+PROMISE = "a migration that is killed at any moment ends right, and goes back with what was " \
+          "written; the server answers all through"
 TEST = "a required field with a default, a field in another type and a rename over many rows; " \
        "{tries} × `kill -9` on each engine, alternately of `roost migrate` and of the server; " \
        "then each row is compared, taken back and compared again; then another such field, not killed, " \

@@ -32,7 +32,7 @@ TEST = "{tries} × EIO under 8 writers (strace), at the Nth durable write of the
        "of the failure must go on and lose writes, and planted losses and doublings must be found"
 TRIES = (500, 3)
 SIZE = 1 << 30
-# A run of 30 s makes some 70 fdatasyncs: four at its start, the rest by checkpoints, which come
+# A run of 30 s makes some 70 fdatasyncs: three at its start, the rest by checkpoints, which come
 # once to four times a second.
 FDATASYNCS = 40
 PATIENCE = 120
