@@ -17,6 +17,7 @@ from harness.server import REPOSITORY, Server
 
 from .clocks_schedule import judge_schedule
 from .inspection import check
+from .planted import prove
 from .result import Result
 from .wall_clock import WallClock
 from .writers import Crew, Insistent
@@ -146,6 +147,7 @@ def run(folder, tries):
         with Server(data, settings=clock.settings) as server:
             _control(server, crew, result)
         check(data, folder, crew, result, "at the end")
+        prove(data, folder, crew, result)
     result.add("acknowledged", crew.acknowledged())
     result.add("tokens exchanged", sum(writer.refreshed for writer in crew.past + crew.writers))
     return result
