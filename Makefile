@@ -41,7 +41,8 @@ PGBOUNCER_MODULES := test_pooled test_batch
 # The long tests run these behind it too.
 PGBOUNCER_SOAK_MODULES := test_records test_lists test_relations test_idempotency test_actions
 
-.PHONY: help run build test test-swift test-python test-template bench soak fuzz fuzz-readers
+.PHONY: help run build test test-swift test-python test-template bench soak
+.PHONY: fuzz fuzz-requests fuzz-readers
 .PHONY: defences sanitize format lint
 .PHONY: packages packages-test packages-python packages-bench toolchain clean
 
@@ -112,10 +113,12 @@ defences: packages-test toolchain ## Takes defences out of a copy of the sources
 sanitize: packages-test toolchain ## Runs the Swift tests under the thread sanitizer; ARGS="RecordsTests"
 	@Scripts/sanitize.py $(ARGS)
 
-fuzz-readers: packages-test toolchain ## Fuzzes the readers of what strangers send; ARGS="--seconds 60"
+fuzz: fuzz-requests fuzz-readers ## Random requests, then the readers with libFuzzer; ARGS="--seconds 60"
+
+fuzz-readers: packages-test toolchain ## Fuzzes the readers of what strangers send; ARGS="--only json"
 	@python3 Tests/Fuzzing/run.py $(ARGS)
 
-fuzz: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"
+fuzz-requests: build packages-test ## Sends random requests; ARGS="--seconds 60 --seed 1"
 	@ROOST_BINARY="$${ROOST_BINARY:-.build/release/roost}" python3 Tests/EndToEnd/fuzz.py $(ARGS)
 
 format: toolchain ## Formats the Swift sources in place

@@ -23,8 +23,8 @@ test=(
 )
 bench=(
   # Load, the server that Roost is compared with, a compiler for the paced client; injected faults;
-  # what counts instructions.
-  curl python3 python3-venv wrk nginx-light gcc strace e2fsprogs valgrind
+  # what counts instructions; slow clients.
+  curl python3 python3-venv wrk nginx-light gcc strace e2fsprogs valgrind slowhttptest
   # A network that fails, and a PostgreSQL that fails over.
   iproute2 nftables util-linux etcd-server patroni python3-etcd python3-psycopg2
 )

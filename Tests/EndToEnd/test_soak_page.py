@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import types
 import unittest
 
@@ -60,6 +61,14 @@ class PageTests(unittest.TestCase):
         for line in (line for line in text.split("\n") if "| `Tests/Soak/run.py" in line):
             with self.subTest(line=line):
                 self.assertIn("mark-", line)
+
+    def test_each_test_has_a_row(self):
+        with open(self.soak.PAGE, encoding="utf-8") as file:
+            page = file.read()
+        for each in self.soak.ALL:
+            with self.subTest(name=each.NAME):
+                self.assertRegex(
+                    page, rf"\| `Tests/Soak/run\.py --only {re.escape(each.NAME)}[ `]")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import Schema
 import SyncProtocol
 import Wire
 
-// What libFuzzer calls, in a build of its own (`make fuzz`). A fault is a trap, a report of the
-// address sanitizer, an input that takes too long, or a promise below that does not hold.
+// What libFuzzer calls, in a build of its own (`make fuzz-readers`). A fault is a trap, a report of
+// the address sanitizer, an input that takes too long, or a promise below that does not hold.
 
 /// A reader of what strangers send.
 enum Fuzzed: String, CaseIterable {

@@ -28,6 +28,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../../Benchmarks")]
 from faults import ALL  # noqa: E402
 from faults.result import Unavailable  # noqa: E402
 from harness.connection import Disconnected  # noqa: E402
+from harness.postgres import Unreachable  # noqa: E402
 from harness.server import BINARY, REPOSITORY, end_all  # noqa: E402
 
 PAGE = os.path.join(REPOSITORY, "docs/reliability.md")
@@ -54,7 +55,7 @@ def attempt(fault, folder, tries):
         result = fault.run(os.path.join(folder, fault.NAME), tries)
     except Unavailable as reason:
         return "skipped", str(reason), []
-    except (RuntimeError, OSError, Disconnected, subprocess.SubprocessError,
+    except (RuntimeError, OSError, Disconnected, Unreachable, subprocess.SubprocessError,
             sqlite3.Error) as error:
         return "failed", "", [f"{type(error).__name__}: {error}"]
     finally:

@@ -18,7 +18,7 @@ NAME = "backups"
 PROMISE = "a backup made under load can be restored, with all that was acknowledged before it " \
           "began; one of which a byte changed is refused"
 TEST = "{tries} × a backup under 8 writers, restored into another folder and inspected; then one " \
-       "random bit of it is turned over"
+       "random bit of it is turned over; as the control, a planted lost row must be found"
 TRIES = (100, 2)
 
 
@@ -105,13 +105,25 @@ def restored(path, key, folder, promised, result):
         if store.query("PRAGMA integrity_check") != [("ok",)]:
             result.violate("a restored database is damaged")
         rows = store.rows()
+        lost = missing(rows, promised)
+        table = store.collection_table()
+        store.query(f'DELETE FROM "{table}" WHERE id = {store.literal(promised[0][0])}')
+        if len(missing(store.rows(), promised)) == len(lost) + 1:
+            result.add("planted losses found")
+        elif not lost:
+            result.violate("a lost row was planted and not found, so this test proves nothing here")
     result.add("rows", len(rows))
-    for identifier, acknowledged in promised:
-        found = rows.get(hexadecimal(identifier))
-        if found is None or found[1] < acknowledged:
-            result.add("lost")
-            result.violate(f"row {identifier} is {found}, and {acknowledged} was acknowledged")
+    for identifier, acknowledged in lost:
+        result.add("lost")
+        result.violate(f"row {identifier} is {rows.get(hexadecimal(identifier))}, and "
+                       f"{acknowledged} was acknowledged")
     shutil.rmtree(place)
+
+
+def missing(rows, promised):
+    """What was promised and is not there, or not as far."""
+    return [(identifier, acknowledged) for identifier, acknowledged in promised
+            if rows.get(hexadecimal(identifier), (0, -1))[1] < acknowledged]
 
 
 def damaged(path, key, folder, chance, result):

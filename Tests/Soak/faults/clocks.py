@@ -15,7 +15,9 @@ from harness.connection import Connection, Disconnected
 from harness.dataset import venue_id
 from harness.server import REPOSITORY, Server
 
+from .clocks_schedule import judge_schedule
 from .inspection import check
+from .planted import prove
 from .result import Result
 from .wall_clock import WallClock
 from .writers import Crew, Insistent
@@ -29,8 +31,9 @@ PROMISE = "a wall clock that jumps loses no write, signs nobody out, and leaves 
           "devices where they were"
 TEST = "{tries} × the clock moved by up to 11 hours, forward and back, under 4 writers, a reader " \
        "in the middle of a list and a device that syncs, every fifth one taken for the truth by " \
-       "a restart; then ten years ahead; as the control, a restart forty days ahead must sign " \
-       "everybody out"
+       "a restart; then ten years ahead and ten years back; then a schedule of every minute, whose " \
+       "runs are counted while the same minutes come again after hours and years; as the control, " \
+       "a restart forty days ahead must sign everybody out"
 TRIES = (100, 4)
 LIFE = 5  # jumps of one process, fewer where there are few
 HOURS = 3600
@@ -134,12 +137,17 @@ def run(folder, tries):
     if result.passed:
         with Server(data, settings=clock.settings) as server:
             _judge(server.connection(), phone, result)
-            _far(clock, server, crew, result)
+            for years, words in ((10, "ten years ahead"), (-10, "ten years back")):
+                _far(clock, server, crew, years, words, result)
+        check(data, folder, crew, result, "after ten years ahead and back")
+    if result.passed:
+        judge_schedule(folder, clock, result)
     if result.passed:
         clock.set(40 * DAYS)
         with Server(data, settings=clock.settings) as server:
             _control(server, crew, result)
         check(data, folder, crew, result, "at the end")
+        prove(data, folder, crew, result)
     result.add("acknowledged", crew.acknowledged())
     result.add("tokens exchanged", sum(writer.refreshed for writer in crew.past + crew.writers))
     return result
@@ -216,23 +224,25 @@ def _judge(connection, phone, result):
                        f"server has {len(there)}: {phone.device.results}"[:500])
 
 
-def _far(clock, server, crew, result):
-    """Ten years ahead: all are still signed in, and their writes are carried out."""
+def _far(clock, server, crew, years, words, result):
+    """Years ahead or back: all are still signed in, and their writes are carried out."""
     connection, offset = server.connection(), clock.offset
-    clock.set(offset + 10 * YEARS)
+    clock.set(offset + years * YEARS)
     time.sleep(1)
     out = [account for account in crew.accounts if not sign_in_again(connection, account)]
-    result.counts["signed out by ten years"] = len(out)
+    result.counts[f"signed out {words}"] = len(out)
     if out:
-        result.violate(f"{len(out)} accounts were signed out by a clock ten years ahead")
+        result.violate(f"{len(out)} accounts were signed out by a clock {words}")
         return
     crew.start(server)
     if crew.recovery(30) is None:
-        result.violate(f"ten years ahead nobody wrote: {crew.refusals()[:1]}")
+        result.violate(f"{words} nobody wrote: {crew.refusals()[:1]}")
     clock.set(offset)
     if crew.recovery(30) is None:
-        result.violate(f"back from ten years ahead nobody wrote: {crew.refusals()[:1]}")
+        result.violate(f"from {words} again nobody wrote: {crew.refusals()[:1]}")
     crew.stop()
+    for status, body in crew.refusals()[:1]:
+        result.violate(f"{words} a write was answered {status}: {body}")
 
 
 def _control(server, crew, result):

@@ -18,7 +18,8 @@ from .writers import fresh_id
 NAME = "followers"
 PROMISE = "what followers do takes place exactly once: derived data are what their rows say"
 TEST = "{tries} × `kill -9` under batches of creates, changes and deletes; after every 25 the " \
-       "derived values, the views and the counters are compared with the rows"
+       "derived values, the views and the counters are compared with the rows; as the control, " \
+       "planted losses and doublings must be found"
 TRIES = (1000, 10)
 ROUND = 25  # kills between two looks
 APP = os.path.join(REPOSITORY, "Tests/EndToEnd/apps/derived")
@@ -65,7 +66,26 @@ def endure(stage, kind, tries, result=None):
         _settle(stage, result)
         crew.compare(stage, result)
     result.add("batches", crew.batches)
+    if result.passed:
+        _control(stage, crew, result)
     return result
+
+
+def _control(stage, crew, result):
+    """Effects are taken away and done once more, in the database itself: each has to be found."""
+    for what, do, undo in crew.plants():
+        found = Result()
+        found.counts["kills"] = result.counts["kills"]
+        if stage.cluster:
+            do, undo = _on_postgres(do), _on_postgres(undo)
+        stage.query(do)
+        crew.compare(stage, found)
+        stage.query(undo)
+        # The rows are to show it by themselves, whatever the command finds.
+        if all(violation.startswith("roost rebuild") for violation in found.violations):
+            result.violate(f"{what} was planted and not found, so this test proves nothing here")
+            return
+        result.add("planted losses and doublings found")
 
 
 class Derived:
@@ -112,6 +132,20 @@ class Derived:
                 "status": chance.choice(["PLANNED", "PLAYED"]), "title": f"{chance.random()}",
                 "startsAt": f"2026-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}T20:00:00Z"}
 
+    @staticmethod
+    def plants():
+        """What is planted, and the statements that do it and take it back."""
+        for what, table, column, row in (
+                ("value", "bands", "played",
+                 "id = (SELECT id FROM bands WHERE deletedAt IS NULL LIMIT 1)"),
+                ("row of a view", "bandMonths", "tickets",
+                 "id = (SELECT id FROM bandMonths WHERE deletedAt IS NULL LIMIT 1)"),
+                ("counter", "roost_collection_count", "live",
+                 "collection = (SELECT number FROM roost_collection WHERE name = 'gigs')")):
+            less, more = (f"UPDATE {table} SET {column} = {column} {sign} 1 WHERE {row}"
+                          for sign in "-+")
+            yield f"an effect that a {what} lacks", less, more
+            yield f"an effect that a {what} has twice", more, less
 
     def compare(self, stage, result):
         queries = QUERIES if stage.cluster is None else \

@@ -13,7 +13,8 @@ from .writers import fresh_id
 NAME = "followers-own"
 PROMISE = "what a follower of an app's own does takes place exactly once"
 TEST = "{tries} × `kill -9` of an embedding server under batches of creates, changes and deletes; " \
-       "after every 25 the numbers that its follower keeps of each person are compared with the rows"
+       "after every 25 the numbers that its follower keeps of each person are compared with the " \
+       "rows; as the control, planted losses and doublings must be found"
 TRIES = (400, 4)
 PROGRAM = os.path.join(os.path.dirname(BINARY), "ActionServer")
 SCHEMA = os.path.join(REPOSITORY, "Tests/EndToEnd/test_actions.py")
@@ -79,6 +80,13 @@ class Counted:
             else:
                 operations.append({"method": "DELETE", "path": f"/v1/notes/{known}"})
         return operations
+
+    @staticmethod
+    def plants():
+        less, more = (f"UPDATE counts SET notes = notes {sign} 1 WHERE id = "
+                      "(SELECT id FROM counts LIMIT 1)" for sign in "-+")
+        yield "a note that was not counted", less, more
+        yield "a note that was counted twice", more, less
 
     def compare(self, stage, result):
         """A deleted row is still there, and counts as one that was made."""

@@ -10,6 +10,7 @@ import time
 from harness.server import Server
 
 from .inspection import check
+from .planted import prove
 from .result import Result
 from .volume import Volume
 from .writers import Crew
@@ -18,7 +19,8 @@ NAME = "full"
 PROMISE = "a full disk is safe"
 TEST = "a small ext4 filled at {tries} points under 4 writers, every second time without the " \
        "server's reserve of free space: writes answer 507 and nothing else, reads work, writes " \
-       "work again when space is freed, nothing is lost"
+       "work again when space is freed, nothing is lost; as the control, planted losses and " \
+       "doublings must be found"
 TRIES = (50, 3)
 RESERVE = "ROOST_DATABASE_MINIMUM_FREE_MEGABYTES"
 SIZE = 768 << 20
@@ -47,6 +49,7 @@ def run(folder, tries):
             check(data, folder, crew, result, when)
             if not result.passed:
                 break
+        prove(data, folder, crew, result)
         result.add("acknowledged", crew.acknowledged())
     return result
 

@@ -65,6 +65,11 @@ class Store:
     def query(self, sql):
         return self.database.execute(sql).fetchall()
 
+    @staticmethod
+    def literal(identifier):
+        """An id as a value of a statement."""
+        return f"x'{hexadecimal(identifier)}'"
+
     def columns(self, table):
         return {plain(row[1]): row[1] for row in self.query(f'PRAGMA table_info("{table}")')}
 
@@ -113,6 +118,10 @@ class ServerStore(Store):
 
     def query(self, sql):
         return self.cluster.query(sql, schema=self.schema)
+
+    @staticmethod
+    def literal(identifier):
+        return f"'{identifier}'"
 
     def columns(self, table):
         return {plain(row[0]): row[0] for row in self.query(

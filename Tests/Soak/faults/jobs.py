@@ -14,7 +14,8 @@ from .result import Result, Unavailable
 NAME = "jobs"
 PROMISE = "no job is lost and none has its effects twice; a job that fails or takes its process " \
           "along harms no other"
-TEST = "{tries} jobs under a `kill -9` every 2 s, beside jobs that end their process"
+TEST = "{tries} jobs under a `kill -9` every 2 s, beside jobs that end their process; as the " \
+       "control, planted losses and doublings must be found"
 TRIES = (100_000, 3_000)
 WORKER = os.path.join(os.path.dirname(BINARY), "JobsWorker")
 CRASHED = 99
@@ -65,6 +66,8 @@ def work(data, tries, settings, query, settle=lambda: None):
     result.counts["seconds"] = round(time.monotonic() - began)
     settle()
     _inspect(tries, query, result)
+    if result.passed:
+        _control(tries, query, result)
     return result
 
 
@@ -120,3 +123,26 @@ def _inspect(tries, query, result):
         result.violate(f"{open_runs} runs have no end on record")
     result.counts["runs lost and done again"] = query(
         "SELECT count(*) FROM roost_task_runs WHERE outcome = 'lost'")[0][0]
+
+
+def _control(tries, query, result):
+    """What must not happen is done to the database, which nobody needs any more: it is found."""
+    for what, sql, said in (
+            ("an effect that is lost", "DELETE FROM worker_effect WHERE number = "
+             "(SELECT min(number) FROM worker_effect)", "1 effects are lost"),
+            ("an effect that took place twice", "INSERT INTO worker_effect (job, step) SELECT job, "
+             "step FROM worker_effect WHERE number = (SELECT max(number) FROM worker_effect)",
+             "1 effects took place twice"),
+            ("a cause that is lost", "DELETE FROM worker_cause WHERE number = 1",
+             f"{tries - 1} causes of {tries} jobs"),
+            ("a run without an end", "UPDATE roost_task_runs SET outcome = NULL WHERE job = "
+             "(SELECT id FROM roost_job LIMIT 1)", "runs have no end"),
+            ("a job that is lost", "DELETE FROM roost_job WHERE id = (SELECT id FROM roost_job "
+             "WHERE kind = 'counting' LIMIT 1)", "the jobs are")):
+        query(sql)
+        found = Result()
+        _inspect(tries, query, found)
+        if not any(said in violation for violation in found.violations):
+            result.violate(f"{what} was planted and not found, so this test proves nothing here")
+            return
+        result.add("planted losses and doublings found")

@@ -14,12 +14,14 @@ from .migration_beside import Beside, OldServer, Reader, visitor
 from .result import Result, Unavailable
 
 NAME = "migration"
-PROMISE = "a migration that is killed at any moment ends right, and goes back with what was written"
+PROMISE = "a migration that is killed at any moment ends right, and goes back with what was " \
+          "written; the server answers all through"
 TEST = "a required field with a default, a field in another type and a rename over many rows; " \
        "{tries} × `kill -9` on each engine, alternately of `roost migrate` and of the server; " \
        "then each row is compared, taken back and compared again; then another such field, not killed, " \
        "is read beside: on PostgreSQL by the old server all through and a new one next to it, which " \
-       "are written to as well, on SQLite by the new one until all rows have it"
+       "are written to as well, on SQLite by the new one until all rows have it; as the control, " \
+       "a planted lost row and a planted wrong one must be found"
 TRIES = (20, 3)
 SHORT_ROWS, ROWS = 20_000, 1_000_000
 
@@ -186,9 +188,43 @@ class _Trial:
             self.migrate("rollback", kill_after=self.chance.uniform(0.05, 0.5))
         self.migrate("rollback") if self.is_new() else None
         self.write_schema(OLD)
-        self.compare(OLD, lambda number: {
-            "name": f"item {number}", "size": number, "note": f"note {number}"},
-            extra={written: {"name": "later", "size": 77, "note": "after"}})
+
+        def old(number):
+            return {"name": f"item {number}", "size": number, "note": f"note {number}"}
+
+        later = {written: {"name": "later", "size": 77, "note": "after"}}
+        self.compare(OLD, old, later)
+        if self.result.passed:
+            self.control(old, later)
+
+    def control(self, expected, extra):
+        """A row that is changed, and one that is taken away: the comparison has to find each."""
+        with self.server() as server:
+            connection, token = visitor(server.port)
+            item = connection.request("GET", "/v1/items?limit=1", token=token).json()["items"][0]
+        self.change("PATCH", item["id"], {"size": item["size"] + 1})
+        self.found("a wrong row", expected, extra)
+        self.change("PATCH", item["id"], {"size": item["size"]})
+        self.change("DELETE", *extra)
+        self.found("a lost row", expected, extra)
+
+    def change(self, method, identifier, body=None):
+        with self.server() as server:
+            connection, token = visitor(server.port)
+            answer = connection.request(method, f"/v1/items/{identifier}", body, token)
+            if not answer.ok:
+                raise RuntimeError(f"{method} was answered {answer.status}: {answer.body[:300]!r}")
+
+    def found(self, what, expected, extra):
+        """Whether the comparison shows what was planted."""
+        result, self.result = self.result, Result()
+        self.compare(OLD, expected, extra)
+        found, self.result = self.result, result
+        if found.passed:
+            result.violate(f"{self.engine}: {what} was planted and not found, so this test proves "
+                           "nothing here")
+        else:
+            result.add("planted faults found")
 
     def is_new(self):
         """Whether the database still holds the new schema."""

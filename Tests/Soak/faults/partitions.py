@@ -10,6 +10,7 @@ from harness.server import Server
 
 from .inspection import ServerStore, compare
 from .network import Link
+from .planted import prove_in
 from .result import Result
 from .writers import Crew, Insistent
 
@@ -62,6 +63,8 @@ def run(folder, tries):
         if result.passed:
             _control(link, cluster, server, crew, result)
         server.stop()
+        with ServerStore(cluster) as store:
+            prove_in(store, crew, result)
     return result
 
 

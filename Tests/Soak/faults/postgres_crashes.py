@@ -8,13 +8,15 @@ from harness.postgres import Cluster
 from harness.server import Server
 
 from .inspection import ServerStore, compare
+from .planted import prove_in
 from .result import Result
 from .writers import Crew
 
 NAME = "postgres-crashes"
 PROMISE = "no acknowledged write is lost or doubled by a crash of PostgreSQL, and Roost goes on"
 TEST = "{tries} × `kill -9` of a child of the postmaster under 8 writers; Roost answers 503 and " \
-       "recovers without a restart, the database is inspected after each"
+       "recovers without a restart, the database is inspected after each; as the control, planted " \
+       "losses and doublings must be found"
 TRIES = (20, 2)
 PATIENCE = 30
 
@@ -46,6 +48,8 @@ def run(folder, tries):
                 compare(store, crew, result, when)
             if not result.passed:
                 break
+        with ServerStore(cluster) as store:
+            prove_in(store, crew, result)
     result.add("acknowledged", crew.acknowledged())
     return result
 

@@ -13,7 +13,8 @@ PROMISE = "what followers do takes place exactly once on PostgreSQL, where their
           "all processes"
 TEST = "{tries} × `kill -9`, of `roost` and of an embedding server by turns of half of them, under " \
        "batches of creates, changes and deletes; derived values, views, counters and the numbers " \
-       "of the app's own follower are compared with the rows"
+       "of the app's own follower are compared with the rows; as the control, planted losses and " \
+       "doublings must be found"
 TRIES = (600, 4)
 
 

@@ -13,6 +13,7 @@ from harness.server import Server
 
 from .full_disk import fill
 from .inspection import ServerStore, compare
+from .planted import prove_in
 from .result import Result
 from .volume import Volume
 from .writers import Crew
@@ -21,7 +22,7 @@ NAME = "postgres-full"
 PROMISE = "a full disk under PostgreSQL is safe"
 TEST = "a small ext4 under PostgreSQL's tables, filled {tries} times under 8 writers: writes " \
        "answer 507 and nothing else, reads work, writes work again when space is freed, nothing " \
-       "is lost"
+       "is lost; as the control, planted losses and doublings must be found"
 TRIES = (30, 0)
 SIZE = 256 << 20
 PATIENCE = 30
@@ -49,6 +50,8 @@ def run(folder, tries):
                         compare(store, crew, result, f"filling {number + 1}")
                     if not result.passed:
                         break
+                with ServerStore(cluster) as store:
+                    prove_in(store, crew, result)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     result.add("acknowledged", crew.acknowledged())

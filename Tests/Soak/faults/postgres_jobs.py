@@ -14,7 +14,8 @@ from .jobs import WORKER, work
 NAME = "postgres-jobs"
 PROMISE = "the same on PostgreSQL, where a lease has to run out; what a zombie ends is refused"
 TEST = "{tries} jobs on PostgreSQL under a `kill -9` every 2 s, while a second worker is frozen " \
-       "beyond its leases again and again"
+       "beyond its leases again and again; as the control, planted losses and doublings must be " \
+       "found"
 TRIES = (20_000, 200)
 LEASE_SECONDS = 2
 

@@ -8,13 +8,15 @@ from harness.server import Server
 
 from .inspection import ServerStore, compare
 from .kills import kill_under_writers
+from .planted import prove_in
 from .result import Result
 from .writers import Crew
 
 NAME = "postgres-kills"
 PROMISE = "no acknowledged write to PostgreSQL is lost or doubled by a crash of Roost"
 TEST = "{tries} × `kill -9` of Roost under 8 writers of creates and patches; the database is " \
-       "inspected after each, unanswered writes are sent again"
+       "inspected after each, unanswered writes are sent again; as the control, planted losses " \
+       "and doublings must be found"
 TRIES = (100, 4)
 
 
@@ -41,5 +43,7 @@ def run(folder, tries):
         code = server.stop()
         if code != 0:
             result.violate(f"the last server ended with {code} on SIGTERM")
+        with ServerStore(cluster) as store:
+            prove_in(store, crew, result)
     result.add("acknowledged", crew.acknowledged())
     return result

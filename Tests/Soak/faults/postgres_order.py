@@ -15,6 +15,7 @@ from harness.postgres import Cluster, Session, Unreachable
 from harness.server import Server
 
 from .inspection import ServerStore, compare
+from .planted import prove_in
 from .result import Result
 from .writers import Crew, Writer, fresh_id
 
@@ -23,7 +24,8 @@ PROMISE = "who follows the log or a stream on PostgreSQL misses nothing: positio
           "holes and in the order of commits"
 TEST = "{tries} × `kill -9` of one of two Roosts under 32 writers, with refused batches and " \
        "connections ended by the server; a reader follows all partitions and streams meanwhile, " \
-       "and what it read is compared with what is there"
+       "and what it read is compared with what is there; as the control, planted losses, " \
+       "doublings, holes and late entries must be found"
 TRIES = (40, 0)
 WRITERS = 32
 PARTITIONS = 16
@@ -254,8 +256,8 @@ def _judge(cluster, reader, gang, result):
         result.violate(f"the reader: {reader.failure}")
     if not reader.book.entries:
         result.violate("the reader read nothing")
-    for fault in reader.book.compare(
-            cluster.query(everything(LOG)), cluster.query(everything(STREAMS))):
+    log, rows = cluster.query(everything(LOG)), cluster.query(everything(STREAMS))
+    for fault in reader.book.compare(log, rows):
         result.violate(fault)
     for status, body in gang.refusals():
         if status != 503:
@@ -263,7 +265,33 @@ def _judge(cluster, reader, gang, result):
             break
     with ServerStore(cluster, SCHEMA) as store:
         compare(store, gang, result, "at the end")
+        prove_in(store, gang, result)
+    if result.passed:
+        _control(log, rows, result)
     result.counts["acknowledged"] = gang.acknowledged()
     result.counts["refused"] = gang.refused()
     result.counts["entries followed"] = len(reader.book.entries)
     result.counts["looks"] = reader.rounds
+
+
+def _control(log, rows, result):
+    """Readers to whom something happened that must not: each has to notice."""
+    middle, last = len(log) // 2, len(log) - 1
+    place = next(at for at in range(middle, last) if log[at][0] == log[at + 1][0])
+    swapped = log[:place] + [log[place + 1], log[place]] + log[place + 2:]
+    stream = next(at for at in range(len(rows) // 2, len(rows) - 1)
+                  if rows[at][0] == rows[at + 1][0])
+    for what, seen, entries, expected in (
+            ("a hole", log[:place] + log[place + 1:], rows, "was seen before"),
+            ("an end that was not seen", log[:last], rows, "never seen"),
+            ("an entry that came late", swapped, rows, "came after"),
+            ("an entry that was read twice", log[:place] + log[place - 1:], rows, "came after"),
+            ("a row of a stream that was not seen", log, rows[:stream] + rows[stream + 1:],
+             "never seen")):
+        book = Book()
+        book.take_log(seen)
+        book.take_streams(entries)
+        if any(expected in fault for fault in book.compare(log, rows)):
+            result.add("planted faults of a reader found")
+        else:
+            result.violate(f"{what} was planted and not noticed, so this test proves nothing here")

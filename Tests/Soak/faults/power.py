@@ -9,6 +9,7 @@ from harness.server import Server
 
 from . import forgetful
 from .inspection import check
+from .planted import prove
 from .result import Result
 from .volume import Volume
 from .writers import Crew
@@ -42,6 +43,7 @@ def run(folder, tries):
             if not result.passed:
                 break
         server.stop()
+        prove(data, folder, crew, result)
         result.add("acknowledged", crew.acknowledged())
     if result.passed:
         result.counts["lost by the control"] = _control(folder, chance, control)

@@ -4,7 +4,9 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -16,7 +18,8 @@ NAME = "roundtrip"
 PROMISE = "an export that is imported into an empty project comes back byte for byte, also where " \
           "the import was killed and gone on with"
 TEST = "{tries} rows of every type with references within a collection, across and in a ring; " \
-       "three `kill -9` of the import"
+       "three `kill -9` of the import; as the control, a row that is lost and one that is there " \
+       "twice must be found"
 TRIES = (1_000_000, 20_000)
 KILLS = 3
 BANDS = 50  # rows that belong to one band
@@ -161,13 +164,40 @@ def run(folder, tries):
             result.violate(f"{report['target']}: {there} of {report['rows']} came back, "
                            f"{report['refused']} were refused")
     _run("export", app, "--data", os.path.join(folder, "data2"), "--out", two)
+    _compare_all(one, two, result)
+    if result.passed:
+        shutil.rmtree(two)
+        _control(app, os.path.join(folder, "data2"), one, two, result)
+    return result
+
+
+def _compare_all(one, two, result):
     for name in sorted(os.listdir(one)):
         if name == "roost-export.json":  # says when it was written
             continue
         with open(os.path.join(one, name), "rb") as left:
             with open(os.path.join(two, name), "rb") as right:
                 _compare(name, left, right, result)
-    return result
+
+
+def _control(app, data, one, two, result):
+    """A row is taken away and another is doubled in the second project: both must be found."""
+    with sqlite3.connect(os.path.join(data, "roost.sqlite")) as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(things)")]
+        others = ", ".join(f'"{column}"' for column in columns if column != "id")
+        database.execute("DELETE FROM bands WHERE id = (SELECT max(id) FROM bands)")
+        database.execute(f"INSERT INTO things (id, {others}) SELECT randomblob(16), {others} "
+                         "FROM things WHERE id = (SELECT min(id) FROM things)")
+    database.close()
+    _run("export", app, "--data", data, "--out", two)
+    found = Result()
+    _compare_all(one, two, found)
+    for name in ("bands", "things"):
+        if any(violation.startswith(name) for violation in found.violations):
+            result.add("planted faults found")
+        else:
+            result.violate(f"a fault was planted in {name} and not found, so this test proves "
+                           "nothing here")
 
 
 def _compare(name, left, right, result):

@@ -10,25 +10,32 @@ missed.
 import os
 import re
 import shutil
+import sqlite3
 import time
 
 from harness.connection import Disconnected
 from harness.server import Server
 
-from . import tracing
+from . import forgetful, tracing
 from .inspection import check
+from .planted import prove
 from .result import Result
 from .volume import Volume
 from .writers import Crew
 
 NAME = "sync"
 PROMISE = "a failed fsync is fatal: nothing is acknowledged on it"
-TEST = "EIO at the Nth durable write of the log or fdatasync, {tries} values of N, under 8 " \
-       "writers (strace), then the file system is cut off unflushed; exit code, last " \
-       "acknowledgement and database are checked"
+TEST = "{tries} × EIO under 8 writers (strace), at the Nth durable write of the log, another N " \
+       "each time, and every eighth time at the Nth fdatasync, N from 1 to 40, most of which are " \
+       "those of checkpoints; then the file system is cut off unflushed; exit code, last " \
+       "acknowledgement and database are checked; as the controls, a server that is told nothing " \
+       "of the failure must go on and lose writes, and planted losses and doublings must be found"
 TRIES = (500, 3)
 SIZE = 1 << 30
-PATIENCE = 60
+# A run of 30 s makes some 70 fdatasyncs: three at its start, the rest by checkpoints, which come
+# once to four times a second.
+FDATASYNCS = 40
+PATIENCE = 120
 # So many failures meet the same data. All that was written before is compared after each, which
 # for hundreds of them would be most of the work.
 SPAN = 25
@@ -53,36 +60,46 @@ def run(folder, tries):
                 if not _fail(folder, volume, data, crew, (kind, number), log, result):
                     break
             result.add("acknowledged", crew.acknowledged())
+            if begin + SPAN >= len(moments):
+                prove(data, folder, crew, result)
             shutil.rmtree(data)
             if not result.passed:
                 break
+        for kind, when in (("write", "40"), ("fdatasync", "4+")):
+            if result.passed:
+                _control(folder, volume, kind, when, result)
     return result
 
 
 def _moments(tries):
     """What fails: the kind, and the number of its kind.
 
-    Every eighth is an fdatasync, of which there are few: some at the start, then one a second.
+    Every eighth is an fdatasync, for which the longer ones have to wait.
     """
     if tries < 20:
-        return [("write", 17), ("fdatasync", 3), ("write", 200), ("fdatasync", 6)][:tries]
-    return [("fdatasync", 1 + number // 8 % 7) if number % 8 == 0 else ("write", number)
-            for number in range(1, tries + 1)]
+        return [("write", 17), ("fdatasync", 3), ("write", 200), ("fdatasync", 12)][:tries]
+    return [("fdatasync", 1 + (number // 8 - 1) % FDATASYNCS) if number % 8 == 0
+            else ("write", number) for number in range(1, tries + 1)]
+
+
+def _wrapper(trace, data, kind, when):
+    """strace, which makes calls of a kind fail: the one of this number, or with a + all from it."""
+    call = "fdatasync" if kind == "fdatasync" else "pwrite64"
+    # With a filter in the kernel only these calls stop the server, and not each that it makes.
+    wrapper = ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-ttt", "-s", "0", "-o", trace,
+               "-e", f"trace=fdatasync,fsync,{call}",
+               "-e", f"inject={call}:error=EIO:when={when}", "-e", "signal=none"]
+    if kind == "write":
+        # Calls for other files are neither counted nor made to fail.
+        wrapper += ["-P", os.path.join(os.path.realpath(data), "roost.sqlite-wal")]
+    return wrapper
 
 
 def _fail(folder, volume, data, crew, moment, log, result):
     trace = os.path.join(folder, "trace")
     kind, number = moment
-    call = "fdatasync" if kind == "fdatasync" else "pwrite64"
-    # With a filter in the kernel only these calls stop the server, and not each that it makes.
-    wrapper = ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-ttt", "-s", "0", "-o", trace,
-               "-e", f"trace=fdatasync,fsync,{call}",
-               "-e", f"inject={call}:error=EIO:when={number}", "-e", "signal=none"]
-    if kind == "write":
-        # Calls for other files are neither counted nor made to fail.
-        wrapper += ["-P", os.path.join(os.path.realpath(data), "roost.sqlite-wal")]
     when = f"EIO at {kind} {number}"
-    server = Server(data, log=log, wrapper=wrapper)
+    server = Server(data, log=log, wrapper=_wrapper(trace, data, kind, number))
     started = False
     try:
         server.start()
@@ -161,3 +178,47 @@ def _acknowledgements(crew, trace, when, result):
     for status, body in crew.refusals()[:1]:
         if status not in (500, 503):
             result.violate(f"{when}: a write was answered {status}: {body}")
+
+
+def _control(folder, volume, kind, when, result):
+    """A server to which such a failure is not told must go on, and lose what it acknowledged.
+
+    What one write lost may by chance have been written anew before the end, so it has three tries.
+    """
+    for _ in range(3):
+        lost = _forgive(folder, volume, kind, when)
+        if lost:
+            result.counts[f"the control of a failed {kind} lost"] = lost
+            return
+    result.violate(f"the control of a failed {kind} lost nothing, so this test proves nothing here")
+
+
+def _forgive(folder, volume, kind, when):
+    """What is lost of a server to which a failure was not told; nothing where it stopped there."""
+    data, crew = os.path.join(volume.path, f"control-{kind}"), Crew()
+    trace, log = os.path.join(folder, "trace"), os.path.join(folder, "control.log")
+    with Server(data, log=log) as server:
+        crew.settle(server)
+    os.sync()
+    server = Server(data, log=log, wrapper=_wrapper(trace, data, kind, when),
+                    settings=forgetful.settings(folder, "forgiving"))
+    server.start()
+    crew.start(server, patient=True)
+    deadline = time.monotonic() + PATIENCE
+    while _injected_at(trace) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(GRACE)
+    at, last = _injected_at(trace), max(writer.last_acknowledged_at for writer in crew.writers)
+    volume.lose_power()
+    server.kill()
+    crew.join()
+    volume.remount()
+    found, lost = Result(), None
+    try:
+        check(data, folder, crew, found, "control")
+    except (sqlite3.Error, RuntimeError):
+        lost = "the database"
+    shutil.rmtree(data)
+    if at is None or last <= at:
+        return None
+    return lost or (f"{found.counts['lost']:,} rows" if found.counts["lost"] else None)
