@@ -14,7 +14,7 @@ PROMISE = "sync loses nothing, doubles nothing, and every queue drains"
 TEST = "{tries} made-up worlds of devices, a network and a server whose disk fails, with every " \
        "invariant of sync checked (`roost simulate`); 1,000 worlds on PostgreSQL and 500 with " \
        "two servers there, which must end as on SQLite; and each planted bug, which must be found"
-TRIES = (100_000, 200)
+TRIES = (100_000, 1000)
 ON_POSTGRES = 1000
 OF_TWO = 500
 PLANTED = 2000
