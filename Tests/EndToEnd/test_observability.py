@@ -5,6 +5,7 @@ import os
 import re
 import time
 import unittest
+import uuid
 
 from client import Client, anonymous
 from collector import Collector
@@ -201,6 +202,24 @@ class FigureTests(unittest.TestCase):
             metric(self.server.port, re.escape(f'{count}{{{labels},status="404"}}')), 1)
         self.assertGreaterEqual(
             metric(self.server.port, re.escape(f'{count}{{method="any",route="none"')), 1)
+
+    def test_the_time_that_a_sync_waits_for_news_is_not_counted(self):
+        client = anonymous(self.server.port)
+        hello = {"frame": "hello", "cid": str(uuid.uuid4()), "schema": "1.0.0", "lanes": {},
+                 "wall": int(time.time() * 1000), "streams": {}}
+        began = time.monotonic()
+        for wait in (0, 4):
+            answer = client.request(
+                "POST", "/v1/sync", raw=json.dumps({**hello, "wait": wait}).encode())
+            self.assertEqual(answer.status, 200, answer.body)
+            frames = [json.loads(line) for line in answer.body.splitlines()]
+            hello["streams"], hello["epoch"] = frames[-1]["heads"], frames[0]["epoch"]
+        self.assertGreaterEqual(time.monotonic() - began, 4)
+        labels = r'{method="POST",route="/v1/sync",status="200"}'
+        seconds = "roost_http_request_duration_seconds"
+        self.assertGreaterEqual(
+            metric(self.server.port, re.escape(f"{seconds}_count{labels}")), 2)
+        self.assertLess(metric(self.server.port, re.escape(f"{seconds}_sum{labels}")), 4)
 
     def test_open_metrics_have_exemplars(self):
         client = Client(self.server.port)

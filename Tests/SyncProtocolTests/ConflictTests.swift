@@ -1,3 +1,5 @@
+import RoostCore
+import Schema
 import Testing
 
 @testable import SyncProtocol
