@@ -5,11 +5,14 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 
 from .result import Unavailable
 
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 WITHOUT_FLUSH = 2  # EXT4_GOING_FLAGS_NOLOGFLUSH: what is not on the disk now is gone
+
+PATIENCE = 30  # seconds
 
 
 class Volume:
@@ -40,7 +43,16 @@ class Volume:
             raise Unavailable(f"cannot mount a loop device: {done.stderr.strip()}")
 
     def unmount(self):
-        subprocess.run(["umount", self.path], check=True, capture_output=True)
+        """Waits for those who have just been killed: they hold it until the kernel is done with
+        them."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            done = subprocess.run(["umount", self.path], capture_output=True, text=True)
+            if done.returncode == 0:
+                return
+            if "busy" not in done.stderr or time.monotonic() > deadline:
+                raise RuntimeError(f"cannot be unmounted: {done.stderr.strip()}")
+            time.sleep(0.05)
 
     def lose_power(self):
         """Everything that was not made durable is lost; nothing can be written any more."""
@@ -85,6 +97,6 @@ class Volume:
     def __exit__(self, *_):
         try:
             self.unmount()
-        except subprocess.CalledProcessError:
+        except RuntimeError:
             subprocess.run(["umount", "-l", self.path], capture_output=True)
         os.unlink(self.image)
