@@ -65,7 +65,7 @@ def run(folder, tries):
             shutil.rmtree(data)
             if not result.passed:
                 break
-        for kind, when in (("write", "40"), ("fdatasync", "4+")):
+        for kind, when in (("write", "40+"), ("fdatasync", "4+")):
             if result.passed:
                 _control(folder, volume, kind, when, result)
     return result
@@ -183,7 +183,9 @@ def _acknowledgements(crew, trace, when, result):
 def _control(folder, volume, kind, when, result):
     """A server to which such a failure is not told must go on, and lose what it acknowledged.
 
-    What one write lost may by chance have been written anew before the end, so it has three tries.
+    All from one on fail: what a single write lost is put right by the next checkpoint, which copies
+    the pages from memory. What such a checkpoint has just saved is not lost either, so there are
+    three tries.
     """
     for _ in range(3):
         lost = _forgive(folder, volume, kind, when)
