@@ -27,13 +27,16 @@ def seconds(duration):
 
 
 def rank(value, order):
-    """What values are compared by; null is less than everything, also for MIN."""
-    if isinstance(order, dict):
-        names = order["declared"]
-        return names.index(value) if value in names else -1
-    if order == "duration":
-        return seconds(value)
-    return value.encode() if isinstance(value, str) else value
+    """What values are compared by, of whatever kind; null is told apart before."""
+    if isinstance(value, str):
+        names = order["declared"] if isinstance(order, dict) else []
+        worth = names.index(value) if value in names else -1
+        if order == "duration":
+            worth = seconds(value)
+        return 2, worth, value.encode()
+    if isinstance(value, (int, float)):
+        return (0 if isinstance(value, bool) else 1), value
+    return (4 if isinstance(value, dict) else 3), text_of(value).encode()
 
 
 class Document:
@@ -52,35 +55,61 @@ class Document:
 
     def write(self, path, node, patch, floor):
         """Gives what stands at the path; `floor` is the latest cut above, or the origin."""
-        cut = self.of(*path)
-        ordered = self.ordered.get(path[1]) if len(path) == 2 else None
-        written = cut if cut > NO_STAMP or node is NOTHING or isinstance(node, dict) else floor
-        if self.stamp < written and not ordered:
+        floor = max(self.of(*path), floor)
+        if len(path) == 2 and path[1] in self.ordered:
+            return self.rise(path, node, patch, floor)
+        if self.stamp < floor:
             self.total += ends(patch)
             return node
-        if isinstance(patch, dict) and not ordered:
-            self.parts[text_of([*path, {}])] = max(self.of(*path, {}), self.stamp)
-            node, floor = dict(node) if isinstance(node, dict) else {}, max(cut, floor)
-            for name, member in patch.items():
-                left = self.write([*path, name], node.get(name, NOTHING), member, floor)
-                if left is NOTHING:
-                    node.pop(name, None)
-                else:
-                    node[name] = left
-            self.total, self.done = self.total + (not patch), self.done + (not patch)
-            return node
+        if isinstance(patch, dict):
+            return self.into(path, node, patch.items(), floor)
         self.total += 1
-        if ordered:
-            self.parts[text_of(path)] = max(cut, self.stamp)
-            before = None if node is NOTHING else node
-            if not beyond(patch, before, ordered.get("order"), ordered["rising"]):
-                return node
-        else:
-            left = self.cut(path, node)
-            if left is not NOTHING:
-                return left
+        left = self.cut(path, node)
+        if left is not NOTHING:
+            return left
         self.done += 1
         return patch if patch is not None or not path else NOTHING
+
+    def into(self, path, node, members, floor):
+        self.parts[text_of([*path, {}])] = max(self.of(*path, {}), self.stamp)
+        node = dict(node) if isinstance(node, dict) else {}
+        for name, member in members:
+            left = self.write([*path, name], node.get(name, NOTHING), member, floor)
+            if left is NOTHING:
+                node.pop(name, None)
+            else:
+                node[name] = left
+        self.total, self.done = self.total + (not members), self.done + (not members)
+        return node
+
+    def rise(self, path, node, value, floor):
+        """A member that goes by its order: the greatest stands of what was written since it was
+        last taken away. Each write is a part of its own, so each cut takes those before it."""
+        self.total += 1
+        inside = text_of(path)[:-1] + ",["
+        writes = [(json.loads(n)[-1][0], at) for n, at in self.parts.items() if n.startswith(inside)]
+        if node is not NOTHING and not any(same(node, value) for value, _ in writes):
+            writes.append((node, floor))
+        if self.stamp >= floor:
+            if value is None:
+                self.parts[text_of(path)] = self.stamp
+                writes = [(v, at) for v, at in writes if at > self.stamp]
+            else:
+                writes.append((value, self.stamp))
+        for name in [n for n in self.parts if n.startswith(inside)]:
+            del self.parts[name]
+        for written, at in writes:
+            name = text_of([*path, [written]])
+            self.parts[name] = max(at, self.parts.get(name, at))
+        stands = self.greatest(path[1], [written for written, _ in writes])
+        self.done += stands is NOTHING if value is None else (
+            stands is not NOTHING and same(stands, value))
+        return stands
+
+    def greatest(self, name, values):
+        rule = self.ordered[name]
+        pick = max if rule["rising"] else min
+        return pick(values, key=lambda v: rank(v, rule.get("order"))) if values else NOTHING
 
     def cut(self, path, node):
         """Ends what is at the path and below, and gives the object that stays."""
@@ -93,6 +122,11 @@ class Document:
         return left
 
     def later(self, path, node):
+        if len(path) == 2 and path[1] in self.ordered:
+            inside = text_of(path)[:-1] + ",["
+            return self.greatest(path[1], [
+                json.loads(n)[-1][0] for n, at in self.parts.items()
+                if n.startswith(inside) and at > self.stamp])
         if not isinstance(node, dict):
             return node if node is not NOTHING and self.of(*path) > self.stamp else NOTHING
         members = {name: self.later([*path, name], member) for name, member in node.items()}
@@ -129,19 +163,15 @@ def merge_elements(rule, field, edit):
     if adds is not None and not all(is_id(of(e)) for e in adds):
         return "rejected(type)", field["value"]
     document = Document(field["parts"], edit["stamp"], rule["elements"].get("ordered"))
+    node = elements_of(field["value"], of)
     if adds is None:
-        left = document.write([], elements_of(field["value"], of), None, origin)
+        left = document.write([], node, None, origin)
         return document.outcome(), None if left is None else list(left.values())
-    # A list that was null from the first counts as written at the origin.
-    if edit["stamp"] < max(document.of(), origin if field["value"] is None else NO_STAMP):
+    floor = max(document.of(), origin)
+    if edit["stamp"] < floor:
         return "ignored", field["value"]
-    node, floor = elements_of(field["value"], of) or {}, max(document.of(), origin)
-    for key, patch in [(id_text(of(e)), e) for e in adds] + [(id_text(i), None) for i in removed]:
-        left = document.write([key], node.get(key, NOTHING), patch, floor)
-        if left is NOTHING:
-            node.pop(key, None)
-        else:
-            node[key] = left
+    members = [(id_text(of(e)), e) for e in adds] + [(id_text(i), None) for i in removed]
+    node = document.into([], node, members, floor)
     return document.outcome(), list(node.values())
 
 

@@ -40,12 +40,14 @@ class MergeTests(SyncCase):
         return chance.choice([None, 1, 2.5, [1, {"a": 2}], "x", {}])
 
     def elements(self, chance, ordered):
+        if chance.random() < 0.1:
+            return chance.choice([None, []])
         element = {"id": chance.choice(["x", "y", 7])}
         for name in chance.sample(["note", "more"], chance.randrange(3)):
             element[name] = self.document(chance, 2)
         if ordered and chance.random() < 0.7:
-            element |= {"stage": chance.choice(["OPEN", "JOINED", "DONE"]),
-                        "n": chance.randrange(5)}
+            element |= {"stage": chance.choice(["OPEN", "JOINED", "DONE", "OTHER", None]),
+                        "n": chance.choice([0, 1, 2.5, 3, None, "x", True])}
         return chance.choice([[element], {"$add": [element]}, {"$add": [element]},
                               {"$remove": [chance.choice([element["id"], element])]}])
 

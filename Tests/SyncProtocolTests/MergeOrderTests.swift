@@ -41,11 +41,27 @@ import Testing
     return .object(object)
   }
 
+  /// Its status rises, its rank falls; what is written of them may be null, or of any kind.
   private static func challenge(_ dice: inout Dice) -> JSON {
-    [
-      "id": .string(dice.pick(["x", "y"])),
-      "status": .string(dice.pick(["OPEN", "JOINED", "DONE"])),
-    ]
+    var object: JSONObject = ["id": .string(dice.pick(["x", "y"]))]
+    if dice.chance(0.8) {
+      object["status"] = dice.pick(["OPEN", "JOINED", "DONE", "UNKNOWN", .null])
+    }
+    if dice.chance(0.5) { object["rank"] = dice.pick([1, 2, 2.5, "third", true, [1], .null]) }
+    if dice.chance(0.3) { object["note"] = document(&dice, 2) }
+    return .object(object)
+  }
+
+  private static func challenges(_ dice: inout Dice) -> FieldOperation {
+    let gone: JSON = ["id": .string(dice.pick(["x", "y"]))]
+    switch dice.roll(0...9) {
+    case 0: return .set(.null)
+    case 1: return .set([])
+    case 2: return .edit(add: [], remove: [gone])
+    case 3: return .edit(add: [challenge(&dice)], remove: [gone])
+    case 4: return .edit(add: [challenge(&dice), challenge(&dice)], remove: [])
+    default: return .set([challenge(&dice)])
+    }
   }
 
   private static let cases: [String: Case] = [
@@ -60,7 +76,7 @@ import Testing
       rule: MergeRule(.min, order: .declared(["GOLD", "SILVER", "BRONZE"])), start: "BRONZE"
     ) { .set(.string($0.pick(["GOLD", "SILVER", "BRONZE"]))) },
     "MAX of durations": Case(rule: MergeRule(.max, order: .duration), start: "PT10S") { dice in
-      .set(.string(dice.pick(["PT9M", "PT1H", "PT59S", "P1D"])))
+      .set(.string(dice.pick(["PT9M", "PT1H", "PT59S", "PT1M", "PT60S", "P1D", "PT24H"])))
     },
     "SET_UNION": Case(
       rule: MergeRule(.setUnion), start: ["a", "b"],
@@ -76,19 +92,25 @@ import Testing
       rule: MergeRule(.setUnion, elements: .objects(ObjectElements())),
       start: [["id": "x", "note": 1]],
       edit: { dice in
-        .edit(
+        if dice.chance(0.15) { return .set(.null) }
+        return .edit(
           add: [element(&dice)],
           remove: dice.chance(0.4) ? [["id": .string(dice.pick(["x", "y"]))]] : []
         )
       }, isSet: true),
+    "SET_UNION of objects that were null": Case(
+      rule: MergeRule(.setUnion, elements: .objects(ObjectElements())), start: .null,
+      edit: { dice in dice.chance(0.4) ? .set(.null) : .set([element(&dice)]) }, isSet: true),
     "MERGE_DEEP of objects with a rising status": Case(
       rule: MergeRule(
         .mergeDeep,
         elements: .objects(
           ObjectElements(
-            ordered: ["status": OrderedMember(.declared(["OPEN", "JOINED", "DONE"]))]))),
-      start: [["id": "x", "status": "OPEN"]],
-      edit: { dice in .set([challenge(&dice)]) }, isSet: true),
+            ordered: [
+              "status": OrderedMember(.declared(["OPEN", "JOINED", "DONE"])),
+              "rank": OrderedMember(.natural, isRising: false),
+            ]))),
+      start: [["id": "x", "status": "JOINED", "rank": 2]], edit: challenges, isSet: true),
     "COUNTER": Case(rule: MergeRule(.counter), start: .null) {
       .increment(.int(Int64($0.roll(-5...5))))
     },

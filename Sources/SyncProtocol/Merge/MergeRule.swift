@@ -75,7 +75,8 @@ package struct OrderedMember: Sendable, Equatable {
 
 /// Which of two values is the greater one.
 package enum ValueOrder: Sendable, Equatable {
-  /// Numbers by their value, texts by their UTF-8 bytes, false before true.
+  /// Numbers by their value, texts by their UTF-8 bytes, false before true. Texts are what decides
+  /// in the two orders below, too, between values that are worth the same.
   case natural
   /// Enum values by the order in which they are declared; unknown ones are the least.
   case declared([String])
@@ -96,19 +97,44 @@ package enum ValueOrder: Sendable, Equatable {
     }
   }
 
-  private func compare(_ left: String, _ right: String) -> Int? {
-    switch self {
-    case .natural:
-      if left.utf8.elementsEqual(right.utf8) { return 0 }
-      return left.utf8.lexicographicallyPrecedes(right.utf8) ? -1 : 1
-    case .declared(let values):
-      return ValueOrder.sign(
-        Int64(values.firstIndex(of: left) ?? -1), Int64(values.firstIndex(of: right) ?? -1))
-    case .duration:
-      guard let left = CalendarDuration(left), let right = CalendarDuration(right) else {
-        return nil
+  /// The same for values of any kind: where they cannot be compared, booleans come first, then
+  /// numbers, texts, arrays and objects, of one kind by their JSON text.
+  package func total(_ left: JSON, _ right: JSON) -> Int {
+    if SameValue.test(left, right) { return 0 }
+    if let sign = compare(left, right) { return sign }
+    let kinds = ValueOrder.sign(ValueOrder.kind(left), ValueOrder.kind(right))
+    return kinds != 0 ? kinds : ValueOrder.bytes(left.text, right.text)
+  }
+
+  private func compare(_ left: String, _ right: String) -> Int {
+    let sign =
+      switch self {
+      case .natural: 0
+      case .declared(let values):
+        ValueOrder.sign(
+          Int64(values.firstIndex(of: left) ?? -1), Int64(values.firstIndex(of: right) ?? -1))
+      case .duration:
+        ValueOrder.sign(
+          CalendarDuration(left)?.milliseconds ?? .min,
+          CalendarDuration(right)?.milliseconds ?? .min)
       }
-      return ValueOrder.sign(left.milliseconds, right.milliseconds)
+    // Of values that are worth the same, one has to stand whichever comes first.
+    return sign != 0 ? sign : ValueOrder.bytes(left, right)
+  }
+
+  private static func bytes(_ left: String, _ right: String) -> Int {
+    if left.utf8.elementsEqual(right.utf8) { return 0 }
+    return left.utf8.lexicographicallyPrecedes(right.utf8) ? -1 : 1
+  }
+
+  private static func kind(_ value: JSON) -> Int64 {
+    switch value {
+    case .null: 0
+    case .bool: 1
+    case .int, .double: 2
+    case .string: 3
+    case .array: 4
+    case .object: 5
     }
   }
 

@@ -33,18 +33,7 @@ struct PathMerge {
       return stored
     }
     if case .object(let members) = edit {
-      var node = Node(stored)
-      clocks.raise(path.mark, stamp)
-      if members.isEmpty { tally.won += 1 }
-      for (key, value) in members {
-        let below = path.below(key)
-        if path.depth == 1, let rule = ordered[key], !value.isNull {
-          node[key] = greater(node[key], value, rule, at: below)
-        } else {
-          node[key] = merge(node[key], value, at: below, killed: standing)
-        }
-      }
-      return node.json
+      return .object(merge(stored, members.members, at: path, standing))
     }
     clocks.parts[path.cut] = FieldClocks.Part(stamp: stamp, isRemoved: edit.isNull)
     if case .object(let members)? = stored {
@@ -60,25 +49,47 @@ struct PathMerge {
     return edit.isNull ? .none : .some(edit)
   }
 
-  /// The greater of two values, or the only one.
-  private mutating func greater(
-    _ stored: JSON?, _ value: JSON, _ rule: OrderedMember, at path: Path
+  /// The object at `path` with these members put into it, one after the other.
+  private mutating func merge(
+    _ stored: JSON?, _ members: [(key: String, value: JSON)], at path: Path, _ standing: Stamp
+  ) -> JSONObject {
+    var node = Node(stored)
+    clocks.raise(path.mark, stamp)
+    if members.isEmpty { tally.won += 1 }
+    for (key, value) in members {
+      let below = path.below(key)
+      if path.depth == 1, let rule = ordered[key] {
+        node[key] = write(value, over: node[key], rule, at: below, standing)
+      } else {
+        node[key] = merge(node[key], value, at: below, killed: standing)
+      }
+    }
+    return node.object
+  }
+
+  /// The elements of a list as members of an object, with others put into it; nil where the list was
+  /// taken away later.
+  mutating func merge(elements stored: JSON?, _ members: [(key: String, value: JSON)])
+    -> JSONObject?
+  {
+    let cut = clocks.parts[Path.root.cut]?.stamp ?? clocks.origin
+    let standing = max(cut, clocks.origin)
+    guard stamp >= standing else {
+      tally.lost += max(members.count, 1)
+      return nil
+    }
+    return merge(stored, members, at: .root, standing)
+  }
+
+  /// An ordered member after a write: the greatest of what was written since it was last taken away.
+  private mutating func write(
+    _ value: JSON, over stored: JSON?, _ rule: OrderedMember, at path: Path, _ standing: Stamp
   ) -> JSON? {
-    let own = clocks.parts[path.cut]
-    if own?.isRemoved == true, let own, own.stamp > stamp {
-      tally.lost += 1
-      return stored
-    }
-    if let stored, let sign = rule.order.compare(value, stored), sign != 0,
-      (sign > 0) != rule.isRising
-    {
-      tally.lost += 1
-      clocks.raise(path.cut, stamp)
-      return stored
-    }
-    tally.won += 1
-    clocks.raise(path.cut, stamp)
-    return value
+    var writes = OrderedWrites(of: stored, rule, at: path, clocks, standing)
+    let wins = value.isNull ? writes.remove(at: stamp) : writes.add(value, at: stamp)
+    if wins { tally.won += 1 } else { tally.lost += 1 }
+    writes.save(to: &clocks)
+    return writes.greatest
   }
 
   /// When the object at `path` was last written, it or anything below; asked for what is later than
@@ -115,6 +126,13 @@ struct PathMerge {
     var rest: [(key: String, value: JSON)] = []
     for (key, value) in members {
       let below = path.below(key)
+      if path.depth == 1, let rule = ordered[key] {
+        var writes = OrderedWrites(of: value, rule, at: below, clocks, standing)
+        writes.end(at: stamp)
+        writes.save(to: &clocks)
+        if let value = writes.greatest { rest.append((key, value)) }
+        continue
+      }
       let time = max(clocks.parts[below.cut]?.stamp ?? standing, standing)
       if case .object(let inner) = value {
         if mark(below, time) > stamp {
@@ -127,14 +145,14 @@ struct PathMerge {
     return JSONObject(uniqueMembers: rest)
   }
 
-  /// Forgets parts that a later cut above has ended.
+  /// Forgets parts that a cut above has ended.
   mutating func forgetEnded() {
     guard isCut else { return }
     for key in Array(clocks.parts.keys) {
       guard let part = clocks.parts[key], let path = Path(key: key) else { continue }
       var above = path.above
       while let ancestor = above {
-        if let cut = clocks.parts[ancestor.cut], cut.stamp > part.stamp {
+        if let cut = clocks.parts[ancestor.cut], cut.stamp >= part.stamp {
           clocks.parts[key] = nil
           break
         }
@@ -163,7 +181,19 @@ struct PathMerge {
     /// The same with an empty object behind them.
     var mark: String { "[" + (texts + ["{}"]).joined(separator: ",") + "]" }
 
-    /// Reads the text of a cut or a mark.
+    /// The same with an array of a value behind them: when an ordered member was given that value.
+    func write(of value: JSON) -> String {
+      "[" + (texts + ["[\(value.text)]"]).joined(separator: ",") + "]"
+    }
+
+    /// The value of such a text; nil for other parts.
+    func write(in key: String) -> JSON? {
+      let beginning = "[" + texts.joined(separator: ",") + ",["
+      guard key.hasPrefix(beginning) else { return nil }
+      return try? JSON.parse(text: key).array?.last?.array?.first
+    }
+
+    /// Reads the text of a part.
     init?(key: String) {
       guard let keys = try? JSON.parse(text: key).array else { return nil }
       texts = keys.filter { $0.string != nil }.map(\.text)
@@ -197,12 +227,11 @@ struct PathMerge {
       }
     }
 
-    var json: JSON {
-      .object(
-        JSONObject(
-          uniqueMembers: members.compactMap { member in
-            member.value.map { (key: member.key, value: $0) }
-          }))
+    var object: JSONObject {
+      JSONObject(
+        uniqueMembers: members.compactMap { member in
+          member.value.map { (key: member.key, value: $0) }
+        })
     }
   }
 }
@@ -219,62 +248,5 @@ extension MergeRule {
     merge.forgetEnded()
     let state = FieldState(value: value, clocks: merge.clocks)
     return state.changed(to: value, edit.stamp, merge.tally.outcome, from: stored)
-  }
-}
-
-/// Lists of objects with identifiers: an element is a path below the list, and its members are
-/// merged as those of a document are.
-struct ElementMerge {
-  let identity: ObjectElements
-  let stamp: Stamp
-
-  func merge(_ edit: FieldEdit, into stored: FieldState) -> Merged {
-    var add: [JSON] = []
-    var remove: [JSON] = []
-    switch edit.operation {
-    case .increment: return Merged(state: stored, outcome: .rejected(.type))
-    case .set(.array(let elements)): add = elements
-    case .set(.null): remove = stored.value.array ?? []
-    case .set: return Merged(state: stored, outcome: .rejected(.type))
-    case .edit(let added, let removed): (add, remove) = (added, removed)
-    }
-    guard add.allSatisfy({ key($0) != nil && $0.object != nil }) else {
-      return Merged(state: stored, outcome: .rejected(.type))
-    }
-    var merge = PathMerge(stamp: stamp, clocks: stored.clocks)
-    merge.ordered = identity.ordered
-    var list: [JSON?] = stored.value.array ?? []
-    var places: [String: Int] = [:]
-    for (index, element) in list.enumerated() {
-      if let element, let key = key(element) { places[key] = index }
-    }
-    func put(_ key: String, _ value: JSON) {
-      let old = places[key].flatMap { list[$0] }
-      let new = merge.merge(
-        old, value, at: PathMerge.Path.root.below(key), killed: stored.clocks.origin)
-      if let place = places[key], old != nil || new == nil {
-        list[place] = new
-      } else if new != nil {
-        places[key] = list.count
-        list.append(new)
-      }
-    }
-    for element in add { if let key = key(element) { put(key, element) } }
-    for element in remove { if let key = key(element) ?? idText(element) { put(key, .null) } }
-    merge.forgetEnded()
-    let state = FieldState(value: stored.value, clocks: merge.clocks)
-    return state.changed(
-      to: .array(list.compactMap { $0 }), stamp, merge.tally.outcome, from: stored)
-  }
-
-  /// The text that identifies an element; nil where it has none.
-  private func key(_ element: JSON) -> String? { element[identity.idMember].flatMap(idText) }
-
-  private func idText(_ value: JSON) -> String? {
-    switch value {
-    case .string(let text): text
-    case .int(let number): String(number)
-    default: nil
-    }
   }
 }

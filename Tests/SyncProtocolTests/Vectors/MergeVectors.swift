@@ -261,6 +261,34 @@ enum MergeVectors {
           set([["id": "x", "status": "DONE"]], 10), set([["id": "x", "status": "JOINED"]], 20),
           set([["id": "x", "title": "Run"], ["id": "y", "status": "OPEN"]], 15),
         ]),
+      MergeVector(
+        "null meets older elements that come after it",
+        MergeRule(.setUnion, elements: .objects(ObjectElements())), [["id": "x", "note": "a"]],
+        [
+          add([["id": "y", "note": "b"]], 20), set(.null, 15), add([["id": "x", "note": "c"]], 12),
+          add([["id": "z"]], 16), set(.null, 30), add([["id": "z", "note": "d"]], 25),
+          add([], 40, remove: [["id": "z"]]), set(.null, 35), set(.null, 50), set([], 45),
+          set([["id": "x", "n": 1]], 60),
+        ]),
+      MergeVector(
+        "a status that was taken away between two writes",
+        MergeRule(
+          .setUnion,
+          elements: .objects(
+            ObjectElements(
+              ordered: [
+                "status": OrderedMember(.declared(["OPEN", "JOINED", "DONE"])),
+                "rank": OrderedMember(.natural, isRising: false),
+              ]))),
+        [["id": "x", "status": "OPEN", "rank": 5]],
+        [
+          add([["id": "x", "status": "DONE", "rank": 2]], 10),
+          add([["id": "x", "status": "JOINED", "rank": 3]], 20),
+          add([["id": "x", "status": "OPEN", "rank": 4]], 30), add([], 15, remove: ["x"]),
+          add([["id": "x", "status": .null]], 25), add([["id": "x", "status": "DONE"]], 22),
+          set(.null, 27), add([["id": "x", "rank": 1]], 26), add([["id": "x", "rank": 1.5]], 28),
+          add([], 40, remove: ["x"]), add([["id": "x", "status": "UNKNOWN", "rank": "first"]], 41),
+        ]),
     ],
   ]
 }
