@@ -59,6 +59,16 @@ final class BackupFigures: Sendable {
       State(newest: BackupFigures.newest(in: folder), looked: time.monotonicNanoseconds()))
   }
 
+  /// Looks into the folder, which may lie on another machine: nobody waits for it.
+  private func look() {
+    Task {
+      let folder = folder
+      guard let newest = try? await BackupThread.run({ BackupFigures.newest(in: folder) })
+      else { return }
+      state.withLock { if $0.newest.map({ $0.at < newest.at }) ?? true { $0.newest = newest } }
+    }
+  }
+
   private static func newest(in folder: BackupFolder) -> (at: Timestamp, bytes: Int64)? {
     folder.entries.first.map { ($0.head.madeAt, $0.bytes) }
   }
@@ -79,9 +89,7 @@ final class BackupFigures: Sendable {
       state.looked = now
       return true
     }
-    if isDue, let newest = BackupFigures.newest(in: folder) {
-      state.withLock { if $0.newest.map({ $0.at < newest.at }) ?? true { $0.newest = newest } }
-    }
+    if isDue { look() }
     let state = state.withLock { $0 }
     var metrics = [
       Metric(
