@@ -122,7 +122,7 @@ struct GenerateCommand: Command {
     let settings = try ServerSession.settings(folder, arguments)
     let data = arguments["--data"] ?? folder.path + "/.roost"
     do {
-      try AppDatabase.require(data, settings)
+      try ServedApp.require(data, settings, arguments)
     } catch let error as RoostError {
       throw AppFolder.Failure(description: error.detail)
     }
