@@ -29,14 +29,10 @@ from client import Client  # noqa: E402
 from server import EXAMPLES, REPOSITORY, Folder, Server  # noqa: E402
 from sync_client import Device  # noqa: E402
 
-# What the schema says of these collections, as far as a device looks at it.
-RULES = {
-    "goals": {"fields": {"title": {"strategy": "CLIENT_WINS"},
-                         "progress": {"strategy": "COUNTER", "numbers": "int32"}}},
-    "settingses": {"fields": {"data": {"strategy": "MERGE_DEEP"}}},
-    "bookings": {"fields": {"fee": {"strategy": "REJECT"}}},
-    "venues": {"tier": "DAILY"},
-}
+# What the schema says of the app's collections, as far as a device looks at it.
+sys.path.insert(1, os.path.join(EXAMPLES, "bandstand"))
+from devices import RULES  # noqa: E402
+
 KETTLE = "01970000-0000-7000-8000-000000000001"
 LOGIN = {"email": "ida@bandstand.example", "password": "an old oak by the river"}
 # What stands in the place of a record that is not there.
