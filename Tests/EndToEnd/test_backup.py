@@ -53,6 +53,15 @@ class BackupCase(unittest.TestCase):
             self.assertIn(says, done.stderr)
         return done
 
+    def kept(self):
+        """A person whose note is in the backup that is made of a server that has stopped: theirs,
+        and the backup's path."""
+        server = self.start()
+        ann = anonymous(server.port)
+        ann.create("notes", owner=ann.id, text="Kept")
+        server.stop()
+        return ann, json.loads(self.backup("create", "--json").stdout)["path"]
+
     def administrator(self, server):
         link = roost("admin", self.folder.path, "--data", self.data).stdout
         return administrator(server.port, link)
@@ -108,11 +117,7 @@ class CommandTests(BackupCase):
         self.assertEqual(again.status, 401, again)
 
     def test_a_restore_goes_into_an_empty_place(self):
-        server = self.start()
-        ann = anonymous(server.port)
-        ann.create("notes", owner=ann.id, text="Kept")
-        server.stop()
-        path = json.loads(self.backup("create", "--json").stdout)["path"]
+        ann, path = self.kept()
         other = self.folder.join("other")
         if ENGINE == "postgres":
             # A dump goes into the schema that it is of: the place is made empty first.
@@ -126,11 +131,7 @@ class CommandTests(BackupCase):
             [n["text"] for n in self.at(ann, server).get("/v1/notes")["items"]], ["Kept"])
 
     def test_what_cannot_be_restored_is_refused_and_changes_nothing(self):
-        server = self.start()
-        ann = anonymous(server.port)
-        ann.create("notes", owner=ann.id, text="Kept")
-        server.stop()
-        path = json.loads(self.backup("create", "--json").stdout)["path"]
+        ann, path = self.kept()
         broken = self.folder.join("broken.backup")
         with open(path, "rb") as file:
             whole = file.read()
@@ -312,11 +313,7 @@ class ScheduleTests(BackupCase):
         self.assertIn("roost backup key", done.stderr)
 
     def test_a_schedule_makes_a_backup_and_old_ones_go(self):
-        server = self.start()
-        ann = anonymous(server.port)
-        ann.create("notes", owner=ann.id, text="Kept")
-        server.stop()
-        made = json.loads(self.backup("create", "--json").stdout)["path"]
+        _, made = self.kept()
         old, young = (self.dated(made, days) for days in (8, 6))
         os.remove(made)
         self.assertEqual(self.listed(), {old, young})
