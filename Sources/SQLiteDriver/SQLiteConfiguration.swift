@@ -31,6 +31,8 @@ package struct SQLiteConfiguration: Sendable {
   package var writerCacheKiB = 16_384
   /// Page cache of each reader in KiB; SQLite drops it whenever something was committed.
   package var readerCacheKiB = 8_192
+  /// Page cache in KiB of each connection for long reads, which come by a page once.
+  package var longReaderCacheKiB = 2_048
   /// Milliseconds between two checkpoints.
   package var checkpointMilliseconds = 1000
   /// Bytes of the log after which a checkpoint comes before its time.

@@ -58,12 +58,13 @@ struct ConnectionFactory: Sendable {
     return connection
   }
 
-  /// A connection that can only read, under a bound.
-  func reader() throws(DatabaseOpenError) -> Connection {
+  /// A connection that can only read, under a bound; for long reads it keeps fewer pages.
+  func reader(forLongReads isLong: Bool = false) throws(DatabaseOpenError) -> Connection {
     if let kept = kept(writes: false) {
       kept.berth = berth(writes: false)
       return kept
     }
+    let cacheKiB = isLong ? configuration.longReaderCacheKiB : configuration.readerCacheKiB
     let connection = Connection(
       try open(
         SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, writes: false),
@@ -74,7 +75,7 @@ struct ConnectionFactory: Sendable {
       [
         "PRAGMA query_only=ON", "PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON",
         "PRAGMA mmap_size=0", "PRAGMA temp_store=MEMORY", "PRAGMA wal_autocheckpoint=0",
-        "PRAGMA cache_size=\(-configuration.readerCacheKiB)",
+        "PRAGMA cache_size=\(-cacheKiB)",
       ])
     connection.berth = berth(writes: false)
     return connection

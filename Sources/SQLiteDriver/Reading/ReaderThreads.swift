@@ -22,7 +22,7 @@ final class ReaderThreads: Sendable {
   ) throws(DatabaseOpenError) {
     self.queueLimit = queueLimit
     var connections: [Connection] = []
-    for _ in 0..<count { connections.append(try factory.reader()) }
+    for _ in 0..<count { connections.append(try factory.reader(forLongReads: true)) }
     monitor = Monitor(
       State(jobs: Array(repeating: [], count: count), running: count))
     for (index, connection) in connections.enumerated() {

@@ -31,7 +31,7 @@ package struct SyncRoutes: Sendable {
   private let standings = Standings()
   private let wakes: WakeFigures
   /// Pushes, by their bytes: what they become in memory is several times as much.
-  private let pushing = Turnstile(capacity: 4_194_304)
+  private let pushing = Turnstile(capacity: 2_097_152)
   /// Requests that may be answered with much, by their number.
   private let pulling = Turnstile(capacity: 16)
 
