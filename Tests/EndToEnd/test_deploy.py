@@ -130,7 +130,8 @@ class AlertTests(unittest.TestCase):
                  "increase(roost_follower_set_aside[1h]) > 0"),
                 ("roost_follower_set_aside > min_over_time(roost_follower_set_aside[1h])",
                  "delta(roost_follower_set_aside[1h]) > 0"),
-                ("seconds_bucket[5m]", 'seconds_bucket{route!="/v1/sync"}[5m]'),
+                ('{status!="499"}', '{route!="/v1/sync",status!="499"}'),
+                ('{status!="499"}', ""),
                 (" unless on (instance) roost_backup_last_timestamp_seconds", "")):
             with self.subTest(wrong):
                 folder = Folder(copy=os.path.dirname(RULES))
