@@ -462,6 +462,25 @@ class DeviceTests(ServedCase):
                 ann.request("PATCH", f"/v1/devices/{phone}", body).status, 422, body)
         del puller
 
+    def test_what_a_device_holds_and_how_far_it_is_behind_is_told(self):
+        ann = anonymous(self.server.port)
+        device, puller = self.device(ann)
+        item, = self.listed(ann)["items"]
+        # It held nothing when it said its first hello.
+        self.assertEqual(item["cursors"], {})
+        answer = ann.request("POST", "/v1/bands", {"founder": ann.id, "name": "The Owls"})
+        self.assertEqual(answer.status, 201, answer)
+        behind = self.listed(ann)["items"][0]["entriesBehind"]
+        self.assertGreater(behind, 0)
+        puller.pull()
+        # What changes of the device itself is noted at once.
+        puller.hello["device"] = {"id": device, "name": "Phone", "platform": "ios 20"}
+        puller.ask()
+        item, = self.listed(ann)["items"]
+        self.assertEqual(item["cursors"], {str(s): c for s, c in puller.cursors.items()})
+        self.assertTrue(item["cursors"])
+        self.assertEqual((item["entriesBehind"], item["platform"]), (0, "ios 20"))
+
     def test_a_revoked_device_is_told_so_and_its_session_ends(self):
         ann = anonymous(self.server.port)
         email = f"{uuid.uuid4()}@example.org"

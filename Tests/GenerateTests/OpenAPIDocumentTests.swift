@@ -68,6 +68,8 @@ struct OpenAPIDocumentTests {
         "get /v1/notes", "post /v1/notes", "get /v1/notes/{id}", "patch /v1/notes/{id}",
         "get /v1/boxes", "get /v1/boxes/{id}", "get /v1/boxes/{id}/notes", "post /v1/batch",
         "get /v1/sync/gate", "post /v1/sync/gate", "delete /v1/sync/gate", "get /v1/features",
+        "get /v1/devices", "patch /v1/devices/{id}", "delete /v1/devices/{id}",
+        "get /v1/sync/conflicts",
         "post /v1/auth/anonymous", "post /v1/auth/register", "post /v1/auth/login",
         "post /v1/auth/refresh", "post /v1/auth/upgrade", "post /v1/auth/logout",
         "get /v1/auth/me",

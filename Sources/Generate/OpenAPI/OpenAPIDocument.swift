@@ -24,7 +24,8 @@ package struct OpenAPIDocument: Sendable {
       "tags": OpenAPIDocument.tags(model),
       "paths": .table(
         collections.flatMap { CollectionPaths($0, all: byType, model: model).paths }
-          + ActionPaths.all(model) + [BatchPath.path(model)] + GatePaths.all + AccountPaths.all),
+          + ActionPaths.all(model) + [BatchPath.path(model)] + GatePaths.all + DevicePaths.all
+          + AccountPaths.all),
       "components": [
         "schemas": OpenAPIDocument.schemas(model, collections),
         "responses": .table(ProblemResponses.components),
@@ -59,6 +60,7 @@ package struct OpenAPIDocument: Sendable {
     }
     schemas +=
       ActionPaths.schemas(model) + BatchPath.schemas + GatePaths.schemas
+      + DevicePaths.schemas
       + AccountPaths.schemas
     return .table(schemas + [("Problem", ProblemResponses.schema)])
   }

@@ -78,6 +78,13 @@ package struct DeviceRoutes: Sendable {
     if let at = device.revokedAt { json.timestamp(at) } else { json.null() }
     json.key("client")
     json.uuid(device.client)
+    json.key("cursors")
+    json.beginObject()
+    for (stream, cursor) in device.cursors.sorted(by: { $0.key < $1.key }) {
+      json.key(String(stream))
+      json.int(cursor)
+    }
+    json.endObject()
     json.key("entriesBehind")
     json.int(behind)
     json.endObject()
