@@ -15,15 +15,19 @@ extension World {
       for mutation in push.mutations {
         let stamp = Stamp(time: mutation.stamp.time, client: push.cid)
         let limit = time.wall + HybridClock.toleranceMilliseconds
+        // What a lane begins with is not taken for older.
+        let oldest = time.wall - 90 * 86_400_000
         // A stamp that is not above those before it in its lane may be lifted.
         let latest = ledger.latestAttempts[lane, default: HybridTime(rawValue: 0)]
         ledger.latestAttempts[lane] = max(latest, stamp.time)
         ledger.change(mutation.oid) { operation in
           if operation.taken == nil {
             operation.taken = stamp
+            operation.sent = mutation.operations
             if stamp.time <= latest { operation.isClamped = true }
           }
-          if operation.taken != stamp || stamp.time.milliseconds > limit {
+          if operation.sent != mutation.operations { operation.sent = nil }
+          if operation.taken != stamp || !(oldest...limit).contains(stamp.time.milliseconds) {
             operation.isClamped = true
           }
         }

@@ -7,15 +7,17 @@ import Transport
 /// What the values must be, by what was accepted and nothing else.
 extension World {
   /// What the accepted operations on one gig, or one piece of news, come to.
-  fileprivate struct Account {
+  struct Account {
     /// The stamp of the row's creation; nil where the server gave it another one.
     var origin: Stamp?
     /// By the name of the field, and of the member of `notes`: the last write by its stamp.
     var last: [String: (stamp: Stamp, value: JSON)] = [:]
     /// Of which of these the stamps are not known for sure.
     var unsure: Set<String> = []
-    /// The last price that was taken in, since others are rejected.
-    var price: JSON?
+    /// Fields that take what was made on what stands.
+    var compared: [String: ComparedField] = [:]
+    /// What the server made otherwise of them, by the field.
+    var faults: [String: String] = [:]
     var level: Int?
     var reads: Int64 = 0
     var plays: Int64 = 0
@@ -27,13 +29,21 @@ extension World {
   }
 
   /// 5, 6 and 17: counters, maxima, unions and last writes of every gig.
-  func checkMerges(_ results: [ChainHash: Kept], _ views: [ServerView]) {
+  func checkMerges(_ results: [ChainHash: Kept], _ views: [ServerView]) async throws {
     var accounts: [UUID: Account] = [:]
+    let disputes = try await disputes()
     let taken = ledger.operations.compactMap { oid, operation in
       results[oid].map { (order: $0.order, kept: $0, operation: operation) }
     }.sorted { $0.order < $1.order }
     for (_, kept, operation) in taken where kept.isAccepted {
-      for change in operation.operations { World.add(change, of: operation, to: &accounts) }
+      let changes = operation.sent ?? operation.operations
+      let disputed = disputes.values.filter { $0.oid == operation.oid }.map(\.mine)
+      for change in changes {
+        World.add(change, of: operation, to: &accounts)
+        World.compare(
+          change, of: operation, disputed.count == kept.disputes ? disputed : nil, disputes,
+          to: &accounts)
+      }
     }
     for (person, view) in zip(server.people, views) {
       for (id, row) in (view.rows["gigs"] ?? [:]).sorted(by: { $0.key < $1.key }) {
@@ -83,7 +93,7 @@ extension World {
           + "\(account.plays)")
     }
     func expect(_ name: String, _ wanted: JSON?) {
-      guard let wanted, row[name] != wanted else { return }
+      guard let wanted, row[name] ?? .null != wanted else { return }
       breach(
         .merges, "\(name) of \(id) is \(row[name]?.text ?? "null") and should be \(wanted.text)")
     }
@@ -91,7 +101,10 @@ extension World {
     expect("least", account.least.map { .int($0) })
     expect("level", account.level.map { .string(World.levels[$0]) })
     if !ledger.touched.contains(id) {
-      expect("price", account.price)
+      for name in ComparedField.strategies.keys.sorted() where !account.unsure.contains(name) {
+        expect(name, account.compared[name]?.value)
+        if let fault = account.faults[name] { breach(.conflicts, "\(name) of \(id): \(fault)") }
+      }
       for name in ["title", "streak"] where !account.unsure.contains(name) {
         expect(name, account.last[name]?.value)
       }
@@ -188,7 +201,6 @@ extension World.Account {
     case "notes":
       guard let object = value.object else { return _ = unsure.insert("notes") }
       for (key, value) in object { write("notes " + key, value, operation, of: "notes") }
-    case "price": price = value
     case "level":
       let place = value.string.flatMap { World.levels.firstIndex(of: $0) }
       level = max(level ?? 0, place ?? 0)

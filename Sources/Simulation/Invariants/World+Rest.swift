@@ -11,7 +11,7 @@ extension World {
     checkConvergence(views)
     let results = try await results()
     checkNothingLost(results)
-    checkMerges(results, views)
+    try await checkMerges(results, views)
     try await checkConflicts(results)
     try await checkDensity()
     try await checkClocks()
@@ -51,6 +51,11 @@ extension World {
         || result.hasPrefix("{\"result\":\"ok\"") || result.hasPrefix("{\"result\":\"merged\"")
     }
     var isPlain: Bool { ["ok", "merged", "dup"].contains(result) }
+    /// Of how many edits a person is to decide.
+    var disputes: Int {
+      guard isAccepted, result.hasPrefix("{") else { return 0 }
+      return (try? JSON.parse(text: result))?["conflicts"]?.array?.count ?? 0
+    }
   }
 
   private func results() async throws -> [ChainHash: Kept] {

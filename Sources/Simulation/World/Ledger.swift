@@ -10,7 +10,9 @@ struct Ledger {
     let operations: [ClientOperation]
     /// The stamp under which the server took it in.
     var taken: Stamp?
-    /// It was more than a minute ahead, so that the server gave it a time of its own.
+    /// As it was sent, with the stamps of what its edits were made on; nil where that differed.
+    var sent: [ClientOperation]?
+    /// It was more than a minute ahead, or too old, so that the server gave it a time of its own.
     var isClamped = false
   }
 
