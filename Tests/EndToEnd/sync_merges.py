@@ -36,7 +36,7 @@ def rank(value, order):
         return 2, worth, value.encode()
     if isinstance(value, (int, float)):
         return (0 if isinstance(value, bool) else 1), value
-    return (4 if isinstance(value, dict) else 3), text_of(value).encode()
+    return (4 if isinstance(value, dict) else 3), canonical(value)
 
 
 class Document:
@@ -102,8 +102,9 @@ class Document:
             name = text_of([*path, [written]])
             self.parts[name] = max(at, self.parts.get(name, at))
         stands = self.greatest(path[1], [written for written, _ in writes])
-        self.done += stands is NOTHING if value is None else (
-            stands is not NOTHING and same(stands, value))
+        if self.stamp >= floor:
+            self.done += stands is NOTHING if value is None else (
+                stands is not NOTHING and same(stands, value))
         return stands
 
     def greatest(self, name, values):
@@ -165,6 +166,8 @@ def merge_elements(rule, field, edit):
     document = Document(field["parts"], edit["stamp"], rule["elements"].get("ordered"))
     node = elements_of(field["value"], of)
     if adds is None:
+        if edit["stamp"] < max(document.of(), origin):
+            return "ignored", field["value"]
         left = document.write([], node, None, origin)
         return document.outcome(), None if left is None else list(left.values())
     floor = max(document.of(), origin)
@@ -172,15 +175,16 @@ def merge_elements(rule, field, edit):
         return "ignored", field["value"]
     members = [(id_text(of(e)), e) for e in adds] + [(id_text(i), None) for i in removed]
     node = document.into([], node, members, floor)
-    return document.outcome(), list(node.values())
+    nameless = [e for e in field["value"] or [] if not is_id(of(e))]
+    return document.outcome(), nameless + list(node.values())
 
 
 def elements_of(value, of):
-    return None if value is None else {id_text(of(e)): e for e in value}
+    return None if value is None else {id_text(of(e)): e for e in value if is_id(of(e))}
 
 
 def is_id(value):
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
 
 
 def id_text(value):

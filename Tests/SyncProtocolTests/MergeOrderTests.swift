@@ -12,6 +12,13 @@ import Testing
     let edit: @Sendable (inout Dice) -> FieldOperation
     /// Lists whose order is that of arrival are compared as sets.
     var isSet = false
+
+    /// The edits in their order, each by the rule for what is then in hand.
+    func fold(_ edits: [FieldEdit], over start: FieldState) -> FieldState {
+      edits.reduce(start) { state, edit in
+        rule.suited(to: edit.operation, on: state.value).merge(edit, into: state).state
+      }
+    }
   }
 
   private static func document(_ dice: inout Dice, _ depth: Int) -> JSON {
@@ -47,7 +54,11 @@ import Testing
     if dice.chance(0.8) {
       object["status"] = dice.pick(["OPEN", "JOINED", "DONE", "UNKNOWN", .null])
     }
-    if dice.chance(0.5) { object["rank"] = dice.pick([1, 2, 2.5, "third", true, [1], .null]) }
+    if dice.chance(0.5) {
+      object["rank"] = dice.pick([
+        1, 2, 2.5, "third", true, [1], ["a": 1, "b": 2], ["b": 2, "a": 1], .null,
+      ])
+    }
     if dice.chance(0.3) { object["note"] = document(&dice, 2) }
     return .object(object)
   }
@@ -61,6 +72,17 @@ import Testing
     case 3: return .edit(add: [challenge(&dice)], remove: [gone])
     case 4: return .edit(add: [challenge(&dice), challenge(&dice)], remove: [])
     default: return .set([challenge(&dice)])
+    }
+  }
+
+  private static func undeclared(_ dice: inout Dice) -> FieldOperation {
+    let id: JSON = .string(dice.pick(["x", "y"]))
+    switch dice.roll(0...7) {
+    case 0: return .set(.null)
+    case 1: return .set([])
+    case 2: return .edit(add: [], remove: [id])
+    case 3: return .edit(add: [], remove: [["id": id]])
+    default: return .edit(add: [element(&dice)], remove: [])
     }
   }
 
@@ -98,6 +120,8 @@ import Testing
           remove: dice.chance(0.4) ? [["id": .string(dice.pick(["x", "y"]))]] : []
         )
       }, isSet: true),
+    "SET_UNION of objects that nothing declares": Case(
+      rule: MergeRule(.setUnion), start: .null, edit: undeclared, isSet: true),
     "SET_UNION of objects that were null": Case(
       rule: MergeRule(.setUnion, elements: .objects(ObjectElements())), start: .null,
       edit: { dice in dice.chance(0.4) ? .set(.null) : .set([element(&dice)]) }, isSet: true),
@@ -131,11 +155,11 @@ import Testing
       let edits = (0...dice.roll(1...5)).map { index in
         FieldEdit(tested.edit(&dice), stamp: .at(10 + index * 2, dice.roll(1...3)))
       }
-      let inOrder = tested.rule.fold(edits, over: start)
+      let inOrder = tested.fold(edits, over: start)
       let expected = Self.canonical(inOrder.value, isSet: tested.isSet)
       for _ in 0..<4 {
         let shuffled = edits.shuffled(using: &dice)
-        let result = tested.rule.fold(shuffled, over: start)
+        let result = tested.fold(shuffled, over: start)
         guard Self.canonical(result.value, isSet: tested.isSet) == expected else {
           Issue.record("seed \(seed): \(edits) in another order: \(shuffled)")
           return
@@ -155,13 +179,55 @@ import Testing
       var edits = (0...dice.roll(1...4)).map { index in
         FieldEdit(tested.edit(&dice), stamp: .at(10 + index * 2, dice.roll(1...3)))
       }
-      let once = tested.rule.fold(edits, over: start)
+      let once = tested.fold(edits, over: start)
       edits.insert(dice.pick(edits), at: edits.count)
-      let twice = tested.rule.fold(edits, over: start)
+      let twice = tested.fold(edits, over: start)
       try #require(
         Self.canonical(once.value, isSet: tested.isSet)
           == Self.canonical(twice.value, isSet: tested.isSet), "seed \(seed): \(edits)")
     }
+  }
+
+  /// Lists of an earlier version have no mark of their own, but those of their elements.
+  @Test func aListWithoutAMarkKnowsWhatWasWrittenLater() {
+    let rule = MergeRule(.setUnion, elements: .objects(ObjectElements()))
+    var start = FieldState(created: [["id": "x", "note": 1]], at: .at(5))
+    for part in ["[\"x\",{}]", "[\"x\",\"id\"]", "[\"x\",\"note\"]"] {
+      start.clocks.parts[part] = FieldClocks.Part(stamp: .at(30), isRemoved: false)
+    }
+    let edits = [
+      FieldEdit(.set([["id": "y"]]), stamp: .at(20)), FieldEdit(.set(.null), stamp: .at(25)),
+    ]
+    for edits in [edits, edits.reversed()] {
+      #expect(rule.fold(edits, over: start).value == [["id": "x", "note": 1]])
+    }
+  }
+
+  @Test func whatWasStoredBeforeTheListWasDeclaredStays() {
+    let rule = MergeRule(.setUnion, elements: .objects(ObjectElements()))
+    let stored: JSON = [["t": 1], ["id": "x", "n": 1], ["id": "x", "n": 2]]
+    let start = FieldState(created: stored, at: .at(5))
+    // Older than the row, and so than all that is in it.
+    let late = rule.merge(FieldEdit(.set(.null), stamp: .at(3)), into: start)
+    #expect((late.outcome, late.state.value) == (.ignored, stored))
+    let edited = rule.merge(FieldEdit(.set([["id": "y"]]), stamp: .at(9)), into: start)
+    #expect(edited.state.value.array?.count == 4)
+    #expect(rule.merge(FieldEdit(.set(.null), stamp: .at(9)), into: start).state.value == .null)
+  }
+
+  /// Somebody may write ever less of a member that rises.
+  @Test func whatIsKeptOfAnOrderedMemberIsBounded() {
+    let rule = MergeRule(
+      .setUnion,
+      elements: .objects(ObjectElements(ordered: ["n": OrderedMember(.natural)])))
+    var state = FieldState(created: [["id": "x", "n": 1000]], at: .at(5))
+    for index in 0..<500 {
+      let edit = FieldEdit(
+        .set([["id": "x", "n": .int(Int64(999 - index))]]), stamp: .at(10 + index))
+      state = rule.merge(edit, into: state).state
+    }
+    #expect(state.value == [["id": "x", "n": 1000]])
+    #expect(state.clocks.parts.count < 80)
   }
 
   @Test func aCounterIsTheSumOfWhatWasTaken() {

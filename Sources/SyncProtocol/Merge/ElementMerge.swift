@@ -1,5 +1,28 @@
 import RoostCore
 
+extension FieldClocks {
+  /// A list that nothing declares is told apart by what is in hand, which is nothing where it is
+  /// empty: what was then noted of the whole counts either way.
+  fileprivate var asElements: FieldClocks {
+    var clocks = self
+    if let cut = parts[PartKey.cut] {
+      clocks.raise(PathMerge.Path.root.cut, cut.stamp, isRemoved: true)
+    }
+    if let mark = parts[PartKey.mark] { clocks.raise(PathMerge.Path.root.mark, mark.stamp) }
+    return clocks
+  }
+
+  /// The same the other way.
+  var asValues: FieldClocks {
+    var clocks = self
+    if let cut = parts[PathMerge.Path.root.cut] {
+      clocks.raise(PartKey.cut, cut.stamp, isRemoved: true)
+    }
+    if let mark = parts[PathMerge.Path.root.mark] { clocks.raise(PartKey.mark, mark.stamp) }
+    return clocks
+  }
+}
+
 /// Lists of objects with identifiers: merged as the document whose members the elements are, each
 /// under the text of its identifier.
 struct ElementMerge {
@@ -38,6 +61,7 @@ struct ElementMerge {
   /// Null takes every element that was not written later.
   private func cleared(_ stored: FieldState) -> Merged {
     var merge = merge(stored)
+    guard stamp >= merge.latestCut else { return Merged(state: stored, outcome: .ignored) }
     let left = merge.merge(
       document(stored.value), .null, at: .root, killed: stored.clocks.origin)
     merge.forgetEnded()
@@ -47,16 +71,18 @@ struct ElementMerge {
   }
 
   private func merge(_ stored: FieldState) -> PathMerge {
-    var merge = PathMerge(stamp: stamp, clocks: stored.clocks)
+    var merge = PathMerge(stamp: stamp, clocks: stored.clocks.asElements)
     merge.ordered = identity.ordered
     return merge
   }
 
   private func document(_ list: JSON) -> JSON? {
     guard let list = list.array else { return nil }
-    var members = JSONObject()
-    for element in list { if let key = key(element) { members[key] = element } }
-    return .object(members)
+    // Two that were stored with the same identifier both stay; it is the second that is merged.
+    return .object(
+      JSONObject(
+        uniqueMembers: list.compactMap { element in key(element).map { (key: $0, value: element) } }
+      ))
   }
 
   /// Elements without an identifier, of a time before the list was declared so: they stay where they

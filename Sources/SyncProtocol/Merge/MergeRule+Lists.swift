@@ -8,12 +8,14 @@ extension MergeRule {
     if case .objects(let identity) = elements {
       return ElementMerge(identity: identity, stamp: edit.stamp).merge(edit, into: stored)
     }
+    var known = stored
+    known.clocks = stored.clocks.asValues
     switch edit.operation {
     case .increment: return plain(edit, stored)
-    case .set(.array(let elements)): return union(elements, [], edit.stamp, stored)
-    case .set(.null): return cleared(edit.stamp, stored)
+    case .set(.array(let elements)): return union(elements, [], edit.stamp, known)
+    case .set(.null): return cleared(edit.stamp, known)
     case .set: return Merged(state: stored, outcome: .rejected(.type))
-    case .edit(let add, let remove): return union(add, remove, edit.stamp, stored)
+    case .edit(let add, let remove): return union(add, remove, edit.stamp, known)
     }
   }
 
@@ -30,6 +32,7 @@ extension MergeRule {
       state.clocks.raise(PartKey.mark, stamp)
     }
     var list = stored.value.array ?? []
+    let wasEmpty = list.isEmpty
     var present: [String: Bool] = [:]
     for element in list { present[element.text] = true }
     var gone: Set<String> = []
@@ -44,6 +47,10 @@ extension MergeRule {
           continue
         }
         state.clocks.parts[key] = FieldClocks.Part(stamp: stamp, isRemoved: isRemoved)
+        if isRemoved, wasEmpty, case .string(let id) = element {
+          // It may be the identifier of an object that comes yet.
+          state.clocks.raise(PathMerge.Path.root.below(id).cut, stamp, isRemoved: true)
+        }
         tally.won += 1
         if isRemoved {
           if isThere { gone.insert(key) }

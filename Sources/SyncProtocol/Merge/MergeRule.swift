@@ -88,8 +88,9 @@ package enum ValueOrder: Sendable, Equatable {
   package func compare(_ left: JSON, _ right: JSON) -> Int? {
     switch (left, right) {
     case (.int(let left), .int(let right)): return ValueOrder.sign(left, right)
-    case (.int, .double), (.double, .int), (.double, .double):
-      return ValueOrder.sign(left.double ?? 0, right.double ?? 0)
+    case (.int(let left), .double(let right)): return ValueOrder.sign(left, right)
+    case (.double(let left), .int(let right)): return -ValueOrder.sign(right, left)
+    case (.double(let left), .double(let right)): return ValueOrder.sign(left, right)
     case (.bool(let left), .bool(let right)):
       return left == right ? 0 : (right ? -1 : 1)
     case (.string(let left), .string(let right)): return compare(left, right)
@@ -98,12 +99,14 @@ package enum ValueOrder: Sendable, Equatable {
   }
 
   /// The same for values of any kind: where they cannot be compared, booleans come first, then
-  /// numbers, texts, arrays and objects, of one kind by their JSON text.
+  /// numbers, texts, arrays and objects, of one kind by their canonical bytes.
   package func total(_ left: JSON, _ right: JSON) -> Int {
     if SameValue.test(left, right) { return 0 }
     if let sign = compare(left, right) { return sign }
     let kinds = ValueOrder.sign(ValueOrder.kind(left), ValueOrder.kind(right))
-    return kinds != 0 ? kinds : ValueOrder.bytes(left.text, right.text)
+    if kinds != 0 { return kinds }
+    let (left, right) = (CanonicalBytes.of(left), CanonicalBytes.of(right))
+    return left == right ? 0 : (left.lexicographicallyPrecedes(right) ? -1 : 1)
   }
 
   private func compare(_ left: String, _ right: String) -> Int {
@@ -140,6 +143,15 @@ package enum ValueOrder: Sendable, Equatable {
 
   private static func sign(_ left: Int64, _ right: Int64) -> Int {
     left == right ? 0 : (left < right ? -1 : 1)
+  }
+
+  /// By their values, and not by what is left of the whole number as a double.
+  private static func sign(_ left: Int64, _ right: Double) -> Int {
+    if right >= 0x1p63 { return -1 }
+    if right < -0x1p63 { return 1 }
+    let whole = right.rounded(.towardZero)
+    let sign = sign(left, Int64(whole))
+    return sign != 0 ? sign : ValueOrder.sign(whole, right)
   }
 
   private static func sign(_ left: Double, _ right: Double) -> Int {

@@ -9,27 +9,32 @@ import RoostCore
 /// was taken away before, each has a part of its own, the path with an array of the value behind it,
 /// the member has a mark, and its cut is the time at which it was taken away.
 struct OrderedWrites {
+  /// Writes that are kept, at most, since somebody may write ever less.
+  private static let most = 64
+
   private let rule: OrderedMember
   private let path: PathMerge.Path
   /// The greatest first; the times rise.
-  private var writes: [(value: JSON, stamp: Stamp)] = []
+  private var writes: [Write] = []
   /// The last time that the member itself was taken away.
   private var removal: Stamp?
-  private var hasParts = false
+  /// The parts that it had.
+  private let parts: [Write]
 
+  struct Write {
+    let value: JSON
+    let stamp: Stamp
+  }
+
+  /// `parts` are the member's own, where it has a mark.
   init(
     of stored: JSON?, _ rule: OrderedMember, at path: PathMerge.Path, _ clocks: FieldClocks,
-    _ standing: Stamp
+    _ parts: [Write], _ standing: Stamp
   ) {
-    (self.rule, self.path) = (rule, path)
+    (self.rule, self.path, self.parts) = (rule, path, parts)
     let cut = clocks.parts[path.cut]
     if let cut, cut.isRemoved { removal = cut.stamp }
-    if clocks.parts[path.mark] != nil {
-      hasParts = true
-      for (key, part) in clocks.parts {
-        if let value = path.write(in: key) { insert(value, part.stamp) }
-      }
-    }
+    for part in parts { insert(part.value, part.stamp) }
     if let stored, !writes.contains(where: { SameValue.test($0.value, stored) }) {
       let stamp =
         cut.flatMap { $0.isRemoved ? nil : $0.stamp } ?? max(removal ?? standing, standing)
@@ -65,26 +70,25 @@ struct OrderedWrites {
     if writes.contains(where: { lead($0.value, value) >= 0 && $0.stamp >= stamp }) { return }
     writes.removeAll { lead(value, $0.value) >= 0 && stamp >= $0.stamp }
     let place = writes.firstIndex { lead(value, $0.value) > 0 } ?? writes.count
-    writes.insert((value, stamp), at: place)
+    writes.insert(Write(value: value, stamp: stamp), at: place)
+    if writes.count > OrderedWrites.most { writes.removeLast() }
   }
 
-  func save(to clocks: inout FieldClocks) {
-    if hasParts {
-      for key in Array(clocks.parts.keys) where path.write(in: key) != nil {
-        clocks.parts[key] = nil
-      }
-    }
+  /// Gives the parts that the member has now.
+  func save(to clocks: inout FieldClocks) -> [Write] {
+    for part in parts { clocks.parts[path.write(of: part.value)] = nil }
     clocks.parts[path.mark] = nil
     clocks.parts[path.cut] = removal.map { FieldClocks.Part(stamp: $0, isRemoved: true) }
-    guard let last = writes.last else { return }
+    guard let last = writes.last else { return [] }
     if writes.count == 1, removal == nil {
       clocks.parts[path.cut] = FieldClocks.Part(stamp: last.stamp, isRemoved: false)
-      return
+      return []
     }
     clocks.parts[path.mark] = FieldClocks.Part(stamp: last.stamp, isRemoved: false)
     for write in writes {
       clocks.parts[path.write(of: write.value)] = FieldClocks.Part(
         stamp: write.stamp, isRemoved: false)
     }
+    return writes
   }
 }

@@ -15,6 +15,8 @@ struct PathMerge {
   private var isCut = false
   /// The latest part below each path, by the path's cut, as of the beginning; made when it is needed.
   private var latest: [String: Stamp]?
+  /// The parts of ordered members, by the member's cut; made when they are needed.
+  private var writes: [String: [OrderedWrites.Write]]?
 
   init(stamp: Stamp, clocks: FieldClocks) {
     self.stamp = stamp
@@ -72,24 +74,63 @@ struct PathMerge {
   mutating func merge(elements stored: JSON?, _ members: [(key: String, value: JSON)])
     -> JSONObject?
   {
-    let cut = clocks.parts[Path.root.cut]?.stamp ?? clocks.origin
-    let standing = max(cut, clocks.origin)
-    guard stamp >= standing else {
-      tally.lost += max(members.count, 1)
-      return nil
+    let standing = latestCut
+    guard stamp >= standing else { return nil }
+    let mark = Path.root.mark
+    if clocks.parts[mark] == nil, let last = clocks.parts.values.map(\.stamp).max() {
+      // Lists of an earlier version have none: the parts below say when they were written.
+      clocks.raise(mark, last)
     }
     return merge(stored, members, at: .root, standing)
+  }
+
+  /// When all was last taken away, or was created.
+  var latestCut: Stamp {
+    max(clocks.parts[Path.root.cut]?.stamp ?? clocks.origin, clocks.origin)
   }
 
   /// An ordered member after a write: the greatest of what was written since it was last taken away.
   private mutating func write(
     _ value: JSON, over stored: JSON?, _ rule: OrderedMember, at path: Path, _ standing: Stamp
   ) -> JSON? {
-    var writes = OrderedWrites(of: stored, rule, at: path, clocks, standing)
-    let wins = value.isNull ? writes.remove(at: stamp) : writes.add(value, at: stamp)
-    if wins { tally.won += 1 } else { tally.lost += 1 }
-    writes.save(to: &clocks)
-    return writes.greatest
+    change(stored, rule, at: path, standing) { writes, merge in
+      let wins = value.isNull ? writes.remove(at: merge.stamp) : writes.add(value, at: merge.stamp)
+      if wins { merge.tally.won += 1 } else { merge.tally.lost += 1 }
+    }
+  }
+
+  private mutating func change(
+    _ stored: JSON?, _ rule: OrderedMember, at path: Path, _ standing: Stamp,
+    _ body: (inout OrderedWrites, inout PathMerge) -> Void
+  ) -> JSON? {
+    var all: [String: [OrderedWrites.Write]] = [:]
+    let cut = path.cut
+    let hasParts = clocks.parts[path.mark] != nil
+    if hasParts {
+      all = writes ?? PathMerge.writes(in: clocks)
+      // Not in two places, or each change would copy it.
+      writes = nil
+    }
+    var own = OrderedWrites(of: stored, rule, at: path, clocks, all[cut] ?? [], standing)
+    body(&own, &self)
+    let left = own.save(to: &clocks)
+    if hasParts {
+      all[cut] = left
+      writes = all
+    } else {
+      writes?[cut] = left
+    }
+    return own.greatest
+  }
+
+  /// One look at all parts.
+  private static func writes(in clocks: FieldClocks) -> [String: [OrderedWrites.Write]] {
+    var writes: [String: [OrderedWrites.Write]] = [:]
+    for (key, part) in clocks.parts {
+      guard let (member, value) = Path.write(in: key) else { continue }
+      writes[member, default: []].append(OrderedWrites.Write(value: value, stamp: part.stamp))
+    }
+    return writes
   }
 
   /// When the object at `path` was last written, it or anything below; asked for what is later than
@@ -127,10 +168,8 @@ struct PathMerge {
     for (key, value) in members {
       let below = path.below(key)
       if path.depth == 1, let rule = ordered[key] {
-        var writes = OrderedWrites(of: value, rule, at: below, clocks, standing)
-        writes.end(at: stamp)
-        writes.save(to: &clocks)
-        if let value = writes.greatest { rest.append((key, value)) }
+        let left = change(value, rule, at: below, standing) { $0.end(at: $1.stamp) }
+        if let left { rest.append((key, left)) }
         continue
       }
       let time = max(clocks.parts[below.cut]?.stamp ?? standing, standing)
@@ -186,11 +225,12 @@ struct PathMerge {
       "[" + (texts + ["[\(value.text)]"]).joined(separator: ",") + "]"
     }
 
-    /// The value of such a text; nil for other parts.
-    func write(in key: String) -> JSON? {
-      let beginning = "[" + texts.joined(separator: ",") + ",["
-      guard key.hasPrefix(beginning) else { return nil }
-      return try? JSON.parse(text: key).array?.last?.array?.first
+    /// The member's cut and the value of such a text; nil for other parts.
+    static func write(in key: String) -> (member: String, value: JSON)? {
+      guard key.utf8.suffix(2).elementsEqual("]]".utf8),
+        let keys = try? JSON.parse(text: key).array, let value = keys.last?.array?.first
+      else { return nil }
+      return ("[" + keys.dropLast().map(\.text).joined(separator: ",") + "]", value)
     }
 
     /// Reads the text of a part.
