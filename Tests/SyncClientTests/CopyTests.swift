@@ -137,4 +137,24 @@ import Testing
     #expect(phone.core.row(.gig(1))?["title"] == "Old word")
     #expect((plays(phone), phone.core.outcome(of: oid)) == (1, .ok))
   }
+
+  @Test(arguments: [("1.1.0", false), ("2.0.0", true)])
+  mutating func anotherMajorVersionOfTheAppAsksForItsRowsAnew(
+    _ version: String, _ isMajor: Bool
+  ) throws {
+    server.write(.create(.gig(2), ["title": "Second"]), at: wall)
+    try phone.sync(&server, at: wall)
+    phone.core.upgrade(TestApp.plan, schema: version, client: .of(77))
+    let frames = phone.core.request(wall: wall)
+    guard case .hello(let hello)? = frames.first else {
+      Issue.record("no hello")
+      return
+    }
+    #expect(!hello.streams.isEmpty)
+    #expect(hello.streams.values.allSatisfy { ($0 == 0) == isMajor })
+    // What it does not bring again is not there any more; what was there stays in sight until then.
+    #expect(phone.core.row(.gig(2))?["title"] == "Second")
+    try phone.sync(&server, at: wall)
+    #expect(phone.core.row(.gig(2))?["title"] == "Second")
+  }
 }

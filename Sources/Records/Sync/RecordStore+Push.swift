@@ -78,18 +78,7 @@ extension RecordStore {
       throw RoostError(
         .unauthenticated, "Changes are pushed on behalf of an account: sign in first.")
     }
-    let limit = FrameLimits().mutations
-    guard push.mutations.count <= limit else {
-      throw RoostError(
-        .payloadTooLarge, "A push holds at most \(limit) mutations: send the others in another one."
-      )
-    }
-    guard push.mutations.reduce(0, { $0 + $1.operations.count }) <= RecordStore.pushedOperations
-    else {
-      throw RoostError(
-        .payloadTooLarge,
-        "A push holds at most \(RecordStore.pushedOperations) operations: send fewer mutations.")
-    }
+    try RecordStore.check(push)
     let lifted = try push.mutations.map { mutation -> Result<LiftedMutation, RoostError> in
       do {
         return .success(try lens.lift(mutation))
@@ -104,6 +93,22 @@ extension RecordStore {
     pushCounts.count(answer.pushed, repeats: answer.repeats)
     for outcome in answer.outcomes { pushCounts.count(outcome) }
     return TakenPush(pushed: answer.isWhole ? answer.pushed : nil, fault: answer.fault)
+  }
+
+  /// Refuses a push that is too large, with 413.
+  package static func check(_ push: Push) throws {
+    let limit = FrameLimits().mutations
+    guard push.mutations.count <= limit else {
+      throw RoostError(
+        .payloadTooLarge, "A push holds at most \(limit) mutations: send the others in another one."
+      )
+    }
+    guard push.mutations.reduce(0, { $0 + $1.operations.count }) <= RecordStore.pushedOperations
+    else {
+      throw RoostError(
+        .payloadTooLarge,
+        "A push holds at most \(RecordStore.pushedOperations) operations: send fewer mutations.")
+    }
   }
 
   /// Operations of a push, at most.

@@ -18,6 +18,6 @@ enum RoostMigrations {
       SyncTables.migration(20), RecordsMigrations.streams(21), DoorTables.migration(22),
       DurableLanes.migration(23),
       GateTable.migration(24), DataKeyTable.migration(25),
-      RecordsMigrations.shortStreamIndex(26),
+      RecordsMigrations.shortStreamIndex(26), DoorTables.devicesByAccount(27),
     ]
 }

@@ -90,9 +90,9 @@ struct MovedTable: Sendable {
         text("resolution"),
       ]),
     MovedTable(
-      "roost_device", key: [id("id")],
+      "roost_device", key: [id("user"), id("id")],
       [
-        id("user"), text("name"), text("platform"), id("cid"), id("session"), int("first_seen"),
+        text("name"), text("platform"), id("cid"), id("session"), int("first_seen"),
         int("last_seen"), int("revoked_at"), text("cursors"),
       ]),
     MovedTable(

@@ -42,6 +42,8 @@ package struct Device: Sendable {
   /// What comes on demand counts once it was demanded.
   func missing(of head: StreamHead) -> Int64 {
     guard let cursor = cursors[head.stream] else {
+      // Not all that it holds is known.
+      if cursors.count >= DeviceStore.notedStreams { return 0 }
       return head.tier == .onDemand ? 0 : head.sequence
     }
     return max(0, head.sequence - cursor)
@@ -56,19 +58,27 @@ package final class DeviceStore: Sendable {
   private static let pauseMilliseconds: Int64 = 60_000
   private static let forgottenMilliseconds: Int64 = 400 * 86_400_000
   private static let remembered = 100_000
+  /// Cursors of a device that are noted, at most.
+  static let notedStreams = 1000
 
   private let database: any Database
   private let time: any TimeSource
 
   /// What was noted of a device, to spare a write for each hello.
   private struct Noted {
-    let user: UUID
     let notice: DeviceNotice
     let client: UUID
     let session: UUID?
     let at: Timestamp
+    /// Of how many streams its cursors were noted.
+    var streams: Int
   }
-  private let noted = Mutex<[UUID: Noted]>([:])
+  /// A device of an account: one that changes hands is a device of both.
+  private struct Key: Hashable {
+    let user: UUID
+    let device: UUID
+  }
+  private let noted = Mutex<[Key: Noted]>([:])
 
   package init(on database: any Database, time: any TimeSource) {
     self.database = database
@@ -91,8 +101,9 @@ package final class DeviceStore: Sendable {
       ) { !$0.isNull(0) }
     }
     if isRevoked == true { throw Revoked() }
-    let known = noted.withLock { $0[notice.id] }
-    if let known, known.user == uid, known.notice == notice, known.client == hello.cid,
+    let key = Key(user: uid, device: notice.id)
+    let known = noted.withLock { $0[key] }
+    if let known, known.notice == notice, known.client == hello.cid,
       known.session == caller.sessionID,
       now.milliseconds - known.at.milliseconds < DeviceStore.pauseMilliseconds
     {
@@ -112,8 +123,35 @@ package final class DeviceStore: Sendable {
     }
     noted.withLock { noted in
       if noted.count >= DeviceStore.remembered { noted.removeAll() }
-      noted[notice.id] = Noted(
-        user: uid, notice: notice, client: hello.cid, session: caller.sessionID, at: now)
+      noted[key] = Noted(
+        notice: notice, client: hello.cid, session: caller.sessionID, at: now,
+        streams: hello.streams.count)
+    }
+  }
+
+  /// Notes what a commit brings to the device that said hello, where it brings streams that nothing
+  /// was noted of: it may say nothing more before it goes offline, and would pass for empty.
+  func note(_ commit: Commit, to hello: Hello, of caller: Caller) async throws {
+    guard let notice = hello.device, let uid = caller.uid, !commit.heads.isEmpty else { return }
+    let key = Key(user: uid, device: notice.id)
+    let cursors = hello.streams.merging(commit.heads) { $1 }
+    let isNews = noted.withLock { noted in
+      guard let known = noted[key], known.client == hello.cid, known.streams < cursors.count
+      else { return false }
+      noted[key]?.streams = cursors.count
+      return true
+    }
+    guard isNews else { return }
+    let text = DeviceStore.text(cursors)
+    do {
+      try await database.write { transaction in
+        _ = try await transaction.execute(
+          """
+          UPDATE roost_device SET cursors = \(text) WHERE "user" = \(uid) AND id = \(notice.id)
+          """)
+      }
+    } catch let error as RoostError where DeviceStore.isPassing(error) {
+      return
     }
   }
 
@@ -131,17 +169,18 @@ package final class DeviceStore: Sendable {
   ) async throws {
     let found = try await transaction.first(
       """
-      SELECT "user", revoked_at FROM roost_device \
-      WHERE id = \(notice.id)\(transaction.dialect.forUpdate)
+      SELECT revoked_at FROM roost_device \
+      WHERE "user" = \(uid) AND id = \(notice.id)\(transaction.dialect.forUpdate)
       """
-    ) { (user: $0.uuid(0), isRevoked: !$0.isNull(1)) }
-    if let found, found.user == uid {
-      if found.isRevoked { throw Revoked() }
+    ) { !$0.isNull(0) }
+    if let isRevoked = found {
+      if isRevoked { throw Revoked() }
       _ = try await transaction.execute(
         """
         UPDATE roost_device SET cid = \(client), session = \(Value.optional(session)), last_seen = \(now), \
         cursors = \(cursors), name = coalesce(\(Value.optional(notice.name)), name), \
-        platform = coalesce(\(Value.optional(notice.platform)), platform) WHERE id = \(notice.id)
+        platform = coalesce(\(Value.optional(notice.platform)), platform) \
+        WHERE "user" = \(uid) AND id = \(notice.id)
         """)
       return
     }
@@ -155,10 +194,6 @@ package final class DeviceStore: Sendable {
       throw RoostError(
         .forbidden, "This account has \(most) devices, which is the most: sign out of one first.")
     }
-    // Somebody else signed in on the device: it is theirs now.
-    if found != nil {
-      _ = try await transaction.execute("DELETE FROM roost_device WHERE id = \(notice.id)")
-    }
     _ = try await transaction.execute(
       """
       INSERT INTO roost_device (id, "user", name, platform, cid, session, first_seen, last_seen, \
@@ -170,7 +205,7 @@ package final class DeviceStore: Sendable {
   private static func text(_ cursors: [Int64: Int64]) -> String {
     var json = JSONWriter(capacity: 256)
     json.beginObject()
-    for (stream, cursor) in cursors.sorted(by: { $0.key < $1.key }).prefix(1000) {
+    for (stream, cursor) in cursors.sorted(by: { $0.key < $1.key }).prefix(notedStreams) {
       json.key(String(stream))
       json.int(cursor)
     }
@@ -195,11 +230,15 @@ package final class DeviceStore: Sendable {
 
   /// Gives a device another name; false where the person has no such device.
   package func rename(_ id: UUID, of uid: UUID, to name: String) async throws -> Bool {
-    noted.withLock { $0[id] = nil }
+    forget(id, of: uid)
     return try await database.write { transaction in
       try await transaction.execute(
         "UPDATE roost_device SET name = \(name) WHERE id = \(id) AND \"user\" = \(uid)") == 1
     }
+  }
+
+  private func forget(_ id: UUID, of uid: UUID) {
+    noted.withLock { $0[Key(user: uid, device: id)] = nil }
   }
 
   /// What revoking a device ended.
@@ -210,7 +249,7 @@ package final class DeviceStore: Sendable {
 
   /// Revokes a device: its next hello is refused; nil where the person has no such device.
   package func revoke(_ id: UUID, of uid: UUID) async throws -> Revocation? {
-    noted.withLock { $0[id] = nil }
+    forget(id, of: uid)
     let now = time.now()
     return try await database.write { transaction in
       let found = try await transaction.first(
@@ -222,7 +261,8 @@ package final class DeviceStore: Sendable {
       guard let found else { return nil }
       _ = try await transaction.execute(
         """
-        UPDATE roost_device SET revoked_at = coalesce(revoked_at, \(now)) WHERE id = \(id)
+        UPDATE roost_device SET revoked_at = coalesce(revoked_at, \(now)) \
+        WHERE "user" = \(uid) AND id = \(id)
         """)
       return found
     }

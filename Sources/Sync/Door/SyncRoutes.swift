@@ -157,7 +157,7 @@ package struct SyncRoutes: Sendable {
         taken.frames.append(.error(fault))
         continue
       }
-      fault = try await self.push(push, by: caller, &taken.frames)
+      fault = try await self.push(push, of: questions.hello, by: caller, &taken.frames)
     }
     return taken
   }
@@ -196,6 +196,9 @@ package struct SyncRoutes: Sendable {
       }
       let isLate = ambient.time.monotonicNanoseconds() >= deadline
       guard pulled.isEmpty, frames.isEmpty, !isLate, watch.isOpen, !Task.isCancelled else {
+        if case .commit(let commit) = pulled.end {
+          try await devices.note(commit, to: questions.hello, of: now)
+        }
         if let woken, !pulled.isEmpty { wakes.count(ambient.time.nanoseconds(since: woken)) }
         var response = SyncRoutes.response(pulled, after: frames)
         response.waitedNanoseconds = waited
@@ -209,12 +212,12 @@ package struct SyncRoutes: Sendable {
 
   /// Carries a push out; gives what ended it before its end, if something did.
   private func push(
-    _ push: Push, by caller: Caller, _ frames: inout [Frame]
+    _ push: Push, of hello: Hello, by caller: Caller, _ frames: inout [Frame]
   ) async throws -> SyncError? {
     let gate = gate
     do {
       let taken = try await records.push(
-        push, by: caller, actions: actions, lens: versions.pushLens(of: push),
+        push, by: caller, actions: actions, lens: versions.pushLens(of: push, for: hello.schema),
         admits: { try await gate?.admit(caller, in: $0) })
       if let pushed = taken.pushed { frames.append(.pushed(pushed)) }
       guard let fault = taken.fault else { return nil }
@@ -270,6 +273,8 @@ package struct SyncRoutes: Sendable {
           throw RoostError.invalid(
             "/\(index)/cid", "client", "A push is of the client that said hello.")
         }
+        // Before anything of the request is taken in.
+        try RecordStore.check(push)
         questions.pushes.append(push)
       case .ack: continue
       default:

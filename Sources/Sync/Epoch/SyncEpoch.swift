@@ -139,29 +139,3 @@ package struct SyncEpochs: Sendable {
     }
   }
 }
-
-/// The tables of the door.
-package enum DoorTables {
-  /// The step that makes them, as number `number` of the history.
-  package static func migration(_ number: Int) -> Migration {
-    Migration(number, "starts and devices") { d in
-      [
-        """
-        CREATE TABLE roost_sync_start (
-          number \(d.numberedKey), tag \(d.id) NOT NULL, position \(d.integer) NOT NULL,
-          at \(d.integer) NOT NULL
-        )\(d.numbered)
-        """,
-        """
-        CREATE TABLE roost_device (
-          id \(d.id) NOT NULL, "user" \(d.id) NOT NULL, name \(d.text) NOT NULL,
-          platform \(d.text) NOT NULL, cid \(d.id) NOT NULL, session \(d.id),
-          first_seen \(d.integer) NOT NULL, last_seen \(d.integer) NOT NULL,
-          revoked_at \(d.integer), cursors \(d.text) NOT NULL, PRIMARY KEY (id)
-        )\(d.keyed)
-        """,
-        "CREATE INDEX roost_device_user ON roost_device (\"user\", last_seen)",
-      ]
-    }
-  }
-}

@@ -18,10 +18,13 @@ package struct ServedVersions: Sendable {
     self.formers = formers
   }
 
+  private var oldest: APIVersion {
+    formers.isEmpty ? APIVersion(current.major, 0, 0) : formers.oldest
+  }
+
   /// What a device that was made for `version` is told; with its lens, if it has one.
   func notice(_ lens: DeviceLens?) -> SyncProtocol.SchemaNotice {
-    let oldest = formers.isEmpty ? APIVersion(current.major, 0, 0) : formers.oldest
-    return SyncProtocol.SchemaNotice(
+    SyncProtocol.SchemaNotice(
       current: current.description, minimum: oldest.description,
       lens: lens?.schema.version.description)
   }
@@ -34,12 +37,14 @@ package struct ServedVersions: Sendable {
     return formers.schema(version).map { DeviceLens($0) }
   }
 
-  /// The lens of a push, whose mutations are of one version as a rule.
-  func pushLens(of push: Push) -> PushLens {
+  /// The lens of a push, whose mutations are of one version as a rule, of a device that was made for
+  /// `schema`.
+  func pushLens(of push: Push, for schema: String) -> PushLens {
     let first = push.mutations.first.flatMap { lens($0.schema) }
+    let isServed = isServed(schema)
     let versions = self
     return PushLens(
-      lift: { try versions.lift($0, first) },
+      lift: { try versions.lift($0, first, isServed) },
       tell: { result, mutation in
         versions.known(mutation, first)?.result(result, of: mutation) ?? result
       })
@@ -50,10 +55,19 @@ package struct ServedVersions: Sendable {
     return lens(mutation.schema)
   }
 
-  /// Refuses the changes of versions whose words are not known any more, or not yet.
-  private func lift(_ mutation: ClientMutation, _ first: DeviceLens?) throws -> LiftedMutation {
+  private func isServed(_ schema: String) -> Bool {
+    guard let version = APIVersion(schema), version <= current else { return false }
+    return version.major == current.major || lens(schema) != nil
+  }
+
+  /// Changes of versions whose words are not known any more, or not yet, wait on the device; those of
+  /// one that has been renewed since would wait for good, and are refused.
+  private func lift(
+    _ mutation: ClientMutation, _ first: DeviceLens?, _ isServed: Bool
+  ) throws -> LiftedMutation {
     guard let version = APIVersion(mutation.schema) else {
-      throw UpgradeRequired(
+      throw RoostError.invalid(
+        "/schema", "version",
         "A change says for which version of the schema it was made, such as \(current).")
     }
     guard version <= current else {
@@ -62,11 +76,20 @@ package struct ServedVersions: Sendable {
           + "when the server has been renewed.")
     }
     if version.major == current.major { return LiftedMutation(mutation.operations) }
-    guard let known = known(mutation, first) else {
+    if let known = known(mutation, first) { return try known.lift(mutation) }
+    guard isServed else {
       throw UpgradeRequired(
         "This app is too old for its server: renew it. What you have changed is kept on the "
           + "device, and sent then.")
     }
-    return try known.lift(mutation)
+    throw RoostError(
+      .invalid,
+      "This change was made by a version of the app that the server does not understand any more, "
+        + "so it did not take place. Make it anew.",
+      issues: [
+        FieldIssue(
+          pointer: "/schema", code: "former",
+          message: "Version \(version) is before \(oldest), the oldest that is served.")
+      ])
   }
 }

@@ -1,4 +1,5 @@
 package import RoostCore
+import Schema
 package import SyncProtocol
 
 extension ClientCore {
@@ -103,13 +104,20 @@ extension ClientCore {
   ///
   /// `lift` gives a mutation's operations in the words of the new version, nil where they are the
   /// same. The device takes the new lineage `client`, because a mutation's version is part of its
-  /// identity; the server knows by the `oid` what it has taken in.
+  /// identity; the server knows by the `oid` what it has taken in. Of another major version the rows
+  /// come whole once more, in its words.
   ///
   /// To be stored before the next request.
   package mutating func upgrade(
     _ plan: ClientPlan, schema: String, client: UUID,
     lift: (ClientMutation) -> [ClientOperation]? = { _ in nil }
   ) {
+    if APIVersion(self.schema)?.major != APIVersion(schema)?.major {
+      staging = Staging()
+      comparisons = Comparisons()
+      streams.beginAnew()
+      masks.beginEpoch()
+    }
     self.plan = plan
     self.schema = schema
     if case .paused = state { state = .syncing }

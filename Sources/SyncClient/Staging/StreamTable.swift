@@ -16,11 +16,16 @@ struct StreamTable: Sendable {
   /// Goes over to another history of the server: streams come whole, and their numbers may mean
   /// others than before.
   mutating func begin(_ epoch: UUID) {
-    for stream in cursors.keys { replaced[stream] = .some(tiers[stream]) }
-    cursors = cursors.mapValues { _ in 0 }
+    beginAnew()
     tiers = [:]
     mark = nil
     self.epoch = epoch
+  }
+
+  /// Streams come whole, though they are the same.
+  mutating func beginAnew() {
+    for stream in cursors.keys { replaced[stream] = .some(tiers[stream]) }
+    cursors = cursors.mapValues { _ in 0 }
   }
 
   mutating func add(_ notice: StreamNotice) {
