@@ -91,7 +91,7 @@ extension World {
     let found = try await server.look { reader in
       try await reader.all(
         """
-        SELECT CASE WHEN g.locked THEN 0 WHEN g.owner = \(person) THEN 2 WHEN EXISTS (SELECT 1 \
+        SELECT CASE WHEN g.locked = 1 THEN 0 WHEN g.owner = \(person) THEN 2 WHEN EXISTS (SELECT 1 \
         FROM members m WHERE m.band = g.band AND m."user" = \(person) \
         AND m."deletedAt" IS NULL) THEN 1 ELSE 0 END FROM gigs g \
         WHERE g.id = \(gig) AND g."deletedAt" IS NULL
