@@ -180,6 +180,21 @@ import Testing
     }
   }
 
+  @Test func aChoiceOfWhatAnotherRecordHasMeanwhileIsTaken() async throws {
+    try await PushHouse.run { own async throws in
+      var (phone, tablet) = (Phone(1), Phone(2))
+      phone.make([.note(row(1), ["badge": "red"])])
+      phone.make([.note(row(2), ["badge": "blue"])])
+      _ = try await own.push(phone.push())
+      tablet.make([.edit(row(1), ["badge": "green"])])
+      let id = try #require(try await own.push(tablet.push()).results[0].conflicts.first)
+      tablet.make([.resolve(conflict: id, choice: .value("blue"))])
+      #expect(try await own.push(tablet.last).words == ["rejected taken"])
+      tablet.make([.resolve(conflict: id, choice: .value("green"))])
+      #expect(try await own.push(tablet.last).words == ["ok"])
+    }
+  }
+
   @Test func nobodyWritesToTheConflicts() async throws {
     try await PushHouse.run { own async throws in
       var phone = Phone(1)
