@@ -13,7 +13,7 @@ import uuid
 from sync_lanes import TIERS, Lane, queue
 from sync_merges import COMPARING, merge
 from sync_questions import REQUEST_BYTES, REQUEST_FRAMES, Questions
-from sync_rules import NO_STAMP, leaf, measured, restamped, tick, time_of
+from sync_rules import NO_STAMP, check, leaf, measured, restamped, tick, time_of
 
 REQUEST_MUTATIONS, REQUEST_OPERATIONS = 1000, 5000
 # After so long without a commit some stream may be in `resync`: digests are sent at once.
@@ -60,7 +60,11 @@ class Device(Questions):
     # Changes.
 
     def change(self, *ops, lane=None):
-        """Appends a mutation to the most urgent lane of what it changes; gives its `oid`."""
+        """Appends a mutation to the most urgent lane of what it changes; gives its `oid`.
+
+        Throws `Refused` for one that no request can bring.
+        """
+        check(ops)
         tiers = [tier for op in ops for tier in self.tiers_of(op)]
         lane = self.lane(lane or min(tiers, key=TIERS.index))
         self.clock = tick(self.clock, self.wall() + self.offset)

@@ -2,9 +2,41 @@
 
 import base64
 import hashlib
+import json
 import re
 import struct
 import uuid
+
+
+# A mutation beyond these may fit into no request, and is never queued.
+MUTATION_BYTES, MUTATION_OPERATIONS, ARGS_DEPTH = 3_000_000, 1000, 36
+
+
+class Refused(Exception):
+    """A change that no request can bring, with words for a person; nothing was changed."""
+
+
+def check(ops):
+    """Throws `Refused` for operations that would hold up their lane for ever."""
+    if len(ops) > MUTATION_OPERATIONS:
+        raise Refused(f"Change at most {MUTATION_OPERATIONS} things at once.")
+    if any(is_deeper(op.get("args", {}), ARGS_DEPTH) for op in ops):
+        raise Refused("This is nested too deep: make it flatter.")
+    try:
+        size = len(json.dumps(ops, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError:
+        raise Refused("This holds a number or a text that cannot be sent.") from None
+    if size > MUTATION_BYTES:
+        raise Refused("This is too large: make several changes of it.")
+
+
+def is_deeper(value, levels):
+    """Whether more than so many arrays and objects are nested in a value."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for outer in layer if isinstance(outer, (list, dict))
+                 for inner in (outer.values() if isinstance(outer, dict) else outer)]
+    return any(isinstance(inner, (list, dict)) for inner in layer)
 
 
 def digest16(data):

@@ -1,12 +1,16 @@
 """The client of docs/protocol.md against the server: convergence, answers, sight, time."""
 
 import json
+import os
+import re
 import threading
 import time
 import unittest
 import uuid
 
+from server import REPOSITORY
 from sync_cases import YEARS, SyncCase, now
+from sync_rules import Refused
 
 
 class ConvergenceTests(SyncCase):
@@ -192,6 +196,79 @@ class AnswerTests(SyncCase):
         shown = tablet.see("gigs")[row]
         self.assertEqual((shown["title"], shown["plays"]), ("After", 2))
         self.assertEqual(len(tablet.see("gigs")), 1)
+
+    def test_a_change_that_no_request_can_bring_is_refused_when_it_is_made(self):
+        phone, tablet, row = self.pair()
+        edit = {"kind": "update", "coll": "gigs", "id": row, "args": {"plays": {"$increment": 1}}}
+
+        def nested(levels):
+            return [nested(levels - 1)] if levels > 1 else []
+
+        before = phone.see("gigs"), phone.clock, len(phone.pending())
+        for ops in ([edit] * 1001, [{**edit, "args": {"notes": nested(36)}}],
+                    [{**edit, "args": {"fee": float("nan")}}],
+                    [{**edit, "args": {"title": "\ud800"}}],
+                    [{**edit, "args": {"title": "x" * 3_000_000}}],
+                    [{**edit, "args": {"title": "ö" * 1_500_000}}]):
+            with self.assertRaises(Refused) as refused:
+                phone.change(*ops)
+            self.assertTrue(str(refused.exception))
+            self.assertEqual((phone.see("gigs"), phone.clock, len(phone.pending())), before)
+        # What is just within them is sent, and answered; the queue goes on.
+        largest = [phone.change(*[edit] * 1000),
+                   phone.update("gigs", row, notes=nested(35)),
+                   phone.update("gigs", row, title="x" * 2_999_000)]
+        fine = phone.update("gigs", row, title="After")
+        self.settle(phone, tablet)
+        self.assertEqual([self.outcome(phone, oid) for oid in largest],
+                         [("ok", None), ("rejected", "invalid"), ("rejected", "invalid")])
+        self.assertEqual(self.outcome(phone, fine), ("ok", None))
+        shown = tablet.see("gigs")[row]
+        self.assertEqual((shown["title"], shown["plays"]), ("After", 1000))
+
+    def test_what_a_person_is_told_can_be_understood(self):
+        app = "The app sent something that the server does not understand."
+        phone, tablet, row = self.pair()
+        told = [
+            (phone.delete("gigs", "7"), "type", app, "/ops/0/id"),
+            (phone.change({"kind": "delete", "coll": "gigs", "id": row, "extra": 1}),
+             "unknown_member", app, "/ops/0/extra"),
+            (phone.change({"kind": "upsert", "coll": "gigs", "id": row}),
+             "unknown_kind", app, "/ops/0/kind"),
+            (phone.change({"kind": "action", "name": "nope", "args": {}}, lane="LIVE"),
+             "not_found", app, "/ops/0/name"),
+            (phone.update("gigs", row, nothing=1), "invalid", app, "/ops/0/args/nothing"),
+            (phone.update("gigs", row, fee=2 ** 31), "invalid",
+             "fee must lie between -2147483648 and 2147483647.", "/ops/0/args/fee"),
+            (phone.change({"kind": "create", "coll": "gigs", "id": str(uuid.uuid4()),
+                           "args": {"owner": self.bob.id, "title": "Theirs"}}), "denied",
+             "You are not allowed to create a record of gigs with these values.", None),
+            (phone.update("_conflicts", str(uuid.uuid4()), mine=1), "denied",
+             "Nobody can change this by hand:", None),
+        ]
+        self.settle(phone, tablet)
+        with open(os.path.join(REPOSITORY, "docs", "protocol.md")) as page:
+            table = page.read().split("A rejection has one of these:")[1].split("\n\nLater")[0]
+        for oid, code, message, pointer in told:
+            result = phone.results[oid]
+            self.assertEqual((result["result"], result["code"]), ("rejected", code))
+            self.assertIn(f"`{code}`", "".join(re.findall(r"(?m)^\|(.*?)\|", table)))
+            self.assertTrue(result["message"].startswith(message), result)
+            faults = result.get("errors", [])
+            self.assertEqual([fault["pointer"] for fault in faults], [pointer] if pointer else [])
+            # The rest is for the developer of the app.
+            for fault in faults:
+                self.assertFalse(fault["message"].startswith(app), result)
+                self.assertTrue(result["message"].endswith(fault["message"]), result)
+
+    def test_an_increment_beyond_the_type_is_invalid_with_range_among_its_errors(self):
+        phone, tablet, row = self.pair()
+        oid = phone.update("gigs", row, plays={"$increment": 2 ** 31 - 1})
+        over = phone.update("gigs", row, plays={"$increment": 1})
+        self.settle(phone, tablet)
+        self.assertEqual(self.outcome(phone, oid), ("ok", None))
+        self.assertEqual(self.outcome(phone, over), ("rejected", "invalid"))
+        self.assertEqual([fault["code"] for fault in phone.results[over]["errors"]], ["range"])
 
     def test_mutations_that_are_missing_are_asked_for(self):
         phone, _, row = self.pair()

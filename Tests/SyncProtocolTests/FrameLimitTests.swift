@@ -43,6 +43,9 @@ import Testing
     }
     #expect(push.mutations[0].fault?.code == code)
     #expect(push.mutations[0].fault?.pointer == pointer)
+    let message = try #require(push.mutations[0].fault?.message)
+    #expect(message.hasPrefix(ClientFault.sentence + " "))
+    #expect(!ClientFault.technical(message).contains(ClientFault.sentence))
     #expect(push.mutations[1] == sound)
   }
 
@@ -93,6 +96,19 @@ import Testing
     let deep = String(repeating: "[", count: 60) + String(repeating: "]", count: 60)
     #expect(fault("{\"frame\":\"more\",\"page\":1,\"x\":\(deep)}")?.issues.first?.code == "syntax")
     #expect(fault("{\"frame\":\"more\",\"page\":1,\"x\":[[[]]]}") == nil)
+  }
+
+  @Test(arguments: ["name", "platform"]) func aNULInTheNoticeOfADeviceIsRefused(_ member: String) {
+    func hello(_ text: String) -> String {
+      """
+      {"frame":"hello","cid":"\(FrameTests.cid)","schema":"1.0.0","wall":1,\
+      "device":{"id":"\(FrameTests.row)","\(member)":"\(text)"}}
+      """
+    }
+    #expect(fault(hello("Ann\\u0001s")) == nil)
+    let issue = fault(hello("Ann\\u0000s"))?.issues.first
+    #expect(issue?.pointer == "/0/device/\(member)")
+    #expect(issue?.code == "type")
   }
 
   @Test func noBytesTrap() {

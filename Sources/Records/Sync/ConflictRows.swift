@@ -12,7 +12,8 @@ import SyncProtocol
 enum ConflictRows {
   /// In the place of a collection's number, which begin at 1.
   static let number: Int64 = 0
-  static let tag = CollectionTag("_conflicts")
+  static let name = "_conflicts"
+  static let tag = CollectionTag(name)
   static let tier = "LIVE"
 
   /// The stream of a person.

@@ -22,10 +22,11 @@ enum PushRefusal {
   /// A fault of a request with its place in the mutation: what stands before `/ops` is left out.
   static func placed(_ fault: FieldIssue) -> FieldIssue {
     let parts = fault.pointer.split(separator: "/", omittingEmptySubsequences: false)
-    guard let start = parts.firstIndex(of: "ops") else { return fault }
+    let start = parts.firstIndex(of: "ops")
     return FieldIssue(
-      pointer: "/" + parts[start...].joined(separator: "/"), code: fault.code,
-      message: fault.message)
+      pointer: start.map { "/" + parts[$0...].joined(separator: "/") } ?? fault.pointer,
+      code: fault.code,
+      message: ClientFault.technical(fault.message))
   }
 
   /// The result of a mutation that failed by `failure`; nil where the fault is the server's, so that
@@ -46,6 +47,7 @@ enum PushRefusal {
         seq: seq, .rejected, code: "outdated",
         message: "The value has changed once more since you looked: choose again.",
         values: JSONObject(uniqueMembers: shown.map { [($0.name, $0.value)] } ?? []))
+    case let unknown as UnknownAction: return result(unknown, failure.index, seq)
     case let error as HandlerFailure:
       return MutationResult(
         seq: seq, .rejected, code: "failed",
@@ -74,6 +76,17 @@ enum PushRefusal {
   }
 
   private static func result(
+    _ unknown: UnknownAction, _ index: Int, _ seq: Int64
+  ) -> MutationResult {
+    let technical = "There is no action \"\(unknown.name.prefix(60))\"."
+    return MutationResult(
+      seq: seq, .rejected, code: ErrorCode.notFound.rawValue, message: ClientFault.told(technical),
+      issues: [
+        FieldIssue(pointer: "/ops/\(index)/name", code: "unknown_action", message: technical)
+      ])
+  }
+
+  private static func result(
     _ error: RoostError, _ failure: OperationFailure, _ seq: Int64
   ) -> MutationResult {
     MutationResult(
@@ -86,8 +99,12 @@ enum PushRefusal {
   }
 
   private static func message(_ error: RoostError, _ failure: OperationFailure) -> String {
-    guard error.code == .notFound, let row = failure.operation.row else { return error.detail }
-    return "This record of \(row.collection) is no longer there, or you may no longer see it."
+    if error.code == .notFound, let row = failure.operation.row {
+      return "This record of \(row.collection) is no longer there, or you may no longer see it."
+    }
+    // No person can name a field that is not there: the app did.
+    let isOfApp = error.issues.contains { $0.code == "unknown_field" }
+    return isOfApp ? ClientFault.told(error.detail) : error.detail
   }
 
   private static func code(_ error: RoostError, _ operation: ClientOperation) -> String {
@@ -96,7 +113,7 @@ enum PushRefusal {
     case (.notFound, .resolve): "row_gone"
     case (.forbidden, _): "denied"
     case (.invalid, _): "invalid"
-    case (.conflict, .create), (.conflict, .update): "taken"
+    case (.conflict, .create), (.conflict, .update), (.conflict, .resolve): "taken"
     case (.conflict, .delete): "restricted"
     case (.notImplemented, .action): "online_only"
     default: error.code.rawValue

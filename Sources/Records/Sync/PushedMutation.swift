@@ -89,6 +89,11 @@ struct PushedMutation {
   private func decoder(
     _ name: String, _ operation: Schema.Operation
   ) throws -> MutationDecoder {
+    guard name != ConflictRows.name else {
+      throw RoostError(
+        .forbidden,
+        "Nobody can change this by hand: what is to be decided goes as soon as it is decided.")
+    }
     guard let collection = records.catalogue.collection(named: name) else {
       throw RoostError(
         .invalid,
@@ -113,8 +118,8 @@ struct PushedMutation {
   private func call(
     _ name: String, _ arguments: JSONObject, _ index: Int, _ transaction: any Transaction
   ) async throws {
-    guard let actions else {
-      throw RoostError(.notFound, "There is no action \"\(name.prefix(60))\".")
+    guard let actions, records.catalogue.model.action(named: name) != nil else {
+      throw UnknownAction(name: name)
     }
     let prepared = try actions.prepare(
       name, .object(arguments), by: caller, operationID: operationID(index), madeAt: madeAt)
@@ -252,6 +257,11 @@ struct PushedMutation {
         })
     }
   }
+}
+
+/// A device calls an action that the app does not have.
+struct UnknownAction: Error {
+  let name: String
 }
 
 /// Why a choice does not take place.

@@ -62,8 +62,8 @@ struct Authority {
   func refusal(_ operation: Operation) -> RoostError {
     RoostError(
       .forbidden,
-      "The rules of \(collection.name) do not allow you to \(operation.rawValue.lowercased()) "
-        + "this record.")
+      "You are not allowed to \(operation.rawValue.lowercased()) this record of "
+        + "\(collection.name).")
   }
 
   func refusal(_ operation: Operation, by denial: Denial) -> RoostError {
@@ -117,7 +117,7 @@ struct Authority {
       let name = collection.fields[index].name
       return FieldIssue(
         pointer: "/" + name, code: "forbidden",
-        message: "The rules of \(collection.name) do not allow you to set \(name).")
+        message: "You are not allowed to set \(name) of this record of \(collection.name).")
     }
     throw RoostError(.forbidden, issues[0].message, issues: issues)
   }

@@ -120,8 +120,7 @@ struct WritePath: Sendable {
     guard judgement.rules.contains(where: { $0.field == nil }) else {
       throw RoostError(
         .forbidden,
-        "The rules of \(mutation.collection.name) do not allow you to create this record as it is: "
-          + "see who may create what in the schema.")
+        "You are not allowed to create a record of \(mutation.collection.name) with these values.")
     }
     try authority.checkMask(judgement.rules, mutation)
   }
@@ -246,8 +245,7 @@ struct WritePath: Sendable {
     guard !allowing.isEmpty else {
       throw RoostError(
         .forbidden,
-        "The rules of \(collection.name) do not allow you to change this record so: "
-          + "they would not let you have it as it would be then.")
+        "You are not allowed to give this record of \(collection.name) these values.")
     }
     try authority.checkMask(allowing, mutation)
     if !isReferenceFirst {

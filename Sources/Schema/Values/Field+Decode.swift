@@ -147,7 +147,7 @@ extension FieldType {
     case .success(let value):
       guard let value, Int32(exactly: value) != nil else {
         return .failure(
-          .range("must lie between -2147483648 and 2147483647 (use Int64 for more)"))
+          .range("must lie between -2147483648 and 2147483647"))
       }
       return .success(.int(value))
     }

@@ -141,8 +141,8 @@ package struct FrameReader: Sendable {
 extension DeviceNotice {
   init(_ members: Members) throws(RoostError) {
     self.init(
-      id: try members.uuid("id"), name: try members.optionalText("name", longest: 320),
-      platform: try members.optionalText("platform", longest: 64))
+      id: try members.uuid("id"), name: try members.storedText("name", longest: 320),
+      platform: try members.storedText("platform", longest: 64))
   }
 }
 

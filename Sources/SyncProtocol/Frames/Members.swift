@@ -70,6 +70,15 @@ struct Members {
     return text
   }
 
+  /// A text that is stored as it is: without NUL, which PostgreSQL has no place for.
+  func storedText(_ key: String, longest: Int) throws(RoostError) -> String? {
+    guard let text = try optionalText(key, longest: longest) else { return nil }
+    guard !text.utf8.contains(0) else {
+      throw fault(key, "type", "\(key) may not contain the character NUL (U+0000).")
+    }
+    return text
+  }
+
   /// A whole number from `least` to 2^53.
   func int(_ key: String, from least: Int64 = 0) throws(RoostError) -> Int64 {
     try Members.int(try required(key), place(key), from: least)

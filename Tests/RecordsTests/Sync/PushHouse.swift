@@ -27,6 +27,7 @@ struct PushHouse: Sendable {
       fixed: String @merge(strategy: SERVER_WINS)
       plan: String @merge(strategy: CLIENT_WINS, staleAfter: "PT1H")
       code: String @unique
+      badge: String @unique @merge(strategy: USER_CHOICE)
       low: Int
       high: Int
       secret: String

@@ -219,7 +219,7 @@ import Testing
       phone.make([.delete(collection: "_conflicts", id: id)])
       #expect(
         try await own.push(phone.push()).words
-          == ["rejected invalid", "rejected invalid", "rejected invalid"])
+          == ["rejected denied", "rejected denied", "rejected denied"])
       phone.make([.resolve(conflict: id, choice: .mine)])
       #expect(try await own.push(phone.last).words == ["ok"])
       let after = try await rows(own.house.ann)

@@ -33,6 +33,7 @@ import Testing
     ("denied", .edit(row(1), ["secret": "guess"])),
     ("denied", .new("gadgets", row(7), ["x": 1])),
     ("denied", .new("ledgers", row(7), ["x": 1])),
+    ("denied", .change("_conflicts", row(7), ["mine": 1])),
     ("invalid", .new("gone", row(7), ["x": 1])),
     ("restricted", .delete(collection: "notes", id: row(1))),
     ("not_found", .call("nothing")),
@@ -143,6 +144,66 @@ import Testing
       let result = try await own.push(phone.push()).results[0]
       #expect(result.issues.map(\.pointer) == ["/ops/1/args/title", "/ops/1/args/count"])
       #expect(result.issues.map(\.code) == ["type", "type"])
+    }
+  }
+
+  /// What only a fault of the app can be is said so, and what is said to its developer is beside it.
+  @Test(arguments: [
+    (ClientOperation.call("nothing"), "/ops/0/name", "unknown_action"),
+    (.edit(row(1), ["nothing": 1]), "/ops/0/args/nothing", "unknown_field"),
+  ])
+  func faultsOfTheAppAreToldAsSuch(
+    _ operation: ClientOperation, _ pointer: String, _ code: String
+  ) async throws {
+    try await PushHouse.run { own async throws in
+      var phone = Phone(1)
+      phone.make([.note(row(1), [:])])
+      phone.make([operation])
+      let result = try await own.push(phone.push()).results[1]
+      let issue = try #require(result.issues.first)
+      #expect(issue.pointer == pointer)
+      #expect(issue.code == code)
+      #expect(result.message == ClientFault.told(issue.message))
+    }
+  }
+
+  @Test func aSumOutsideOfTheTypeOrItsConstraintIsInvalidWithTheReasonAmongTheErrors() async throws
+  {
+    try await PushHouse.run { own async throws in
+      var phone = Phone(1)
+      phone.make([.note(row(1), ["count": 2_147_483_647])])
+      phone.make([.edit(row(1), ["count": ["$increment": 1]])])
+      phone.make([.edit(row(1), ["count": ["$increment": -2_147_483_648]])])
+      let results = try await own.push(phone.push()).results[1...]
+      #expect(results.map(\.code) == ["invalid", "invalid"])
+      #expect(results.map { $0.issues.map(\.code) } == [["range"], ["min"]])
+    }
+  }
+
+  @Test func aChoiceOfWhatAnotherRecordHasMeanwhileIsTaken() async throws {
+    try await PushHouse.run { own async throws in
+      var (phone, tablet) = (Phone(1), Phone(2))
+      phone.make([.note(row(1), ["badge": "red"])])
+      phone.make([.note(row(2), ["badge": "blue"])])
+      _ = try await own.push(phone.push())
+      tablet.make([.edit(row(1), ["badge": "green"])])
+      let id = try #require(try await own.push(tablet.push()).results[0].conflicts.first)
+      tablet.make([.resolve(conflict: id, choice: .value("blue"))])
+      #expect(try await own.push(tablet.last).words == ["rejected taken"])
+      tablet.make([.resolve(conflict: id, choice: .value("green"))])
+      #expect(try await own.push(tablet.last).words == ["ok"])
+    }
+  }
+
+  @Test func nobodyWritesToTheConflicts() async throws {
+    try await PushHouse.run { own async throws in
+      var phone = Phone(1)
+      phone.make([.change("_conflicts", row(1), ["mine": 1])])
+      phone.make([.delete(collection: "_conflicts", id: row(1))])
+      for result in try await own.push(phone.push()).results {
+        #expect(result.code == "denied")
+        #expect(result.message?.hasPrefix("Nobody can change this by hand:") == true)
+      }
     }
   }
 
