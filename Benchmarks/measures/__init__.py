@@ -6,7 +6,7 @@ A measure has `NAME`, and any of `round(bench)` (called once in each interleaved
 
 from . import (
     creates, export, followers, hostile, idle, ingest, memory, postgres, reads, ready, rules, static,
-    sync, tls)
+    sync, tls, worlds)
 
 ALL = [ingest, static, tls, reads, creates, rules, memory, ready, idle, hostile, followers, postgres,
-       export, sync]
+       export, sync, worlds]

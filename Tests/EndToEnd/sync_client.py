@@ -43,6 +43,12 @@ class Device(Questions):
         self.forks = self.bytes_in = self.bytes_out = 0
         self.paused = self.revoked = False
 
+    def renew(self, schema):
+        """The app is renewed: changes stay as they were made, rows come anew in other words."""
+        if schema.split(".")[0] != self.schema.split(".")[0]:
+            self.begin_anew()
+        self.schema, self.paused = schema, False
+
     # A backup of the whole device.
 
     def copy(self):
@@ -244,9 +250,7 @@ class Device(Questions):
     def welcome(self, frame, sent, received, mine):
         if frame["epoch"] != self.epoch:
             # Streams come whole, and numbers may mean other streams than before.
-            self.begin_again()
-            self.replaced |= set(self.cursors)
-            self.cursors = dict.fromkeys(self.cursors, 0)
+            self.begin_anew()
             self.epoch = frame["epoch"]
         heard = frame.get("lanes", {}) if mine else {}
         if not all(self.lane(name).learn(state["last"], state["chain"], state.get("durable"))
@@ -308,6 +312,12 @@ class Device(Questions):
     def forget_staging(self):
         self.staging, self.staged, self.page = [], {}, None
         self.restarted, self.dropped, self.gone_leaves = set(), set(), {}
+
+    def begin_anew(self):
+        """Streams come whole."""
+        self.begin_again()
+        self.replaced |= set(self.cursors)
+        self.cursors = dict.fromkeys(self.cursors, 0)
 
     def begin_again(self):
         """Forgets what is staged, and what was asked to compare it."""

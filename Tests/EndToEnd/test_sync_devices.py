@@ -21,7 +21,7 @@ class RenewalTests(SyncCase):
         self.assertIn("upgrade_required", [error["code"] for error in phone.errors])
         self.assertEqual(phone.unacknowledged(), 2)
         # The app is renewed; its changes stay as they were made.
-        phone.schema, phone.paused = "1.0.0", False
+        phone.renew("1.0.0")
         phone.errors.clear()
         after = phone.update("gigs", row, fee=3)
         self.settle(phone)

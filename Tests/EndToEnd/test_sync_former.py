@@ -112,6 +112,21 @@ class FormerSyncTests(unittest.TestCase):
             self.assertNotIn(word, text)
         self.assertEqual(self.new().sync().see("memos")[memo]["remark"], "r")
 
+    def test_a_renewed_app_has_its_rows_in_the_words_of_now(self):
+        memo = self.ann.create("memos", body="kept", size="7")["id"]
+        phone = self.old().sync()
+        waits = phone.update("notes", memo, text="made before")
+        phone.rules = NEW_RULES
+        phone.renew("2.0.0")
+        after = phone.update("memos", memo, remark="made after")
+        phone.sync().sync()
+        row = phone.see("memos")[memo]
+        self.assertEqual((row["body"], row["size"], row["remark"]),
+                         ("made before", "7", "made after"))
+        self.assertEqual(phone.see("notes"), {})
+        self.assertEqual([phone.results[oid]["result"] for oid in (waits, after)], ["ok", "ok"])
+        self.assertEqual(phone.see("memos"), self.new().sync().see("memos"))
+
     def test_masks_hide_in_every_version(self):
         memo = self.ann.create("memos", body="calm", mood="CALM", hidden="s")["id"]
         stranger = anonymous(self.server.port)

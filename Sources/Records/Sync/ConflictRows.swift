@@ -1,5 +1,5 @@
 import Queries
-import RoostCore
+package import RoostCore
 import Rules
 import SyncProtocol
 
@@ -9,10 +9,16 @@ import SyncProtocol
 /// A row has the collection, the row and the field, what the device wanted (`mine`), the `oid` and the
 /// time. The value that stands is not in it: it is in the row itself, which leaves the devices of a
 /// person who may see it no more.
-enum ConflictRows {
+package enum ConflictRows {
   /// In the place of a collection's number, which begin at 1.
   static let number: Int64 = 0
-  static let name = "_conflicts"
+  package static let name = "_conflicts"
+  /// The answer to whoever would write to them.
+  package static var refusal: RoostError {
+    RoostError(
+      .forbidden,
+      "Nobody can change this by hand: what is to be decided goes as soon as it is decided.")
+  }
   static let tag = CollectionTag(name)
   static let tier = "LIVE"
 

@@ -89,11 +89,7 @@ struct PushedMutation {
   private func decoder(
     _ name: String, _ operation: Schema.Operation
   ) throws -> MutationDecoder {
-    guard name != ConflictRows.name else {
-      throw RoostError(
-        .forbidden,
-        "Nobody can change this by hand: what is to be decided goes as soon as it is decided.")
-    }
+    guard name != ConflictRows.name else { throw ConflictRows.refusal }
     guard let collection = records.catalogue.collection(named: name) else {
       throw RoostError(
         .invalid,

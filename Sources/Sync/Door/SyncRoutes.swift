@@ -262,7 +262,7 @@ package struct SyncRoutes: Sendable {
 
   private static func questions(_ frames: [Frame]) throws -> Questions {
     guard case .hello(let hello)? = frames.first else {
-      throw RoostError.invalid(
+      throw ClientFault.request(
         "/0", "hello_first", "The first frame of a request is a hello: it says who the client is.")
     }
     var questions = Questions(hello: hello)
@@ -270,18 +270,23 @@ package struct SyncRoutes: Sendable {
       switch frame {
       case .push(let push):
         guard push.cid == hello.cid else {
-          throw RoostError.invalid(
+          throw ClientFault.request(
             "/\(index)/cid", "client", "A push is of the client that said hello.")
         }
         // Before anything of the request is taken in.
         try RecordStore.check(push)
         questions.pushes.append(push)
       case .ack: continue
+      case .hello:
+        throw ClientFault.request(
+          "/\(index)/frame", "unexpected_frame",
+          "A request has one hello, which is its first frame.")
       default:
         guard try questions.streams.take(frame) else {
-          throw RoostError.invalid(
+          throw ClientFault.request(
             "/\(index)/frame", "unexpected_frame",
-            "A client sends hello, push, digest, leaves and fetch; \(frame.name) is the server's.")
+            "A client sends hello, push, digest, leaves, fetch and ack; "
+              + "\(frame.name) is the server's.")
         }
       }
     }

@@ -173,6 +173,7 @@ struct DeviceLens: Sendable {
   }
 
   private func former(_ name: String) throws -> (former: FormerCollection, now: String) {
+    guard name != ConflictRows.name else { throw ConflictRows.refusal }
     guard let collection = schema.collection(named: name) else {
       throw RoostError(
         .invalid, "Version \(schema.version) of the app has no collection \"\(name.prefix(60))\".")
