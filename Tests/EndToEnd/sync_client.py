@@ -113,7 +113,13 @@ class Device(Questions):
     # What the app sees.
 
     def pending(self):
-        muts = [m for lane in self.lanes.values() for m in lane.after(lane.committed)]
+        """What no commit shows yet, in order, with stamps that rise within a lane."""
+        muts = []
+        for lane in self.lanes.values():
+            latest = -1
+            for mutation in lane.after(lane.committed):
+                latest = max(time_of(mutation["hlc"]), latest + 1)
+                muts.append({**mutation, "hlc": f"{latest:016x}{mutation['hlc'][16:]}"})
         return sorted(muts, key=lambda m: m["hlc"])
 
     def unacknowledged(self):

@@ -157,4 +157,15 @@ import Testing
     try phone.sync(&server, at: wall)
     #expect(phone.core.row(.gig(2))?["title"] == "Second")
   }
+
+  @Test mutating func whatIsMadeUnderACorrectedClockStandsOverWhatWasSentBefore() throws {
+    phone.skew = 2_000_000
+    try phone.change(.update(.gig(1), ["title": "Ahead"]), at: wall)
+    server.page = 1
+    for number in 10..<14 { server.write(.create(.gig(number), ["title": "More"]), at: wall) }
+    // It is taken in, and the clock set right, before a commit shows it.
+    #expect(try phone.ask(&server, at: wall) == .more)
+    try phone.change(.update(.gig(1), ["title": "After"]), at: wall)
+    #expect(phone.core.row(.gig(1))?["title"] == "After")
+  }
 }

@@ -91,10 +91,17 @@ extension ClientCore {
     // home's.
     let held = Set((synced?.references ?? []).compactMap { streams.tiers[$0.stream] })
     var fold = RowFold(synced, collection)
+    // The order of a lane is that of its stamps on the server: what was sent under a clock that was
+    // ahead has another stamp there, and what was made since stands over it.
+    var latest: [Lane: HybridTime] = [:]
     for place in places {
       guard let mutation = lanes[place] else { continue }
+      let time = max(
+        mutation.stamp.time, HybridTime(rawValue: (latest[place.lane]?.rawValue ?? 0) &+ 1))
+      latest[place.lane] = time
+      let stamp = Stamp(time: time, client: mutation.stamp.client)
       for operation in mutation.operations where operation.row == key {
-        fold.apply(operation, at: mutation.stamp) { tier in
+        fold.apply(operation, at: stamp) { tier in
           !lanes.isShown(place, of: key, in: held.contains(tier) ? tier : home)
         }
       }
