@@ -121,7 +121,8 @@ class PageTests(unittest.TestCase):
             met.append(written())
         broken = "**does not hold**: nothing was counted; KeyError: 'gone' |\n"
         self.assertEqual(met, [
-            (["3 jobs |\n", "**does not hold** |\n"], 0), (["60 done |\n", "**does not hold** |\n"], 1),
+            (["3 jobs |\n", "**does not hold** |\n"], 0),
+            (["60 done |\n", "**does not hold** |\n"], 1),
             (["60 done |\n", broken], 2), (["60 done |\n", broken, "60 done |\n"], 3)])
         self.assertIn("Traceback", said.getvalue())
         self.assertIn("2 passed, 1 failed, 0 skipped", said.getvalue())
