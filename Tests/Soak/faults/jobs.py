@@ -47,9 +47,10 @@ def work(data, tries, settings, query, settle=lambda: None):
     result.counts.update(jobs=tries, kills=0, crashes=0)
     began = time.monotonic()
     while True:
-        # A few jobs are done before two seconds have passed, on a fast machine even sooner.
+        # A few jobs are done before two seconds have passed, on a fast machine within a tenth of one;
+        # on a slow one a worker gets nowhere in that, so the next has longer.
         seconds = chance.uniform(1.9, 2.1) if tries >= 20_000 else \
-            chance.uniform(0.05, 0.3 if result.counts["kills"] else 0.1)
+            chance.uniform(0.05, min(2, 0.1 + 0.1 * result.counts["kills"]))
         code, said = _life(data, tries, settings, seconds)
         if code == 0:
             break
