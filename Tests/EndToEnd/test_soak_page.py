@@ -1,10 +1,16 @@
 """The rows of docs/reliability.md: a run of the long tests replaces its own and leaves the others."""
 
+import contextlib
 import importlib.util
+import io
+import json
 import os
 import re
+import sys
+import tempfile
 import types
 import unittest
+from unittest import mock
 
 from server import REPOSITORY
 
@@ -69,6 +75,57 @@ class PageTests(unittest.TestCase):
             with self.subTest(name=each.NAME):
                 self.assertRegex(
                     page, rf"\| `Tests/Soak/run\.py --only {re.escape(each.NAME)}[ `]")
+
+    def test_a_number_of_tries_that_tells_nothing_is_raised_to_the_least(self):
+        least = fault("jobs", 4000)
+        least.LEAST = 300
+        for each, tries, short, expected in (
+                (fault("jobs"), None, False, 60), (fault("jobs"), None, True, 0),
+                (fault("jobs"), 2, False, 2), (least, 2, False, 300), (least, 400, False, 400)):
+            with self.subTest(tries=tries, short=short):
+                chosen = types.SimpleNamespace(tries=tries, short=short)
+                self.assertEqual(self.soak.tries_of(each, chosen), expected)
+
+    def test_what_a_test_stumbles_over_takes_no_rows_along(self):
+        """Each row is written when its test has ended, and the next test is run all the same."""
+        met = []
+
+        def run(outcome):
+            def act(_, tries):
+                met.append(written())
+                if isinstance(outcome, Exception):
+                    raise outcome
+                return types.SimpleNamespace(
+                    passed=True, violations=[], summary=lambda: f"{tries} done")
+            return act
+
+        def written():
+            with open(page, encoding="utf-8") as file, open(results, encoding="utf-8") as figures:
+                return ([line.rsplit("| ", 1)[1] for line in file if "run.py --only jobs" in line
+                         and line.startswith("|")], len(json.load(figures)))
+
+        faults = [fault("jobs"), fault("jobs-more"), fault("jobs-last")]
+        for each, outcome in zip(faults, (None, KeyError("gone"), None)):
+            each.run = run(outcome)
+        with tempfile.TemporaryDirectory() as folder:
+            page, results = os.path.join(folder, "page.md"), os.path.join(folder, "results.json")
+            with open(page, "w", encoding="utf-8") as file:
+                file.write(PAGE)
+            said = io.StringIO()
+            with mock.patch.multiple(self.soak, PAGE=page, ALL=faults, BINARY=sys.executable,
+                                     REPOSITORY=folder), \
+                    mock.patch.object(sys, "argv", ["run.py", "--json", results]), \
+                    mock.patch.object(self.soak.signal, "signal"), \
+                    contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                self.assertEqual(self.soak.main(), 1)
+            met.append(written())
+        broken = "**does not hold**: nothing was counted; KeyError: 'gone' |\n"
+        self.assertEqual(met, [
+            (["3 jobs |\n", "**does not hold** |\n"], 0),
+            (["60 done |\n", "**does not hold** |\n"], 1),
+            (["60 done |\n", broken], 2), (["60 done |\n", broken, "60 done |\n"], 3)])
+        self.assertIn("Traceback", said.getvalue())
+        self.assertIn("2 passed, 1 failed, 0 skipped", said.getvalue())
 
 
 if __name__ == "__main__":

@@ -15,11 +15,10 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -27,8 +26,6 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../../Benchmarks")]
 
 from faults import ALL  # noqa: E402
 from faults.result import Unavailable  # noqa: E402
-from harness.connection import Disconnected  # noqa: E402
-from harness.postgres import Unreachable  # noqa: E402
 from harness.server import BINARY, REPOSITORY, end_all  # noqa: E402
 
 PAGE = os.path.join(REPOSITORY, "docs/reliability.md")
@@ -39,14 +36,25 @@ def options():
     parser.add_argument("--short", action="store_true", help="few tries, a minute or two")
     parser.add_argument("--only", choices=[fault.NAME for fault in ALL])
     parser.add_argument("--tries", "--minutes", type=int,
-                        help="tries of each test, connections of those about connections, seconds "
-                             "of a flood, minutes of the hour")
+                        help="tries of each test, connections of those about connections, rows of "
+                             "the round trip, jobs, seconds of a flood, minutes of the hour; what "
+                             "tells nothing with so few takes the least that does")
     parser.add_argument("--record", action="store_true",
                         help="write the rows of what was run into docs/reliability.md")
     parser.add_argument("--json", metavar="FILE", help="also write the counts as JSON")
     parser.add_argument("--strict", action="store_true", help="a skipped test fails")
     parser.add_argument("--keep", action="store_true", help="keep the data for a look")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.tries is not None and chosen.tries < 1:
+        parser.error("--tries takes a number from 1 on")
+    return chosen
+
+
+def tries_of(fault, chosen):
+    """How many tries a test makes; 0 where it is left out of the short run."""
+    if chosen.tries is None:
+        return fault.TRIES[1 if chosen.short else 0]
+    return max(chosen.tries, getattr(fault, "LEAST", 1))
 
 
 def attempt(fault, folder, tries):
@@ -55,9 +63,9 @@ def attempt(fault, folder, tries):
         result = fault.run(os.path.join(folder, fault.NAME), tries)
     except Unavailable as reason:
         return "skipped", str(reason), []
-    except (RuntimeError, OSError, Disconnected, Unreachable, subprocess.SubprocessError,
-            sqlite3.Error) as error:
-        return "failed", "", [f"{type(error).__name__}: {error}"]
+    except Exception as error:  # what one test meets does not take along the others and their rows
+        traceback.print_exc()
+        return "failed", "nothing was counted", [f"{type(error).__name__}: {error}"]
     finally:
         end_all()  # what a test that broke off has left behind
     return "passed" if result.passed else "failed", result.summary(), result.violations
@@ -85,6 +93,20 @@ def filled(text, rows):
     return "\n".join(lines)
 
 
+def write(rows, chosen):
+    """Writes what was found until now: a run of hours may end before its end."""
+    if chosen.json:
+        with open(chosen.json, "w") as file:
+            json.dump([{"name": fault.NAME, "tries": tries, "state": state, "figures": figures,
+                        "violations": violations}
+                       for fault, tries, state, figures, violations in rows], file, indent=1)
+    if chosen.record or not (chosen.short or chosen.only or chosen.tries):
+        with open(PAGE, encoding="utf-8") as file:
+            text = filled(file.read(), rows[-1:])
+        with open(PAGE, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
 def main():
     chosen = options()
     if not os.access(BINARY, os.X_OK):
@@ -94,13 +116,17 @@ def main():
     os.makedirs(root, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="soak-", dir=root)
     rows = []
+    write(rows, chosen)
     try:
         for fault in ALL:
             if chosen.only not in (None, fault.NAME):
                 continue
-            tries = chosen.tries or fault.TRIES[1 if chosen.short else 0]
+            tries = tries_of(fault, chosen)
             if tries == 0:
                 continue
+            if chosen.tries and tries > chosen.tries:
+                print(f"soak: {fault.NAME}: takes {tries:,}, the least with which it tells anything",
+                      flush=True)
             began = time.monotonic()
             state, figures, violations = attempt(fault, folder, tries)
             rows.append((fault, tries, state, figures, violations))
@@ -108,22 +134,13 @@ def main():
                   flush=True)
             for violation in violations[:10]:
                 print(f"soak: {fault.NAME}:   {violation}", flush=True)
+            write(rows, chosen)
     finally:
         if chosen.keep:
             print(f"soak: kept {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    if chosen.json:
-        with open(chosen.json, "w") as file:
-            json.dump([{"name": fault.NAME, "tries": tries, "state": state, "figures": figures,
-                        "violations": violations}
-                       for fault, tries, state, figures, violations in rows], file, indent=1)
     states = [row[2] for row in rows]
-    if chosen.record or not (chosen.short or chosen.only or chosen.tries):
-        with open(PAGE, encoding="utf-8") as file:
-            text = filled(file.read(), rows)
-        with open(PAGE, "w", encoding="utf-8") as file:
-            file.write(text)
     print(f"{states.count('passed')} passed, {states.count('failed')} failed, "
           f"{states.count('skipped')} skipped", flush=True)
     return 1 if "failed" in states or (chosen.strict and "skipped" in states) else 0

@@ -2,7 +2,7 @@
 
 A fault has `NAME`, `PROMISE`, `TEST` (what is done, with the number of tries) and
 `run(folder, tries)`, which gives a Result. `TRIES` is (whole, short); what has no tries in the
-short run is left out of it.
+short run is left out of it. `LEAST`, where there is one, is the number below which it tells nothing.
 """
 
 from . import (

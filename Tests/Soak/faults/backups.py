@@ -1,6 +1,7 @@
 """Backups of a server under load: each is restored elsewhere and looked through; none that was
 damaged is taken."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -18,7 +19,8 @@ NAME = "backups"
 PROMISE = "a backup made under load can be restored, with all that was acknowledged before it " \
           "began; one of which a byte changed is refused"
 TEST = "{tries} × a backup under 8 writers, restored into another folder and inspected; then one " \
-       "random bit of it is turned over; as the control, a planted lost row must be found"
+       "random bit of it is turned over: what was verified before is refused in so many words, and " \
+       "a restore of it changes nothing; as the control, a planted lost row must be found"
 TRIES = (100, 2)
 
 
@@ -126,16 +128,44 @@ def missing(rows, promised):
             if rows.get(hexadecimal(identifier), (0, -1))[1] < acknowledged]
 
 
+REFUSED = ("is damaged", "is no backup")
+
+
 def damaged(path, key, folder, chance, result):
-    other = os.path.join(folder, "damaged.backup")
+    """The backup is taken as it is, and refused with a bit turned over, also over other data."""
+    done = command("verify", APP, path, "--key", key)
+    if done.returncode != 0:
+        result.violate(f"a whole backup is refused: {done.stdout}{done.stderr}")
+    other, place = os.path.join(folder, "damaged.backup"), os.path.join(folder, "beside")
     with open(path, "rb") as file:
         content = bytearray(file.read())
-    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    at, bit = chance.randrange(len(content)), chance.randrange(8)
+    content[at] ^= 1 << bit
     with open(other, "wb") as file:
         file.write(content)
-    done = command("verify", APP, other, "--key", key)
-    if done.returncode != 1:
-        result.violate(f"a damaged backup passed: {done.stdout}{done.stderr}")
-    else:
-        result.add("damaged")
+    # Over the data of the whole one, which it may not touch.
+    command("restore", APP, path, "--key", key, "--data", place)
+    before = contents(place)
+    for what, options in (("verify", ()), ("restore", ("--data", place, "--replace"))):
+        done = command(what, APP, other, "--key", key, *options)
+        said = done.stdout + done.stderr
+        if done.returncode != 1 or not any(words in said for words in REFUSED):
+            result.violate(f"{what} of a backup damaged in bit {bit} of byte {at} ended with "
+                           f"{done.returncode}: {said}")
+        elif contents(place) != before:
+            result.violate(f"{what} of a backup damaged in bit {bit} of byte {at} left "
+                           f"{sorted(contents(place))} where {sorted(before)} was")
+        else:
+            result.add("refused")
+    result.add("damaged")
+    shutil.rmtree(place)
     os.remove(other)
+
+
+def contents(folder):
+    """Each file of a folder, and the digest of what it holds."""
+    found = {}
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), "rb") as file:
+            found[name] = hashlib.sha256(file.read()).hexdigest()
+    return found

@@ -39,6 +39,9 @@ LIFE = 5  # jumps of one process, fewer where there are few
 HOURS = 3600
 DAYS = 24 * HOURS
 YEARS = 365 * DAYS
+PATIENCE = 30
+FEW = 5  # rows of a page
+PAGES = 4  # of what an account has, of which the clock jumps behind the first
 
 
 class Returning(Insistent):
@@ -105,6 +108,13 @@ class Phone(threading.Thread):
         except (AssertionError, KeyError, OSError, Disconnected) as error:
             self.fault = f"{type(error).__name__}: {error}"
 
+    def has_made_more(self, count):
+        """Whether it comes to more than so many rows, while nobody waits for it in vain."""
+        until = time.monotonic() + PATIENCE
+        while len(self.made) <= count and not self.fault and time.monotonic() < until:
+            time.sleep(0.02)
+        return len(self.made) > count
+
     def finish(self):
         self.stopping.set()
         self.join(60)
@@ -115,7 +125,8 @@ class Phone(threading.Thread):
 
 def run(folder, tries):
     result, chance = Result(), random.Random()
-    result.counts.update({"jumps": 0, "acknowledged": 0, "lost": 0, "doubled": 0})
+    result.counts.update({"jumps": 0, "pages read after a jump": 0, "acknowledged": 0, "lost": 0,
+                          "doubled": 0})
     os.makedirs(folder)
     data, crew, phone = os.path.join(folder, "data"), Crew(4, Returning), None
     clock, owner = WallClock(folder), Account("phone@example.org")
@@ -155,12 +166,14 @@ def run(folder, tries):
 
 def _life(clock, chance, jumps, server, crew, phone, result):
     """Jumps under one process."""
-    connection = server.connection()
+    connection, made = server.connection(), len(phone.made)
     phone.start()
     crew.start(server, pause=0.005)
     if not crew.wait_for(20):
         result.violate(f"the writers got nowhere at {clock.offset / HOURS:+.1f} h: "
                        f"{crew.refusals()[:1]}")
+    if not phone.has_made_more(made):
+        result.violate(f"the device got nowhere at {clock.offset / HOURS:+.1f} h")
     for number in jumps:
         if result.passed and not phone.fault:
             _jump(clock, chance, number, connection, crew, result)
@@ -175,30 +188,47 @@ def _life(clock, chance, jumps, server, crew, phone, result):
 def _jump(clock, chance, number, connection, crew, result):
     """One jump in the middle of a list, after which every writer must get on."""
     writer = crew.writers[number % len(crew.writers)]
-    known = {row.id for row in list(writer.rows) if row.created}
-    pages = _pages(connection, writer.account, 3)
+    known = _known(crew, writer, PAGES * FEW)
+    # Of few rows the pages are small, of many they are as large as there are any.
+    pages = _pages(connection, writer.account, PATIENCE, max(FEW, min(200, len(known) // PAGES)))
     seen = next(pages)
     side = 1 if number % 2 else -1
     clock.set(side * chance.uniform(0.5, 11) * HOURS)
     result.add("jumps")
     time.sleep(chance.uniform(0.3, 1))
     when = f"jump {number + 1} to {clock.offset / HOURS:+.1f} h"
-    if crew.recovery(30) is None:
+    if crew.recovery(PATIENCE) is None:
         result.violate(f"{when}: writes did not come back: {crew.refusals()[:1]}")
         return
+    read = 0
     for page in pages:
         if page & seen:
             result.violate(f"{when}: {len(page & seen)} rows are on two pages")
         seen |= page
+        read += 1
+    result.add("pages read after a jump", read)
+    if not read:
+        result.violate(f"{when}: the list of {len(seen)} rows was at its end before it")
     if known - seen:
         result.violate(f"{when}: {len(known - seen)} of {len(known)} rows were missed by a list")
 
 
-def _pages(connection, account, seconds):
+def _known(crew, writer, count):
+    """The ids of the rows of a writer's account, of which so many are waited for."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        known = {row.id for each in crew.past + crew.writers if each.account is writer.account
+                 for row in list(each.rows) if row.created}
+        if len(known) >= count or time.monotonic() > until or not writer.is_alive():
+            return known
+        time.sleep(0.02)
+
+
+def _pages(connection, account, seconds, limit=200):
     """The ids of each page of all rows of an account, by a cursor that is kept over the jump."""
     after = ""
     while True:
-        path = f"/v1/performances?limit=200{after}"
+        path = f"/v1/performances?limit={limit}{after}"
         answer = connection.request("GET", path, token=account.token)
         until = time.monotonic() + seconds
         # Its writer exchanges the token.
@@ -218,7 +248,7 @@ def _judge(connection, phone, result):
     result.counts["synced by the device"] = len(phone.made)
     shown = phone.device.see("performances")
     sign_in_again(connection, phone.account)
-    there = set().union(*_pages(connection, phone.account, 1))
+    there = set().union(*_pages(connection, phone.account, PATIENCE))
     if not phone.made or not set(phone.made) == set(shown) == there:
         result.violate(f"the device made {len(phone.made)} rows and shows {len(shown)}, the "
                        f"server has {len(there)}: {phone.device.results}"[:500])
@@ -235,10 +265,10 @@ def _far(clock, server, crew, years, words, result):
         result.violate(f"{len(out)} accounts were signed out by a clock {words}")
         return
     crew.start(server)
-    if crew.recovery(30) is None:
+    if crew.recovery(PATIENCE) is None:
         result.violate(f"{words} nobody wrote: {crew.refusals()[:1]}")
     clock.set(offset)
-    if crew.recovery(30) is None:
+    if crew.recovery(PATIENCE) is None:
         result.violate(f"from {words} again nobody wrote: {crew.refusals()[:1]}")
     crew.stop()
     for status, body in crew.refusals()[:1]:

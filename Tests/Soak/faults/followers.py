@@ -24,6 +24,7 @@ TRIES = (1000, 10)
 ROUND = 25  # kills between two looks
 APP = os.path.join(REPOSITORY, "Tests/EndToEnd/apps/derived")
 BANDS = 40
+PATIENCE = 60
 
 
 def run(folder, tries):
@@ -106,6 +107,11 @@ class Derived:
             answer = connection.request("POST", "/v1/bands", {"id": band, "name": band}, token)
             if answer.status != 201:
                 result.violate(f"a band was answered {answer.status}: {answer.body!r}")
+        # One that stays, so that no value and no view is without something to lose.
+        answer = connection.request(
+            "POST", "/v1/gigs", {**self.body(random.Random()), "status": "PLAYED"}, token)
+        if answer.status != 201:
+            result.violate(f"a gig was answered {answer.status}: {answer.body!r}")
         connection.close()
 
     def operations(self, chance):
@@ -173,11 +179,11 @@ def person(server):
 
 
 def _life(stage, crew, chance, result):
-    """One life of a server: it is killed while four connections write."""
+    """One life of a server: it is killed while four connections write, of which one was answered."""
     server = stage.server()
     server.start()
     crew.begin(server, result)
-    token = person(server)
+    token, before, until = person(server), crew.batches, time.monotonic() + PATIENCE
     refused = []
 
     def write(seed):
@@ -199,7 +205,11 @@ def _life(stage, crew, chance, result):
                for _ in range(4)]
     for thread in threads:
         thread.start()
-    time.sleep(chance.uniform(0.05, 0.4))
+    while crew.batches == before and not refused and time.monotonic() < until:
+        time.sleep(0.005)
+    if crew.batches == before:
+        result.violate(f"no batch was carried out within {PATIENCE} s")
+    time.sleep(chance.uniform(0, 0.4))
     server.kill()
     for thread in threads:
         thread.join(30)

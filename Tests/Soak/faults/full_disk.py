@@ -24,7 +24,7 @@ TEST = "a small ext4 filled at {tries} points under 4 writers, every second time
 TRIES = (50, 3)
 RESERVE = "ROOST_DATABASE_MINIMUM_FREE_MEGABYTES"
 SIZE = 768 << 20
-PATIENCE = 15
+PATIENCE = 60
 
 
 def run(folder, tries):

@@ -21,6 +21,7 @@ TEST = "{tries} connections with one answer each, beside 2 writers and 500 reque
        "then each asks again, and all are gone after the idle time; as the control, a server " \
        "with room for half as many must turn away those beyond it"
 TRIES = (10_000, 400)
+LEAST = 100  # of fewer, the server's own descriptors are as many
 IDLE_SECONDS = 30
 KILOBYTES = 3  # of memory, each
 RATE = 500

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from harness.postgres import Cluster
+from harness.postgres import Cluster, Unreachable
 from harness.server import BINARY, SETTINGS, Server
 
 from .migration_beside import Beside, OldServer, Reader, visitor
@@ -23,6 +23,10 @@ TEST = "a required field with a default, a field in another type and a rename ov
        "are written to as well, on SQLite by the new one until all rows have it; as the control, " \
        "a planted lost row and a planted wrong one must be found"
 TRIES = (20, 3)
+# It may be over before so many kills; of these some have to have met it.
+SHARE = 3
+PATIENCE = 60
+BEGUN = 256 << 10  # bytes of SQLite's log
 SHORT_ROWS, ROWS = 20_000, 1_000_000
 
 # What no migration touches: whoever reads it waits for the processors alone.
@@ -76,7 +80,7 @@ class _Trial:
         self.count, self.tries, self.engine = count, tries, engine
         self.data, self.app = os.path.join(folder, "data"), os.path.join(folder, "app")
         os.makedirs(self.app)
-        self.chance = random.Random()
+        self.chance, self.kills = random.Random(), 0
         # A few reads on a machine that builds and tests besides tell nothing of times.
         self.judges_times = tries > TRIES[1]
 
@@ -104,11 +108,14 @@ class _Trial:
     def environment(self):
         return dict(os.environ, **SETTINGS, **self.settings)
 
-    def migrate(self, *words, kill_after=None, app=None):
-        """Runs `roost migrate`; its exit code, or None where it was killed."""
+    def migrate(self, *words, kill_after=None, begun=None, app=None):
+        """Runs `roost migrate`; its exit code, or None where it was killed, so long after `begun`."""
         command = [BINARY, "migrate", words[0], app or self.app, "--data", self.data, *words[1:]]
         process = subprocess.Popen(command, env=self.environment(), stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)
+        until = time.monotonic() + PATIENCE
+        while begun and process.poll() is None and not begun() and time.monotonic() < until:
+            time.sleep(0.002)
         try:
             self.output = process.communicate(timeout=kill_after or 3600)[0]
             return process.returncode
@@ -134,6 +141,9 @@ class _Trial:
             if self.migrate("apply") != 0:
                 self.result.violate(f"{self.engine}: apply: {self.output[-300:]}")
                 return
+            if self.kills < max(1, self.tries // SHARE):
+                self.result.violate(f"{self.engine}: it was killed {self.kills} times alone, where "
+                                    f"{self.tries} were meant")
         finally:
             if old:
                 old.end()
@@ -147,8 +157,16 @@ class _Trial:
     def kill_once(self, number):
         """One kill, of the command or of a server; true where there is nothing left to kill."""
         wait = self.chance.uniform(0.05, 0.3 + self.count / 40_000)
+        if not number:
+            # Of few rows little is left when it has begun.
+            wait = self.chance.uniform(0, self.count / 1_000_000)
+            ended = self.migrate("apply", kill_after=wait, begun=self.has_begun)
+            self.kills += ended is None
+            return ended == 0
         if number % 2 == 0 or not self.is_switched():
-            return self.migrate("apply", kill_after=wait) == 0
+            ended = self.migrate("apply", kill_after=wait)
+            self.kills += ended is None
+            return ended == 0
         server = self.server()
         server.start()
         reader = Reader(server.port)
@@ -156,6 +174,7 @@ class _Trial:
         time.sleep(wait)
         reader.stop()
         server.kill()
+        self.kills += 1
         self.result.add("kills")
         slow = reader.milliseconds(0.99)
         if slow is not None:
@@ -164,6 +183,20 @@ class _Trial:
         if reader.failures:
             self.result.violate(f"{self.engine}: a read was answered {reader.failed()[0]}")
         return False
+
+    def has_begun(self):
+        """Whether a command that was given goes through rows."""
+        if self.cluster:
+            try:
+                return bool(self.cluster.query(
+                    "SELECT 1 FROM roost_migration_run WHERE state = 'converting'",
+                    schema="roost"))
+            except Unreachable:  # there is no such table yet
+                return False
+        try:
+            return os.path.getsize(os.path.join(self.data, "roost.sqlite-wal")) >= BEGUN
+        except FileNotFoundError:
+            return False
 
     def is_switched(self):
         self.migrate("status", "--json")

@@ -18,7 +18,7 @@ TEST = "{tries} × `kill -9` of a child of the postmaster under 8 writers; Roost
        "recovers without a restart, the database is inspected after each; as the control, planted " \
        "losses and doublings must be found"
 TRIES = (20, 2)
-PATIENCE = 30
+PATIENCE = 120
 
 
 def run(folder, tries):
@@ -36,7 +36,7 @@ def run(folder, tries):
                 result.violate(f"{when}: the writers got nowhere: {crew.refusals()[:1]}")
                 break
             time.sleep(chance.uniform(0, 0.6))
-            cluster.crash(chance)
+            _crash(cluster, chance, when, result)
             result.add("crashes")
             _recovery(cluster, crew, when, result)
             crew.stop()
@@ -52,6 +52,23 @@ def run(folder, tries):
             prove_in(store, crew, result)
     result.add("acknowledged", crew.acknowledged())
     return result
+
+
+def _crash(cluster, chance, when, result):
+    """Kills a child, and waits until all that were there have ended: before that PostgreSQL goes on."""
+    before = set(cluster.children())
+    while True:
+        try:
+            cluster.crash(chance)
+            break
+        except ProcessLookupError:  # it has just ended by itself
+            pass
+    deadline = time.monotonic() + PATIENCE
+    while before & set(cluster.children()):
+        if time.monotonic() > deadline:
+            result.violate(f"{when}: PostgreSQL did not end its connections within {PATIENCE} s")
+            return
+        time.sleep(0.01)
 
 
 def _recovery(cluster, crew, when, result):

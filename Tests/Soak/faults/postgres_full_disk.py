@@ -25,7 +25,7 @@ TEST = "a small ext4 under PostgreSQL's tables, filled {tries} times under 8 wri
        "is lost; as the control, planted losses and doublings must be found"
 TRIES = (30, 0)
 SIZE = 256 << 20
-PATIENCE = 30
+PATIENCE = 60
 
 
 def run(folder, tries):

@@ -17,6 +17,7 @@ TEST = "{tries} jobs on PostgreSQL under a `kill -9` every 2 s, while a second w
        "beyond its leases again and again; as the control, planted losses and doublings must be " \
        "found"
 TRIES = (20_000, 200)
+LEAST = 200
 LEASE_SECONDS = 2
 
 

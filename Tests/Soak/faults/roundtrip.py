@@ -18,10 +18,12 @@ NAME = "roundtrip"
 PROMISE = "an export that is imported into an empty project comes back byte for byte, also where " \
           "the import was killed and gone on with"
 TEST = "{tries} rows of every type with references within a collection, across and in a ring; " \
-       "three `kill -9` of the import; as the control, a row that is lost and one that is there " \
-       "twice must be found"
+       "three `kill -9` of the import, each when it has got further; as the control, a row that is " \
+       "lost and one that is there twice must be found"
 TRIES = (1_000_000, 20_000)
+LEAST = 20_000  # rows of which an import commits some more often than it is killed
 KILLS = 3
+LIVES = 60  # of an import until it was killed so often
 BANDS = 50  # rows that belong to one band
 
 SCHEMA = """
@@ -122,24 +124,66 @@ def _write(folder, app, rows, scratch):
     fill("things", (_thing(index, rows, chance) for index in range(rows)))
 
 
-def _interrupted(arguments, seconds, result):
+def _interrupted(arguments, data, seconds, result):
     """The import, killed a few times and run again until it is done.
 
-    It is killed at some part of the time that the first, undisturbed import took.
+    A kill counts when it has stored more rows than at the one before. It comes behind a change of
+    the log, by up to a twentieth of the time that the first import took: behind the first change, and
+    behind one more each time that nothing more was stored yet.
     """
-    chance = random.Random(7)
-    kills = 0
-    for _ in range(KILLS):
-        process = subprocess.Popen([BINARY, *arguments], env={**os.environ, **SETTINGS},
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(chance.uniform(0.1, 0.6) * seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            kills += 1
-    result.add("kills", kills)
+    chance, known, changes = random.Random(), 0, 1
+    result.counts["kills"] = 0
+    for _ in range(LIVES):
+        with subprocess.Popen([BINARY, *arguments], env={**os.environ, **SETTINGS},
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            _wait_for_changes(process, os.path.join(data, "roost.sqlite-wal"), changes)
+            try:
+                process.wait(chance.uniform(0, seconds / 20))
+                break
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+        stored = _stored(data)
+        if stored > known:
+            result.add("kills")
+            known, changes = stored, 1
+        else:
+            changes += 1
+        if result.counts["kills"] == KILLS:
+            break
+    if result.counts["kills"] < KILLS:
+        result.violate(f"the import was killed {result.counts['kills']} times and not {KILLS}")
     return [json.loads(line) for line in _run(*arguments).splitlines()]
+
+
+def _wait_for_changes(process, path, count):
+    """Waits until a file has changed so often, or the process has ended."""
+    def state():
+        try:
+            found = os.stat(path)
+            return found.st_mtime_ns, found.st_size
+        except FileNotFoundError:
+            return None
+
+    last = state()
+    while count and process.poll() is None:
+        time.sleep(0.005)
+        now = state()
+        count -= now != last
+        last = now
+
+
+def _stored(data):
+    """How many things are there, in a copy: what a kill has left is not touched."""
+    copy = data + "-copy"
+    shutil.copytree(data, copy)
+    try:
+        with sqlite3.connect(os.path.join(copy, "roost.sqlite")) as database:
+            return database.execute("SELECT count(*) FROM things").fetchone()[0]
+    except sqlite3.OperationalError:  # there is no such table yet
+        return 0
+    finally:
+        database.close()
+        shutil.rmtree(copy)
 
 
 def run(folder, tries):
@@ -156,13 +200,18 @@ def run(folder, tries):
     _run("export", app, "--data", os.path.join(folder, "data1"), "--out", one)
     reports = _interrupted(
         ["import", app, "--data", os.path.join(folder, "data2"), "--no-progress", "--json",
-         "--trusted", one], seconds, result)
+         "--trusted", one], os.path.join(folder, "data2"), seconds, result)
     for report in reports:
         # Of a batch that was stored when the kill came nobody was told: it is met again.
         there = report["imported"] + report["unchanged"]
         if report["refused"] or there != report["rows"]:
             result.violate(f"{report['target']}: {there} of {report['rows']} came back, "
                            f"{report['refused']} were refused")
+        if report["target"] == "things":
+            result.counts["things there from before the last kill"] = report["unchanged"]
+            if not report["unchanged"]:
+                result.violate("the last import met nothing of those before, so it was not killed "
+                               "on the way")
     _run("export", app, "--data", os.path.join(folder, "data2"), "--out", two)
     _compare_all(one, two, result)
     if result.passed:
