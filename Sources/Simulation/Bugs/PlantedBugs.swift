@@ -95,6 +95,28 @@ extension PlantedBug {
         """
       ]),
     PlantedBug(
+      "a sequence skips, and so does its entry", .density,
+      triggers: [
+        """
+        CREATE TRIGGER bug_skip AFTER INSERT ON roost_scope_row WHEN NEW.seq % 5 = 0 AND NEW.seq = \
+        (SELECT seq FROM roost_scope_head WHERE stream = NEW.stream) BEGIN \
+        UPDATE roost_scope_row SET seq = NEW.seq + 1 WHERE stream = NEW.stream AND seq = NEW.seq; \
+        UPDATE roost_scope_head SET seq = NEW.seq + 1 WHERE stream = NEW.stream; END
+        """
+      ]),
+    PlantedBug(
+      "two entries change places", .density,
+      triggers: [
+        """
+        CREATE TRIGGER bug_order AFTER INSERT ON roost_scope_row WHEN NEW.seq % 5 = 0 AND EXISTS \
+        (SELECT 1 FROM roost_scope_row WHERE stream = NEW.stream AND seq = NEW.seq - 1) BEGIN \
+        UPDATE roost_scope_row SET seq = 0 WHERE stream = NEW.stream AND seq = NEW.seq - 1; \
+        UPDATE roost_scope_row SET seq = NEW.seq - 1 WHERE stream = NEW.stream \
+        AND seq = NEW.seq; \
+        UPDATE roost_scope_row SET seq = NEW.seq WHERE stream = NEW.stream AND seq = 0; END
+        """
+      ]),
+    PlantedBug(
       "a clock is not held back", .clocks,
       triggers: [
         """

@@ -14,6 +14,7 @@ extension World {
     try await checkMerges(results, views)
     try await checkConflicts(results)
     try await checkDensity()
+    try await checkSequences()
     try await checkClocks()
     checkSecrecy()
   }
