@@ -126,6 +126,18 @@ extension PlantedBug {
         """
       ]),
     PlantedBug(
+      "the stamp of a title is not held back", .clocks,
+      triggers: [
+        // Its field has the stamp of a clock that is ten years ahead, all others have none.
+        """
+        CREATE TRIGGER bug_stamp AFTER UPDATE OF title ON gigs WHEN NEW.title IS NOT OLD.title BEGIN \
+        UPDATE gigs SET "_clocks" = CAST(x'010000000000000000000001' || (SELECT char(f.number) \
+        FROM roost_field f JOIN roost_collection c ON c.number = f.collection \
+        WHERE c.name = 'gigs' AND f.name = 'title') || x'01ec4aeaa00000000000' AS BLOB) \
+        WHERE id = NEW.id; END
+        """
+      ]),
+    PlantedBug(
       "an old device erases what it does not know", .lenses,
       laterTriggers: [
         """
