@@ -60,6 +60,28 @@ extension PlantedBug {
         UPDATE gigs SET price = OLD.price WHERE id = NEW.id; END
         """
       ]),
+    PlantedBug(
+      "a poster takes what is up to its person", .merges,
+      triggers: [
+        """
+        CREATE TRIGGER bug_poster AFTER INSERT ON roost_conflict WHEN NEW.mine LIKE '"p%' BEGIN \
+        UPDATE gigs SET poster = trim(NEW.mine, '"') WHERE id = NEW.row_id; END
+        """
+      ]),
+    PlantedBug(
+      "what a person decided is not taken", .merges,
+      triggers: [
+        """
+        CREATE TRIGGER bug_decided AFTER UPDATE OF poster ON gigs WHEN EXISTS (SELECT 1 \
+        FROM roost_conflict WHERE row_id = NEW.id AND mine = '"' || NEW.poster || '"') BEGIN \
+        UPDATE gigs SET poster = OLD.poster WHERE id = NEW.id; END
+        """
+      ]),
+    PlantedBug(
+      "a stage takes what was made on something else", .merges, triggers: [oldClocks("stage")]),
+    PlantedBug(
+      "a poster takes what was made on something else", .conflicts,
+      triggers: [oldClocks("poster")]),
     PlantedBug("the disk says that it synced", .durability, liesAboutSyncs: true),
     PlantedBug(
       "a mask is forgotten", .authority,
@@ -154,6 +176,19 @@ extension PlantedBug {
         """
       ]),
   ]
+
+  /// Has a row keep its clocks where nothing but this field changes, so that an edit which was made
+  /// on an older value seems to be made on what stands.
+  private static func oldClocks(_ field: String) -> SQL {
+    let others = ["title", "notes", "streak", "price", "stage", "poster", "plan"]
+      .filter { $0 != field }
+      .map { "NEW.\(identifier: $0) IS OLD.\(identifier: $0)" as SQL }
+    return """
+      CREATE TRIGGER \(identifier: "bug_on_" + field) AFTER UPDATE OF \(identifier: field) ON gigs \
+      WHEN \(others.joined(by: " AND ")) BEGIN \
+      UPDATE gigs SET "_clocks" = OLD."_clocks" WHERE id = NEW.id; END
+      """
+  }
 
   /// Faults of what the server says.
   private static let frames: [PlantedBug] = [
