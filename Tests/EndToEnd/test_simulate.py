@@ -10,6 +10,27 @@ from server import ENGINE, roost
 # binary run 1,000, and `make soak` 100,000.
 SEEDS = int(os.environ.get("ROOST_SIMULATED_SEEDS", "60"))
 
+# Of each field: its strategy, the value before, what each of two devices makes of it while it is
+# away, and the value afterwards.
+MERGED = [
+    ("title", "LAST_WRITE_WINS", '"before"', ('"by one"', '"by two"'), '"by two"'),
+    ("plan", "CLIENT_WINS", '"rehearse"', ('"load in"', '"sound check"'), '"sound check"'),
+    ("stage", "SERVER_WINS", '"left"', ('"right"', '"centre"'), '"right"'),
+    ("notes", "MERGE_DEEP", '{"key":"C"}', ('{"tempo":120}', '{"mood":"slow","key":null}'),
+     '{"tempo":120,"mood":"slow"}'),
+    ("best", "MAX", "10", ("30", "20"), "30"),
+    ("least", "MIN", "10", ("3", "5"), "3"),
+    ("tags", "SET_UNION", '["loud"]',
+     ('{"$add":["new"]}', '{"$add":["live"],"$remove":["loud"]}'), '["new","live"]'),
+    ("plays", "COUNTER", "5", ('{"$increment":2}', '{"$increment":3}'), "10"),
+    ("trail", "APPEND", '["start"]',
+     ('{"$add":["one was here"]}', '{"$add":["two was here"]}'),
+     '["start","one was here","two was here"]'),
+    ("streak", "LATEST_VALID", "4", ("5", "-1"), "5"),
+    ("price", "REJECT", "100", ("120", "90"), "120"),
+    ("poster", "USER_CHOICE", '"red"', ('"blue"', '"green"'), '"blue"'),
+]
+
 
 @unittest.skipIf(ENGINE == "postgres", "the worlds have disks in memory")
 class SimulateTests(unittest.TestCase):
@@ -29,8 +50,19 @@ class SimulateTests(unittest.TestCase):
     def test_two_devices_are_shown_as_they_merge(self):
         done = roost("simulate", "--devices", "2", "--offline", "30s", seconds=120)
         self.assertEqual(done.returncode, 0, done.stderr)
-        for strategy in ("LAST_WRITE_WINS", "COUNTER", "SET_UNION", "MERGE_DEEP", "USER_CHOICE"):
-            self.assertIn(strategy, done.stdout)
+        told, after = done.stdout.split("The rows afterwards, on each:\n")
+        before, away = told.split("Before, on all of them:\n")[1].split("All are offline for 30 s.")
+        self.assertEqual(
+            [line.split(None, 2) for line in before.splitlines() if line],
+            [[field, strategy, value] for field, strategy, value, _, _ in MERGED])
+        edits = re.findall(r"^  device ([12]): (\w+) +(.*)$", away.split("They come back")[0], re.M)
+        self.assertEqual(
+            edits,
+            [(str(device + 1), field, made[device])
+             for device in (0, 1) for field, _, _, made, _ in MERGED])
+        self.assertEqual(
+            [line.split("   – ")[0].split(None, 2) for line in after.splitlines()],
+            [[field, strategy, value] for field, strategy, _, _, value in MERGED])
 
     def test_words_that_make_no_sense_are_told(self):
         for words in (["--seeds", "none"], ["--devices", "1"], ["--engine", "oracle"],

@@ -60,6 +60,28 @@ extension PlantedBug {
         UPDATE gigs SET price = OLD.price WHERE id = NEW.id; END
         """
       ]),
+    PlantedBug(
+      "a poster takes what is up to its person", .merges,
+      triggers: [
+        """
+        CREATE TRIGGER bug_poster AFTER INSERT ON roost_conflict WHEN NEW.mine LIKE '"p%' BEGIN \
+        UPDATE gigs SET poster = trim(NEW.mine, '"') WHERE id = NEW.row_id; END
+        """
+      ]),
+    PlantedBug(
+      "what a person decided is not taken", .merges,
+      triggers: [
+        """
+        CREATE TRIGGER bug_decided AFTER UPDATE OF poster ON gigs WHEN EXISTS (SELECT 1 \
+        FROM roost_conflict WHERE row_id = NEW.id AND mine = '"' || NEW.poster || '"') BEGIN \
+        UPDATE gigs SET poster = OLD.poster WHERE id = NEW.id; END
+        """
+      ]),
+    PlantedBug(
+      "a stage takes what was made on something else", .merges, triggers: [oldClocks("stage")]),
+    PlantedBug(
+      "a poster takes what was made on something else", .conflicts,
+      triggers: [oldClocks("poster")]),
     PlantedBug("the disk says that it synced", .durability, liesAboutSyncs: true),
     PlantedBug(
       "a mask is forgotten", .authority,
@@ -95,12 +117,46 @@ extension PlantedBug {
         """
       ]),
     PlantedBug(
+      "a sequence skips, and so does its entry", .density,
+      triggers: [
+        """
+        CREATE TRIGGER bug_skip AFTER INSERT ON roost_scope_row WHEN NEW.seq % 5 = 0 AND NEW.seq = \
+        (SELECT seq FROM roost_scope_head WHERE stream = NEW.stream) BEGIN \
+        UPDATE roost_scope_row SET seq = NEW.seq + 1 WHERE stream = NEW.stream AND seq = NEW.seq; \
+        UPDATE roost_scope_head SET seq = NEW.seq + 1 WHERE stream = NEW.stream; END
+        """
+      ]),
+    PlantedBug(
+      "two entries change places", .density,
+      triggers: [
+        """
+        CREATE TRIGGER bug_order AFTER INSERT ON roost_scope_row WHEN NEW.seq % 5 = 0 AND EXISTS \
+        (SELECT 1 FROM roost_scope_row WHERE stream = NEW.stream AND seq = NEW.seq - 1) BEGIN \
+        UPDATE roost_scope_row SET seq = 0 WHERE stream = NEW.stream AND seq = NEW.seq - 1; \
+        UPDATE roost_scope_row SET seq = NEW.seq - 1 WHERE stream = NEW.stream \
+        AND seq = NEW.seq; \
+        UPDATE roost_scope_row SET seq = NEW.seq WHERE stream = NEW.stream AND seq = 0; END
+        """
+      ]),
+    PlantedBug(
       "a clock is not held back", .clocks,
       triggers: [
         """
         CREATE TRIGGER bug_clock AFTER INSERT ON roost_client BEGIN \
         UPDATE roost_client SET clock = NEW.clock + 7864320000 WHERE cid = NEW.cid \
         AND lane = NEW.lane; END
+        """
+      ]),
+    PlantedBug(
+      "the stamp of a title is not held back", .clocks,
+      triggers: [
+        // Its field has the stamp of a clock that is ten years ahead, all others have none.
+        """
+        CREATE TRIGGER bug_stamp AFTER UPDATE OF title ON gigs WHEN NEW.title IS NOT OLD.title BEGIN \
+        UPDATE gigs SET "_clocks" = CAST(x'010000000000000000000001' || (SELECT char(f.number) \
+        FROM roost_field f JOIN roost_collection c ON c.number = f.collection \
+        WHERE c.name = 'gigs' AND f.name = 'title') || x'01ec4aeaa00000000000' AS BLOB) \
+        WHERE id = NEW.id; END
         """
       ]),
     PlantedBug(
@@ -120,6 +176,19 @@ extension PlantedBug {
         """
       ]),
   ]
+
+  /// Has a row keep its clocks where nothing but this field changes, so that an edit which was made
+  /// on an older value seems to be made on what stands.
+  private static func oldClocks(_ field: String) -> SQL {
+    let others = ["title", "notes", "streak", "price", "stage", "poster", "plan"]
+      .filter { $0 != field }
+      .map { "NEW.\(identifier: $0) IS OLD.\(identifier: $0)" as SQL }
+    return """
+      CREATE TRIGGER \(identifier: "bug_on_" + field) AFTER UPDATE OF \(identifier: field) ON gigs \
+      WHEN \(others.joined(by: " AND ")) BEGIN \
+      UPDATE gigs SET "_clocks" = OLD."_clocks" WHERE id = NEW.id; END
+      """
+  }
 
   /// Faults of what the server says.
   private static let frames: [PlantedBug] = [

@@ -46,5 +46,6 @@ extension World {
     ledger.places = ledger.places.filter { known.contains($0.key) }
     ledger.deleted = []
     ledger.published = try await heads()
+    try await forgetSequences()
   }
 }

@@ -126,53 +126,75 @@ extension World {
     _ hello: Hello, _ welcome: Welcome, _ frames: [Frame]
   ) async throws {
     guard server.isUp else { return }
-    let client = hello.cid
+    var commits: [Commit] = []
+    var deltas: [Delta] = []
+    var restarted: [Int64] = []
+    var isReconciled = false
     for frame in frames {
-      if case .commit(let commit) = frame {
-        let lanes = try await server.look { reader in
-          try await reader.all("SELECT lane, last_seq FROM roost_client WHERE cid = \(client)") {
-            ($0.text(0), $0.int64(1))
-          }
-        }
-        for (name, last) in lanes {
-          guard let lane = Lane(rawValue: name), commit.last[lane] != last else { continue }
-          if commit.last[lane] == nil, hello.lanes[lane] == nil { continue }
-          breach(
-            .inclusion,
-            "\(name) of \(client) stands at \(last), and the commit says "
-              + "\(commit.last[lane].map { "\($0)" } ?? "nothing")")
-        }
-      }
-    }
-    let reconciled = frames.contains { frame in
       switch frame {
-      case .gone, .ranges: true
-      default: false
+      case .commit(let commit): commits.append(commit)
+      case .delta(let delta) where delta.from < delta.to: deltas.append(delta)
+      case .restart(let stream): restarted.append(stream)
+      case .gone, .ranges: isReconciled = true
+      default: break
       }
     }
-    guard !reconciled else { return }
-    let restarted = frames.compactMap { frame -> Int64? in
-      if case .restart(let stream) = frame { stream } else { nil }
-    }
-    for frame in frames {
-      guard case .delta(let delta) = frame, delta.from < delta.to else { continue }
-      let (stream, from, to) = (delta.stream, delta.from, delta.to)
-      let wanted = try await server.look { reader in
-        try await reader.all(
-          """
-          SELECT seq, kind FROM roost_scope_row WHERE stream = \(stream) AND seq > \(from) \
-          AND seq <= \(to) ORDER BY seq
-          """
-        ) { (seq: $0.int64(0), kind: $0.int64(1)) }
+    if isReconciled { deltas = [] }
+    guard !commits.isEmpty || !deltas.isEmpty else { return }
+    let stored = try await stored(of: hello.cid, deltas.map { ($0.stream, $0.from, $0.to) })
+    for commit in commits {
+      for (lane, last) in stored.lanes where commit.last[lane] != last {
+        if commit.last[lane] == nil, hello.lanes[lane] == nil { continue }
+        breach(
+          .inclusion,
+          "\(lane.rawValue) of \(hello.cid) stands at \(last), and the commit says "
+            + "\(commit.last[lane].map { "\($0)" } ?? "nothing")")
       }
+    }
+    for (delta, wanted) in zip(deltas, stored.stretches) {
       let found = Set(delta.entries.map(\.seq))
-      let isFresh = from == 0 || restarted.contains(stream)
+      let isFresh = delta.from == 0 || restarted.contains(delta.stream)
       // Who has nothing of a stream needs to be told of no removals.
       for entry in wanted where !found.contains(entry.seq) && !(isFresh && entry.kind != 1) {
-        breach(.completeness, "stream \(stream) from \(from) to \(to) lacks \(entry.seq)")
+        breach(
+          .completeness,
+          "stream \(delta.stream) from \(delta.from) to \(delta.to) lacks \(entry.seq)")
       }
     }
   }
+
+  /// The lanes of a client and some stretches of streams, as the server has them at one moment.
+  private func stored(
+    of client: UUID, _ stretches: [(stream: Int64, from: Int64, to: Int64)]
+  ) async throws -> (lanes: [(Lane, Int64)], stretches: [[(seq: Int64, kind: Int64)]]) {
+    try await server.look { reader in
+      var lanes: [(Lane, Int64)] = []
+      try await reader.query(World.storedLanes, [.uuid(client)]) { row in
+        if let lane = Lane(rawValue: row.text(0)) { lanes.append((lane, row.int64(1))) }
+        return true
+      }
+      var found: [[(seq: Int64, kind: Int64)]] = []
+      for (stream, from, to) in stretches {
+        var entries: [(seq: Int64, kind: Int64)] = []
+        try await reader.query(
+          World.storedStretch, [.int(stream), .int(from), .int(to)]
+        ) { row in
+          entries.append((row.int64(0), row.int64(1)))
+          return true
+        }
+        found.append(entries)
+      }
+      return (lanes, found)
+    }
+  }
+
+  private static let storedLanes = Statement(
+    "SELECT lane, last_seq FROM roost_client WHERE cid = \(SQL.placeholder)")
+  private static let storedStretch = Statement(
+    """
+    SELECT seq, kind FROM roost_scope_row WHERE stream = \(SQL.placeholder) \
+    AND seq > \(SQL.placeholder) AND seq <= \(SQL.placeholder) ORDER BY seq
+    """)
 
   // MARK: Against what REST answers
 

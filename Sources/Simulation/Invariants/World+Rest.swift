@@ -14,6 +14,7 @@ extension World {
     try await checkMerges(results, views)
     try await checkConflicts(results)
     try await checkDensity()
+    try await checkSequences()
     try await checkClocks()
     checkSecrecy()
   }
@@ -127,7 +128,8 @@ extension World {
     }
   }
 
-  /// 16: no lane's clock is ahead of what arrived last in it.
+  /// 16: no lane's clock is ahead of what arrived last in it, and no stamp of a row of what arrived
+  /// last of its client.
   private func checkClocks() async throws {
     let clocks = try await server.look { reader in
       try await reader.all("SELECT cid, clock FROM roost_client") { ($0.uuid(0), $0.int64(1)) }
@@ -138,7 +140,33 @@ extension World {
       guard at > arrival + HybridClock.toleranceMilliseconds else { continue }
       return breach(.clocks, "a lane's clock is \(at - arrival) ms ahead of its last push")
     }
+    if let found = try await stampAhead() { breach(.clocks, found) }
   }
+
+  /// A stamp of a row that is ahead of what it may be, in words; nil where none is.
+  private func stampAhead() async throws -> String? {
+    // Those of the server itself have no client, and are as old as now at least.
+    let (arrivals, now) = (ledger.arrivals, time.wall)
+    return try await server.look { reader in
+      var found: String?
+      try await reader.query(World.storedClocks, []) { row in
+        row.withBytes(1) { bytes in
+          let isRead = StoredStamps.each(in: bytes) { stamp in
+            let ahead = stamp.time.milliseconds - (arrivals[stamp.client] ?? now)
+            guard ahead > HybridClock.toleranceMilliseconds, found == nil else { return }
+            found = "a stored stamp of \(row.uuid(0) ?? .zero) is \(ahead) ms ahead: \(stamp)"
+          }
+          if !isRead { found = found ?? "the clocks of \(row.uuid(0) ?? .zero) cannot be read" }
+        }
+        return found == nil
+      }
+      return found
+    }
+  }
+
+  private static let storedClocks = Statement(
+    WorldSchema.synced.map { "SELECT id, \(identifier: "_clocks") FROM \(identifier: $0)" as SQL }
+      .joined(by: " UNION ALL "))
 
   /// 15: what stays on devices is nowhere else.
   private func checkSecrecy() {

@@ -18,20 +18,37 @@ package struct MergeShow {
     let strategy: String
     let before: JSON?
     let edits: [JSON]
+    /// Whose edit stands, where that is one of them.
+    var winner: Winner?
     let says: String
+
+    enum Winner { case first, last }
+
+    func edit(of device: Int) -> JSON { edits[device % edits.count] }
+
+    /// What there is to say of a value that so many devices have come to: the strategy's words only
+    /// where the value is what they say.
+    func says(of value: JSON, devices: Int) -> String {
+      guard let winner, value != edit(of: winner == .first ? 0 : devices - 1) else { return says }
+      guard let device = (0..<devices).first(where: { edit(of: $0) == value }) else {
+        return value == before ?? .null ? "no edit stands" : "none of the edits"
+      }
+      return "the edit of device \(device + 1) stands"
+    }
   }
 
   private static let examples: [Example] = [
     Example(
-      field: "title", strategy: "LAST_WRITE_WINS", before: nil, edits: ["by one", "by two"],
-      says: "the later edit stands"),
+      field: "title", strategy: "LAST_WRITE_WINS", before: "before", edits: ["by one", "by two"],
+      winner: .last, says: "the latest edit stands"),
     Example(
       field: "plan", strategy: "CLIENT_WINS", before: "rehearse",
-      edits: ["load in", "sound check"],
+      edits: ["load in", "sound check"], winner: .last,
       says: "the edit that arrives last stands"),
     Example(
       field: "stage", strategy: "SERVER_WINS", before: "left", edits: ["right", "centre"],
-      says: "the first to arrive stands; the other was not made on what is stored"),
+      winner: .first,
+      says: "the first to arrive stands; the others were not made on what is stored"),
     Example(
       field: "notes", strategy: "MERGE_DEEP", before: ["key": "C"],
       edits: [["tempo": 120], ["mood": "slow", "key": nil]],
@@ -41,24 +58,24 @@ package struct MergeShow {
     Example(
       field: "tags", strategy: "SET_UNION", before: ["loud"],
       edits: [["$add": ["new"]], ["$add": ["live"], "$remove": ["loud"]]],
-      says: "adds and removes of both"),
+      says: "adds and removes of all"),
     Example(
       field: "plays", strategy: "COUNTER", before: 5,
       edits: [["$increment": 2], ["$increment": 3]],
-      says: "both increments count"),
+      says: "all increments count"),
     Example(
       field: "trail", strategy: "APPEND", before: ["start"],
       edits: [["$add": ["one was here"]], ["$add": ["two was here"]]],
-      says: "both, in the order of arrival"),
+      says: "all that was added, in the order of arrival"),
     Example(
       field: "streak", strategy: "LATEST_VALID", before: 4, edits: [5, -1],
-      says: "the latest that the rule accepts (streak >= 0)"),
+      winner: .first, says: "the latest that the rule accepts (streak >= 0)"),
     Example(
       field: "price", strategy: "REJECT", before: 100, edits: [120, 90],
-      says: "the second is refused, and its person sees both values"),
+      winner: .first, says: "what else was wanted is refused, and its person sees both values"),
     Example(
       field: "poster", strategy: "USER_CHOICE", before: "red", edits: ["blue", "green"],
-      says: "the server's value stands until the person chooses"),
+      winner: .first, says: "the server's value stands until the person chooses"),
   ]
 
   /// `devices` of one person, at least two, are offline for `seconds`.
@@ -70,7 +87,7 @@ package struct MergeShow {
       devices.append(world.addDevice(number, person: 0))
     }
     let owner: JSON = .string(world.server.people[0].id.description)
-    var fields = JSONObject(uniqueMembers: [("owner", owner), ("title", "before")])
+    var fields = JSONObject(uniqueMembers: [("owner", owner)])
     for example in MergeShow.examples {
       if let before = example.before { fields[example.field] = before }
     }
@@ -89,12 +106,14 @@ package struct MergeShow {
     print("\nThe rows afterwards, on each:")
     for example in MergeShow.examples {
       let values = devices.map {
-        $0.live.core.row(RowKey(collection: "gigs", id: id))?[example.field]?.text ?? "null"
+        $0.live.core.row(RowKey(collection: "gigs", id: id))?[example.field] ?? .null
       }
-      let isSame = Set(values).count == 1
+      let isSame = values.allSatisfy { $0 == values[0] }
       print(
         "  \(pad(example.field, 8)) \(pad(example.strategy, 16)) "
-          + (isSame ? values[0] : values.joined(separator: " | ")) + "   – \(example.says)")
+          + (isSame
+            ? "\(values[0].text)   – \(example.says(of: values[0], devices: devices.count))"
+            : values.map(\.text).joined(separator: " | ") + "   – they differ"))
     }
     await world.server.end()
   }
@@ -107,7 +126,7 @@ package struct MergeShow {
     for (index, device) in devices.enumerated() {
       world.time.pass(max(1, seconds * 1000 / Int64(devices.count)))
       for example in MergeShow.examples {
-        let edit = example.edits[index % example.edits.count]
+        let edit = example.edit(of: index)
         world.perform(
           [
             .update(

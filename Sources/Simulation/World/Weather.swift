@@ -12,25 +12,26 @@ struct Weather {
 
   static let mostSteps = 140
 
-  let kinds: Set<Int>
+  /// A bit for each kind that there is: asked for at every step.
+  private let kinds: UInt32
   let steps: Int
 
   /// Nothing goes wrong.
-  static let calm = Weather(kinds: [], steps: 0)
+  static let calm = Weather(kinds: 0, steps: 0)
 
-  private init(kinds: Set<Int>, steps: Int) {
+  private init(kinds: UInt32, steps: Int) {
     self.kinds = kinds
     self.steps = steps
   }
 
   init(_ chance: inout Chance, hasDisk: Bool) {
-    var kinds: Set<Int> = []
+    var kinds: UInt32 = 0
     for kind in Kind.allCases {
       let isThere = chance.once(in: 3)
       switch kind {
       case .serverCrash, .serverRestore, .fullDisk, .brokenDisk:
-        if isThere, hasDisk { kinds.insert(kind.rawValue) }
-      default: if isThere { kinds.insert(kind.rawValue) }
+        if isThere, hasDisk { kinds |= 1 << kind.rawValue }
+      default: if isThere { kinds |= 1 << kind.rawValue }
       }
     }
     self.kinds = kinds
@@ -38,6 +39,6 @@ struct Weather {
   }
 
   func has(_ kind: Kind) -> Bool {
-    kinds.contains(kind.rawValue)
+    kinds & 1 << kind.rawValue != 0
   }
 }

@@ -97,6 +97,7 @@ extension World {
       // A disk that fails may be told so; the server is then gone, or has room again later.
       note("  the server answers \(answer.status)")
     }
+    try await noteRequest()
     return reply
   }
 

@@ -21,6 +21,10 @@ final class World {
   var trace: Trace
   var breaches: [Breach] = []
   var backups: [MemoryImage] = []
+  /// How far the server's sequences were at the last look; nil where nothing is known of it.
+  var sequences: Sequences? = Sequences()
+  /// Requests that the server has answered.
+  var requests = 0
   /// How often the server was put back to an older copy.
   var restores = 0
   /// Whether the second version of the schema was deployed.
