@@ -101,7 +101,7 @@ class MetricTests(unittest.TestCase):
         text = Client(server.port).get("/metrics").body.decode()
         for queue in ("loop", "writes", "reads"):
             self.assertIn(f'roost_queue_standing{{queue="{queue}"}} 0\n', text)
-        for part in ("requests", "writes", "long reads", "replicas", "functions"):
+        for part in ("database", "requests", "writes", "long reads", "replicas", "functions"):
             self.assertIn(f'roost_degraded{{part="{part}"}} 0\n', text)
 
 

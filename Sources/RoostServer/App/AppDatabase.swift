@@ -204,6 +204,8 @@ package struct AppDatabase: Sendable {
   struct Condition: Sendable {
     /// Writes are refused because the disk is nearly full.
     var isFull = false
+    /// The server of the database cannot be reached.
+    var isOut = false
     var replicas = 0
     /// Replicas that answer no reads.
     var replicasOut = 0
@@ -218,7 +220,7 @@ package struct AppDatabase: Sendable {
     case .postgres(let database):
       let replicas = database.statistics.replicas
       return Condition(
-        replicas: replicas.count, replicasOut: replicas.count { !$0.isInUse })
+        isOut: database.isOut, replicas: replicas.count, replicasOut: replicas.count { !$0.isInUse })
     }
   }
 
