@@ -150,20 +150,35 @@ class TroubleTests(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, parts)
             time.sleep(0.1)
 
-    def out(self):
+    def figure(self, name):
         text = Client(self.server.port).get("/metrics").body.decode()
-        return re.search(r'(?m)^roost_degraded{part="database"} (\d)$', text)[1]
+        return int(re.search(rf"(?m)^{re.escape(name)} (\d+)$", text)[1])
+
+    def out(self):
+        return self.figure('roost_degraded{part="database"}')
 
     def test_an_idle_server_learns_that_its_database_is_away_and_is_back(self):
-        self.assertEqual((self.degraded(), self.out()), (set(), "0"))
+        self.assertEqual((self.degraded(), self.out()), (set(), 0))
         self.cluster.stop()
         self.until_degraded({"database"})
-        self.assertEqual(self.out(), "1")
+        self.assertEqual(self.out(), 1)
         page = Client(self.server.port).get("/status")
         self.assertIn("Something does not work as it should", page.body.decode())
         self.cluster.start()
         self.until_degraded(set())
-        self.assertEqual(self.out(), "0")
+        self.assertEqual(self.out(), 0)
+        self.recovers()
+
+    def test_writes_that_find_no_database_are_counted_as_failed(self):
+        """Else the alert on commits that fail could not be raised by the plainest reason."""
+        self.cluster.stop()
+        # The first may find out by the connection that it had.
+        self.refused(self.write())
+        before = self.figure("roost_db_failed_batches_total")
+        for _ in range(3):
+            self.refused(self.write())
+        self.assertGreaterEqual(self.figure("roost_db_failed_batches_total"), before + 3)
+        self.cluster.start()
         self.recovers()
 
     def test_a_database_that_answers_nothing_any_more_is_told(self):

@@ -69,6 +69,7 @@ final class BatchRunner {
       do {
         try session.connect()
       } catch {
+        writers.statistics.withLock { $0.failedBatches += 1 }
         return WriteBatch.fail(writes, error.error)
       }
       let batch = WriteBatch(writes, session, executor, mode)
