@@ -20,32 +20,67 @@ enum EncryptionKeys {
   private static func masters(
     _ settings: Settings, _ database: any Database, _ ambient: Ambient
   ) async throws -> MasterKeys? {
-    let file = settings.text(SettingKeys.encryptionKeyFile)
-    let text = settings.text(SettingKeys.encryptionKey)
-    let hasService = !settings.text(SettingKeys.kmsKey).isEmpty
-    let former = try settings.text(SettingKeys.encryptionFormerKeyFiles)
-      .split(whereSeparator: { $0 == "," || $0 == " " })
-      .map { try MasterKeyFile.read(settings.place(String($0))) }
-    let given = [!file.isEmpty, !text.isEmpty, hasService].count { $0 }
-    guard given <= 1 else {
-      throw RoostError(
-        .invalid,
-        "There is more than one master key: name one of encryption.keyFile, ROOST_ENCRYPTION_KEY "
-          + "and encryption.kms, and those before it as encryption.formerKeyFiles.")
-    }
-    if !file.isEmpty {
-      return MasterKeys(try MasterKeyFile.read(settings.place(file)), former: former)
-    }
-    if !text.isEmpty {
-      guard let key = MasterKeyFile.parse(text) else {
-        throw RoostError(
-          .invalid, "ROOST_ENCRYPTION_KEY takes a master key, which is 64 hexadecimal digits.")
+    guard let named = try Named(settings, ambient: ambient) else { return nil }
+    let current =
+      switch named.current {
+      case .key(let key): key
+      case .service(let service): try await served(by: service, database, ambient)
       }
-      return MasterKeys(key, former: former)
+    return MasterKeys(current, former: named.former)
+  }
+
+  /// The master keys that settings name.
+  struct Named {
+    enum Current {
+      case key(MasterKey)
+      case service(KeyManagementService)
     }
-    guard hasService else { return nil }
-    let service = try KeyManagementService(settings, ambient: ambient)
-    return MasterKeys(try await served(by: service, database, ambient), former: former)
+
+    let current: Current
+    let former: [MasterKey]
+
+    /// Nil where none is named; throws `RoostError` with what to do.
+    init?(_ settings: Settings, ambient: Ambient) throws {
+      let file = settings.text(SettingKeys.encryptionKeyFile)
+      let text = settings.text(SettingKeys.encryptionKey)
+      let hasService = !settings.text(SettingKeys.kmsKey).isEmpty
+      former = try EncryptionKeys.formerFiles(settings).map { try MasterKeyFile.read($0) }
+      let given = [!file.isEmpty, !text.isEmpty, hasService].count { $0 }
+      guard given <= 1 else {
+        throw RoostError(
+          .invalid,
+          "There is more than one master key: name one of encryption.keyFile, ROOST_ENCRYPTION_KEY "
+            + "and encryption.kms, and those before it as encryption.formerKeyFiles.")
+      }
+      if !file.isEmpty {
+        current = .key(try MasterKeyFile.read(settings.place(file)))
+      } else if !text.isEmpty {
+        guard let key = MasterKeyFile.parse(text) else {
+          throw RoostError(
+            .invalid, "ROOST_ENCRYPTION_KEY takes a master key, which is 64 hexadecimal digits.")
+        }
+        current = .key(key)
+      } else if hasService {
+        current = .service(try KeyManagementService(settings, ambient: ambient))
+      } else {
+        return nil
+      }
+    }
+  }
+
+  private static func formerFiles(_ settings: Settings) -> [String] {
+    settings.text(SettingKeys.encryptionFormerKeyFiles)
+      .split(whereSeparator: { $0 == "," || $0 == " " }).map { settings.place(String($0)) }
+  }
+
+  /// The ids of the master keys that can be read where the settings name them.
+  static func ids(_ settings: Settings) -> [String] {
+    let file = settings.text(SettingKeys.encryptionKeyFile)
+    let files = (file.isEmpty ? [] : [settings.place(file)]) + formerFiles(settings)
+    let keys =
+      [MasterKeyFile.parse(settings.text(SettingKeys.encryptionKey))]
+      + files.map { try? MasterKeyFile.read($0) }
+    return keys.compactMap { $0?.id }
   }
 
   /// The master key that a service sealed, made with the first start.
