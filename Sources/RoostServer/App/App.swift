@@ -194,7 +194,7 @@ package final class App: Sendable {
       return app
     } catch {
       await database.close()
-      throw error
+      throw AppDatabase.told(error)
     }
   }
 
