@@ -132,7 +132,12 @@ class AlertTests(unittest.TestCase):
                  "delta(roost_follower_set_aside[1h]) > 0"),
                 ('{status!="499"}', '{route!="/v1/sync",status!="499"}'),
                 ('{status!="499"}', ""),
-                (" unless on (instance) roost_backup_last_timestamp_seconds", "")):
+                ('{outcome="failed"} > 0 unless on (instance) roost_backup_last_timestamp_seconds',
+                 '{outcome="failed"} > 0'),
+                ("scheduled > 0 unless on (instance) roost_backup_last_timestamp_seconds",
+                 "scheduled > 0"),
+                ("roost_backup_scheduled > 0", "roost_backup_scheduled >= 0"),
+                ('roost_degraded{part="database"}', "roost_degraded")):
             with self.subTest(wrong):
                 folder = Folder(copy=os.path.dirname(RULES))
                 self.addCleanup(folder.remove)
