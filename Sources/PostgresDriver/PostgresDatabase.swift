@@ -85,6 +85,11 @@ package final class PostgresDatabase: Database {
   /// Sets the step before the commit, once.
   package func setPreCommit(_ preCommit: any PreCommit) { writers.setPreCommit(preCommit) }
 
+  /// The server cannot be reached, or not by all threads that need a connection.
+  ///
+  /// It is known within seconds where something reads or writes from time to time.
+  package var isOut: Bool { factory.reach.isOut }
+
   package var statistics: PostgresStatistics {
     PostgresStatistics(writers, shared, long, replicas?.statistics ?? [])
   }

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
 import threading
 import time
 import unittest
@@ -14,7 +15,7 @@ import unittest
 from backupfile import dated, packed, unpacked
 from client import Client, administrator, anonymous
 from postgres import ADMIN, address, password, psql
-from server import ENGINE, Folder, Server, as_stranger, database, roost
+from server import BINARY, ENGINE, Folder, Server, as_stranger, database, roost
 from sync_cases import RULES, SCHEMA
 from sync_client import Device
 
@@ -116,6 +117,18 @@ class CommandTests(BackupCase):
             "/v1/auth/refresh", {"refreshToken": ann.session["refreshToken"]})
         self.assertEqual(again.status, 401, again)
 
+    def test_a_file_that_is_no_backup_is_not_passed_over(self):
+        _, path = self.kept()
+        for name in ("junk.backup", "roost-20990101T000000Z-00000000.backup"):
+            junk = os.path.join(os.path.dirname(path), name)
+            with open(junk, "w", encoding="ascii") as file:
+                file.write("junk")
+            for words in ((), ("--json",)):
+                done = self.backup("list", *words, says=f"{junk} is no backup of Roost")
+                self.assertIn(path, done.stdout)
+                self.assertNotIn(junk, done.stdout)
+        self.backup("verify", "latest", status=1, says="is no backup of Roost")
+
     def test_a_restore_goes_into_an_empty_place(self):
         ann, path = self.kept()
         other = self.folder.join("other")
@@ -180,6 +193,20 @@ class NightTests(BackupCase):
         server = self.start()
         server.stop()
         return [json.loads(self.backup("create", "--json").stdout)["path"] for _ in range(count)]
+
+    @unittest.skipIf(os.geteuid() != 0, "a mount is needed")
+    def test_a_folder_that_is_read_only_says_what_a_unit_needs(self):
+        self.kept()
+        there = self.folder.join("there")
+        os.mkdir(there)
+        script = f'mount -t tmpfs -o ro none {there} && exec "$@"'
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script, "sh", BINARY, "backup", "create",
+             self.folder.path, "--folder", there, "--data", self.data],
+            capture_output=True, text=True, timeout=60,
+            env={**os.environ, **database(self.data)})
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("Read-only file system (under systemd ReadWritePaths=", done.stderr)
 
     @unittest.skipIf(os.geteuid() != 0, "another account is needed")
     def test_what_may_not_be_seen_is_not_told_to_be_missing(self):
@@ -272,6 +299,7 @@ class ServedTests(BackupCase):
         self.assertEqual(len(items), 1)
         metrics = ann.get("/metrics").body.decode()
         self.assertIn('roost_backups_total{outcome="made"} 1', metrics)
+        self.assertIn("roost_backup_scheduled 0\n", metrics)
         self.assertRegex(metrics, r"roost_backup_last_timestamp_seconds 1\d{9}")
         if ENGINE == "sqlite":
             self.backup("create", status=1, says="/v1/admin/backups")
@@ -319,6 +347,7 @@ class ScheduleTests(BackupCase):
         self.assertEqual(self.listed(), {old, young})
         self.sleep_through_a_night()
         server = self.start()
+        self.assertIn("roost_backup_scheduled 1\n", self.metrics(server))
         deadline = time.monotonic() + 60
         while 'roost_backups_total{outcome="made"} 1' not in self.metrics(server):
             self.assertLess(time.monotonic(), deadline, self.metrics(server))

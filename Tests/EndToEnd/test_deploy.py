@@ -101,7 +101,7 @@ class MetricTests(unittest.TestCase):
         text = Client(server.port).get("/metrics").body.decode()
         for queue in ("loop", "writes", "reads"):
             self.assertIn(f'roost_queue_standing{{queue="{queue}"}} 0\n', text)
-        for part in ("requests", "writes", "long reads", "replicas", "functions"):
+        for part in ("database", "requests", "writes", "long reads", "replicas", "functions"):
             self.assertIn(f'roost_degraded{{part="{part}"}} 0\n', text)
 
 
@@ -132,7 +132,12 @@ class AlertTests(unittest.TestCase):
                  "delta(roost_follower_set_aside[1h]) > 0"),
                 ('{status!="499"}', '{route!="/v1/sync",status!="499"}'),
                 ('{status!="499"}', ""),
-                (" unless on (instance) roost_backup_last_timestamp_seconds", "")):
+                ('{outcome="failed"} > 0 unless on (instance) roost_backup_last_timestamp_seconds',
+                 '{outcome="failed"} > 0'),
+                ("scheduled > 0 unless on (instance) roost_backup_last_timestamp_seconds",
+                 "scheduled > 0"),
+                ("roost_backup_scheduled > 0", "roost_backup_scheduled >= 0"),
+                ('roost_degraded{part="database"}', "roost_degraded")):
             with self.subTest(wrong):
                 folder = Folder(copy=os.path.dirname(RULES))
                 self.addCleanup(folder.remove)

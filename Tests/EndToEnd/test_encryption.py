@@ -394,6 +394,54 @@ class KeyTests(EncryptionCase):
             self.assertEqual([item["text"] for item in items], [person.id])
         server.stop()
 
+    def test_a_backup_from_before_a_rotation_says_which_key_it_wants(self):
+        server = self.start()
+        ann = anonymous(server.port)
+        self.assertEqual(ann.post("/v1/diaries", {"text": "a"}).status, 201)
+        server.stop()
+
+        def backup(verb, *words):
+            done = roost("backup", verb, self.folder.path, *words, "--data", self.data,
+                         environment=self.environment, seconds=60)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            return done
+
+        path = json.loads(backup("create", "--json").stdout)["path"]
+        done = backup("verify", path, "--json")
+        self.assertEqual((json.loads(done.stdout)["missingMasterKeys"], done.stderr), ([], ""))
+        old, self.key = self.key, self.make_key("new")
+        self.settings(f"keyFile: {self.key}", f"formerKeyFiles: {old}")
+        done = roost("key", "rotate", self.folder.path, "--data", self.data,
+                     environment=self.environment)
+        self.assertIn("backups from before need the former one", done.stdout)
+        # With both named all is well.
+        self.assertEqual(backup("verify", path).stderr, "")
+        self.settings()
+        done = backup("verify", path, "--json")
+        missing = json.loads(done.stdout)["missingMasterKeys"]
+        self.assertEqual(len(missing), 1)
+        self.assertIn(f"warning: encrypted fields in this backup were written under the master key "
+                      f"{missing[0]}", done.stderr)
+        self.assertIn("encryption.formerKeyFiles", done.stderr)
+        later = json.loads(backup("create", "--json").stdout)["path"]
+        self.assertEqual(backup("verify", later).stderr, "")
+        # Where no key is named, as on a machine that only tries backups.
+        self.settings("formerKeyFiles: ''")
+        self.assertIn("encryption.keyFile", backup("verify", later).stderr)
+        self.settings()
+        if ENGINE == "postgres":
+            psql(f"DROP SCHEMA {database(self.data)['ROOST_DATABASE_SCHEMA']} CASCADE",
+                 address=self.admin())
+        done = backup("restore", path, "--json", *(() if ENGINE == "postgres" else ("--replace",)))
+        self.assertEqual(json.loads(done.stdout)["missingMasterKeys"], missing)
+        self.assertIn(missing[0], done.stderr)
+        # It is as the warning says: no server starts, and with the key one does.
+        self.refused(missing[0], "formerKeyFiles")
+        self.settings(f"keyFile: {self.key}", f"formerKeyFiles: {old}")
+        server = self.start()
+        self.assertEqual(self.at(ann, server).get("/v1/diaries")["items"][0]["text"], "a")
+        server.stop()
+
     def left(self, server, people):
         """Whether the job of the start is still at it; everybody is answered meanwhile."""
         for person in people:

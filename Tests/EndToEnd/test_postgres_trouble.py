@@ -1,5 +1,8 @@
 """PostgreSQL in trouble under a server that runs: clear answers, and all is well afterwards."""
 
+import os
+import re
+import signal
 import threading
 import time
 import unittest
@@ -130,6 +133,79 @@ class TroubleTests(unittest.TestCase):
         self.assertEqual({status for status, _ in statuses}, {200, 201, 503})
         # The half second lets answers of before arrive.
         self.assertEqual({status for status, at in statuses if away + 0.5 < at < back}, {503})
+        self.recovers()
+
+    def degraded(self):
+        """The parts that /health/ready calls degraded, which it, /status and /metrics agree on."""
+        client = Client(self.server.port)
+        ready = client.get("/health/ready")
+        self.assertEqual(ready.status, 200, ready)
+        for word in ("postgresql://", "roost_", self.schema, str(self.cluster.port)):
+            self.assertNotIn(word, ready.body.decode())
+        return {part["part"] for part in ready.json.get("degraded", [])}
+
+    def until_degraded(self, parts):
+        deadline = time.monotonic() + PATIENCE
+        while self.degraded() != parts:
+            self.assertLess(time.monotonic(), deadline, parts)
+            time.sleep(0.1)
+
+    def figure(self, name):
+        text = Client(self.server.port).get("/metrics").body.decode()
+        return int(re.search(rf"(?m)^{re.escape(name)} (\d+)$", text)[1])
+
+    def out(self):
+        return self.figure('roost_degraded{part="database"}')
+
+    def test_an_idle_server_learns_that_its_database_is_away_and_is_back(self):
+        self.assertEqual((self.degraded(), self.out()), (set(), 0))
+        self.cluster.stop()
+        self.until_degraded({"database"})
+        self.assertEqual(self.out(), 1)
+        page = Client(self.server.port).get("/status")
+        self.assertIn("Something does not work as it should", page.body.decode())
+        self.cluster.start()
+        self.until_degraded(set())
+        self.assertEqual(self.out(), 0)
+        self.recovers()
+
+    def test_writes_that_find_no_database_are_counted_as_failed(self):
+        """Else the alert on commits that fail could not be raised by the plainest reason."""
+        self.cluster.stop()
+        # The first may find out by the connection that it had.
+        self.refused(self.write())
+        before = self.figure("roost_db_failed_batches_total")
+        for _ in range(3):
+            self.refused(self.write())
+        self.assertGreaterEqual(self.figure("roost_db_failed_batches_total"), before + 3)
+        self.cluster.start()
+        self.recovers()
+
+    def test_a_database_that_answers_nothing_any_more_is_told(self):
+        """Its connections stay open, as those of a machine do that has stopped."""
+        processes = [self.cluster.postmaster(), *self.cluster.children()]
+        for each in processes:
+            os.kill(each, signal.SIGSTOP)
+        try:
+            self.until_degraded({"database"})
+        finally:
+            for each in processes:
+                os.kill(each, signal.SIGCONT)
+        self.until_degraded(set())
+        self.recovers()
+
+    def test_writers_without_a_connection_are_told_until_they_have_one(self):
+        """Reads go on, so that only their own attempts show that it is over."""
+        self.addCleanup(self.psql, "ALTER ROLE roost CONNECTION LIMIT -1")
+        self.psql("ALTER ROLE roost CONNECTION LIMIT 0",
+                  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'roost' "
+                  "AND query ILIKE '%COMMIT%'")
+        deadline = time.monotonic() + PATIENCE
+        while self.write().status != 503:
+            self.assertLess(time.monotonic(), deadline)
+        self.until_degraded({"database"})
+        self.psql("ALTER ROLE roost CONNECTION LIMIT -1")
+        self.until_degraded(set())
         self.recovers()
 
     def test_what_waits_or_takes_too_long_is_given_up(self):

@@ -115,6 +115,63 @@ private final class BackwardTime: TimeSource {
     #expect(reconnection.failure(at: now) == nil)
   }
 
+  private struct Attempt {
+    let time = MovedTime()
+    let reach: ServerReach
+    init() { reach = ServerReach(time) }
+
+    /// One that takes so many milliseconds; `body` runs meanwhile.
+    func callAsFunction(
+      fails: Bool, _ milliseconds: UInt64 = 1, _ body: () -> Void = {}
+    ) {
+      try? reach.attempt { () throws(PostgresFailure) in
+        body()
+        time.advance(milliseconds)
+        if fails { throw PostgresFailure(connection: "refused") }
+      }
+    }
+  }
+
+  @Test func `a server is out from a failed attempt to connect to the next good one`() {
+    let attempt = Attempt()
+    #expect(!attempt.reach.isOut)
+    attempt(fails: false)
+    #expect(!attempt.reach.isOut)
+    attempt(fails: true)
+    #expect(attempt.reach.isOut)
+    attempt.time.advance(9000)
+    attempt(fails: true)
+    attempt.time.advance(9000)
+    #expect(attempt.reach.isOut)
+    attempt(fails: false)
+    #expect(!attempt.reach.isOut)
+  }
+
+  @Test func `a failure that began before another attempt succeeded says nothing`() {
+    let attempt = Attempt()
+    attempt(fails: true, 5) { attempt(fails: false) }
+    #expect(!attempt.reach.isOut)
+    // One that began later does.
+    attempt(fails: false)
+    attempt(fails: true)
+    #expect(attempt.reach.isOut)
+  }
+
+  @Test func `a failure after which nobody has to try again is forgotten`() {
+    let attempt = Attempt()
+    attempt(fails: true)
+    attempt.time.advance(9999)
+    #expect(attempt.reach.isOut)
+    attempt.time.advance(1)
+    #expect(!attempt.reach.isOut)
+    // But not while somebody tries, however long nobody answers.
+    attempt(fails: true)
+    attempt(fails: true, 60_000) {
+      attempt.time.advance(60_000)
+      #expect(attempt.reach.isOut)
+    }
+  }
+
   @Test func `a statement is cancelled at its deadline and given up five seconds later`() {
     var bound = WaitBound(time: StillTime(milliseconds: 100), milliseconds: 0)
     #expect(bound.next() == .cancel)

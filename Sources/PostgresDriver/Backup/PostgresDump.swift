@@ -27,6 +27,18 @@ package enum PostgresDump {
     ).run {}
   }
 
+  /// Writes the rows of some tables of a dump to a file, as `COPY` has them; tables that it lacks have
+  /// none.
+  package static func rows(
+    of tables: [String], in path: String, _ configuration: PostgresConfiguration, to file: String
+  ) throws {
+    try PostgresTool(
+      name: "pg_restore",
+      arguments: ["--data-only"] + tables.map { "--table=\($0)" } + ["--file=\(file)", path],
+      configuration: configuration
+    ).run {}
+  }
+
   /// Puts what a dump holds into a database where the schema is not taken, whole or not at all.
   ///
   /// Throws `RoostError`.

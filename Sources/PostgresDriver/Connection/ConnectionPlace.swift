@@ -22,7 +22,11 @@ final class ConnectionPlace {
     let time = factory.ambient.time
     if let failure = reconnection.failure(at: time.monotonicNanoseconds()) { throw failure }
     do {
-      let connection = try factory.connect(purpose)
+      let factory = factory
+      let purpose = purpose
+      let connection = try factory.reach.attempt { () throws(PostgresFailure) in
+        try factory.connect(purpose)
+      }
       connection.madeAt = time.monotonicNanoseconds()
       self.connection = connection
       connects += 1

@@ -10,6 +10,8 @@ struct Reconnection {
   /// The failure to answer with while it is too early to try again.
   func failure(at now: UInt64) -> PostgresFailure? { now < next ? last : nil }
 
+  var hasFailed: Bool { last != nil }
+
   mutating func succeeded() { self = Reconnection() }
 
   mutating func failed(_ failure: PostgresFailure, at now: UInt64) {

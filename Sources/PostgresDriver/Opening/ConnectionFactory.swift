@@ -18,6 +18,8 @@ final class ConnectionFactory: Sendable {
   let ambient: Ambient
   /// What its connections lead to.
   let role: ServerRole
+  /// What became of the attempts to connect.
+  let reach: ServerReach
   /// Set when statements have no names.
   private let types: ParameterTypes?
 
@@ -27,6 +29,7 @@ final class ConnectionFactory: Sendable {
     self.configuration = configuration
     self.ambient = ambient
     self.role = role
+    reach = ServerReach(ambient.time)
     types = configuration.preparedStatements ? nil : ParameterTypes()
   }
 

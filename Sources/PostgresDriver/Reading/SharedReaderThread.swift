@@ -200,6 +200,7 @@ final class SharedReaderThread: TaskExecutor, @unchecked Sendable {
       // Its statement should have been stopped long ago: the server is not there any more.
       let loss = PostgresFailure(connection: "the server did not answer in time")
       place.connection?.lose(loss)
+      factory.reach.failed(since: reader.deadline)
       reader.note(loss)
       reader.read.resume(throwing: RoostError.unreachable(loss))
     } else {

@@ -38,6 +38,16 @@ final class BatchRunner {
     writers.statistics.withLock { $0.connects[index] = connects }
   }
 
+  /// The connection could not be made.
+  var isOut: Bool { session.isOut }
+
+  /// Tries to connect again while nobody writes, so that it is known whether one could.
+  func reconnect() {
+    try? session.connect()
+    let connects = session.connects
+    writers.statistics.withLock { $0.connects[index] = connects }
+  }
+
   private enum Ending {
     case committed
     case failed(any Error)
@@ -59,6 +69,7 @@ final class BatchRunner {
       do {
         try session.connect()
       } catch {
+        writers.statistics.withLock { $0.failedBatches += 1 }
         return WriteBatch.fail(writes, error.error)
       }
       let batch = WriteBatch(writes, session, executor, mode)

@@ -115,24 +115,31 @@ final class WriteSession {
     connection = nil
     if let failure = reconnection.failure(at: time.monotonicNanoseconds()) { throw failure }
     do {
-      let connection = try factory.connect(.write)
-      var bound = bound()
-      let call = StatementCall.text(
-        """
-        INSERT INTO \(table) (id, number, started) VALUES (\(id), 0, \(time.now()))
-        ON CONFLICT (id) DO NOTHING
-        """)
-      _ = try ConnectionFactory.plain { try connection.run(call, &bound) }
-      // What each transaction begins with must be prepared before it; it must not run here, where it
-      // would say of a lost transaction that it is there.
-      try connection.prepare(.fixed(raise, []), &bound)
-      self.connection = connection
+      connection = try factory.reach.attempt { () throws(PostgresFailure) in try newConnection() }
       connects += 1
       reconnection.succeeded()
     } catch {
       reconnection.failed(error, at: time.monotonicNanoseconds())
       throw error
     }
+  }
+
+  /// The last attempt to connect failed.
+  var isOut: Bool { reconnection.hasFailed }
+
+  private func newConnection() throws(PostgresFailure) -> Connection {
+    let connection = try factory.connect(.write)
+    var bound = bound()
+    let call = StatementCall.text(
+      """
+      INSERT INTO \(table) (id, number, started) VALUES (\(id), 0, \(time.now()))
+      ON CONFLICT (id) DO NOTHING
+      """)
+    _ = try ConnectionFactory.plain { try connection.run(call, &bound) }
+    // What each transaction begins with must be prepared before it; it must not run here, where it
+    // would say of a lost transaction that it is there.
+    try connection.prepare(.fixed(raise, []), &bound)
+    return connection
   }
 
   func close() {

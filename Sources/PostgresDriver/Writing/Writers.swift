@@ -92,6 +92,8 @@ final class WriterThread: TaskExecutor, Sendable {
   private let writers: Writers
   private let index: Int
   private let batchLimit: Int
+  /// Between two looks whether it is time to connect again.
+  private static let retryMilliseconds = 500
 
   init(_ writers: Writers, _ index: Int, _ batchLimit: Int) {
     self.writers = writers
@@ -113,13 +115,16 @@ final class WriterThread: TaskExecutor, Sendable {
   func run(_ session: WriteSession) {
     let runner = BatchRunner(session, self, writers, index)
     while true {
-      let work: Work? = writers.monitor.wait { takeWork(&$0) }
+      let work: Work? = writers.monitor.wait(
+        milliseconds: runner.isOut ? WriterThread.retryMilliseconds : nil
+      ) { takeWork(&$0) }
       switch work {
       case .jobs(let jobs):
         for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
       case .batch(let writes, let preCommit):
         runner.run(writes, preCommit)
-      case .end, nil:
+      case nil: runner.reconnect()
+      case .end:
         session.close()
         let waiting = writers.monitor.withLock { state in
           state.running -= 1

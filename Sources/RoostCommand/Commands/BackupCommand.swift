@@ -166,16 +166,28 @@ struct BackupCommand: Command {
         AppFolder(arguments.operands[1]), arguments,
         overriding: [SettingKeys.database.name: address, SettingKeys.databaseReplicas.name: ""])
     }
-    let head = try await BackupRestore.verify(
+    let (head, keys) = try await BackupRestore.verify(
       path, key: try backups.readingKey(for: path), settings: there,
       intoScratch: arguments.has("--scratch"), ambient: ambient)
     display?.clear()
+    let missing = BackupCommand.warn(keys, settings)
     if arguments.has("--json") {
-      Console.print(head.json.text)
+      var object = head.json.object ?? JSONObject()
+      object["missingMasterKeys"] = missing
+      Console.print(JSON.object(object).text)
     } else {
       Console.print("roost: \(path) of \(head.madeAt) can be restored")
     }
     return ExitStatus.success
+  }
+
+  /// Says which master keys are missing, if any are, and gives their ids.
+  ///
+  /// No error: the data are right, and on the machine that tries a backup no master key need be.
+  private static func warn(_ keys: CopiedKeys, _ settings: Settings) -> JSON {
+    guard let warning = keys.warning(settings) else { return .array([]) }
+    Console.note("roost backup: warning: \(warning.text)")
+    return .array(warning.missing.map { .string($0) })
   }
 
   private func restore(
@@ -187,9 +199,11 @@ struct BackupCommand: Command {
       path, to: data, key: try backups.readingKey(for: path), settings: settings,
       ambient: Ambient(logger: Logger(level: .warning, format: .text))
     ).run(replaces: arguments.has("--replace"), signsOut: arguments.has("--sign-out"))
+    let missing = BackupCommand.warn(report.keys, settings)
     if arguments.has("--json") {
       var object = report.head.json.object ?? JSONObject()
       object["former"] = report.former.map { .string($0) } ?? .null
+      object["missingMasterKeys"] = missing
       Console.print(JSON.object(object).text)
       return ExitStatus.success
     }

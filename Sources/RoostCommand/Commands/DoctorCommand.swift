@@ -51,6 +51,16 @@ struct DoctorCommand: Command {
       Finding(place: folder.schemaPath, code: "no_action", message: $0)
     }
     findings += DoctorCommand.unbound(schema, folder, settings)
+    let data = arguments["--data"] ?? DoctorCommand.served(folder, settings)
+    let lack = DoctorCommand.lack(schema, settings)
+    if let lack {
+      // On the machine of whoever writes the schema no master key need be.
+      guard data == nil else { throw lack }
+      findings.append(
+        Finding(
+          place: folder.settingsPath, code: "no_master_key",
+          message: "no server with these settings serves this app: \(lack.detail)"))
+    }
     if let refusal {
       findings.append(
         Finding(
@@ -62,7 +72,7 @@ struct DoctorCommand: Command {
       ("collections", schema.collections.map(\.name).joined(separator: ", ")),
       ("actions", schema.actions.map(\.name).joined(separator: ", ")),
     ]
-    if let data = arguments["--data"] ?? DoctorCommand.served(folder, settings) {
+    if let data {
       facts += try await look(at: data, schema, settings)
     }
     if arguments.has("--json") {
@@ -73,10 +83,21 @@ struct DoctorCommand: Command {
       Console.print(
         findings.isEmpty
           ? "nothing to remark"
-          : "\(findings.count) remark\(findings.count == 1 ? "" : "s"); the app can be served"
-            + (refusal == nil ? "" : " by roost dev alone"))
+          : "\(findings.count) remark\(findings.count == 1 ? "" : "s")"
+            + (lack != nil
+              ? "" : "; the app can be served" + (refusal == nil ? "" : " by roost dev alone")))
     }
     return ExitStatus.success
+  }
+
+  /// What a start would say of the master key; nil where nothing is wrong with what is named.
+  private static func lack(_ schema: SchemaModel, _ settings: Settings) -> RoostError? {
+    do {
+      try EncryptionKeys.require(for: schema, settings, ambient: Ambient())
+      return nil
+    } catch {
+      return error as? RoostError ?? RoostError(.invalid, "\(error)")
+    }
   }
 
   /// The actions that this program has no handler for.

@@ -25,7 +25,8 @@ struct KeyCommand: Command {
 
     To change the master key make another one, name its file as encryption.keyFile and the old one's
     as encryption.formerKeyFiles, and start the server: it wraps the keys anew by itself while it
-    answers. When roost key rotate says that none is left, the old one can go.
+    answers. When roost key rotate says that none is left, no server needs the old one; keep it until
+    the last backup from before has gone, whose encrypted fields nothing else opens.
 
     With --database it works beside a running server. A file belongs to its server while that runs;
     then the command says how an administrator asks the server.
@@ -73,7 +74,8 @@ struct KeyCommand: Command {
       Console.print(
         "roost: \(rotation.keys) data keys were wrapped anew"
           + (rotation.sealsValues ? ", and the values of \(rotation.rows) records sealed anew" : "")
-          + "; none is left under another master key")
+          + "; none is left under another master key here, but backups from before need the former "
+          + "one: keep it as long as them")
     }
     return ExitStatus.success
   }

@@ -13,13 +13,18 @@ extension App {
   package static func examine(
     _ schema: SchemaModel, data: String, settings: Settings, ambient: Ambient
   ) async throws -> [(String, String)] {
+    try EncryptionKeys.require(for: schema, settings, ambient: ambient)
+    let keys = try EncryptionKeys.Named(settings, ambient: ambient)
     let engine = try AppDatabase.open(
       data, settings, ambient: ambient, preCommit: ChangeRecorder(), makesFolder: false)
     let database = engine.database
     do {
       try await engine.check()
       let replicas = try await engine.replicas()
-      let rehearsal = try await rehearse(schema, on: database, now: ambient.time.now())
+      let rehearsal = try await rehearse(schema, keys, on: database, now: ambient.time.now())
+      if let keys, let sealed = rehearsal.sealed {
+        try await EncryptionKeys.tryOpening(sealed, keys)
+      }
       await database.close()
       return [("integrity", "ok")] + replicas + rehearsal.facts
     } catch {
@@ -61,10 +66,12 @@ extension App {
   /// A rehearsed start; thrown at its end, so that its transaction is undone.
   private struct Rehearsal: Error {
     var facts: [(String, String)]
+    /// The master key of a key management service.
+    var sealed: EncryptionKeys.Stored?
   }
 
   private static func rehearse(
-    _ schema: SchemaModel, on database: any Database, now: Timestamp
+    _ schema: SchemaModel, _ keys: EncryptionKeys.Named?, on database: any Database, now: Timestamp
   ) async throws -> Rehearsal {
     let keeper = TableKeeper(
       book: try RuleBook(schema), now: now,
@@ -78,6 +85,9 @@ extension App {
             let steps = pending.count == 1 ? "1 step" : "\(pending.count) steps"
             rehearsal.facts.append(
               ("migrations", "\(steps) of Roost's own tables pending; the next start takes them"))
+          }
+          if let keys {
+            rehearsal.sealed = try await EncryptionKeys.rehearse(keys, in: transaction)
           }
           let catalogue = try await keeper.run(in: transaction)
           for definition in try await catalogue.derivedDue(at: now, in: transaction) {

@@ -41,7 +41,7 @@ package final class App: Sendable {
   let slow: SlowStatements?
   let delays: DatabaseDelays
   let housekeeping: Housekeeping
-  private let watch: LogWatch
+  let watch: LogWatch
   private let migration: MigrationKeeper
   private let recorder: ChangeRecorder
 
@@ -79,7 +79,7 @@ package final class App: Sendable {
     self.recorder = recorder
     self.functions = functions
     let waiting = recorder.watch
-    watch = LogWatch(database, notice: { recorder.notice($0) }) { length in
+    watch = LogWatch(database, time: ambient.time, notice: { recorder.notice($0) }) { length in
       for follower in followers { follower.wake() }
       waiting.heard(length)
     }
@@ -194,7 +194,7 @@ package final class App: Sendable {
       return app
     } catch {
       await database.close()
-      throw error
+      throw AppDatabase.told(error)
     }
   }
 

@@ -59,19 +59,24 @@ extension AppDatabase {
     }
   }
 
-  /// Looks whether the copy at `path` in the folder `place` can be used, as far as that is possible
-  /// without a server.
+  /// Looks whether the copy in the folder `place` can be used, as far as that is possible without a
+  /// server, and which master keys its encrypted fields want.
   ///
   /// Throws `RoostError` or `DatabaseOpenError`.
   static func tryCopy(
     _ kind: CopyKind, _ place: String, _ settings: Settings, ambient: Ambient,
     _ body: @Sendable @escaping (any Database) async throws -> Void
-  ) async throws {
+  ) async throws -> CopiedKeys {
     switch kind {
     case .dump:
       let configuration = configuration(settings.text(SettingKeys.database), settings)
-      try await BackupThread.run {
-        try PostgresDump.check(place + "/" + kind.rawValue, configuration)
+      return try await BackupThread.run {
+        let copy = place + "/" + kind.rawValue
+        try PostgresDump.check(copy, configuration)
+        let rows = place + "/keys"
+        try PostgresDump.rows(of: CopiedKeys.tables, in: copy, configuration, to: rows)
+        defer { unlink(rows) }
+        return try CopiedKeys(dumped: rows)
       }
     case .file:
       var configuration = fileConfiguration(place, settings)
@@ -80,7 +85,9 @@ extension AppDatabase {
       do {
         try await examine(database)
         try await body(database)
+        let keys = try await database.readUnbounded { try await CopiedKeys.read(in: $0) }
         await database.close()
+        return keys
       } catch {
         await database.close()
         throw error

@@ -167,12 +167,23 @@ package struct AppDatabase: Sendable {
         ) { $0.text(0) } ?? ""
       }
     }
-    guard fault.isEmpty else {
-      throw RoostError(
-        .internalError,
-        "The database is damaged (\(fault)): stop the server, keep a copy of the data, "
-          + "and restore a backup.")
-    }
+    guard fault.isEmpty else { throw AppDatabase.damaged(fault) }
+  }
+
+  private static func damaged(_ fault: String, cause: (any Error)? = nil) -> RoostError {
+    RoostError(
+      .internalError,
+      "The database is damaged (\(fault)): stop the server, keep a copy of the data, "
+        + "and restore a backup.", cause: cause)
+  }
+
+  /// What an operator is told of an error that ended a start: damage in so many words.
+  static func told(_ error: any Error) -> any Error {
+    // SQLITE_CORRUPT and SQLITE_NOTADB, whatever they are extended by.
+    guard let failure = (error as? RoostError)?.cause as? SQLiteFailure,
+      [11, 26].contains(failure.code & 0xFF)
+    else { return error }
+    return damaged(failure.message, cause: failure)
   }
 
   /// What the standbys that may answer reads are like, each by its host.
@@ -204,6 +215,8 @@ package struct AppDatabase: Sendable {
   struct Condition: Sendable {
     /// Writes are refused because the disk is nearly full.
     var isFull = false
+    /// The server of the database cannot be reached.
+    var isOut = false
     var replicas = 0
     /// Replicas that answer no reads.
     var replicasOut = 0
@@ -218,7 +231,8 @@ package struct AppDatabase: Sendable {
     case .postgres(let database):
       let replicas = database.statistics.replicas
       return Condition(
-        replicas: replicas.count, replicasOut: replicas.count { !$0.isInUse })
+        isOut: database.isOut, replicas: replicas.count, replicasOut: replicas.count { !$0.isInUse }
+      )
     }
   }
 

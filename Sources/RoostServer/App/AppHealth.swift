@@ -42,6 +42,7 @@ struct AppHealth: Sendable {
     let megabytes = UInt64(app.settings.integer(SettingKeys.minimumFreeMegabytes))
     let engine = app.engine.condition(minimumFreeBytes: megabytes * 1_048_576)
     return [
+      StatusReport.Part("database", fault: database(engine, now)),
       StatusReport.Part("requests", fault: standing(.loop, now, "all but the lightest")),
       StatusReport.Part(
         "writes",
@@ -58,6 +59,19 @@ struct AppHealth: Sendable {
       StatusReport.Part("functions", fault: functions),
     ]
   }
+
+  private func database(_ engine: AppDatabase.Condition, _ now: UInt64) -> String? {
+    if engine.isOut {
+      return "PostgreSQL cannot be reached: what needs it is answered 503."
+    }
+    guard let seconds = app.watch.waitingSeconds(now), seconds >= AppHealth.patienceSeconds else {
+      return nil
+    }
+    return "PostgreSQL has not answered a short read for \(seconds) seconds."
+  }
+
+  /// Above what a statement waits behind others in a server that works.
+  private static let patienceSeconds: UInt64 = 3
 
   private func standing(_ queue: Overload.Queue, _ now: UInt64, _ what: String) -> String? {
     overload.state(of: queue, at: now).isStanding

@@ -7,7 +7,8 @@ import Synchronization
 /// the app's schema.
 ///
 /// A hint: whoever is not told looks at the log when it is woken for another reason. A process that
-/// only reads would never hear of a migration otherwise, and stay ready.
+/// only reads would never hear of a migration otherwise, and stay ready. By its looks it is also known
+/// of a server whom nobody asks anything that its database does not answer.
 final class LogWatch: Sendable {
   private static let pauseNanoseconds: UInt64 = 50_000_000
 
@@ -15,11 +16,16 @@ final class LogWatch: Sendable {
   private let wake: @Sendable (_ length: Int64) -> Void
   private let notice: @Sendable (_ generation: Int64) -> Void
   private let task = Mutex<Task<Void, Never>?>(nil)
+  private let time: any TimeSource
+  /// When the look under way began, of the monotonic clock in nanoseconds; 0 for none.
+  private let began = Atomic<UInt64>(0)
 
   init(
-    _ database: any Database, notice: @escaping @Sendable (_ generation: Int64) -> Void,
+    _ database: any Database, time: any TimeSource,
+    notice: @escaping @Sendable (_ generation: Int64) -> Void,
     wake: @escaping @Sendable (_ length: Int64) -> Void
   ) {
+    self.time = time
     self.notice = notice
     self.database = database
     self.wake = wake
@@ -41,6 +47,8 @@ final class LogWatch: Sendable {
     var known: Int64 = -1
     while true {
       do { try await Task.sleep(nanoseconds: LogWatch.pauseNanoseconds) } catch { return }
+      began.store(time.monotonicNanoseconds(), ordering: .relaxed)
+      defer { began.store(0, ordering: .relaxed) }
       // A look that fails is repeated at once anyway; whatever is wrong is told by those who work.
       guard let (length, generation) = try? await LogWatch.look(database) else { continue }
       notice(generation)
@@ -48,6 +56,12 @@ final class LogWatch: Sendable {
       known = length
       wake(length)
     }
+  }
+
+  /// For how long the look under way has had no answer; nil where none is.
+  func waitingSeconds(_ now: UInt64) -> UInt64? {
+    let began = began.load(ordering: .relaxed)
+    return began == 0 || began > now ? nil : (now - began) / 1_000_000_000
   }
 
   private static let select = Statement(

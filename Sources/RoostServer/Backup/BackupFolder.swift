@@ -126,8 +126,14 @@ package struct BackupFolder: Sendable {
     guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
     throw RoostError(
       .invalid,
-      "The folder of backups \(path) cannot be made: \(String(cString: strerror(errno))). Make it, "
-        + "or name another one as backups.folder.")
+      "The folder of backups \(path) cannot be made: \(BackupFolder.reason(errno)). Make it, or name "
+        + "another one as backups.folder.")
+  }
+
+  /// What the system says, with what to do about a place that only the unit makes unwritable.
+  fileprivate static func reason(_ number: CInt) -> String {
+    String(cString: strerror(number))
+      + (number == EROFS ? " (under systemd ReadWritePaths= lets a unit write there)" : "")
   }
 
   /// Removes what is older than `days`, but never the newest, and what was left unfinished by a
@@ -177,7 +183,7 @@ struct PassingFolder: Sendable {
       throw RoostError(
         .invalid,
         "\(path), where it is unpacked to be tried, cannot be made: "
-          + "\(String(cString: strerror(errno))).")
+          + "\(BackupFolder.reason(errno)).")
     }
     lock = PassingFolder.lock(of: path)
     guard lock >= 0 else {

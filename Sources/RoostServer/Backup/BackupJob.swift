@@ -47,13 +47,15 @@ final class BackupFigures: Sendable {
   }
 
   let folder: BackupFolder
+  private let isScheduled: Bool
   private let time: any TimeSource
   private let state: Mutex<State>
   /// Between two looks into the folder, where other processes and people put backups too.
   private static let pauseNanoseconds: UInt64 = 60_000_000_000
 
-  init(_ folder: BackupFolder, time: any TimeSource) {
+  init(_ folder: BackupFolder, isScheduled: Bool, time: any TimeSource) {
     self.folder = folder
+    self.isScheduled = isScheduled
     self.time = time
     state = Mutex(
       State(newest: BackupFigures.newest(in: folder), looked: time.monotonicNanoseconds()))
@@ -97,7 +99,10 @@ final class BackupFigures: Sendable {
         samples: [
           ([("outcome", "made")], Double(state.made)),
           ([("outcome", "failed")], Double(state.failed)),
-        ])
+        ]),
+      Metric(
+        "roost_backup_scheduled", .gauge, "Whether a schedule makes backups.",
+        isScheduled ? 1 : 0),
     ]
     if let newest = state.newest {
       metrics += [

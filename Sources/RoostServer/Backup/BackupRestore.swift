@@ -26,6 +26,8 @@ package struct BackupRestore: Sendable {
     package let head: BackupHead
     /// Where the database lies that was there before.
     package let former: String?
+    /// The master keys without which its encrypted fields stay sealed.
+    package let keys: CopiedKeys
   }
 
   /// Unpacks and tries the backup, begins a new epoch of sync in it, and puts it into its place.
@@ -68,7 +70,7 @@ package struct BackupRestore: Sendable {
     let passing = try PassingFolder(in: data, ambient.newID())
     defer { passing.remove() }
     let trial = passing.path + "/trial"
-    try await BackupTrial(
+    let keys = try await BackupTrial(
       path: path, passing: trial, key: key, settings: settings, ambient: ambient
     ).run { _ in }
     let suffix = ".before-\(ambient.time.now().milliseconds)"
@@ -91,7 +93,7 @@ package struct BackupRestore: Sendable {
       }
     }
     return Report(
-      head: head, former: isTaken ? "\(data)/\(wanted.rawValue)\(suffix)" : nil)
+      head: head, former: isTaken ? "\(data)/\(wanted.rawValue)\(suffix)" : nil, keys: keys)
   }
 
   /// The database that comes of it writes once before it counts, which a disk that is nearly full
@@ -111,7 +113,7 @@ package struct BackupRestore: Sendable {
   /// empty and stays filled. Throws `RoostError` or `DatabaseOpenError`.
   package static func verify(
     _ path: String, key: BackupKey?, settings: Settings, intoScratch: Bool, ambient: Ambient
-  ) async throws -> BackupHead {
+  ) async throws -> (head: BackupHead, keys: CopiedKeys) {
     let head = try BackupReader(path).head
     let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     let beside = parent.isEmpty ? "/" : parent
@@ -123,17 +125,17 @@ package struct BackupRestore: Sendable {
     }
     let passing = try PassingFolder(in: beside, ambient.newID())
     defer { passing.remove() }
-    if intoScratch {
-      _ = try await BackupRestore(
-        path, to: passing.path, key: key, settings: settings, ambient: ambient
-      ).run(replaces: false, signsOut: false)
-    } else {
-      try await BackupTrial(
+    guard intoScratch else {
+      let keys = try await BackupTrial(
         path: path, passing: passing.path + "/trial", key: key, settings: settings,
         ambient: ambient
       ).run { _ in }
+      return (head, keys)
     }
-    return head
+    let report = try await BackupRestore(
+      path, to: passing.path, key: key, settings: settings, ambient: ambient
+    ).run(replaces: false, signsOut: false)
+    return (head, report.keys)
   }
 
   /// Begins the epoch by which devices learn that they have to bring what they still hold.

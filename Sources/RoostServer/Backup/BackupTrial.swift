@@ -12,13 +12,13 @@ package struct BackupTrial: Sendable {
   let settings: Settings
   let ambient: Ambient
 
-  /// Unpacks and looks; returns what the copy is.
+  /// Unpacks and looks; returns the master keys that the copy's encrypted fields want.
   ///
   /// Throws `RoostError` or `DatabaseOpenError` where it cannot be used, with what is wrong.
   @discardableResult
   func run(
     _ proceed: @escaping @Sendable (Double?) throws -> Void
-  ) async throws -> AppDatabase.CopyKind {
+  ) async throws -> CopiedKeys {
     let reader = try BackupReader(path)
     guard let kind = AppDatabase.CopyKind(rawValue: reader.head.content) else {
       throw RoostError(
@@ -35,14 +35,13 @@ package struct BackupTrial: Sendable {
     }
     let least = reader.head.position
     let path = path
-    try await AppDatabase.tryCopy(kind, passing, settings, ambient: ambient) { database in
+    return try await AppDatabase.tryCopy(kind, passing, settings, ambient: ambient) { database in
       let position = try await database.read(.statement) { try await LogLength.read(in: $0) }
       guard position >= least else {
         throw RoostError(
           .invalid, "\(path) lacks changes: its log has \(position) of \(least) entries.")
       }
     }
-    return kind
   }
 
   private static func unpack(

@@ -16,7 +16,9 @@ package final class AppJobs: Sendable {
     _ records: RecordStore, _ settings: Settings, signal: JobSignal, ambient: Ambient,
     handlers: [any JobHandler], schedules: [Schedule], backups maker: BackupMaker
   ) throws {
-    backups = BackupFigures(maker.settings.folder, time: maker.ambient.time)
+    backups = BackupFigures(
+      maker.settings.folder, isScheduled: !settings.text(SettingKeys.backupSchedule).isEmpty,
+      time: maker.ambient.time)
     queue = JobQueue(ambient)
     let retentionJob = RetentionJob(records: records, figures: retention, ambient: ambient)
     var configuration = RunnerConfiguration()
