@@ -164,7 +164,9 @@ package struct ExpressionChecker {
     switch single.decode(json, pointer: "") {
     case .success(let value): return value
     case .failure(let issue):
-      throw fault(syntax, "type", issue.message.trimmingFullStop)
+      // Whoever writes an expression may choose the type of the field; who sends a value may not.
+      let cure = field.type == .int && issue.code == "range" ? " (use Int64 for more)" : ""
+      throw fault(syntax, "type", issue.message.trimmingFullStop + cure)
     }
   }
 
