@@ -43,9 +43,9 @@ import Testing
     }
     #expect(push.mutations[0].fault?.code == code)
     #expect(push.mutations[0].fault?.pointer == pointer)
+    // For the developer; what a person is told stands in front of it in the result.
     let message = try #require(push.mutations[0].fault?.message)
-    #expect(message.hasPrefix(ClientFault.sentence + " "))
-    #expect(!ClientFault.technical(message).contains(ClientFault.sentence))
+    #expect(!message.isEmpty && !message.contains(ClientFault.sentence))
     #expect(push.mutations[1] == sound)
   }
 

@@ -25,8 +25,7 @@ enum PushRefusal {
     let start = parts.firstIndex(of: "ops")
     return FieldIssue(
       pointer: start.map { "/" + parts[$0...].joined(separator: "/") } ?? fault.pointer,
-      code: fault.code,
-      message: ClientFault.technical(fault.message))
+      code: fault.code, message: fault.message)
   }
 
   /// The result of a mutation that failed by `failure`; nil where the fault is the server's, so that

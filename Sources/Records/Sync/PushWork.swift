@@ -102,7 +102,8 @@ struct PushWork: Sendable {
       case .reject(let fault):
         take(
           MutationResult(
-            seq: mutation.seq, .rejected, code: fault.code, message: fault.message,
+            seq: mutation.seq, .rejected, code: fault.code,
+            message: ClientFault.told(fault.message),
             issues: [PushRefusal.placed(fault)]), of: mutation, isKnown: isKnown, at: now, &state)
       case .apply:
         let result: MutationResult

@@ -1,26 +1,4 @@
-package import RoostCore
-
-/// What is said of changes that only an app with a fault makes.
-package enum ClientFault {
-  /// For the person, in front of what is said to the developer of the app.
-  package static let sentence = "The app sent something that the server does not understand."
-
-  /// The message of a result.
-  package static func told(_ technical: String) -> String { "\(sentence) \(technical)" }
-
-  /// What `told` was made of, for the `errors` of the result; other messages as they are.
-  package static func technical(_ message: String) -> String {
-    guard message.hasPrefix(sentence + " ") else { return message }
-    return String(message.dropFirst(sentence.count + 1))
-  }
-
-  /// The refusal of a request whose frames are none that a client sends, or in no order that it does.
-  package static func request(
-    _ pointer: String, _ code: String, _ message: String
-  ) -> RoostError {
-    Members.issue(pointer, code, message)
-  }
-}
+import RoostCore
 
 /// Reads pushes.
 ///
@@ -79,9 +57,6 @@ struct PushReader {
       fault = FieldIssue(
         pointer: members.place("chain"), code: "chain_mismatch",
         message: "The chain does not belong to what the mutation holds.")
-    }
-    fault = fault.map {
-      FieldIssue(pointer: $0.pointer, code: $0.code, message: ClientFault.told($0.message))
     }
     return ClientMutation(
       seq: seq, nonce: nonce, oid: try members.optionalHash("oid") ?? chain, prev: prev,
