@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
+import subprocess
 import unittest
 
-from server import ENGINE, roost
+from server import BINARY, ENGINE, roost
 
 # As many as a debug build runs in about a minute beside nothing else; `.ci/run` has the release
 # binary run 1,000, and `make soak` 100,000.
@@ -63,6 +65,23 @@ class SimulateTests(unittest.TestCase):
         self.assertEqual(
             [line.split("   – ")[0].split(None, 2) for line in after.splitlines()],
             [[field, strategy, value] for field, strategy, _, _, value in MERGED])
+
+    def test_it_can_be_broken_off(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signal=number.name):
+                # A command that is started in the background may be told to pass over SIGINT.
+                process = subprocess.Popen(
+                    [BINARY, "simulate", "--seeds", "1000000", "--workers", "1"],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+                try:
+                    with self.assertRaises(subprocess.TimeoutExpired):
+                        process.wait(1)
+                    process.send_signal(number)
+                    self.assertEqual(process.wait(60), -number)
+                finally:
+                    process.kill()
+                    process.wait()
 
     def test_words_that_make_no_sense_are_told(self):
         for words in (["--seeds", "none"], ["--devices", "1"], ["--engine", "oracle"],

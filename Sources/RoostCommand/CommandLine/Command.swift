@@ -10,9 +10,17 @@ protocol Command: Sendable {
   var options: [Option] { get }
   /// More for `--help`, or an empty text.
   var discussion: String { get }
+  /// Whether it takes SIGTERM and SIGINT itself, by `Signals.waitForEnd()`, and ends in its own time.
+  ///
+  /// Any other ends at once, as a program does; what it does is safe to be broken off anywhere.
+  var takesSignals: Bool { get }
 
   /// Does the work and returns the status to exit with: 0, or what `ExitStatus` says.
   func run(_ arguments: Arguments) async throws -> Int32
+}
+
+extension Command {
+  var takesSignals: Bool { false }
 }
 
 /// The statuses that the program exits with.

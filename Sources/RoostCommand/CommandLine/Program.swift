@@ -10,9 +10,10 @@ package enum Program {
   /// other is started. Not async: the main thread of an async `main` waits in `sigsuspend` with
   /// every signal unblocked and would take those that `Signals` waits for.
   package static func run(_ extensions: AppExtensions) -> Never {
-    Signals.prepare()
+    let words = Array(CommandLine.arguments.dropFirst())
+    Signals.prepare(
+      takesEnding: Commands.all.first { $0.name == words.first }?.takesSignals ?? false)
     Task.detached {
-      let words = Array(CommandLine.arguments.dropFirst())
       let status = await Embedded.$extensions.withValue(extensions) { await run(words) }
       // Everything is closed and on disk. `exit` would run the destructors of the libraries below
       // threads that still end, which aborts now and then.

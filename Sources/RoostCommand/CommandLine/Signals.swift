@@ -1,13 +1,14 @@
 import Glibc
 import Synchronization
 
-/// The signals that end a server: they are blocked in every thread and taken by one that waits.
+/// The signals that end a server: blocked in every thread there, and taken by one that waits.
 enum Signals {
-  /// Blocks SIGTERM and SIGINT, and ignores SIGPIPE.
+  /// Ignores SIGPIPE, and blocks SIGTERM and SIGINT where somebody will take them.
   ///
   /// Called before any thread is started, so that all of them inherit it.
-  static func prepare() {
+  static func prepare(takesEnding: Bool) {
     signal(SIGPIPE, SIG_IGN)
+    guard takesEnding else { return }
     var set = ending
     pthread_sigmask(SIG_BLOCK, &set, nil)
   }

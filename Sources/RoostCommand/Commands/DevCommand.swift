@@ -4,6 +4,7 @@ import RoostServer
 struct DevCommand: Command {
   let name = "dev"
   let summary = "serve an app folder with its seeds, for development"
+  let takesSignals = true
   let operands = "DIR"
   let options = ServerSession.options
   var discussion: String {

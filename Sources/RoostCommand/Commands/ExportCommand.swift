@@ -6,6 +6,7 @@ import RoostServer
 struct ExportCommand: Command {
   let name = "export"
   let summary = "write records out as JSON Lines, CSV or TSV"
+  let takesSignals = true
   let operands = "DIR"
   let options =
     [

@@ -7,6 +7,7 @@ import Synchronization
 struct ImportCommand: Command {
   let name = "import"
   let summary = "bring records in from JSON Lines, CSV or TSV"
+  let takesSignals = true
   let operands = "DIR INPUT..."
   let options =
     [

@@ -6,6 +6,7 @@ import Synchronization
 struct MoveCommand: Command {
   let name = "move"
   let summary = "bring an app from its file to a PostgreSQL server"
+  let takesSignals = true
   let operands = "DIR"
   let options =
     ServerSession.options + [

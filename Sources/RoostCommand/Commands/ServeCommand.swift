@@ -4,6 +4,7 @@ import RoostServer
 struct ServeCommand: Command {
   let name = "serve"
   let summary = "serve an app folder in production, without seeds"
+  let takesSignals = true
   let operands = "DIR"
   let options = ServerSession.options
   var discussion: String { "--data is required.\n\n" + Help.settings }
