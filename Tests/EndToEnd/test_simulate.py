@@ -8,9 +8,8 @@ import unittest
 
 from server import BINARY, ENGINE, roost
 
-# As many as a debug build runs in about a minute beside nothing else; `.ci/run` has the release
-# binary run 1,000, and `make soak` 100,000.
-SEEDS = int(os.environ.get("ROOST_SIMULATED_SEEDS", "60"))
+# Beside those that `.ci/run` has the release binary run, and the 100,000 of `make soak`.
+SEEDS = int(os.environ.get("ROOST_SIMULATED_SEEDS", "1000"))
 
 # Of each field: its strategy, the value before, what each of two devices makes of it while it is
 # away, and the value afterwards.
@@ -37,7 +36,7 @@ MERGED = [
 @unittest.skipIf(ENGINE == "postgres", "the worlds have disks in memory")
 class SimulateTests(unittest.TestCase):
     def test_everything_holds_in_many_worlds(self):
-        done = roost("simulate", "--seeds", str(SEEDS), "--from", "1000", seconds=600)
+        done = roost("simulate", "--seeds", str(SEEDS), "--from", "1001", seconds=1200)
         self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr)
         self.assertIn("0 failures", done.stdout)
 
@@ -110,7 +109,7 @@ class SimulateTests(unittest.TestCase):
 class SeveralServersTests(unittest.TestCase):
     def test_two_servers_end_in_the_same_rows_as_one_with_a_file(self):
         done = roost("simulate", "--engine", "postgres", "--nodes", "2", "--seeds", "4",
-                     "--from", "1000", seconds=600)
+                     "--from", "1001", seconds=1200)
         self.assertEqual(done.returncode, 0, done.stdout[-4000:] + done.stderr)
         self.assertIn("0 failures", done.stdout)
 
