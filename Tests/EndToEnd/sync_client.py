@@ -259,8 +259,7 @@ class Device(Questions):
             self.begin_anew()
             self.epoch = frame["epoch"]
         heard = frame.get("lanes", {}) if mine else {}
-        if not all(self.lane(name).learn(state["last"], state["chain"], state.get("durable"))
-                   for name, state in heard.items()):
+        if not all(self.learn(name, state) for name, state in heard.items()):
             self.fork()
         self.dropped = set(frame.get("drop", []))
         for stream in self.dropped:
@@ -302,9 +301,12 @@ class Device(Questions):
             known = lane.after(result["seq"] - 1)
             if known:
                 self.results[known[0]["oid"]] = result
-        if frame["state"] == "forked" or not lane.learn(
-                frame["last"], frame["chain"], frame.get("durable")):
+        if frame["state"] == "forked" or not self.learn(frame["lane"], frame):
             self.fork()
+
+    def learn(self, name, state):
+        lane = self.lane(name)
+        return lane.learn(state["last"], state["chain"], state.get("durable"), lane.committed)
 
     def error(self, frame):
         self.errors.append(frame)

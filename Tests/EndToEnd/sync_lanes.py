@@ -38,13 +38,16 @@ class Lane:
         self.log.append(mutation)
         return mutation
 
-    def learn(self, last, chain, durable=None):
-        """Takes what the server says of the lane; False where the device must fork."""
+    def learn(self, last, chain, durable=None, shown=None):
+        """Takes what the server says of the lane; False where the device must fork.
+
+        `shown` is how far the last commit has it: what comes behind that is folded, and stays.
+        """
         if chain is None or self.chain_at(last) != chain:
             return False
         self.acknowledged = last
         if durable and self.chain_at(durable["last"]) == durable["chain"]:
-            place = min(durable["last"], last)
+            place = min(durable["last"], last, last if shown is None else shown)
             if place > self.floor[0]:
                 rest = self.after(place)
                 self.floor, self.log = (place, self.chain_at(place)), rest

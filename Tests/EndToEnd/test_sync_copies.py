@@ -78,6 +78,19 @@ class CopyTests(SyncCase):
                 self.assertEqual(phone.see("gigs")[row]["plays"], 7 + 100 * edits)
                 self.assertIn(late, phone.see("gigs"))
 
+    def test_a_change_waits_for_what_it_is_about_when_lineages_part(self):
+        phone, tablet, row = self.pair()
+        backup = phone.copy()
+        phone.create("gigs", owner=self.ann.id, title="After the backup")
+        phone.sync()
+        phone.restore(backup)
+        made = phone.create("gigs", owner=self.ann.id, title="On the way")
+        diary = phone.update("gigs", made, diary="Rain")
+        self.settle(phone, tablet)
+        self.assertEqual(phone.forks, 1)
+        self.assertEqual(self.outcome(phone, diary), ("ok", None))
+        self.assertEqual(tablet.see("gigs")[made]["diary"], "Rain")
+
     def test_a_restored_phone_whose_answer_is_lost_forks_once(self):
         phone, tablet, row = self.pair()
         backup = phone.copy()
@@ -346,6 +359,20 @@ class PutBackTests(SyncCase):
         self.assertEqual((shown["plays"], shown["title"], shown["tags"]), (111, "By tablet", ["t"]))
         self.assertEqual(set(phone.see("gigs")), {row, made})
         self.assertEqual(self.outcome(phone, bad), ("rejected", "invalid"))
+
+    def test_a_change_waits_for_what_it_is_about_when_a_server_lacks_it(self):
+        phone = self.device()
+        phone.create("gigs", owner=self.ann.id, title="Before")
+        phone.sync()
+        copy = self.back_up()
+        phone.create("gigs", owner=self.ann.id, title="After the backup")
+        phone.sync()
+        self.put_back(copy)
+        made = phone.create("gigs", owner=self.ann.id, title="On the way")
+        diary = phone.update("gigs", made, diary="Rain")
+        self.settle(phone)
+        self.assertEqual(self.outcome(phone, diary), ("ok", None))
+        self.assertEqual(phone.see("gigs")[made]["diary"], "Rain")
 
     def test_a_server_put_back_to_before_a_device_came_is_healed_whole(self):
         old = self.device()

@@ -171,5 +171,28 @@ class LimitTests(SyncCase):
         self.settle(phone, errors=["too_large"])
 
 
+class RefusedValueTests(SyncCase):
+    schema = SCHEMA + """
+type Page @collection @merge(strategy: REJECT) @allow(ops: [ALL], owner: "owner") {
+  owner: User! @immutable
+  text: String
+  note: String
+}
+"""
+
+    def test_few_bytes_are_not_refused_for_many(self):
+        row = self.ann.create("pages", owner=self.ann.id, text="x" * 100_000, note="short")["id"]
+        phone = self.device()
+        phone.sync()
+        oids = [phone.change({"kind": "update", "coll": "pages", "id": row,
+                              "args": {"text": "mine", "note": "mine"}}) for _ in range(20)]
+        phone.sync()
+        for oid in oids:
+            self.assertEqual(self.outcome(phone, oid), ("rejected", "conflict"))
+            # What there is room for.
+            self.assertEqual(phone.results[oid]["values"], {"note": "short"})
+        self.assertEqual(phone.see("pages")[row]["note"], "short")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -18,11 +18,15 @@ enum PushRefusal {
 
   /// So many faults of a mutation are told and kept.
   static let shownIssues = 20
+  /// So many bytes of values are: a device has them by its streams too, and a few bytes that it
+  /// pushes may be refused for megabytes that stand there.
+  static let shownBytes = 16_384
 
-  /// A fault of a request with its place in the mutation: what stands before `/ops` is left out.
+  /// A fault of a request with its place in the mutation: what stands before that is left out, since
+  /// the mutation may come again in another place.
   static func placed(_ fault: FieldIssue) -> FieldIssue {
     let parts = fault.pointer.split(separator: "/", omittingEmptySubsequences: false)
-    let start = parts.firstIndex(of: "ops")
+    let start = parts.firstIndex(of: "muts").map { $0 + 2 }.flatMap { $0 < parts.count ? $0 : nil }
     return FieldIssue(
       pointer: start.map { "/" + parts[$0...].joined(separator: "/") } ?? fault.pointer,
       code: fault.code, message: fault.message)
@@ -45,7 +49,7 @@ enum PushRefusal {
       return MutationResult(
         seq: seq, .rejected, code: "outdated",
         message: "The value has changed once more since you looked: choose again.",
-        values: JSONObject(uniqueMembers: shown.map { [($0.name, $0.value)] } ?? []))
+        values: fitting(shown.map { [($0.name, $0.value)] } ?? []))
     case let unknown as UnknownAction: return result(unknown, failure.index, seq)
     case let error as HandlerFailure:
       return MutationResult(
@@ -63,15 +67,26 @@ enum PushRefusal {
 
   private static func result(_ mismatch: BaseMismatch, _ seq: Int64) -> MutationResult {
     let collection = mismatch.collection
-    var values = JSONObject()
-    for (index, value) in mismatch.theirs {
-      values[collection.fields[index].name] = collection.json(value, of: index)
+    let values = mismatch.theirs.map { index, value in
+      (collection.fields[index].name, collection.json(value, of: index))
     }
     return MutationResult(
       seq: seq, .rejected, code: "conflict",
       message: "Somebody else has changed this record of \(collection.name) since you saw it: "
         + "look at it again, and repeat your change if you still want it.",
-      values: values)
+      values: fitting(values))
+  }
+
+  /// Those of the values that there is room for.
+  private static func fitting(_ values: [(String, JSON)]) -> JSONObject {
+    var room = shownBytes
+    return JSONObject(
+      uniqueMembers: values.filter { _, value in
+        let bytes = value.text.utf8.count
+        guard bytes <= room else { return false }
+        room -= bytes
+        return true
+      })
   }
 
   private static func result(

@@ -149,17 +149,28 @@ package struct SyncRoutes: Sendable {
           + "as another device.")
       return taken
     }
-    var fault: SyncError?
+    // What is in another lane may be about what was not taken in here.
+    var end: PushEnd?
     for push in asked.pushes {
-      // What is in another lane may be about what was not taken in here.
-      if var fault {
+      switch end {
+      case .fault(var fault):
         fault.lane = push.lane
         taken.frames.append(.error(fault))
-        continue
+      case .parted:
+        let none = Push(cid: push.cid, lane: push.lane, mutations: [])
+        _ = try await self.push(none, of: questions.hello, by: caller, &taken.frames)
+      case nil:
+        end = try await self.push(push, of: questions.hello, by: caller, &taken.frames)
       }
-      fault = try await self.push(push, of: questions.hello, by: caller, &taken.frames)
     }
     return taken
+  }
+
+  /// What ends a push before its end.
+  private enum PushEnd {
+    case fault(SyncError)
+    /// A gap, or a fork.
+    case parted
   }
 
   /// Answers what a request asks, when there is something to answer.
@@ -211,25 +222,32 @@ package struct SyncRoutes: Sendable {
   }
 
   /// Carries a push out; gives what ended it before its end, if something did.
+  ///
+  /// One without mutations is answered with how far its lane is, as a gap.
   private func push(
     _ push: Push, of hello: Hello, by caller: Caller, _ frames: inout [Frame]
-  ) async throws -> SyncError? {
+  ) async throws -> PushEnd? {
     let gate = gate
     do {
       let taken = try await records.push(
         push, by: caller, actions: actions, lens: versions.pushLens(of: push, for: hello.schema),
         admits: { try await gate?.admit(caller, in: $0) })
-      if let pushed = taken.pushed { frames.append(.pushed(pushed)) }
+      if var pushed = taken.pushed {
+        if push.mutations.isEmpty, pushed.state == .taken { pushed.state = .gap }
+        frames.append(.pushed(pushed))
+        if pushed.state != .taken { return .parted }
+      }
       guard let fault = taken.fault else { return nil }
       let error = SyncError(
         code: fault.kind.rawValue, message: fault.message, lane: push.lane,
         retryAfterSeconds: fault.retryAfterSeconds)
       frames.append(.error(error))
-      return error
-    } catch let error as UpgradeRequired {
-      frames.append(
-        .error(SyncError(code: "upgrade_required", message: error.message, lane: push.lane)))
-      return nil
+      return .fault(error)
+    } catch let upgrade as UpgradeRequired {
+      let error = SyncError(
+        code: "upgrade_required", message: upgrade.message, lane: push.lane)
+      frames.append(.error(error))
+      return .fault(error)
     }
   }
 
