@@ -291,6 +291,7 @@ class AnswerTests(SyncCase):
         after = phone.update("gigs", row, fee=3)
         self.settle(phone)
         self.assertEqual(self.outcome(phone, oid), ("rejected", "chain_mismatch"))
+        self.assertEqual([fault["pointer"] for fault in phone.results[oid]["errors"]], ["/chain"])
         self.assertEqual(self.outcome(phone, after), ("ok", None))
         self.assertEqual(phone.see("gigs")[row]["title"], "Loud")
 
