@@ -54,7 +54,7 @@ class Document:
         return self.parts.get(text_of(path), NO_STAMP)
 
     def write(self, path, node, patch, floor):
-        """Gives what stands at the path; `floor` is the latest cut above, or the origin."""
+        """Gives what stands at the path; `floor` is the latest cut above, or none."""
         floor = max(self.of(*path), floor)
         if len(path) == 2 and path[1] in self.ordered:
             return self.rise(path, node, patch, floor)
@@ -151,13 +151,13 @@ def beyond(value, before, order, rising):
 
 def merge_deep(field, edit):
     document = Document(field["parts"], edit["stamp"])
-    value = document.write([], field["value"], edit["set"], field["origin"])
+    value = document.write([], field["value"], edit["set"], NO_STAMP)
     return document.outcome(), value
 
 
 def merge_elements(rule, field, edit):
     """A list of objects that are told by an id: a document whose members they are."""
-    known, origin = rule["elements"]["id"], field["origin"]
+    known = rule["elements"]["id"]
     of = lambda e: e.get(known) if isinstance(e, dict) else None
     adds, removes = edit.get("set", edit.get("add")), edit.get("remove", [])
     removed = [i for i in (of(e) if isinstance(e, dict) else e for e in removes) if is_id(i)]
@@ -166,11 +166,11 @@ def merge_elements(rule, field, edit):
     document = Document(field["parts"], edit["stamp"], rule["elements"].get("ordered"))
     node = elements_of(field["value"], of)
     if adds is None:
-        if edit["stamp"] < max(document.of(), origin):
+        if edit["stamp"] < document.of():
             return "ignored", field["value"]
-        left = document.write([], node, None, origin)
+        left = document.write([], node, None, NO_STAMP)
         return document.outcome(), None if left is None else list(left.values())
-    floor = max(document.of(), origin)
+    floor = document.of()
     if edit["stamp"] < floor:
         return "ignored", field["value"]
     members = [(id_text(of(e)), e) for e in adds] + [(id_text(i), None) for i in removed]
@@ -197,6 +197,8 @@ def merge(rule, field, edit):
     An edit has `stamp`, one of `set`, `increment`, `add` with `remove`, and perhaps `base`.
     """
     strategy, before = rule["strategy"], field["value"]
+    # What a creation wrote is older than every edit, whatever their stamps say.
+    standing = NO_STAMP if field["stamp"] == field["origin"] else field["stamp"]
     comparing = strategy in COMPARING
     if comparing and not made_on(field, edit):
         if "set" in edit and same(edit["set"], before):
@@ -217,7 +219,7 @@ def merge(rule, field, edit):
         held = set(map(text_of, kept))
         outcome, value = "applied", kept + [e for e in edit["add"] if text_of(e) not in held]
     elif strategy in ("LAST_WRITE_WINS", "LATEST_VALID"):
-        late = edit["stamp"] < field["stamp"] and edit.get("storedIsValid", True)
+        late = edit["stamp"] < standing and edit.get("storedIsValid", True)
         if late or not edit.get("newIsValid", True):
             return "ignored"
         field["value"], field["stamp"] = edit["set"], edit["stamp"]
@@ -231,7 +233,7 @@ def merge(rule, field, edit):
     else:
         outcome, value = "applied", edit["set"]
     if not same(value, before):
-        later = max(field["stamp"], edit["stamp"])
+        later = max(standing, edit["stamp"])
         if comparing and edit["stamp"] <= field["stamp"]:
             later = f"{time_of(field['stamp']) + 1:016x}{edit['stamp'][16:]}"
         field["value"], field["stamp"] = value, later
@@ -258,7 +260,7 @@ def added(rule, value, increment):
 def union(field, edit):
     parts, stamp, value = field["parts"], edit["stamp"], field["value"]
     elements = {text_of(element): element for element in value or []}
-    of = lambda key: parts.get(key, field["origin"])
+    of = lambda key: parts.get(key, NO_STAMP)
     if "set" in edit and edit["set"] is None:
         parts[""] = max(parts.get("", NO_STAMP), stamp)
         elements = {key: e for key, e in elements.items() if of(key) > stamp}

@@ -175,8 +175,9 @@ class VectorTests(unittest.TestCase):
                     (listed, [None, [], [{"id": "x", "n": 1, "up": 2}]], elements)):
                 start = chance.choice(start)
                 edits = [{**edit(chance), "stamp": stamp(10 + n)} for n in range(4)]
-                values = [merged(rule, start, stamp(5), order)
-                          for order in itertools.permutations(edits)]
+                # Also where the row was made under a later stamp than some of its edits, or all.
+                values = [merged(rule, start, f"{origin:016x}-{'9' * 8}" + stamp(0)[25:], order)
+                          for order in itertools.permutations(edits) for origin in (5, 11, 40)]
                 with self.subTest(seed=seed, start=start, edits=edits):
                     self.assertEqual([v for v in values if v != values[0]], [])
                     self.assertEqual(merged(rule, start, stamp(5), edits * 2), values[0])

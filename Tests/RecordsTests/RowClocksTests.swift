@@ -25,6 +25,25 @@ import Testing
     #expect(read.latest(4) == clock(12, 6))
   }
 
+  @Test func aRowThatComesBackIsWrittenWhenItSaysSo() {
+    for clocks in [RowClocks(restored: clock(7)), RowClocks(base: clock(7))] {
+      let read = RowClocks(encoded: clocks.encoded)
+      #expect(read == clocks)
+      #expect(read.clock(1) == clock(7))
+      #expect(read.clocks(of: 1, withParts: true).origin == clock(7))
+    }
+    var clocks = RowClocks(encoded: RowClocks(restored: clock(7)).encoded)
+    clocks.set(1, clock(9))
+    #expect(clocks.clocks(of: 1, withParts: false).floor == clock(7))
+    #expect(RowClocks(base: clock(7)).clocks(of: 1, withParts: true).floor == .zero)
+  }
+
+  @Test func whatTheServerWritesIsBehindTheCreationToo() {
+    var clocks = RowClocks(base: clock(7))
+    clocks.set(1, clock(5, 1))
+    #expect(clocks.latest(1) == clock(7))
+  }
+
   @Test func aDamagedEncodingReadsAsTheOldestClockAndNeverTraps() {
     var clocks = RowClocks(base: clock(7, 9))
     clocks.set(3, clock(9, 5))

@@ -41,6 +41,23 @@ import Testing
     }
   }
 
+  /// Lanes are restamped one by one: a row may be made under a later stamp than its edit in another.
+  @Test func anEditIsShownOverTheCreationWhateverTheirStamps() throws {
+    let stamps = [9, 5, 7].map {
+      Stamp(time: HybridTime(milliseconds: TestApp.now + $0, counter: 0), client: .of(1))
+    }
+    var fold = RowFold(nil, TestApp.plan["gigs"])
+    let made: JSONObject = ["title": "new", "diary": "a", "tags": ["x"]]
+    fold.apply(.create(collection: "gigs", id: .of(1), fields: made), at: stamps[0])
+    for (stamp, word) in zip(stamps[1...], ["b", "c"] as [JSON]) {
+      let edit: JSONObject = ["diary": word, "tags": ["$add": [word], "$remove": ["x"]]]
+      fold.apply(
+        .update(collection: "gigs", id: .of(1), fields: edit, base: [:]), at: stamp)
+    }
+    #expect(fold.fields?["diary"] == "c")
+    #expect(fold.fields?["tags"] == ["b", "c"])
+  }
+
   @Test func anEditNamesTheStampThatItWasMadeOn() throws {
     var server = ModelServer(epoch: .of(1))
     server.write(.create(.gig(1), ["price": 1, "title": "a"]), at: TestApp.now)

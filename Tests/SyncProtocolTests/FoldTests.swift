@@ -6,7 +6,7 @@ import Testing
 
 /// What a client shows is what the server makes of the same edits, where nobody else writes.
 @Suite struct FoldTests {
-  private static func operation(
+  static func operation(
     _ strategy: MergeRule.Strategy, _ dice: inout Dice
   ) -> FieldOperation {
     let number = JSON.int(Int64(dice.roll(0...9)))
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  private static func start(_ strategy: MergeRule.Strategy) -> JSON {
+  static func start(_ strategy: MergeRule.Strategy) -> JSON {
     switch strategy {
     case .setUnion, .append: [1, 2]
     case .mergeDeep: ["a": ["b": 1]]

@@ -146,12 +146,16 @@ import Testing
       + list.map(CanonicalBytes.of).sorted { $0.lexicographicallyPrecedes($1) }
   }
 
-  @Test(arguments: cases.keys.sorted()) func theOrderOfArrivalDoesNotMatter(_ name: String) throws {
+  /// Times of a row's creation: before all edits, among them, and behind them all.
+  private static let origins = [5, 14, 40]
+
+  @Test(arguments: cases.keys.sorted(), origins)
+  func theOrderOfArrivalDoesNotMatter(_ name: String, _ origin: Int) throws {
     let tested = try #require(Self.cases[name])
     var different = 0
     for seed in 0..<1200 {
       var dice = Dice(seed)
-      let start = FieldState(created: tested.start, at: .at(5))
+      let start = FieldState(created: tested.start, at: .at(origin, 9))
       let edits = (0...dice.roll(1...5)).map { index in
         FieldEdit(tested.edit(&dice), stamp: .at(10 + index * 2, dice.roll(1...3)))
       }
@@ -170,12 +174,51 @@ import Testing
     #expect(different > 200)
   }
 
-  @Test(arguments: cases.keys.sorted().filter { $0 != "COUNTER" })
-  func whatComesAgainChangesNothing(_ name: String) throws {
+  /// Nobody edits a row that is not there: what its clock says of an edit is no reason to lose it.
+  @Test(arguments: cases.keys.sorted())
+  func noEditIsOlderThanItsRow(_ name: String) throws {
     let tested = try #require(Self.cases[name])
     for seed in 0..<800 {
       var dice = Dice(seed)
-      let start = FieldState(created: tested.start, at: .at(5))
+      let edits = (0...dice.roll(0...5)).map { index in
+        FieldEdit(tested.edit(&dice), stamp: .at(10 + index * 2, dice.roll(1...3)))
+      }
+      let values = Self.origins.map { origin in
+        tested.fold(edits, over: FieldState(created: tested.start, at: .at(origin, 9))).value
+      }
+      try #require(
+        values.allSatisfy { SameValue.test($0, values[0]) }, "seed \(seed): \(edits): \(values)")
+    }
+  }
+
+  /// The same of strategies to which the order of arrival matters, and of what became of each edit.
+  @Test(arguments: MergeRule.Strategy.allCases)
+  func whatBecomesOfAnEditDoesNotHangOnWhenItsRowWasMade(
+    _ strategy: MergeRule.Strategy
+  ) throws {
+    let rule = MergeRule(strategy)
+    for seed in 0..<200 {
+      var dice = Dice(seed)
+      var states = Self.origins.map {
+        FieldState(created: FoldTests.start(strategy), at: .at($0, 9))
+      }
+      for index in 0...dice.roll(0...5) {
+        let edit = FieldEdit(
+          FoldTests.operation(strategy, &dice), stamp: .at(10 + index * 2, dice.roll(1...3)))
+        let merged = states.map { rule.merge(edit, into: $0) }
+        try #require(merged.allSatisfy { $0.outcome == merged[0].outcome }, "seed \(seed)")
+        states = merged.map(\.state)
+      }
+      try #require(states.allSatisfy { SameValue.test($0.value, states[0].value) }, "seed \(seed)")
+    }
+  }
+
+  @Test(arguments: cases.keys.sorted().filter { $0 != "COUNTER" }, origins)
+  func whatComesAgainChangesNothing(_ name: String, _ origin: Int) throws {
+    let tested = try #require(Self.cases[name])
+    for seed in 0..<800 {
+      var dice = Dice(seed)
+      let start = FieldState(created: tested.start, at: .at(origin, 9))
       var edits = (0...dice.roll(1...4)).map { index in
         FieldEdit(tested.edit(&dice), stamp: .at(10 + index * 2, dice.roll(1...3)))
       }
@@ -206,8 +249,9 @@ import Testing
   @Test func whatWasStoredBeforeTheListWasDeclaredStays() {
     let rule = MergeRule(.setUnion, elements: .objects(ObjectElements()))
     let stored: JSON = [["t": 1], ["id": "x", "n": 1], ["id": "x", "n": 2]]
-    let start = FieldState(created: stored, at: .at(5))
-    // Older than the row, and so than all that is in it.
+    let clocks = FieldClocks(origin: .at(5), floor: .at(5))
+    let start = FieldState(value: stored, clocks: clocks)
+    // Older than what came back with its row.
     let late = rule.merge(FieldEdit(.set(.null), stamp: .at(3)), into: start)
     #expect((late.outcome, late.state.value) == (.ignored, stored))
     let edited = rule.merge(FieldEdit(.set([["id": "y"]]), stamp: .at(9)), into: start)

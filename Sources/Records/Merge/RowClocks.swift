@@ -28,6 +28,17 @@ struct RowClocks: Sendable, Equatable {
 
   init(base: FieldClock) { self.base = base }
 
+  /// The clocks of a row that comes back with its times, last changed at `base`.
+  ///
+  /// What devices bring again may be older than its values, which a creation's never are; so its base
+  /// is when they were written, and is told apart by an exception of a field that there is not.
+  init(restored base: FieldClock) {
+    self.base = base
+    exceptions = [(RowClocks.restored, base)]
+  }
+
+  private static let restored = UInt32.max
+
   static func == (left: RowClocks, right: RowClocks) -> Bool { left.encoded == right.encoded }
 
   /// The clock of a field: its exception, else the base.
@@ -36,9 +47,9 @@ struct RowClocks: Sendable, Equatable {
     return base
   }
 
-  /// The latest clock of a field and of its parts.
+  /// The latest clock of a field and of its parts; not before the base, which an edit may be.
   func latest(_ field: UInt32) -> FieldClock {
-    parts.values.reduce(clock(field)) { $1.field == field ? max($0, $1.clock) : $0 }
+    parts.values.reduce(max(base, clock(field))) { $1.field == field ? max($0, $1.clock) : $0 }
   }
 
   mutating func set(_ field: UInt32, _ clock: FieldClock) {
@@ -48,7 +59,9 @@ struct RowClocks: Sendable, Equatable {
 
   /// The clocks of a field as merges see them; those of its parts where the merge looks at them.
   func clocks(of field: UInt32, withParts: Bool) -> FieldClocks {
-    var clocks = FieldClocks(origin: base, stamp: clock(field))
+    let isRestored = exceptions.contains { $0.field == RowClocks.restored }
+    var clocks = FieldClocks(
+      origin: base, floor: isRestored ? base : .zero, stamp: clock(field))
     if withParts {
       for part in parts.values where part.field == field {
         clocks.parts[part.key] = FieldClocks.Part(stamp: part.clock, isRemoved: part.isRemoved)

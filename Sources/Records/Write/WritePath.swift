@@ -86,7 +86,8 @@ struct WritePath: Sendable {
     let record = Record(
       id: mutation.id, version: stamp?.version ?? 1,
       createdAt: stamp?.createdAt ?? mutation.time, updatedAt: stamp?.updatedAt ?? mutation.time,
-      deletedAt: nil, values: values, clocks: RowClocks(base: now))
+      deletedAt: nil, values: values,
+      clocks: stamp == nil ? RowClocks(base: now) : RowClocks(restored: now))
     try validate(
       record, changed: mutation.changes.map(\.field), mutation,
       at: stamp.map { [$0.createdAt, $0.updatedAt] } ?? [mutation.madeAt])

@@ -8,10 +8,9 @@ import Transport
 extension World {
   /// What the accepted operations on one gig, or one piece of news, come to.
   struct Account {
-    /// The stamp of the row's creation; nil where the server gave it another one.
-    var origin: Stamp?
-    /// By the name of the field, and of the member of `notes`: the last write by its stamp.
-    var last: [String: (stamp: Stamp, value: JSON)] = [:]
+    /// By the name of the field, and of the member of `notes`: the last write by its stamp, which the
+    /// creation has none of: it is before every edit.
+    var last: [String: (stamp: Stamp?, value: JSON)] = [:]
     /// Of which of these the stamps are not known for sure.
     var unsure: Set<String> = []
     /// Fields that take what was made on what stands.
@@ -67,8 +66,7 @@ extension World {
     switch change {
     case .create("gigs", let id, let fields):
       var account = Account()
-      account.origin = operation.isClamped ? nil : operation.taken
-      for (name, value) in fields { account.add(name, value, operation) }
+      for (name, value) in fields { account.add(name, value, operation, isCreation: true) }
       accounts[id] = account
     case .update("news", let id, let fields, _):
       accounts[id, default: Account()].reads += fields["reads"]?["$increment"]?.int ?? 0
@@ -191,8 +189,9 @@ extension World {
 
 extension World.Account {
   fileprivate mutating func add(
-    _ name: String, _ value: JSON, _ operation: Ledger.Operation
+    _ name: String, _ value: JSON, _ operation: Ledger.Operation, isCreation: Bool = false
   ) {
+    if isCreation, name == "title" || name == "streak" { return last[name] = (nil, value) }
     switch name {
     case "title": write("title", value, operation)
     case "streak":
@@ -213,14 +212,16 @@ extension World.Account {
     default: break
     }
   }
-  /// Notes a write; one whose stamp is not sure, or is before the row's creation, tells nothing.
+
+  /// Notes a write; one whose stamp is not sure tells nothing.
   private mutating func write(
     _ name: String, _ value: JSON, _ operation: Ledger.Operation, of field: String? = nil
   ) {
-    guard let stamp = operation.taken, !operation.isClamped, let origin, stamp >= origin else {
+    guard let stamp = operation.taken, !operation.isClamped else {
       unsure.insert(field ?? name)
       return
     }
-    if last[name].map({ $0.stamp <= stamp }) ?? true { last[name] = (stamp, value) }
+    if let standing = last[name]?.stamp, standing > stamp { return }
+    last[name] = (stamp, value)
   }
 }

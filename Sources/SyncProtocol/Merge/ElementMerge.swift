@@ -63,7 +63,7 @@ struct ElementMerge {
     var merge = merge(stored)
     guard stamp >= merge.latestCut else { return Merged(state: stored, outcome: .ignored) }
     let left = merge.merge(
-      document(stored.value), .null, at: .root, killed: stored.clocks.origin)
+      document(stored.value), .null, at: .root, killed: stored.clocks.floor)
     merge.forgetEnded()
     let state = FieldState(value: stored.value, clocks: merge.clocks)
     let value = left?.object.map { JSON.array($0.map(\.value)) } ?? .null

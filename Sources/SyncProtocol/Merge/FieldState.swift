@@ -36,17 +36,29 @@ package struct FieldClocks: Sendable, Equatable {
     }
   }
 
-  /// When the row was created: what has no clock of its own was written then.
+  /// When the row was created: the stamp of a field that nobody has edited since.
   package var origin: Stamp
+  /// When what has no clock of its own counts as written.
+  ///
+  /// Before every edit, and not at the origin: nobody edits a row that is not there yet, but a copy
+  /// of a device, or a server that was put back, may know a row by an earlier stamp than the one
+  /// under which it was made in the end.
+  package var floor: Stamp
   /// The last change of the field.
   package var stamp: Stamp
   package var parts: [String: Part]
 
-  package init(origin: Stamp, stamp: Stamp? = nil, parts: [String: Part] = [:]) {
+  package init(
+    origin: Stamp, floor: Stamp = .zero, stamp: Stamp? = nil, parts: [String: Part] = [:]
+  ) {
     self.origin = origin
+    self.floor = floor
     self.stamp = stamp ?? origin
     self.parts = parts
   }
+
+  /// The stamp with which edits are compared; that of a creation is older than each of them.
+  var standing: Stamp { stamp == origin ? floor : stamp }
 }
 
 /// An edit of one field, as it arrives.

@@ -24,7 +24,7 @@ extension MergeRule {
   ) -> Merged {
     var state = stored
     var tally = Tally()
-    let cut = stored.clocks.parts[PartKey.cut]?.stamp ?? stored.clocks.origin
+    let cut = stored.clocks.parts[PartKey.cut]?.stamp ?? stored.clocks.floor
     if stored.value.isNull, stamp < cut {
       // Older than the null that stands: elements below find that out one by one.
       tally.lost += add.isEmpty && remove.isEmpty ? 1 : 0
@@ -69,7 +69,7 @@ extension MergeRule {
 
   /// Null takes every element that was not added later.
   private func cleared(_ stamp: Stamp, _ stored: FieldState) -> Merged {
-    let cut = stored.clocks.parts[PartKey.cut]?.stamp ?? stored.clocks.origin
+    let cut = stored.clocks.parts[PartKey.cut]?.stamp ?? stored.clocks.floor
     guard stamp >= cut else { return Merged(state: stored, outcome: .ignored) }
     var state = stored
     let isMarked = (stored.clocks.parts[PartKey.mark]?.stamp).map { $0 > stamp } ?? false
@@ -156,7 +156,7 @@ extension FieldState {
     var state = self
     state.value = value
     if !SameValue.test(value, stored.value) {
-      state.clocks.stamp = max(stored.clocks.stamp, stamp)
+      state.clocks.stamp = max(stored.clocks.standing, stamp)
     }
     return Merged(state: state, outcome: outcome)
   }

@@ -29,7 +29,9 @@ extension MergeRule {
 
   private func lastWrite(_ edit: FieldEdit, _ stored: FieldState) -> Merged {
     guard case .set(let value) = edit.operation else { return plain(edit, stored) }
-    guard edit.stamp >= stored.clocks.stamp else { return Merged(state: stored, outcome: .ignored) }
+    guard edit.stamp >= stored.clocks.standing else {
+      return Merged(state: stored, outcome: .ignored)
+    }
     // The clock is noted also where the value is the same: else the result would depend on which of
     // three edits comes first.
     var state = stored
@@ -84,7 +86,7 @@ extension MergeRule {
 
   private func latestValid(_ edit: FieldEdit, _ stored: FieldState) -> Merged {
     guard case .set(let value) = edit.operation else { return plain(edit, stored) }
-    let isLater = edit.stamp >= stored.clocks.stamp || !edit.storedIsValid
+    let isLater = edit.stamp >= stored.clocks.standing || !edit.storedIsValid
     guard edit.newIsValid, isLater else { return Merged(state: stored, outcome: .ignored) }
     var state = stored
     state.value = value
@@ -140,7 +142,8 @@ extension MergeRule {
       state.value = value
       state.clocks.stamp =
         isCompared
-        ? edit.stamp.following(stored.clocks.stamp) : Swift.max(stored.clocks.stamp, edit.stamp)
+        ? edit.stamp.following(stored.clocks.stamp)
+        : Swift.max(stored.clocks.standing, edit.stamp)
     }
     return Merged(state: state, outcome: .applied)
   }

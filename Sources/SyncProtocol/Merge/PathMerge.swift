@@ -86,7 +86,7 @@ struct PathMerge {
 
   /// When all was last taken away, or was created.
   var latestCut: Stamp {
-    max(clocks.parts[Path.root.cut]?.stamp ?? clocks.origin, clocks.origin)
+    max(clocks.parts[Path.root.cut]?.stamp ?? clocks.floor, clocks.floor)
   }
 
   /// An ordered member after a write: the greatest of what was written since it was last taken away.
@@ -284,7 +284,7 @@ extension MergeRule {
     guard case .set(let document) = edit.operation else { return plain(edit, stored) }
     var merge = PathMerge(stamp: edit.stamp, clocks: stored.clocks)
     let value =
-      merge.merge(stored.value, document, at: .root, killed: stored.clocks.origin) ?? .null
+      merge.merge(stored.value, document, at: .root, killed: stored.clocks.floor) ?? .null
     merge.forgetEnded()
     let state = FieldState(value: value, clocks: merge.clocks)
     return state.changed(to: value, edit.stamp, merge.tally.outcome, from: stored)

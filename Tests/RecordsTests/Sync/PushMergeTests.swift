@@ -79,6 +79,77 @@ import Testing
     }
   }
 
+  private static let early: [(start: JSON, edit: JSON, later: JSON, expected: JSON)] = [
+    (["title": "a"], ["title": "ann"], ["title": "bob"], ["title": "bob"]),
+    (["low": 1], ["tags": ["$add": ["g"]]], ["tags": ["$add": ["h"]]], ["tags": ["g", "h"]]),
+    (["tags": ["x"]], ["tags": ["$remove": ["x"]]], ["tags": ["$add": ["x"]]], ["tags": ["x"]]),
+    (["prefs": ["a": 1]], ["prefs": ["a": 2]], ["prefs": ["a": nil]], ["prefs": [:]]),
+    (["streak": 1], ["streak": 2], ["streak": 3], ["streak": 3]),
+    (
+      ["goals": [["id": "g", "n": 1]]], ["goals": [["id": "g", "n": 2]]],
+      ["goals": [["id": "g", "n": 3]]], ["goals": [["id": "g", "n": 3]]]
+    ),
+  ]
+
+  /// A copy of a device may know a row by an earlier stamp than the one under which it was made.
+  @Test(arguments: early.indices)
+  func anEditWhoseStampLiesBeforeItsRowTakesPlace(_ index: Int) async throws {
+    let (start, edit, later, expected) = PushMergeTests.early[index]
+    for order in [[0, 1], [1, 0]] {
+      try await PushHouse.run { own async throws in
+        own.house.time.advance(1000)
+        var first = Phone(9)
+        first.make([.note(row(1), start)], at: PushMergeTests.now)
+        _ = try await own.push(first.push())
+        var words: [String] = []
+        for number in order {
+          var phone = Phone(UInt64(number + 1))
+          phone.make(
+            [.edit(row(1), [edit, later][number])],
+            at: PushMergeTests.now - 9000 + Int64(number) * 10)
+          words += try await own.push(phone.push()).words
+        }
+        #expect(words.first == "ok")
+        let note = try await own.note(row(1))
+        for (field, value) in expected.object ?? JSONObject() {
+          let stands =
+            field == "tags"
+            ? Set((note[field]?.array ?? []).map(\.text)) == Set((value.array ?? []).map(\.text))
+            : note[field] == value
+          #expect(stands, "\(order): \(note[field]?.text ?? "")")
+        }
+      }
+    }
+  }
+
+  /// Devices bring again what the values of a row that comes back have in them already.
+  @Test func anEditFromBeforeWhatAnImportBroughtBackIsOld() async throws {
+    try await PushHouse.run { own async throws in
+      own.house.time.advance(1000)
+      let time = Timestamp(milliseconds: PushMergeTests.now)
+      let create = try own.house.records.systemCreate(
+        own.house.collection("notes"),
+        [
+          "id": .string(row(1).description), "title": "back", "tags": ["x"], "prefs": ["a": 1],
+          "owner": .string(own.house.ann.uid?.description ?? ""),
+        ], stamp: RecordStamp(version: 4, createdAt: time, updatedAt: time))
+      #expect(try await own.house.records.importBatch([create]).allSatisfy { $0 == nil })
+      for (at, word) in [(-9000, "merged"), (10, "ok")] as [(Int64, String)] {
+        var phone = Phone(UInt64(abs(at)))
+        phone.make(
+          [
+            .edit(
+              row(1), ["title": "t", "tags": ["$remove": ["x"]], "prefs": ["a": 2], "low": 1])
+          ], at: PushMergeTests.now + at)
+        #expect(try await own.push(phone.push()).words == [word])
+        let note = try await own.note(row(1))
+        #expect(note["title"] == (at < 0 ? "back" : "t"))
+        #expect(note["tags"] == (at < 0 ? ["x"] : []))
+        #expect(note["prefs"] == (at < 0 ? ["a": 1] : ["a": 2]))
+      }
+    }
+  }
+
   @Test func theOrderOfArrivalDoesNotMatterToTheLastWrite() async throws {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
       try await PushHouse.run { own async throws in

@@ -286,7 +286,9 @@ import Testing
     try await PushHouse.run { own async throws in
       let now = own.house.time.now().milliseconds
       var honest = Phone(1)
-      honest.make([.note(row(1), ["title": "honest"])], at: now)
+      honest.make([.note(row(1), ["title": "made"])], at: now)
+      // A creation is older than any edit; this is not.
+      honest.make([.edit(row(1), ["title": "honest"])], at: now)
       _ = try await own.push(honest.push())
       own.house.time.advance(1000)
       var liar = Phone(2)

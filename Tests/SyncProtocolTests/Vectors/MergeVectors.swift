@@ -145,6 +145,12 @@ enum MergeVectors {
       MergeVector(
         "the same value again is a later change", MergeRule(.lastWriteWins), 1,
         [set(2, 10), set(2, 20), set(3, 15)]),
+      MergeVector(
+        "no edit is older than its row", MergeRule(.lastWriteWins), "a",
+        [set("c", 3), set("b", 2), set("d", 4, 2), set("e", 20)]),
+      MergeVector(
+        "nor is an increment", MergeRule(.lastWriteWins), 1,
+        [increment(2, 3), set(7, 2), set(9, 4)]),
     ],
     "client-wins": [
       MergeVector("order of arrival", MergeRule(.clientWins), "a", [set("c", 20), set("b", 10)]),
@@ -163,7 +169,15 @@ enum MergeVectors {
     ],
     "server-wins": [MergeVector("only on what is stored", MergeRule(.serverWins), "a", compared)],
     "reject": [MergeVector("only on what is stored", MergeRule(.reject), "a", compared)],
-    "user-choice": [MergeVector("only on what is stored", MergeRule(.userChoice), "a", compared)],
+    "user-choice": [
+      MergeVector("only on what is stored", MergeRule(.userChoice), "a", compared),
+      MergeVector(
+        "older than its row", MergeRule(.userChoice), "a",
+        [
+          based("b", 2, 1, on: .none), based("c", 3, 1, on: .stamp(MergeVector.origin)),
+          based("d", 1, 1, on: .none), based("e", 4, 2, on: .stamp(MergeVector.origin)),
+        ]),
+    ],
     "merge-deep": [
       MergeVector(
         "members merge, null takes away, arrays are whole", MergeRule(.mergeDeep),
@@ -179,6 +193,12 @@ enum MergeVectors {
           set(["a": ["y": 3]], 16), set(["a": 6], 18), set(["a": nil], 30),
           set(["a": ["z": 1]], 25),
           set(["a": ["z": [:]]], 31), set(["a": ["z": nil]], 31), set(nil, 40), set(["b": 1], 39),
+        ]),
+      MergeVector(
+        "no edit is older than its row", MergeRule(.mergeDeep), ["a": ["b": 1], "c": 2],
+        [
+          set(["a": ["b": 3]], 4), set(["a": ["b": 4, "d": 5]], 3), set(["c": nil], 2),
+          set(["a": nil], 3), set(nil, 1), set(["e": 6], 20),
         ]),
     ],
     "max": [
@@ -220,7 +240,13 @@ enum MergeVectors {
           add(["b", "a"], 10), add([], 12, remove: ["b"]), add(["b"], 11), add(["b"], 13),
           add([], 11, remove: ["b", "a"]), set(["c", "a"], 20), set(nil, 19), set(nil, 30),
           set(["d"], 29), set([], 31),
-        ])
+        ]),
+      MergeVector(
+        "no edit is older than its row", MergeRule(.setUnion), nil,
+        [add(["a"], 3), add(["b"], 2), add([], 4, remove: ["a"]), set(nil, 1), set(nil, 3)]),
+      MergeVector(
+        "and what its creation has goes with an older one", MergeRule(.setUnion), ["a", "b"],
+        [add([], 3, remove: ["a"]), add(["a"], 2), set(nil, 1), add(["a"], 4), set(nil, 20)]),
     ],
     "append": [
       MergeVector(
@@ -237,7 +263,10 @@ enum MergeVectors {
         [
           set(4, 10), FieldEdit(.set(9), stamp: .at(20), newIsValid: false), set(5, 9),
           FieldEdit(.set(1), stamp: .at(8), storedIsValid: false), set(2, 9),
-        ])
+        ]),
+      MergeVector(
+        "no edit is older than its row", MergeRule(.latestValid), 3,
+        [set(4, 3), set(5, 2), set(6, 4)]),
     ],
     "lists": [
       MergeVector(
@@ -260,6 +289,16 @@ enum MergeVectors {
         [
           set([["id": "x", "status": "DONE"]], 10), set([["id": "x", "status": "JOINED"]], 20),
           set([["id": "x", "title": "Run"], ["id": "y", "status": "OPEN"]], 15),
+        ]),
+      MergeVector(
+        "no edit is older than its row",
+        MergeRule(
+          .setUnion, elements: .objects(ObjectElements(ordered: ["n": OrderedMember(.natural)]))),
+        [["id": "x", "note": "a", "n": 5]],
+        [
+          add([["id": "x", "note": "b", "n": 3]], 4), add([["id": "y"]], 2),
+          add([["id": "x", "note": "c", "n": 6]], 3), set(.null, 2),
+          add([], 3, remove: ["y", "x"]),
         ]),
       MergeVector(
         "null meets older elements that come after it",
