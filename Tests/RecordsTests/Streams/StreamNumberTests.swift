@@ -248,6 +248,32 @@ import Testing
     let third = try await RecordsHouse(Tests.schema, folder: folder)
     try await audit.look(at: third, "made anew", isSingle: false)
     #expect(try await Tests.crowded(third) == ["0", "0", "1", "2", "3", "4"])
+    // As a move writes them to another database, in pieces at a time.
+    let moved = try await third.database.write { transaction in
+      let rows = try await transaction.all(StreamIndex.moved(behind: nil, 1000, .postgres)) { row in
+        [
+          .int(row.int64(0)), .int(row.int64(1)), .int(row.int64(2)), .uuid(row.uuid(3) ?? .zero),
+          .int(row.int64(4)), .null, .int(row.int64(6)),
+        ] as [Value]
+      }
+      _ = try await transaction.execute("DELETE FROM roost_scope_row")
+      _ = try await transaction.execute("DELETE FROM roost_scope_crowd")
+      return rows
+    }
+    #expect(moved.count == 6)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for part in [moved[..<3], moved[3...]] {
+        group.addTask {
+          try await third.database.write {
+            try await StreamIndex.put(moved: Array(part), in: $0)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    audit = StreamAudit()
+    try await audit.look(at: third, "moved", isSingle: false)
+    #expect(try await Tests.crowded(third) == ["0", "0", "1", "1", "1", "1"])
     await third.close()
   }
 
