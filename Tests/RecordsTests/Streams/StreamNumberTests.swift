@@ -260,7 +260,7 @@ import Testing
       _ = try await transaction.execute("DELETE FROM roost_scope_crowd")
       return rows
     }
-    #expect(moved.count == 6)
+    try #require(moved.count == 6)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for part in [moved[..<3], moved[3...]] {
         group.addTask {
