@@ -70,7 +70,7 @@ package final class ChangeRecorder: PreCommit {
       let key = key(entry.change)
       return StreamIndex.Entry(
         stream: entry.stream, sequence: sequence, collection: key.collection, id: key.id,
-        version: version(entry.change), mask: entry.mask, kind: entry.kind)
+        version: version(entry.change), mask: entry.mask, kind: entry.kind.rawValue)
     }
   }
 

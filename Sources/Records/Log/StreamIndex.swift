@@ -1,17 +1,18 @@
-import Queries
+package import Queries
 import RoostCore
 
 /// The stream index, `roost_scope_row`: which rows stand in which streams, at which sequences.
 ///
-/// An entry is found in two ways: along its stream, and by the row that it tells of. On PostgreSQL
-/// an index serves each. On SQLite the entries lie in the order of the streams, and an index names
-/// nine bytes of ids alone, those of the time in version 7 and some random ones, in whose order new
-/// ids come: of entries that agree there the whole id decides.
+/// An entry is found in two ways: along its stream, and by the row that it tells of. On SQLite the
+/// entries lie in the order of the streams, and an index names nine bytes of ids alone, those of the
+/// time in version 7 and some random ones, in whose order new ids come: of entries that agree there
+/// the whole id decides. On PostgreSQL, which `StreamIndex+Numbers.swift` is about, an index has
+/// one number of a row and its stream, and another stretches of 256 sequences.
 ///
 /// Whoever makes ids up could have many agree, and have each of them looked through. So at most one
-/// id stands in that index under its first bytes; the entries of others, for which that place is
-/// taken, are `crowded` and stand under their whole id.
-enum StreamIndex {
+/// id stands in that index under its first bytes, and one row under its number; the entries of
+/// others, for which that place is taken, are `crowded`. On SQLite those stand under their whole id.
+package enum StreamIndex {
   /// An entry to be written.
   struct Entry {
     let stream: Int64
@@ -20,7 +21,7 @@ enum StreamIndex {
     let id: UUID
     let version: Int64
     let mask: Int64
-    let kind: ChangeRecorder.EntryKind
+    let kind: Int64
   }
 
   /// As it is stored: every field is NULL, which takes no room.
@@ -28,7 +29,7 @@ enum StreamIndex {
 
   /// Whether entries lie in the order of the streams, as where a table is kept in that of its key;
   /// an engine for many processes has none such.
-  private static func liesByStream(_ dialect: Dialect) -> Bool { !dialect.hasOtherWriters }
+  static func liesByStream(_ dialect: Dialect) -> Bool { !dialect.hasOtherWriters }
 
   // MARK: By the row
 
@@ -44,7 +45,8 @@ enum StreamIndex {
       """
     } else {
       """
-      \(entry).stream = \(stream) AND \(entry).coll = \(collection) AND \(entry).id = \(id)
+      \(number(of: entry)) = \(number(of: id, in: collection, at: stream)) \
+      AND \(entry).id = \(id) AND \(entry).coll = \(collection) AND \(entry).stream = \(stream)
       """
     }
   }
@@ -74,9 +76,7 @@ enum StreamIndex {
   /// row and stream.
   static func put(_ entries: [Entry], in transaction: any Transaction) async throws {
     guard liesByStream(transaction.dialect) else {
-      return try await replace.run(entries.count, in: transaction) { index, values in
-        append(entries[index], to: &values)
-      }
+      return try await putNumbered(entries, in: transaction)
     }
     var rest = entries[...]
     while !rest.isEmpty {
@@ -90,14 +90,29 @@ enum StreamIndex {
     }
   }
 
-  private static func append(_ entry: Entry, to values: inout [Value]) {
+  /// Writes entries of another database, whose values stand in the order of `movedColumns`.
+  package static func put(moved rows: [[Value]], in transaction: any Transaction) async throws {
+    func int(_ value: Value) -> Int64? { if case .int(let value) = value { value } else { nil } }
+    let entries = rows.map { row in
+      let id = if case .uuid(let id) = row[3] { id } else { UUID.zero }
+      return Entry(
+        stream: int(row[0]) ?? 0, sequence: int(row[1]) ?? 0, collection: int(row[2]) ?? 0, id: id,
+        version: int(row[4]) ?? 0, mask: int(row[5]) ?? MaskTable.whole, kind: int(row[6]) ?? 0)
+    }
+    try await put(entries, in: transaction)
+  }
+
+  /// What moves of an entry; whether it is crowded is of one database.
+  package static let movedColumns = ["stream", "seq", "coll", "id", "rv", "mask", "kind"]
+
+  static func append(_ entry: Entry, to values: inout [Value]) {
     values.append(.int(entry.stream))
     values.append(.int(entry.collection))
     values.append(.uuid(entry.id))
     values.append(.int(entry.sequence))
     values.append(.int(entry.version))
     values.append(stored(mask: entry.mask))
-    values.append(.int(entry.kind.rawValue))
+    values.append(.int(entry.kind))
   }
 
   private struct Place: Hashable {
@@ -159,14 +174,8 @@ enum StreamIndex {
 
   // MARK: Statements
 
-  private static let columns: [SQL] = ["stream", "coll", "id", "seq", "rv", "mask", "kind"]
+  static let columns: [SQL] = ["stream", "coll", "id", "seq", "rv", "mask", "kind"]
 
-  private static let replace = WideInsert(
-    "INSERT INTO roost_scope_row (\(columns.joined(by: ", "))) VALUES ", columns: columns.count,
-    """
-     ON CONFLICT (stream, coll, id) DO UPDATE SET \
-    seq = excluded.seq, rv = excluded.rv, mask = excluded.mask, kind = excluded.kind
-    """)
   private static let insert = WideInsert(
     into: "roost_scope_row", columns: columns + ["crowded"])
 
@@ -192,71 +201,12 @@ enum StreamIndex {
     """)
 
   /// What is written to `crowded` for all entries of `roost_scope_move`, the alias `m`, at once.
-  static func crowded(_ dialect: Dialect) -> SQL {
-    guard liesByStream(dialect) else { return "CAST(NULL AS smallint)" }
+  static func crowded(in collection: SQL, _ dialect: Dialect) -> SQL {
+    guard liesByStream(dialect) else { return crowded("m.id", in: collection, at: "m.stream") }
     return """
       CASE WHEN m.id <> min(m.id) OVER (PARTITION BY \(first(of: "m.id"))) OR EXISTS \
       (SELECT 1 FROM roost_scope_row c WHERE \(key(of: "c")) = \(first(of: "m.id")) \
       AND c.id <> m.id) THEN 1 END
       """
-  }
-
-  // MARK: The table
-
-  /// The step that makes the table anew with shorter entries, as number `number` of the history.
-  static func migration(_ number: Int) -> Migration {
-    Migration(number, "short stream index") { d in
-      let former: SQL = "ALTER TABLE roost_scope_row RENAME TO roost_scope_row_former"
-      let drop: SQL = "DROP TABLE roost_scope_row_former"
-      guard liesByStream(d) else {
-        // In the order that leaves nothing between the columns; `crowded` is of SQLite.
-        return [
-          "LOCK TABLE roost_scope_row IN ACCESS EXCLUSIVE MODE", former,
-          """
-          CREATE TABLE roost_scope_row (
-            seq bigint NOT NULL, rv bigint NOT NULL, id uuid NOT NULL, stream integer NOT NULL,
-            coll smallint NOT NULL, kind smallint NOT NULL, mask integer, crowded smallint
-          )
-          """,
-          """
-          INSERT INTO roost_scope_row (seq, rv, id, stream, coll, kind, mask)
-          SELECT seq, rv, id, stream, coll, kind, nullif(mask, 0)
-          FROM roost_scope_row_former ORDER BY stream, seq
-          """,
-          drop,
-          """
-          ALTER TABLE roost_scope_row ADD CONSTRAINT roost_scope_row_pkey
-          PRIMARY KEY (stream, coll, id)
-          """,
-          // Streams grow at their ends alone, where a page that is split is left full.
-          """
-          CREATE UNIQUE INDEX roost_scope_row_seq ON roost_scope_row (stream, seq)
-          WITH (fillfactor = 100)
-          """,
-        ]
-      }
-      return [
-        former,
-        """
-        CREATE TABLE roost_scope_row (
-          stream INTEGER NOT NULL, seq INTEGER NOT NULL, coll INTEGER NOT NULL, id BLOB NOT NULL,
-          rv INTEGER NOT NULL, mask INTEGER, kind INTEGER NOT NULL, crowded INTEGER,
-          PRIMARY KEY (stream, seq)
-        ) STRICT, WITHOUT ROWID
-        """,
-        """
-        INSERT INTO roost_scope_row (stream, seq, coll, id, rv, mask, kind, crowded)
-        SELECT stream, seq, coll, id, rv, nullif(mask, 0), kind,
-        CASE WHEN id <> min(id) OVER (PARTITION BY substr(id, 2, 9)) THEN 1 END
-        FROM roost_scope_row_former ORDER BY stream, seq
-        """,
-        drop,
-        """
-        CREATE INDEX roost_scope_row_id ON roost_scope_row (
-          CASE WHEN crowded IS NULL THEN substr(id, 2, 9) ELSE id END
-        )
-        """,
-      ]
-    }
   }
 }

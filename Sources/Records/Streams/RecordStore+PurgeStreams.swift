@@ -5,7 +5,7 @@ extension RecordStore {
   /// How long streams tell of rows that went.
   package static let removalsKeptMilliseconds: Int64 = 90 * 86_400_000
   private static let markPauseMilliseconds: Int64 = 86_400_000
-  private static let entriesAtOnce = 2000
+  private static let sequencesAtOnce: Int64 = 2000
 
   /// Takes entries of removals out of the streams that are older than 90 days, and raises the floors
   /// of those streams; gives how many went.
@@ -80,16 +80,13 @@ extension RecordStore {
     try await transaction.query(
       "SELECT seq FROM roost_scope_head WHERE stream = \(stream)\(transaction.dialect.forUpdate)"
     ) { _ in false }
-    let sequences = try await transaction.all(
-      """
-      SELECT seq FROM roost_scope_row WHERE stream = \(stream) AND seq > \(from) AND seq <= \(mark) \
-      ORDER BY seq LIMIT \(entriesAtOnce)
-      """
-    ) { $0.int64(0) }
-    let floor = sequences.count < entriesAtOnce ? mark : (sequences.last ?? mark)
+    let first = try await StreamIndex.firstBehind(from, of: stream, in: transaction) ?? mark
+    let floor = min(mark, first + sequencesAtOnce)
+    let old = StreamIndex.lies(
+      "roost_scope_row", in: "\(stream)", after: "\(from)", to: "\(floor)", transaction.dialect)
     let removed = try await transaction.execute(
       """
-      DELETE FROM roost_scope_row WHERE stream = \(stream) AND seq > \(from) AND seq <= \(floor) \
+      DELETE FROM roost_scope_row WHERE \(old) \
       AND kind <> \(ChangeRecorder.EntryKind.put.rawValue)
       """)
     if removed > 0 {

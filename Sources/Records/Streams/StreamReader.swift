@@ -54,19 +54,30 @@ package struct StreamReader {
     var last = after
     var count = 0
     var limit = StreamReader.entriesAtFirst
+    var reach = StreamIndex.Reach()
     while last < end, delta.byteCount < room {
+      let to = reach.end(behind: last, limit, to: end, reader.dialect)
       var entries: [StreamIndexEntry] = []
-      entries.reserveCapacity(Int(min(end - last, Int64(limit))))
+      entries.reserveCapacity(Int(min(to - last, Int64(limit))))
       try await reader.query(
-        StreamReader.entries, [.int(stream), .int(last), .int(end), .int(Int64(limit))]
+        StreamReader.entries[reader.dialect],
+        [.int(stream), .int(last), .int(to), .int(Int64(limit))]
       ) { row in
         entries.append(StreamIndexEntry(row))
         return true
       }
       try await write(entries, of: stream, after: last, to: &delta)
       count += entries.count
+      reach.found(entries.count, of: limit)
       // What lies between the last entry and the end was replaced by later ones.
-      last = entries.count < limit ? end : entries[entries.count - 1].sequence
+      if entries.count == limit {
+        last = entries[entries.count - 1].sequence
+      } else if !entries.isEmpty || to == end {
+        last = to
+      } else {
+        last = try await StreamIndex.firstBehind(to, of: stream, in: reader).map { $0 - 1 } ?? end
+        last = min(last, end)
+      }
       let size = max(64, delta.byteCount / max(1, count))
       limit = max(1, min(StreamReader.entriesAtOnce, 4 * limit, (room - delta.byteCount) / size))
     }
@@ -150,7 +161,7 @@ package struct StreamReader {
     var ids: Set<UUID> = []
     let behind = RecordColumns.firstField + collection.fields.count
     let values: [Value] = [.int(stream), .int(after), .int(end), .int(collection.number)]
-    try await reader.query(collection.streamed.stretch, values) { row in
+    try await reader.query(collection.streamed.stretch[reader.dialect], values) { row in
       let place = StreamIndexEntry.Place(
         id: row.uuid(0) ?? .zero, sequence: row.int64(behind), version: row.int64(behind + 1),
         mask: row.optionalInt64(behind + 2) ?? MaskTable.whole)
@@ -272,10 +283,9 @@ package struct StreamReader {
       }.map { collection.fields[$0].name })
   }
 
-  private static let entries = Statement(
-    """
-    SELECT seq, coll, id, rv, mask, kind FROM roost_scope_row \
-    WHERE stream = \(SQL.placeholder) AND seq > \(SQL.placeholder) AND seq <= \(SQL.placeholder) \
-    ORDER BY seq LIMIT \(SQL.placeholder)
-    """)
+  private static let entries = DialectStatement { d in
+    StreamIndex.along(
+      "r.seq, r.coll, r.id, r.rv, r.mask, r.kind", "r", from: "roost_scope_row r",
+      tail: " ORDER BY r.seq LIMIT \(SQL.placeholder)", d)
+  }
 }

@@ -11,7 +11,7 @@ struct StreamedRows: Sendable {
   let writer: RowWriter
   /// The live rows among the puts between two sequences of a stream; behind them the sequence, the
   /// version and the mask of the entry, and the clocks.
-  let stretch: Statement
+  let stretch: DialectStatement
   /// Live rows by their ids; behind them the clocks.
   let some: PaddedStatement
   /// The fields whose strategy compares an edit with what it was made on: entries show their clocks.
@@ -41,15 +41,16 @@ struct StreamedRows: Sendable {
     let table = SQL.identifier(collection.name)
     let live: SQL = "t0.\(identifier: "deletedAt") IS NULL"
     // CROSS JOIN keeps SQLite from beginning with the table.
-    stretch = Statement(
-      """
-      SELECT \(liveList), s.seq, s.rv, s.mask, \(clocks) FROM roost_scope_row s \
-      CROSS JOIN \(table) t0 \
-      WHERE s.stream = \(SQL.placeholder) AND s.seq > \(SQL.placeholder) \
-      AND s.seq <= \(SQL.placeholder) AND s.coll = \(SQL.placeholder) \
-      AND s.kind = \(SQL.constant(ChangeRecorder.EntryKind.put.rawValue)) \
-      AND t0.id = s.id AND \(live)
-      """)
+    stretch = DialectStatement { d in
+      StreamIndex.along(
+        "\(liveList), s.seq, s.rv, s.mask, \(clocks)", "s",
+        from: "roost_scope_row s CROSS JOIN \(table) t0",
+        tail: """
+           AND s.coll = \(SQL.placeholder) \
+          AND s.kind = \(SQL.constant(ChangeRecorder.EntryKind.put.rawValue)) \
+          AND t0.id = s.id AND \(live)
+          """, d)
+    }
     some = PaddedStatement { _, count in
       """
       SELECT \(liveList), \(clocks) FROM \(table) t0 \

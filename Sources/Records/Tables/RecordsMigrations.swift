@@ -10,7 +10,7 @@ package enum RecordsMigrations {
       migrations(first.count + 6), derived(first.count + 7), migrationMarks(first.count + 8),
       SyncTables.migration(first.count + 9), streams(first.count + 10),
       DurableLanes.migration(first.count + 11), DataKeyTable.migration(first.count + 12),
-      shortStreamIndex(first.count + 13),
+      shortStreamIndex(first.count + 13), numberedStreamIndex(first.count + 14),
     ]
 
   /// The step that makes the table of what `@retention(action: ARCHIVE)` took out of the collections,
@@ -31,6 +31,12 @@ package enum RecordsMigrations {
   /// The step that makes the stream index anew, with shorter entries, as number `number` of the
   /// history.
   package static func shortStreamIndex(_ number: Int) -> Migration { StreamIndex.migration(number) }
+
+  /// The step that has PostgreSQL find entries of the stream index by shorter keys, as number
+  /// `number` of the history.
+  package static func numberedStreamIndex(_ number: Int) -> Migration {
+    StreamIndex.numbersMigration(number)
+  }
 
   /// The step that makes the table of what decides in which streams the rows of each collection
   /// stand, as number `number` of the history.

@@ -106,7 +106,8 @@ struct StreamRebuild {
       h.seq + row_number() OVER (PARTITION BY r.stream ORDER BY r.id) AS seq \
       FROM roost_scope_row r JOIN roost_scope_head h ON h.stream = r.stream \
       WHERE r.coll = \(number) AND r.kind = \(put)) AS n \
-      WHERE roost_scope_row.stream = n.stream AND roost_scope_row.seq = n.former
+      WHERE \(StreamIndex.stands(
+        "roost_scope_row", in: "n.stream", at: "n.former", transaction.dialect))
       """)
     try await transaction.execute(
       """
@@ -238,19 +239,18 @@ struct StreamRebuild {
     let own = StreamIndex.isEntry(
       "r", of: "m.id", in: .constant(collection.number), at: "m.stream", dialect)
     try await transaction.execute(
-      """
-      DELETE FROM roost_scope_row WHERE (stream, seq) IN \
-      (SELECT r.stream, r.seq FROM roost_scope_move m CROSS JOIN roost_scope_row r WHERE \(own))
-      """)
-    try await transaction.execute(
-      """
-      INSERT INTO roost_scope_row (stream, coll, id, seq, rv, mask, kind, crowded) \
-      SELECT m.stream, \(collection.number), m.id, \
-      h.seq + row_number() OVER (PARTITION BY m.stream ORDER BY m.kind DESC, m.id), \
-      coalesce(r.version, 0), nullif(m.mask, 0), m.kind, \(StreamIndex.crowded(dialect)) \
+      StreamIndex.delete(
+        from: "roost_scope_move m CROSS JOIN roost_scope_row r", where: own, dialect))
+    let number = SQL.constant(collection.number)
+    let moved: SQL = """
+      SELECT m.stream, \(number) AS coll, m.id, \
+      h.seq + row_number() OVER (PARTITION BY m.stream ORDER BY m.kind DESC, m.id) AS seq, \
+      coalesce(r.version, 0) AS rv, nullif(m.mask, 0) AS mask, m.kind, \
+      \(StreamIndex.crowded(in: number, dialect)) AS crowded \
       FROM roost_scope_move m JOIN roost_scope_head h ON h.stream = m.stream \
       LEFT JOIN \(collection.table) r ON r.id = m.id
-      """)
+      """
+    try await StreamIndex.put(all: moved, of: "roost_scope_move", in: transaction)
     try await transaction.execute(
       """
       UPDATE roost_scope_head SET \

@@ -153,12 +153,10 @@ package struct StreamRescope {
     let sequence = task.argument["seq"]?.int ?? -1
     // In this order, so that every entry is looked at whatever else is in its stream; what moves
     // goes to the end, where it is found once more.
+    let (page, last) = try await StreamIndex.page(
+      behind: (stream, sequence), atOnce: StreamRescope.entriesAtOnce, in: transaction)
     let all = try await transaction.all(
-      """
-      SELECT stream, seq, coll, id, kind FROM roost_scope_row \
-      WHERE (stream, seq) > (\(stream), \(sequence)) \
-      ORDER BY stream, seq LIMIT \(StreamRescope.entriesAtOnce)
-      """
+      "SELECT stream, seq, coll, id, kind FROM roost_scope_row WHERE \(page)"
     ) {
       Entry(
         stream: $0.int64(0), sequence: $0.int64(1), collection: $0.int64(2),
@@ -175,7 +173,7 @@ package struct StreamRescope {
       }
       try await rebuild.settle(in: transaction)
     }
-    guard let last = all.last, all.count == StreamRescope.entriesAtOnce else {
+    guard let last else {
       try await note(.grants, [], in: transaction)
       return
     }

@@ -39,6 +39,10 @@ struct MovedTable: Sendable {
   private static func id(_ name: String) -> Column { Column(name, .id) }
   private static func blob(_ name: String) -> Column { Column(name, .blob) }
 
+  static let streamIndex = "roost_scope_row"
+  /// Columns that are of one database, and made anew.
+  static let stayingColumns = [streamIndex: ["crowded"]]
+
   /// Roost's own tables whose rows move.
   static let system: [MovedTable] = [
     MovedTable(
@@ -56,9 +60,10 @@ struct MovedTable: Sendable {
       "roost_scope_head", key: [int("stream")],
       [text("scope"), text("tier"), int("seq"), int("removal_seq"), int("gc_floor")],
       isNumbered: true),
+    // In the order of `StreamIndex.movedColumns`.
     MovedTable(
-      "roost_scope_row", key: [int("stream"), int("seq")],
-      [int("coll"), id("id"), int("rv"), int("mask"), int("kind"), int("crowded")]),
+      streamIndex, key: [int("stream"), int("seq")],
+      [int("coll"), id("id"), int("rv"), int("mask"), int("kind")]),
     MovedTable("roost_stream_rules", key: [int("collection")], [text("signature")]),
     MovedTable(
       "roost_mask", key: [int("number")], [int("collection"), text("members")], isNumbered: true),
@@ -203,6 +208,7 @@ struct MovedTable: Sendable {
     "roost_migration", "roost_index", "roost_log_head", "roost_search", "roost_move",
     "roost_generation", "roost_import", "roost_derived", "roost_derived_part",
     "roost_derived_total", "roost_derived_extreme", "roost_follower_replay", "roost_sync_start",
+    "roost_scope_crowd",
   ]
 
   /// The table of a collection, with the columns that are kept in it.

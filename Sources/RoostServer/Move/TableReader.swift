@@ -1,4 +1,5 @@
 import Queries
+import Records
 import RoostCore
 
 /// Reads the rows of a table from one key to the next, in the order of the key.
@@ -20,7 +21,7 @@ struct TableReader: Sendable {
     var last: [Value]?
     let columns = table.columns
     let keyCount = table.keyCount
-    try await reader.query(statement(behind: key)) { row in
+    try await reader.query(statement(behind: key, reader.dialect)) { row in
       sum.add(row, columns: columns.count)
       if keeping {
         page.rows.append(columns.indices.map { TableReader.value(row, $0, columns[$0].kind) })
@@ -34,7 +35,10 @@ struct TableReader: Sendable {
     return page
   }
 
-  private func statement(behind key: [Value]?) -> SQL {
+  private func statement(behind key: [Value]?, _ dialect: Dialect) -> SQL {
+    if table.name == MovedTable.streamIndex {
+      return StreamIndex.moved(behind: key, rowsAtOnce, dialect)
+    }
     var sql: SQL = "SELECT \(table.columnList) FROM \(table.identifier)"
     if let key {
       let values = key.prefix(table.keyCount).map { "\($0)" as SQL }.joined(by: ", ")

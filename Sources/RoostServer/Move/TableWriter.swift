@@ -1,4 +1,5 @@
 import Queries
+import Records
 
 /// Puts rows into a table, many in a statement.
 struct TableWriter: Sendable {
@@ -6,9 +7,11 @@ struct TableWriter: Sendable {
   private let many: Statement
   /// Rows of one statement.
   private let count: Int
+  private let isStreamIndex: Bool
 
   init(_ table: MovedTable) {
     // Engines take a bounded number of values in a statement.
+    isStreamIndex = table.name == MovedTable.streamIndex
     count = max(1, min(200, 16_000 / table.columns.count))
     one = TableWriter.statement(table, 1)
     many = TableWriter.statement(table, count)
@@ -21,6 +24,7 @@ struct TableWriter: Sendable {
   }
 
   func write(_ rows: [[Value]], in transaction: any Transaction) async throws {
+    if isStreamIndex { return try await StreamIndex.put(moved: rows, in: transaction) }
     var index = 0
     while index + count <= rows.count {
       try await transaction.execute(many, Array(rows[index..<index + count].joined()))

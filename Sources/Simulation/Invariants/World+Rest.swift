@@ -115,6 +115,14 @@ extension World {
     if let (stream, seq) = beyond.first {
       breach(.density, "stream \(stream) has an entry at \(seq), beyond its head")
     }
+    let twice = try await server.look { reader in
+      try await reader.all(
+        "SELECT stream, seq FROM roost_scope_row GROUP BY stream, seq HAVING count(*) > 1"
+      ) { ($0.int64(0), $0.int64(1)) }
+    }
+    if let (stream, seq) = twice.first {
+      breach(.density, "stream \(stream) has two entries at \(seq)")
+    }
     let gaps = try await server.look { reader in
       try await reader.all(
         """

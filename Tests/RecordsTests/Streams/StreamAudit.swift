@@ -164,6 +164,10 @@ struct StreamAudit {
         )
       }
     }
+    // Not every engine has indexes that would refuse a second one.
+    #expect(Set(stored.map(\.0)).count == stored.count, "a row stands twice in a stream")
+    #expect(
+      Set(stored.map { [$0.0.stream, $0.1] }).count == stored.count, "a sequence is given twice")
     var entries: [Place: Entry] = [:]
     for (place, seq, mask, kind) in stored {
       let collection = try #require(catalogue.collection(number: place.collection))

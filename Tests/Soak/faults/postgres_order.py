@@ -94,7 +94,8 @@ LOG = "SELECT l.partition, l.position, l.id, l.version FROM ({places}) AS p (par
 STREAMS = "SELECT r.stream, r.coll, r.id, r.seq, r.rv, r.kind, h.seq " \
           "FROM {schema}.roost_scope_head AS h LEFT JOIN ({places}) AS p (stream, seq) " \
           "ON p.stream = h.stream JOIN LATERAL (SELECT * FROM {schema}.roost_scope_row AS r " \
-          "WHERE r.stream = h.stream AND r.seq > coalesce(p.seq, 0) ORDER BY r.seq) AS r ON true " \
+          "WHERE r.stream = h.stream AND r.seq > coalesce(p.seq, 0) " \
+          "AND r.seq >> 8 >= coalesce(p.seq, 0) >> 8 ORDER BY r.seq) AS r ON true " \
           "ORDER BY r.stream, r.seq"
 
 
