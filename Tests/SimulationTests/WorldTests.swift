@@ -29,6 +29,16 @@ struct WorldTests {
     #expect(report.failures.isEmpty)
   }
 
+  @Test("everything holds where another major version comes", arguments: [6, 70, 134] as [UInt64])
+  func renamed(_ seed: UInt64) async throws {
+    let simulation = try await Worlds()
+    let report = await simulation.run(seed..<seed + 1, workers: 1)
+    #expect(report.failures.isEmpty, "\(report.failures.map(\.breaches))")
+    let world = await simulation.trace(seed)
+    #expect(world.lines.contains("  the next major version is deployed"))
+    #expect(world.hash == (try await Worlds().trace(seed)).hash)
+  }
+
   /// One beyond the last seed.
   ///
   /// Here they compete with every other test: `Tests/EndToEnd` and `.ci/run` run more of them,
