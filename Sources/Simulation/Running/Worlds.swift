@@ -34,7 +34,7 @@ package struct Worlds: Sendable {
   private let plain: Stage
   /// Of every fourth world: one in which scopes are held through others.
   private let linked: Stage
-  /// Of every sixty-fourth: one in which another major version of the app is deployed.
+  /// Of every 128th: one in which another major version of the app is deployed.
   private let renamed: Stage
   private let hasDisk: Bool
 
@@ -51,7 +51,7 @@ package struct Worlds: Sendable {
 
   private func stage(of seed: UInt64) -> Stage {
     if seed % 4 == 3 { return linked }
-    return seed % 64 == 6 ? renamed : plain
+    return seed % 128 == 6 ? renamed : plain
   }
 
   /// Runs the worlds of `seeds`; ends after so many failures.

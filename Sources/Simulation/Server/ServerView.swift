@@ -15,8 +15,8 @@ struct ServerView {
     }
   }
 
-  /// Asks for the rows of a person, in the words of an older version where one is named; nil where the
-  /// server is down.
+  /// Asks for the rows of a person, in the words of an older version where one is named; nil where
+  /// the server is down.
   static func of(
     _ token: String, on server: WorldServer, _ collections: [String],
     version: String? = nil

@@ -9,8 +9,7 @@ import SyncProtocol
 struct VersionPlan {
   /// The step of the deployment.
   let deployment: Int
-  /// The step from which the words of the first version are not known any more; nil where they are to
-  /// the end.
+  /// The step from which the words of the first version are not known any more; nil for none.
   let raise: Int?
 
   init(_ chance: inout Chance, steps: Int) {
@@ -54,8 +53,8 @@ extension World {
     isNext(device) ? WorldSchema.synced.map(WorldWords.collection) : WorldSchema.synced
   }
 
-  /// What the person of a device may see now, in the words of what it asked; nil where the server is
-  /// down, and where it does not know these.
+  /// What the person of a device may see now, in the words of what it asked; nil where the server
+  /// is down, and where it does not know these.
   func view(
     of device: WorldDevice, asking frames: [Frame], _ collections: [String]
   ) async throws -> ServerView? {
@@ -97,7 +96,7 @@ extension World {
     try await checkSequences()
   }
 
-  /// Serves without what the first version was, as a server does that cannot read its schema any more.
+  /// Serves without what the first version was, as a server does that cannot read its schema.
   private func raiseMinimum() async throws {
     server.disk.faults.heal()
     try await forgetFirstVersion()

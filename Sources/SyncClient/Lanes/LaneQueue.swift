@@ -85,8 +85,8 @@ struct LaneQueue: Sendable, Equatable {
   /// The same, with the operations in the words of another version of the schema, as far as `lift`
   /// gives them so.
   ///
-  /// Within a major version the words are the same. Those of another one are read in the version under
-  /// which they were made.
+  /// Within a major version the words are the same. Those of another one are read in the version
+  /// under which they were made.
   func lifted(
     as client: UUID, schema: String, _ lift: (ClientMutation) -> [ClientOperation]?
   ) -> LaneQueue {
