@@ -41,8 +41,7 @@ package enum WorldSchema {
         locked: Boolean! @default(value: "false")
         title: String! @constraint(maxLength: 40)
         fee: \(renamed ? "String" : "Int")
-        \(name("plays")): Int!\(was("plays")) @merge(strategy: COUNTER) @default(value: "0") \
-      @constraint(max: 1000000)
+        \(name("plays")): Int!\(was("plays")) @merge(strategy: COUNTER) @default(value: "0") @constraint(max: 1000000)
         best: Int @merge(strategy: MAX)
         least: Int @merge(strategy: MIN)
         level: Level @merge(strategy: MAX)
@@ -58,8 +57,7 @@ package enum WorldSchema {
         sketch: String @sync(tier: LOCAL_ONLY)\(second ? "\n  mood: String" : "")
       }
       type \(renamed ? "Bulletin" : "News") \
-      @collection(name: "\(renamed ? "bulletins" : "news")")\(was("News")) \
-      @sync(tier: DAILY) @allow(ops: [ALL], owner: "owner")
+      @collection(name: "\(renamed ? "bulletins" : "news")")\(was("News")) @sync(tier: DAILY) @allow(ops: [ALL], owner: "owner")
         @allow(ops: [READ], roles: ["reader"]) {
         owner: User! @immutable
         text: String!
