@@ -31,6 +31,34 @@ struct WorldTests {
     #expect(report.failures.isEmpty)
   }
 
+  @Test("everything holds where another major version comes", arguments: [6, 134, 262] as [UInt64])
+  func renamed(_ seed: UInt64) async throws {
+    let simulation = try await Worlds()
+    let report = await simulation.run(seed..<seed + 1, workers: 1)
+    #expect(report.failures.isEmpty, "\(report.failures.map(\.breaches))")
+    let world = await simulation.trace(seed)
+    #expect(world.lines.contains("  the next major version is deployed"))
+    #expect(world.hash == (try await Worlds().trace(seed)).hash)
+  }
+
+  @Test(
+    "a planted bug of lenses is found where another major version comes",
+    arguments: [
+      "a lens forgets what a counter was called", "a row comes in words of now",
+      "an edit of a renamed field erases an unknown one",
+    ])
+  func renamed(_ name: String) async throws {
+    let bug = try #require(PlantedBug.all.first { $0.name == name })
+    let simulation = try await Worlds()
+    for seed in stride(from: UInt64(6), to: 2000, by: 128) {
+      let report = await simulation.run(seed..<seed + 1, bug: bug, workers: 1)
+      guard let failure = report.failures.first(where: { !$0.breaches.isEmpty }) else { continue }
+      #expect(failure.breaches.map(\.invariant) == [bug.invariant])
+      return
+    }
+    Issue.record("not found")
+  }
+
   /// One beyond the last seed.
   ///
   /// Here they compete with every other test: `Tests/EndToEnd` and `.ci/run` run more of them,

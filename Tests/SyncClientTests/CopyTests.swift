@@ -138,6 +138,25 @@ import Testing
     #expect((plays(phone), phone.core.outcome(of: oid)) == (1, .ok))
   }
 
+  @Test(arguments: [("1.1.0", "1.1.0"), ("2.0.0", "1.0.0")])
+  mutating func whatWaitedStaysOfItsMajorVersionWhereNothingLiftsIt(
+    _ version: String, _ pushed: String
+  ) throws {
+    try phone.change(.update(.gig(1), ["title": "Left"]), at: wall)
+    try phone.change(.update(.gig(1), ["title": "Lifted"]), at: wall)
+    phone.core.upgrade(TestApp.plan, schema: version, client: .of(77)) { mutation in
+      guard case .update(_, _, let fields, _)? = mutation.operations.first,
+        fields["title"] == "Lifted"
+      else { return nil }
+      return mutation.operations
+    }
+    try phone.change(.update(.gig(1), ["title": "Made since"]), at: wall)
+    #expect(phone.core.retained[.live]?.map(\.schema) == [pushed, version, version])
+    #expect(try phone.sync(&server, at: wall))
+    #expect(phone.core.row(.gig(1))?["title"] == "Made since")
+    #expect(phone.core.pendingCount == 0)
+  }
+
   @Test(arguments: [("1.1.0", false), ("2.0.0", true)])
   mutating func anotherMajorVersionOfTheAppAsksForItsRowsAnew(
     _ version: String, _ isMajor: Bool

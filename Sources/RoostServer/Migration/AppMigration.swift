@@ -11,18 +11,24 @@ package struct AppMigration: Sendable {
   let data: String
   let settings: Settings
   let ambient: Ambient
+  private let stepped: SteppedSurroundings?
 
-  package init(data: String, settings: Settings, ambient: Ambient) {
+  /// With `stepped` the database lies on a disk in memory, as that of a stepped app does.
+  package init(
+    data: String, settings: Settings, ambient: Ambient, stepped: SteppedSurroundings? = nil
+  ) {
     self.data = data
     self.settings = settings
     self.ambient = ambient
+    self.stepped = stepped
   }
 
   private func open<Result>(
     _ body: (any Database, AppDatabase) async throws -> Result
   ) async throws -> Result {
-    let recorder = ChangeRecorder()
-    let engine = try AppDatabase.open(data, settings, ambient: ambient, preCommit: recorder)
+    let recorder = ChangeRecorder(time: ambient.time)
+    let engine = try AppDatabase.open(
+      data, settings, ambient: ambient, preCommit: recorder, stepped: stepped)
     do {
       try await Migrator.run(RoostMigrations.all, on: engine.database, time: ambient.time)
       try await MoveMark.check(engine.database)
@@ -59,7 +65,7 @@ package struct AppMigration: Sendable {
     onProgress: @escaping @Sendable (MigrationProgress) -> Void
   ) async throws {
     try await open { database, engine in
-      let line = try await SchemaLine.read(database)
+      let line = try await SchemaLine.read(database, stepped?.compiled)
       if let fault = line.behind(schema) {
         throw MigrationRefused(faults: [fault])
       }
@@ -68,7 +74,10 @@ package struct AppMigration: Sendable {
       try await migration.checkNames(allowed)
       _ = try await migration.apply(
         allowing: allowed, onProgress: onProgress, ahead: { try await make($0, engine) },
-        onSwitch: { try await SchemaHistory.add(schema, at: ambient.time.now(), in: $0) })
+        onSwitch: {
+          try await SchemaHistory.add(
+            schema, at: ambient.time.now(), compiled: stepped?.compiled, in: $0)
+        })
       try await conclude(schema, on: database)
     }
   }
@@ -95,8 +104,9 @@ package struct AppMigration: Sendable {
 
   /// Writes the schema into the history, and what follows from it.
   private func conclude(_ schema: SchemaModel, on database: any Database) async throws {
-    _ = try await SchemaHistory(database: database).take(in: schema, ambient: ambient)
-    try await LensBook(database: database).keep(SchemaHistory(database: database))
+    let history = SchemaHistory(database: database, compiled: stepped?.compiled)
+    _ = try await history.take(in: schema, ambient: ambient)
+    try await LensBook(database: database).keep(history)
     try await PolicyKeeper(settings).run(schema, on: database)
   }
 

@@ -33,9 +33,13 @@ struct SchemaLine: Sendable {
     releases = line
   }
 
-  static func read(_ database: any Database) async throws -> SchemaLine {
+  /// `compiled` has the schemas that were read before, for a process with many apps.
+  static func read(
+    _ database: any Database, _ compiled: CompiledSchemas? = nil
+  ) async throws -> SchemaLine {
     let runs = try await database.read(.statement) { try await MigrationRun.all(in: $0) }
-    return SchemaLine(try await SchemaHistory(database: database).releases(), runs: runs)
+    return SchemaLine(
+      try await SchemaHistory(database: database, compiled: compiled).releases(), runs: runs)
   }
 
   /// The fault of a schema that the database has left behind; nil for any other.

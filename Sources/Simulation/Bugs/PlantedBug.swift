@@ -16,6 +16,8 @@ package struct PlantedBug: Sendable {
   var triggers: [SQL] = []
   /// Triggers that come with the second version of the schema.
   var laterTriggers: [SQL] = []
+  /// Triggers that come with another major version.
+  var renamedTriggers: [SQL] = []
   var liesAboutSyncs = false
   /// What becomes of an answer on its way; `chance` is the world's.
   var answered: (@Sendable (inout [Frame], inout Chance) -> Void)?
@@ -24,7 +26,7 @@ package struct PlantedBug: Sendable {
 
   init(
     _ name: String, _ invariant: Invariant, triggers: [SQL] = [], laterTriggers: [SQL] = [],
-    liesAboutSyncs: Bool = false,
+    renamedTriggers: [SQL] = [], liesAboutSyncs: Bool = false,
     answered: (@Sendable (inout [Frame], inout Chance) -> Void)? = nil,
     asked: (@Sendable (inout [Frame], World) -> Void)? = nil
   ) {
@@ -32,6 +34,7 @@ package struct PlantedBug: Sendable {
     self.invariant = invariant
     self.triggers = triggers
     self.laterTriggers = laterTriggers
+    self.renamedTriggers = renamedTriggers
     self.liesAboutSyncs = liesAboutSyncs
     self.answered = answered
     self.asked = asked
@@ -43,7 +46,9 @@ package struct PlantedBug: Sendable {
   }
 
   /// Plants what belongs to the second version of the schema.
-  func plantLater(in world: World) async throws { try await plant(laterTriggers, in: world) }
+  func plantLater(in world: World) async throws {
+    try await plant(laterTriggers + (world.stage.isRenamed ? renamedTriggers : []), in: world)
+  }
 
   private func plant(_ triggers: [SQL], in world: World) async throws {
     guard !triggers.isEmpty, let app = world.server.app else { return }

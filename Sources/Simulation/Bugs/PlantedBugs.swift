@@ -168,6 +168,23 @@ extension PlantedBug {
         """
       ]),
     PlantedBug(
+      "a lens forgets what a counter was called", .lenses,
+      triggers: [
+        """
+        CREATE TRIGGER bug_was AFTER INSERT ON roost_schema_version WHEN NEW.number > 1 BEGIN \
+        UPDATE roost_schema_version SET source = replace(NEW.source, ' @was(name: "plays")', '') \
+        WHERE number = NEW.number; END
+        """
+      ]),
+    PlantedBug(
+      "an edit of a renamed field erases an unknown one", .lenses,
+      renamedTriggers: [
+        """
+        CREATE TRIGGER bug_renamed AFTER UPDATE OF shows, labels, remarks ON gigs BEGIN \
+        UPDATE gigs SET mood = NULL WHERE id = NEW.id; END
+        """
+      ]),
+    PlantedBug(
       "a conflict opens again", .conflicts,
       triggers: [
         """
@@ -197,6 +214,16 @@ extension PlantedBug {
         if case .welcome(var welcome) = frame {
           welcome.drop = []
           frame = .welcome(welcome)
+        }
+      }
+    },
+    PlantedBug("a row comes in words of now", .convergence) { frames, _ in
+      guard case .welcome(let welcome)? = frames.first, welcome.schema.lens != nil else { return }
+      frames.rewriteDeltas { delta in
+        for index in delta.entries.indices where delta.entries[index].row.collection == "gigs" {
+          guard let plays = delta.entries[index].fields["plays"] else { continue }
+          delta.entries[index].fields["plays"] = nil
+          delta.entries[index].fields["shows"] = plays
         }
       }
     },

@@ -14,6 +14,8 @@ extension World {
       ledger.arrivals[push.cid] = time.wall
       for mutation in push.mutations {
         let stamp = Stamp(time: mutation.stamp.time, client: push.cid)
+        let sent =
+          stage.isRenamed ? mutation.operations.map(WorldWords.first) : mutation.operations
         let limit = time.wall + HybridClock.toleranceMilliseconds
         // What a lane begins with is not taken for older.
         let oldest = time.wall - 90 * 86_400_000
@@ -23,10 +25,10 @@ extension World {
         ledger.change(mutation.oid) { operation in
           if operation.taken == nil {
             operation.taken = stamp
-            operation.sent = mutation.operations
+            operation.sent = sent
             if stamp.time <= latest { operation.isClamped = true }
           }
-          if operation.sent != mutation.operations { operation.sent = nil }
+          if operation.sent != sent { operation.sent = nil }
           if operation.taken != stamp || !(oldest...limit).contains(stamp.time.milliseconds) {
             operation.isClamped = true
           }
@@ -61,6 +63,7 @@ extension World {
     for result in pushed.results {
       guard let mutation = push.mutations.first(where: { $0.seq == result.seq }) else { continue }
       let oid = mutation.oid
+      checkUnderstood(result, of: mutation)
       ledger.acknowledged.insert(oid)
       ledger.everAnswered.insert(oid)
       guard result.outcome == .ok || result.outcome == .merged else { continue }
@@ -71,7 +74,8 @@ extension World {
       ledger.places[oid] = place
       for operation in mutation.operations {
         if case .delete(let collection, let id) = operation {
-          ledger.deleted.insert(RowKey(collection: collection, id: id))
+          ledger.deleted.insert(
+            WorldWords.firstKey(RowKey(collection: collection, id: id)))
         }
       }
     }
@@ -86,7 +90,7 @@ extension World {
         for entry in delta.entries {
           switch entry.kind {
           case .put:
-            if ledger.deleted.contains(entry.row) {
+            if ledger.deleted.contains(WorldWords.firstKey(entry.row)) {
               breach(
                 .noReturn, "\(entry.row.collection)/\(entry.row.id) is put after it was deleted")
             }

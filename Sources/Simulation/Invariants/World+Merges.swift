@@ -35,7 +35,7 @@ extension World {
       results[oid].map { (order: $0.order, kept: $0, operation: operation) }
     }.sorted { $0.order < $1.order }
     for (_, kept, operation) in taken where kept.isAccepted {
-      let changes = operation.sent ?? operation.operations
+      let changes = operation.sent ?? operation.operations.map(WorldWords.first)
       let disputed = disputes.values.filter { $0.oid == operation.oid }.map(\.mine)
       for change in changes {
         World.add(change, of: operation, to: &accounts)
@@ -103,7 +103,7 @@ extension World {
         expect(name, account.compared[name]?.value)
         if let fault = account.faults[name] { breach(.conflicts, "\(name) of \(id): \(fault)") }
       }
-      for name in ["title", "streak"] where !account.unsure.contains(name) {
+      for name in ["title", "fee", "streak"] where !account.unsure.contains(name) {
         expect(name, account.last[name]?.value)
       }
       if !account.unsure.contains("notes") { checkNotes(row["notes"]?.object, id, account) }
@@ -193,7 +193,7 @@ extension World.Account {
   ) {
     if isCreation, name == "title" || name == "streak" { return last[name] = (nil, value) }
     switch name {
-    case "title": write("title", value, operation)
+    case "title", "fee": write(name, value, operation)
     case "streak":
       // What the field's rule does not accept changes nothing.
       if let days = value.int, days >= 0 { write("streak", value, operation) }

@@ -8,10 +8,10 @@ import SyncProtocol
 extension World {
   /// `views` are what the people see, by their numbers.
   func checkAtRest(_ views: [ServerView]) async throws {
-    checkConvergence(views)
+    checkConvergence(views, try await checkFormer(views))
     let results = try await results()
     checkNothingLost(results)
-    try await checkMerges(results, views)
+    try await checkMerges(results, inFirstWords(views))
     try await checkConflicts(results)
     try await checkDensity()
     try await checkSequences()
@@ -23,7 +23,7 @@ extension World {
   func allViews() async throws -> [ServerView] {
     var views: [ServerView] = []
     for person in server.people {
-      guard let view = try await ServerView.of(person.own, on: server) else {
+      guard let view = try await ServerView.of(person.own, on: server, collections) else {
         throw WorldFault("the server is down at rest")
       }
       views.append(view)
@@ -32,10 +32,14 @@ extension World {
   }
 
   /// 1: devices have what the server shows.
-  private func checkConvergence(_ views: [ServerView]) {
+  ///
+  /// `formers` are what it shows to those of the first version, where that has other words.
+  private func checkConvergence(_ views: [ServerView], _ formers: [ServerView]?) {
     for device in devices where !device.isRevoked {
-      for collection in WorldSchema.synced {
-        if let found = difference(device, views[device.person], collection) {
+      let view = (isFormer(device) ? formers ?? views : views)[device.person]
+      // Nothing is left over of other words.
+      for collection in Set(collections(device) + collections).sorted() {
+        if let found = difference(device, view, collection) {
           return breach(.convergence, "\(device.name) at rest: \(found)")
         }
       }
@@ -155,9 +159,10 @@ extension World {
   private func stampAhead() async throws -> String? {
     // Those of the server itself have no client, and are as old as now at least.
     let (arrivals, now) = (ledger.arrivals, time.wall)
+    let statement = stage.isRenamed && isDeployed ? World.storedClocksNext : World.storedClocks
     return try await server.look { reader in
       var found: String?
-      try await reader.query(World.storedClocks, []) { row in
+      try await reader.query(statement, []) { row in
         row.withBytes(1) { bytes in
           let isRead = StoredStamps.each(in: bytes) { stamp in
             let ahead = stamp.time.milliseconds - (arrivals[stamp.client] ?? now)
@@ -172,9 +177,15 @@ extension World {
     }
   }
 
-  private static let storedClocks = Statement(
-    WorldSchema.synced.map { "SELECT id, \(identifier: "_clocks") FROM \(identifier: $0)" as SQL }
-      .joined(by: " UNION ALL "))
+  private static let storedClocks = storedClocks(WorldSchema.synced)
+  private static let storedClocksNext = storedClocks(
+    WorldSchema.synced.map(WorldWords.collection))
+
+  private static func storedClocks(_ tables: [String]) -> Statement {
+    Statement(
+      tables.map { "SELECT id, \(identifier: "_clocks") FROM \(identifier: $0)" as SQL }
+        .joined(by: " UNION ALL "))
+  }
 
   /// 15: what stays on devices is nowhere else.
   private func checkSecrecy() {

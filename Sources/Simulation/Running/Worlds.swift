@@ -34,6 +34,8 @@ package struct Worlds: Sendable {
   private let plain: Stage
   /// Of every fourth world: one in which scopes are held through others.
   private let linked: Stage
+  /// Of every 128th: one in which another major version of the app is deployed.
+  private let renamed: Stage
   private let hasDisk: Bool
 
   /// `address` is that of a PostgreSQL, on which the server may be several processes; nil for SQLite on
@@ -43,10 +45,14 @@ package struct Worlds: Sendable {
   package init(address: String? = nil, nodes: Int = 1, hasDisk: Bool = true) async throws {
     plain = try await Stage(address: address, nodes: nodes)
     linked = try await Stage(address: address, nodes: nodes, linked: true)
+    renamed = try await Stage(address: address, nodes: nodes, renamed: true)
     self.hasDisk = hasDisk
   }
 
-  private func stage(of seed: UInt64) -> Stage { seed % 4 == 3 ? linked : plain }
+  private func stage(of seed: UInt64) -> Stage {
+    if seed % 4 == 3 { return linked }
+    return seed % 128 == 6 ? renamed : plain
+  }
 
   /// Runs the worlds of `seeds`; ends after so many failures.
   package func run(

@@ -15,9 +15,11 @@ struct ServerView {
     }
   }
 
-  /// Asks for the rows of a person; nil where the server is down.
+  /// Asks for the rows of a person, in the words of an older version where one is named; nil where
+  /// the server is down.
   static func of(
-    _ token: String, on server: WorldServer, _ collections: [String] = WorldSchema.synced
+    _ token: String, on server: WorldServer, _ collections: [String],
+    version: String? = nil
   ) async throws -> ServerView? {
     var view = ServerView()
     for collection in collections {
@@ -25,7 +27,8 @@ struct ServerView {
       var after: String?
       repeat {
         let path = "/v1/\(collection)?limit=200" + (after.map { "&after=\($0)" } ?? "")
-        guard let answer = try await server.ask(.get, path, token: token) else { return nil }
+        guard let answer = try await server.ask(.get, path, token: token, version: version)
+        else { return nil }
         guard answer.status == 200, let page = try? JSON.parse(answer.body).object else {
           throw WorldFault(
             "GET \(path) answered \(answer.status): \(String(decoding: answer.body, as: UTF8.self))"
@@ -40,6 +43,17 @@ struct ServerView {
         after = page["next"]?.string
       } while after != nil
       view.rows[collection] = found
+    }
+    return view
+  }
+
+  /// The same in the words of the first version, with what that does not know.
+  var inFirstWords: ServerView {
+    var view = ServerView()
+    for (name, found) in rows {
+      view.rows[WorldWords.firstCollection(name)] = found.mapValues { row in
+        ServerView.compared(WorldWords.first(row, of: name))
+      }
     }
     return view
   }

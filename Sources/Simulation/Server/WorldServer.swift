@@ -113,6 +113,20 @@ final class WorldServer {
     try await nodes[asked].app.accounts.refreshGrants()
   }
 
+  /// Ends it, has `roost migrate apply` bring the database to `newer`, and serves that.
+  func migrate(to newer: SchemaModel) async throws {
+    await closeForDeployment()
+    if disk.isDead { disk.restart() }
+    try await AppMigration(
+      data: "/tmp", settings: settings,
+      ambient: Ambient(
+        time: time, random: WorldRandom(seed: 1),
+        logger: Logger(level: .notice, sink: log, time: time)),
+      stepped: Stage.surroundings(stage.address == nil ? disk : nil, stage.compiled) {}
+    ).apply(newer, allowing: []) { _ in }
+    try await open(newer)
+  }
+
   /// Ends it as a deployment does, behind which the tables are others.
   func closeForDeployment() async {
     disk.closing = .putAside
@@ -139,7 +153,8 @@ final class WorldServer {
   }
 
   func ask(
-    _ method: Transport.Method, _ path: String, token: String?, body: [UInt8] = []
+    _ method: Transport.Method, _ path: String, token: String?, body: [UInt8] = [],
+    version: String? = nil
   ) async throws -> Answer? {
     try await turn()
     guard isUp else { return nil }
@@ -148,7 +163,8 @@ final class WorldServer {
     let route = door.route(method, parts[0])
     let head = ListedHead(
       [("Content-Type", "application/json")]
-        + (token.map { [("Authorization", "Bearer " + $0)] } ?? []))
+        + (token.map { [("Authorization", "Bearer " + $0)] } ?? [])
+        + (version.map { [("Roost-Version", $0)] } ?? []))
     let request = Request(
       method: method, path: parts[0], query: parts.count > 1 ? parts[1] : nil, requestID: "r",
       remoteAddress: "127.0.0.1", head: head, body: body, parameters: route.parameters)

@@ -22,11 +22,12 @@ final class Stage: Sendable {
   static let people = 3
   static let sessions = 8
   static let firstVersion = "1.0.0"
-  static let secondVersion = "1.1.0"
   private static let centurySeconds: Int64 = 100 * 366 * 86_400
 
   /// Whether scopes are held through others: see `WorldSchema.text`.
   let isLinked: Bool
+  /// Whether the second version is another major one, with other words.
+  let isRenamed: Bool
   let schema: SchemaModel
   let second: SchemaModel
   let plan: ClientPlan
@@ -45,12 +46,16 @@ final class Stage: Sendable {
   /// Disks of worlds that have ended, for those that come.
   private let disks = Mutex<[MemoryDisk]>([])
 
-  init(address: String? = nil, nodes: Int = 1, linked: Bool = false) async throws {
+  init(
+    address: String? = nil, nodes: Int = 1, linked: Bool = false, renamed: Bool = false
+  ) async throws {
     self.nodes = nodes
     isLinked = linked
+    isRenamed = renamed
     schema = try SchemaModel.load(source: WorldSchema.text(linked: linked))
     plan = ClientPlan(schema)
-    second = try SchemaModel.load(source: WorldSchema.text(second: true, linked: linked))
+    second = try SchemaModel.load(
+      source: WorldSchema.text(second: true, linked: linked, renamed: renamed))
     secondPlan = ClientPlan(second)
     self.address = address
     guard address == nil else {
@@ -103,6 +108,8 @@ final class Stage: Sendable {
   /// Takes the disk of a world that has ended, with the connections that were kept.
   func giveBack(_ disk: MemoryDisk) { disks.withLock { $0.append(disk) } }
 
+  var secondVersion: String { isRenamed ? "2.0.0" : "1.1.0" }
+
   static func settings(_ address: String?, schema: String) throws -> Settings {
     var flags = [SettingKeys.authRateLimits.name: "false"]
     if address != nil { flags[SettingKeys.databaseSchema.name] = schema }
@@ -131,7 +138,7 @@ final class Stage: Sendable {
     time: WorldTime, random: any RandomSource, sink: any LogSink = SilentSink()
   ) async throws -> App {
     var extensions = AppExtensions()
-    extensions.actions = WorldSchema.actions
+    extensions.actions = WorldSchema.actions(schema)
     return try await App.open(
       schema, data: "/tmp", settings: settings,
       ambient: Ambient(

@@ -8,7 +8,7 @@ extension World {
     guard !device.isRevoked else { return }
     let operations = chooseAct(device)
     guard !operations.isEmpty else { return }
-    perform(operations, on: device)
+    perform(isNext(device) ? operations.map(WorldWords.next) : operations, on: device)
   }
 
   @discardableResult
@@ -57,7 +57,8 @@ extension World {
 
   /// A row that the device shows.
   private func row(_ device: WorldDevice, _ collection: String) -> UUID? {
-    let ids = device.live.core.ids(collection)
+    let name = isNext(device) ? WorldWords.collection(collection) : collection
+    let ids = device.live.core.ids(name)
     // Half of what people do meets in one row.
     return chance.once(in: 2) ? ids.min() : chance.pick(ids.sorted())
   }
@@ -153,9 +154,14 @@ extension World {
   private func edit(_ device: WorldDevice) -> (String, JSON) {
     let number = Int64(unique())
     let small = Int64(chance.below(50))
-    switch chance.below(device.live.core.schema == Stage.secondVersion ? 17 : 16) {
+    switch chance.below(
+      isNext(device) ? 20 : device.live.core.schema == stage.secondVersion ? 17 : 16)
+    {
     case 0, 1: return ("title", .string("t\(number)"))
-    case 2: return ("fee", .int(number))
+    case 2:
+      // The next version has a text there, which the first one cannot always show.
+      let isText = isNext(device) && chance.once(in: 3)
+      return ("fee", isText ? .string("f\(number)") : .int(number))
     case 3, 4: return ("plays", ["$increment": .int(1 + small)])
     case 5: return ("best", .int(small))
     case 6: return ("least", .int(small))

@@ -13,10 +13,7 @@ extension World {
   func heal() async throws {
     isCalm = true
     note(Worlds.calm)
-    server.disk.faults.isFull = false
-    server.disk.faults.failsSync = false
-    server.disk.faults.failsWrite = false
-    server.disk.faults.cutAt = nil
+    server.disk.faults.heal()
     if !server.isUp { try await recover() }
     for device in devices {
       device.sendsNothing = false
@@ -27,6 +24,7 @@ extension World {
       if let reply = try await handle(letter) { replies.append(reply) }
     }
     while !replies.isEmpty { receive(replies.removeFirst()) }
+    renewThoseBelow()
     try await server.app?.step()
     try await noteRevoked()
   }
@@ -88,5 +86,15 @@ extension World {
       device.isRevoked
         || (device.live.core.unacknowledgedCount == 0 && device.live.core.pendingCount == 0)
     }
+  }
+}
+
+extension MemoryDisk.Faults {
+  /// Ends those that somebody would mend; a disk that lies goes on.
+  mutating func heal() {
+    isFull = false
+    failsSync = false
+    failsWrite = false
+    cutAt = nil
   }
 }

@@ -12,11 +12,12 @@ extension World {
     if device.isRevoked, chance.once(in: 2) { return nil }
     let wall = device.wall(time)
     var tiers: [Lane] = []
-    var collections = WorldSchema.synced.filter { $0 != "photos" }
+    let all = collections(device)
+    var collections = all.filter { $0 != "photos" }
     switch isCalm ? 0 : chance.below(5) {
     case 0:
       tiers = Lane.allCases
-      collections = WorldSchema.synced
+      collections = all
     case 1:
       tiers = [.live]
       collections = collections.filter { World.live.contains($0) }
@@ -89,8 +90,7 @@ extension World {
     if answer.status == 200 {
       try await observe(asked, frames, of: device)
       if frames.contains(where: { $0.isCommit }), chance.once(in: 8) {
-        reply.view = try await ServerView.of(
-          server.people[device.person].own, on: server, letter.collections)
+        reply.view = try await view(of: device, asking: asked, letter.collections)
         if let view = reply.view { checkAuthority(frames, view, device) }
       }
     } else if answer.status >= 500, answer.status != 503, answer.status != 507 {

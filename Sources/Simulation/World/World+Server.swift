@@ -40,7 +40,7 @@ extension World {
       }
       note("  the disk will fail once")
     case 7 where weather.has(.roles): try await changeRole()
-    case 8 where weather.has(.deploy): try await deploy()
+    case 8 where weather.has(.deploy) && !stage.isRenamed: try await deploy()
     case 9 where weather.has(.direct): try await writeDirectly()
     default: break
     }
@@ -74,7 +74,11 @@ extension World {
 
   private func backUpOrRestore() async throws {
     if backups.isEmpty || chance.once(in: 2) {
-      if backups.count < 3 { backups.append(server.disk.durable) }
+      if backups.count < 3 {
+        backups.append(
+          WorldBackup(
+            image: server.disk.durable, isDeployed: isDeployed, isRaised: isRaised))
+      }
       return note("  the server is backed up")
     }
     guard restores < 2, let backup = chance.pick(backups) else { return }
@@ -82,12 +86,9 @@ extension World {
     await server.close()
     if server.disk.isDead { server.disk.restart() }
     // Whoever restores takes a disk that works.
-    server.disk.faults.isFull = false
-    server.disk.faults.failsSync = false
-    server.disk.faults.failsWrite = false
-    server.disk.faults.cutAt = nil
-    server.disk.replace(by: backup)
-    try await server.open()
+    server.disk.faults.heal()
+    server.disk.replace(by: backup.image)
+    try await reopen(backup)
     note("  the server is put back to a backup")
     try await forgetWhatWasLost()
   }
@@ -131,7 +132,7 @@ extension World {
   /// Somebody changes a row over REST.
   private func writeDirectly() async throws {
     let person = server.people[chance.below(Stage.people)]
-    let collection = chance.once(in: 2) ? "gigs" : "news"
+    let collection = collections[chance.once(in: 2) ? 2 : 3]
     let list = try await server.ask(.get, "/v1/\(collection)?limit=20", token: person.own)
     guard let list, list.status == 200,
       let items = try? JSON.parse(list.body)["items"]?.array, let item = chance.pick(items),

@@ -8,6 +8,7 @@ extension World {
   func step(_ number: Int) async throws {
     passTime()
     guard server.isUp else { return try await recover() }
+    if versions != nil { try await renew(at: number) }
     guard let device = chance.pick(devices) else { return }
     switch chance.below(100) {
     case ..<34: act(device)
@@ -119,16 +120,6 @@ extension World {
     case 7 where weather.has(.revoked): try await revoke(device)
     default: break
     }
-  }
-
-  /// A newer version of the app comes onto a device.
-  private func upgrade(_ device: WorldDevice) {
-    guard device.live.core.schema != Stage.secondVersion else { return }
-    device.live.core.upgrade(
-      stage.secondPlan, schema: Stage.secondVersion, client: newID())
-    device.store()
-    device.life += 1
-    note("  \(device.name) has the second version of the app")
   }
 
   /// The owner signs a device out.

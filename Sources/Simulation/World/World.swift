@@ -20,7 +20,7 @@ final class World {
   var ledger = Ledger()
   var trace: Trace
   var breaches: [Breach] = []
-  var backups: [MemoryImage] = []
+  var backups: [WorldBackup] = []
   /// How far the server's sequences were at the last look; nil where nothing is known of it.
   var sequences: Sequences? = Sequences()
   /// Requests that the server has answered.
@@ -29,6 +29,10 @@ final class World {
   var restores = 0
   /// Whether the second version of the schema was deployed.
   var isDeployed = false
+  /// Where that is another major version: when it comes.
+  let versions: VersionPlan?
+  /// Whether the first version is not served any more.
+  var isRaised = false
   /// Whether everything is healed and only drains.
   var isCalm = false
   /// Milliseconds that passed in leaps, of which a world has not many.
@@ -51,6 +55,9 @@ final class World {
     server = try WorldServer(
       stage, name: "\(seed)", time: time, random: WorldRandom(seed: chance.next()))
     if self.weather.has(.paging) { server.room = 200 + chance.below(3000) }
+    versions =
+      stage.isRenamed && self.weather.steps > 0
+      ? VersionPlan(&chance, steps: self.weather.steps) : nil
     self.chance = chance
     trace = Trace(keepsLines: keepsLines)
   }
@@ -104,7 +111,7 @@ final class World {
     if breaches.isEmpty {
       let views = try await allViews()
       try await checkAtRest(views)
-      state = stateDigest(views)
+      state = stateDigest(inFirstWords(views))
     }
     await server.end()
     return Outcome(
@@ -134,7 +141,7 @@ final class World {
       token: server.people[person].tokens[number % Stage.sessions],
       core: ClientCore(
         client: newID(), device: DeviceNotice(id: newID(), name: "d\(number)"), plan: plan,
-        schema: isDeployed ? Stage.secondVersion : Stage.firstVersion),
+        schema: isDeployed ? stage.secondVersion : Stage.firstVersion),
       skew: skew, drift: isSkewed ? Int64(chance.below(5)) - 2 : 0)
     devices.append(device)
     note("  d\(number) is p\(person)'s, its clock is \(device.skew) ms ahead")

@@ -103,9 +103,10 @@ extension ClientCore {
   /// Goes on with a newer version of the app.
   ///
   /// `lift` gives a mutation's operations in the words of the new version, nil where they are the
-  /// same. The device takes the new lineage `client`, because a mutation's version is part of its
-  /// identity; the server knows by the `oid` what it has taken in. Of another major version the rows
-  /// come whole once more, in its words.
+  /// same, or stay as they were made: those of another major version are then pushed as of that
+  /// one, which the server reads as long as it serves it. The device takes the new lineage
+  /// `client`, because a mutation's version is part of its identity; the server knows by the `oid`
+  /// what it has taken in. Of another major version the rows come whole once more, in its words.
   ///
   /// To be stored before the next request.
   package mutating func upgrade(

@@ -1,4 +1,5 @@
 import RoostCore
+import Schema
 import SyncProtocol
 
 /// A lane's log, and how much of it the rows show.
@@ -81,16 +82,24 @@ struct LaneQueue: Sendable, Equatable {
   /// The queue under a new lineage: what the last commit showed stays shown, at its new places.
   func forked(as client: UUID) -> LaneQueue { renewed(log.forked(as: client)) }
 
-  /// The same, with the operations in the words of another version of the schema.
+  /// The same, with the operations in the words of another version of the schema, as far as `lift`
+  /// gives them so.
+  ///
+  /// Within a major version the words are the same. Those of another one are read in the version
+  /// under which they were made.
   func lifted(
     as client: UUID, schema: String, _ lift: (ClientMutation) -> [ClientOperation]?
   ) -> LaneQueue {
+    let major = APIVersion(schema)?.major
     var head = LaneLog(client: client, lane: log.lane).head
     let genesis = head
     let retained = log.retained.map { mutation in
+      let operations = lift(mutation)
+      let isKept = operations == nil && APIVersion(mutation.schema)?.major != major
       let lifted = ClientMutation(
         seq: head.last + 1, after: head.chain, nonce: mutation.nonce, stamp: mutation.stamp,
-        schema: schema, operations: lift(mutation) ?? mutation.operations, oid: mutation.oid)
+        schema: isKept ? mutation.schema : schema,
+        operations: operations ?? mutation.operations, oid: mutation.oid)
       head = LanePosition(last: lifted.seq, chain: lifted.chain)
       return lifted
     }
