@@ -42,6 +42,7 @@ enum Plan {
   static let knowEngines = [
     "Sources/SQLiteDriver/", "Sources/PostgresDriver/", "Sources/Queries/Dialects/",
     "Sources/Rules/SQL/", "Sources/Records/Search/SearchTable.swift",
+    "Sources/Records/Log/StreamIndex+Numbers.swift",
     "Sources/RoostServer/App/AppDatabase.swift", "Sources/RoostServer/App/AppDatabase+Copies.swift",
   ]
 

@@ -58,7 +58,7 @@ extension StreamReader {
         entries.removeAll(keepingCapacity: true)
       }
     }
-    guard delta.byteCount <= room else { return false }
+    guard entries.isEmpty || delta.byteCount <= room else { return false }
     try await writeByID(entries, tier, to: &delta)
     return true
   }

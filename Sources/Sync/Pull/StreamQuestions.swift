@@ -86,7 +86,7 @@ struct StreamQuestions: Sendable {
     }
     // All of them share the room of the answer.
     var left = room
-    for fetch in fetches {
+    for (index, fetch) in fetches.enumerated() {
       guard let head = held[fetch.stream] else { continue }
       // It moves nothing: the rows stand beside what the client has of the stream.
       let place = hello.staged[fetch.stream] ?? hello.streams[fetch.stream] ?? 0
@@ -100,7 +100,8 @@ struct StreamQuestions: Sendable {
       let bytes = try translated(delta.finish(to: place), head.tier)
       left -= bytes.count
       answers.append(bytes)
-      guard isWhole, left > 0 else {
+      let isLast = index == fetches.count - 1
+      guard isWhole, left > 0 || isLast else {
         answers.append(
           Frame.error(
             SyncError(
