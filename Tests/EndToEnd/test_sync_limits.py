@@ -177,25 +177,30 @@ type Page @collection @merge(strategy: REJECT) @allow(ops: [ALL], owner: "owner"
   owner: User! @immutable
   text: String
   note: String
+}
+type Sheet @collection @allow(ops: [ALL], owner: "owner") {
+  owner: User! @immutable
+  text: String
+  note: String
   more: String
   last: String
 }
 """
 
     def test_a_row_beyond_an_answer_is_fetched_whole_and_nothing_more_is_said(self):
-        row = self.ann.create("pages", owner=self.ann.id)["id"]
+        row = self.ann.create("sheets", owner=self.ann.id)["id"]
         for name in ("text", "note", "more", "last"):
-            answer = self.ann.patch(f"/v1/pages/{row}", {name: name * 220_000})
+            answer = self.ann.patch(f"/v1/sheets/{row}", {name: name * 220_000})
             self.assertEqual(answer.status, 200, answer)
         phone = self.device()
         phone.sync()
-        stream = next(iter(phone.references["pages", row]))
-        del phone.values["pages", row]["last"]
+        stream = next(iter(phone.references["sheets", row]))
+        del phone.values["sheets", row]["last"]
         phone.questions = [
-            {"frame": "fetch", "stream": stream, "rows": [{"coll": "pages", "id": row}]}]
+            {"frame": "fetch", "stream": stream, "rows": [{"coll": "sheets", "id": row}]}]
         phone.sync()
         self.assertEqual(phone.errors, [])
-        self.assertEqual(len(phone.see("pages")[row]["last"]), 880_000)
+        self.assertEqual(len(phone.see("sheets")[row]["last"]), 880_000)
 
     def test_few_bytes_are_not_refused_for_many(self):
         row = self.ann.create("pages", owner=self.ann.id, text="x" * 100_000, note="short")["id"]
