@@ -19,5 +19,6 @@ enum RoostMigrations {
       DurableLanes.migration(23),
       GateTable.migration(24), DataKeyTable.migration(25),
       RecordsMigrations.shortStreamIndex(26), DoorTables.devicesByAccount(27),
+      SyncTables.conflictsByRow(28),
     ]
 }
