@@ -6,7 +6,7 @@ import uuid
 
 from cases import ServedCase
 from client import Client, anonymous
-from server import roost
+from server import ENGINE, Server, roost
 from test_roles import LINK, put, register
 from test_sync import Puller
 
@@ -87,6 +87,26 @@ class WaitTests(ServedCase):
         answer = self.during(
             puller, lambda: self.expect(200, other.post("/v1/auth/logout", {})))
         self.expect(401, answer)
+
+    @unittest.skipUnless(ENGINE == "postgres", "one process alone has a file")
+    def test_what_another_process_changes_ends_the_wait(self):
+        other = Server(self.server.app, data=self.server.data)
+        self.addCleanup(other.kill)
+        other.start()
+        admin = Client(other.port, self.admin.token)
+        bob = anonymous(self.server.port)
+        notice = {"id": str(uuid.uuid4()), "name": "Phone"}
+        puller = Puller(bob, device=notice)
+        puller.pull()
+        path = f"/v1/admin/users/{bob.id}/claims/red"
+        self.during(puller, lambda: self.expect(204, put(admin, path)))
+        self.assertEqual(len(puller.frames[0]["add"]), 1)
+        puller.pull()
+        there = Client(other.port, bob.token)
+        self.during(
+            puller,
+            lambda: self.expect(204, there.request("DELETE", f"/v1/devices/{notice['id']}")))
+        self.assertEqual([frame.get("code") for frame in puller.frames], ["device_revoked"])
 
 
 if __name__ == "__main__":
