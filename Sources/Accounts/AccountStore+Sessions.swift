@@ -50,8 +50,8 @@ extension AccountStore {
     switch rotation {
     case .rotated(let credentials, let createdAt):
       return try session(credentials.account, new, createdAt: createdAt, now: now)
-    case .reused:
-      revoked.insert([old.sessionID])
+    case .reused(let owner):
+      end([old.sessionID], of: owner)
       ambient.logger.warning(
         "refresh token used again: session ended", [("session", .string("\(old.sessionID)"))])
       throw RoostError(
@@ -77,7 +77,7 @@ extension AccountStore {
       try await SessionStore.revoke([sessionID], now: now, in: transaction)
       return [sessionID]
     }
-    revoked.insert(ended)
+    end(ended, of: uid)
   }
 
   /// Who holds a refresh token, for signing out when the access token has expired.

@@ -132,7 +132,7 @@ extension AccountStore {
         token, user: account.id, client: client, now: now, limit: limit, in: transaction)
       return ended
     }
-    revoked.insert(ended)
+    end(ended, of: account.id)
     return try session(account, token, createdAt: now, now: now)
   }
 

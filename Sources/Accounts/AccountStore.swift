@@ -18,6 +18,7 @@ package final class AccountStore: Sendable {
   /// The roles that can be granted.
   package let roles: AppRoles
   let directory: RoleDirectory
+  let herald = AccountHerald()
   private let cursorKey = Mutex<HMACKey?>(nil)
   private let watch = Mutex<Task<Void, Never>?>(nil)
 

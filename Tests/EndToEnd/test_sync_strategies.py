@@ -192,6 +192,47 @@ class StrategyTests(SyncCase):
         stranger.sync()
         self.assertEqual(stranger.see("_conflicts"), {})
 
+    def test_a_conflict_leaves_with_its_row(self):
+        phone, tablet, row, conflict = self.conflict()
+        tablet.delete("gigs", row)
+        self.settle(phone, tablet)
+        newcomer = self.device()
+        newcomer.sync()
+        for device in (phone, tablet, newcomer):
+            self.assertEqual(device.see("_conflicts"), {})
+        self.assertEqual(self.ann.get("/v1/sync/conflicts")["items"], [])
+        oid = phone.resolve(conflict, choose="mine")
+        self.settle(phone, tablet)
+        self.assertEqual(self.outcome(phone, oid), ("rejected", "closed"))
+
+    def test_a_choice_waits_until_the_row_is_seen_again(self):
+        band, member = self.band()
+        row = self.ann.create("gigs", owner=self.ann.id, band=band, title="Loud", poster="owl")["id"]
+        phone, theirs = self.device(), self.device(self.bob)
+        self.settle(phone, theirs)
+        phone.update("gigs", row, poster="cat")
+        phone.sync()
+        oid = theirs.update("gigs", row, poster="dog")
+        theirs.sync()
+        conflict, = theirs.results[oid]["conflicts"]
+        for choice in ({"choose": "theirs"}, {"choose": "mine"}, {"value": "fox"}):
+            with self.subTest(choice):
+                answer = self.ann.request("DELETE", f"/v1/members/{member}")
+                self.assertEqual(answer.status, 204, answer)
+                self.settle(theirs)
+                self.assertNotIn(row, theirs.see("gigs"))
+                oid = theirs.resolve(conflict, **choice)
+                self.settle(theirs)
+                self.assertEqual(self.outcome(theirs, oid), ("rejected", "row_gone"))
+                self.assertIn(conflict, theirs.see("_conflicts"))
+                member = self.ann.create("members", band=band, user=self.bob.id)["id"]
+        self.settle(theirs)
+        oid = theirs.resolve(conflict, choose="mine")
+        self.settle(theirs, phone)
+        self.assertEqual(self.outcome(theirs, oid), ("ok", None))
+        self.assertEqual(phone.see("gigs")[row]["poster"], "dog")
+        self.assertEqual(theirs.see("_conflicts"), {})
+
     def test_a_choice_on_the_conflict_of_another_is_refused(self):
         phone, _, row, conflict = self.conflict()
         stranger = self.device(self.bob)

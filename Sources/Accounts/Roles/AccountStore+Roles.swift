@@ -175,7 +175,8 @@ extension AccountStore {
 
   /// Puts a change into effect.
   func adopt(_ change: RoleDirectory.Change) async throws {
-    if !directory.take(change) { try await refreshGrants() }
+    guard directory.take(change) else { return try await refreshGrants() }
+    herald.tell(.of(change.user))
   }
 
   /// Reads the grants again if another process has changed them, as is done every two seconds.
@@ -183,8 +184,9 @@ extension AccountStore {
     let known = directory.version
     let version = try await database.read(.statement) { try await GrantStore.version(in: $0) }
     guard version != known else { return }
-    directory.replace(
+    let isNews = directory.replace(
       with: try await database.read(.snapshot) { try await GrantStore.all(in: $0) })
+    if isNews { herald.tell(.ofAnybody) }
   }
 
   // MARK: Refusals

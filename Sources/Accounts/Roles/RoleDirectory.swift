@@ -38,14 +38,18 @@ final class RoleDirectory: Sendable {
     state.withLock { state in state.grants.values.contains { roles.administers($0.roles) } }
   }
 
-  /// Takes what was read from the database, unless something newer is known.
-  func replace(with contents: Contents) {
+  /// Takes what was read from the database, unless something newer is known; whether it is newer than
+  /// what was known.
+  @discardableResult
+  func replace(with contents: Contents) -> Bool {
     let known = contents.grants.compactMapValues { self.known($0) }
-    state.withLock { state in
-      guard contents.version >= state.version else { return }
+    return state.withLock { state in
+      guard contents.version >= state.version else { return false }
+      let isNews = contents.version > state.version
       state = Contents(version: contents.version, grants: known)
       filter.store(
         known.keys.reduce(into: 0) { $0 |= RoleDirectory.bit($1) }, ordering: .releasing)
+      return isNews
     }
   }
 

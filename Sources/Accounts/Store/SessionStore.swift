@@ -16,8 +16,8 @@ enum SessionStore {
   enum Rotation: Sendable {
     /// It was current, or the one before for the first time: the account and the session's start.
     case rotated(UserStore.Credentials, createdAt: Timestamp)
-    /// It was an older one: the session has been ended.
-    case reused
+    /// It was an older one: the session of this account has been ended.
+    case reused(of: UUID)
     /// There is no such session, or it has ended.
     case unknown
   }
@@ -95,7 +95,7 @@ enum SessionStore {
       return .rotated(credentials, createdAt: createdAt)
     }
     try await revoke([old.sessionID], now: lifetimes.now, in: transaction)
-    return .reused
+    return .reused(of: owner)
   }
 
   /// The account whose session this is the current refresh token of; nil when it is none.

@@ -44,7 +44,7 @@ enum PushRefusal {
     case ConflictRefusal.moot:
       return MutationResult(
         seq: seq, .rejected, code: "closed",
-        message: "What was to be decided is no longer there, or you may no longer see it.")
+        message: "What was to be decided is no longer there.")
     case ConflictRefusal.outdated(_, _, let shown):
       return MutationResult(
         seq: seq, .rejected, code: "outdated",

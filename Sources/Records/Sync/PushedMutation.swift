@@ -201,9 +201,15 @@ struct PushedMutation {
     let stored = try await transaction.first(
       collection.selectForWrite, [.uuid(conflict.row)]
     ) { collection.record($0) }
-    guard let record = stored ?? nil, record.deletedAt == nil,
-      let seen = try await Authority(author, collection).members(of: record, in: transaction)
-    else { throw ConflictRefusal.moot(conflict) }
+    guard let record = stored ?? nil, record.deletedAt == nil else {
+      throw ConflictRefusal.moot(conflict)
+    }
+    // Whoever may see the row again decides then.
+    guard let seen = try await Authority(author, collection).members(of: record, in: transaction)
+    else {
+      throw RoostError(
+        .notFound, "You may not see this record of \(collection.name) now: nothing was decided.")
+    }
     let value = collection.json(record.values[index], of: index)
     // A person who may not see the field any more decides without it.
     if seen.contains(index), let theirs = conflict.theirs, theirs != value {
@@ -266,7 +272,7 @@ enum ConflictRefusal: Error {
   case closed
   /// What stands is no longer what the person chose against.
   case outdated(SyncConflict, value: JSON, shown: (name: String, value: JSON)?)
-  /// There is nothing left to choose: the row or the field is gone, or out of the person's sight.
+  /// There is nothing left to choose: the row or the field is gone.
   case moot(SyncConflict)
 }
 

@@ -42,6 +42,17 @@ package enum SyncTables {
     }
   }
 
+  /// The step by which a row that goes finds what is to be decided about it, as number `number` of the
+  /// history; it serves counts of what is open as the index did that it replaces.
+  package static func conflictsByRow(_ number: Int) -> Migration {
+    Migration(number, "conflicts by row") { _ in
+      [
+        "CREATE INDEX roost_conflict_row ON roost_conflict (coll, row_id) WHERE state = 0",
+        "DROP INDEX roost_conflict_open",
+      ]
+    }
+  }
+
   // MARK: Lanes
 
   private static let laneColumns: SQL =
@@ -126,6 +137,29 @@ package enum SyncTables {
   static let someConflicts = PaddedStatement { _, count in
     """
     SELECT \(conflictColumns) FROM roost_conflict WHERE id IN (\(PaddedList.placeholders(count)))
+    """
+  }
+
+  /// The open conflicts of some rows of a collection, with their accounts, held until the commit.
+  static let conflictsOfRows = PaddedStatement { d, count in
+    """
+    SELECT id, account FROM roost_conflict WHERE coll = \(SQL.placeholder) AND state = 0 \
+    AND row_id IN (\(PaddedList.placeholders(count)))\(d.forUpdate)
+    """
+  }
+
+  /// Open conflicts behind an id, whosever they are.
+  static let conflictsBehind = Statement(
+    """
+    SELECT id, account, coll, row_id, field FROM roost_conflict \
+    WHERE state = 0 AND id > \(SQL.placeholder) ORDER BY id LIMIT \(SQL.placeholder)
+    """)
+
+  /// Those among some conflicts that are open, with their accounts, held until the commit.
+  static let openAmong = PaddedStatement { d, count in
+    """
+    SELECT id, account, coll, row_id, field FROM roost_conflict WHERE state = 0 \
+    AND id IN (\(PaddedList.placeholders(count)))\(d.forUpdate)
     """
   }
 

@@ -11,6 +11,7 @@ package enum RecordsMigrations {
       SyncTables.migration(first.count + 9), streams(first.count + 10),
       DurableLanes.migration(first.count + 11), DataKeyTable.migration(first.count + 12),
       shortStreamIndex(first.count + 13), numberedStreamIndex(first.count + 14),
+      SyncTables.conflictsByRow(first.count + 15),
     ]
 
   /// The step that makes the table of what `@retention(action: ARCHIVE)` took out of the collections,

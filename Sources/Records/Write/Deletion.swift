@@ -211,6 +211,8 @@ struct Deletion {
       let deleted = try await mark(target, in: transaction)
       first = first ?? deleted
     }
+    try await ConflictRows.close(
+      targets.map { ($0.collection, $0.record.id) }, at: time, in: transaction)
     for clear in clears
     where !reached.contains(Key(collection: clear.collection.number, id: clear.id)) {
       try await empty(clear, in: transaction)

@@ -62,6 +62,7 @@ package final class App: Sendable {
       epochs: epochs, devices: DeviceStore(on: database, time: ambient.time),
       watch: recorder.watch, eligibility: eligibility,
       gate: Gate(eligibility, records: records, ambient: ambient), ambient: ambient)
+    sync.listen(to: accounts)
     self.jobs = jobs
     self.settings = settings
     self.engine = engine

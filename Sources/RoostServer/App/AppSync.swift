@@ -1,3 +1,4 @@
+import Accounts
 import Cryptography
 import Queries
 import REST
@@ -32,6 +33,18 @@ package final class AppSync: Sendable {
     self.epochs = epochs
     self.devices = devices
     self.watch = watch
+  }
+
+  /// Has those answered who wait, when what they may do has changed.
+  func listen(to accounts: AccountStore) {
+    accounts.onNews { [watch, devices] news in
+      switch news {
+      case .of(let account): watch.wake(account)
+      case .ofAnybody:
+        devices.noteOthers()
+        watch.wakeAll()
+      }
+    }
   }
 
   /// Begins to end waits that have become too long, and goes on with what was left at the gate.

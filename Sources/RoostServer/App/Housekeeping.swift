@@ -80,6 +80,11 @@ package final class Housekeeping: Sendable {
       failed("mutations", error)
     }
     do {
+      try await records.closeMootConflicts()
+    } catch {
+      failed("conflicts", error)
+    }
+    do {
       try await queue.trim(JobsKept(), on: records.database)
     } catch {
       failed("jobs", error)

@@ -19,6 +19,6 @@ enum RoostMigrations {
       DurableLanes.migration(23),
       GateTable.migration(24), DataKeyTable.migration(25),
       RecordsMigrations.shortStreamIndex(26), DoorTables.devicesByAccount(27),
-      RecordsMigrations.numberedStreamIndex(28),
+      RecordsMigrations.numberedStreamIndex(28), SyncTables.conflictsByRow(29),
     ]
 }

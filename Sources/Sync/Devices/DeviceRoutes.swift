@@ -106,6 +106,7 @@ package struct DeviceRoutes: Sendable {
     if let session = ended.session {
       try await accounts.logout(Caller(uid: uid, sessionID: session))
     }
+    try await accounts.announce(uid)
     // Whoever revokes the device in their hand has signed out: the list is not theirs any more.
     if ended.session == caller.sessionID { return Response(status: 204) }
     return try await listed(caller, uid)

@@ -79,6 +79,7 @@ package final class DeviceStore: Sendable {
     let device: UUID
   }
   private let noted = Mutex<[Key: Noted]>([:])
+  private let signedOut = Atomic<UInt64>(0)
 
   package init(on database: any Database, time: any TimeSource) {
     self.database = database
@@ -88,6 +89,24 @@ package final class DeviceStore: Sendable {
   /// The device was signed out by its owner.
   struct Revoked: Error {}
 
+  /// How often a device was signed out, or may have been by another process: while the number stays,
+  /// a device that was let in still is.
+  var revocations: UInt64 { signedOut.load(ordering: .acquiring) }
+
+  /// Takes note that another process may have signed a device out.
+  package func noteOthers() { signedOut.add(1, ordering: .acquiringAndReleasing) }
+
+  /// Throws `Revoked` where the device that says hello was signed out by its owner.
+  func check(_ hello: Hello, of caller: Caller) async throws {
+    guard let notice = hello.device, let uid = caller.uid else { return }
+    let isRevoked = try await database.read(.statement) { reader in
+      try await reader.first(
+        "SELECT revoked_at FROM roost_device WHERE id = \(notice.id) AND \"user\" = \(uid)"
+      ) { !$0.isNull(0) }
+    }
+    if isRevoked == true { throw Revoked() }
+  }
+
   /// Notes a hello; throws `Revoked`, and `.forbidden` beyond the most devices of an account.
   ///
   /// What is noted serves the list of devices: reading does not depend on it, so a hello is taken
@@ -95,12 +114,7 @@ package final class DeviceStore: Sendable {
   func note(_ hello: Hello, of caller: Caller) async throws {
     guard let notice = hello.device, let uid = caller.uid else { return }
     let now = time.now()
-    let isRevoked = try await database.read(.statement) { reader in
-      try await reader.first(
-        "SELECT revoked_at FROM roost_device WHERE id = \(notice.id) AND \"user\" = \(uid)"
-      ) { !$0.isNull(0) }
-    }
-    if isRevoked == true { throw Revoked() }
+    try await check(hello, of: caller)
     let key = Key(user: uid, device: notice.id)
     let known = noted.withLock { $0[key] }
     if let known, known.notice == notice, known.client == hello.cid,
@@ -251,7 +265,7 @@ package final class DeviceStore: Sendable {
   package func revoke(_ id: UUID, of uid: UUID) async throws -> Revocation? {
     forget(id, of: uid)
     let now = time.now()
-    return try await database.write { transaction in
+    let revocation = try await database.write { transaction -> Revocation? in
       let found = try await transaction.first(
         """
         SELECT session FROM roost_device WHERE id = \(id) \
@@ -266,5 +280,7 @@ package final class DeviceStore: Sendable {
         """)
       return found
     }
+    signedOut.add(1, ordering: .acquiringAndReleasing)
+    return revocation
   }
 }

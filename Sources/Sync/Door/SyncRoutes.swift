@@ -106,20 +106,27 @@ package struct SyncRoutes: Sendable {
         throw closed
       }
       return SyncRoutes.response([Frame.error(error).encoded])
+    } catch is DeviceStore.Revoked {
+      return SyncRoutes.response([Frame.error(SyncRoutes.revoked).encoded])
     }
   }
+
+  private static let revoked = SyncError(
+    code: "device_revoked",
+    message: "This device was signed out by its owner: remove what it holds, and sign in again "
+      + "as another device.")
 
   private func answer(_ request: Request) async throws -> Response {
     let caller = try identify(request)
     if request.body.count <= SyncRoutes.smallBytes {
       let questions = try SyncRoutes.questions(try reader.frames(request.body))
       let taken = try await take(questions, by: caller)
-      return try await answer(taken, to: request, of: caller)
+      return try await answer(taken, to: request)
     }
     let taken = try await pushing.through(request.body.count) {
       try await take(try SyncRoutes.questions(try reader.frames(request.body)), by: caller)
     }
-    return try await answer(taken, to: request, of: caller)
+    return try await answer(taken, to: request)
   }
 
   /// Requests up to here are not held up: they are as small in memory as what holds them up.
@@ -130,25 +137,17 @@ package struct SyncRoutes: Sendable {
     /// Without the pushes.
     let questions: Questions
     var frames: [Frame] = []
-    /// What ends the request, where something does.
-    var refusal: SyncError?
+    /// The number of revocations when the device was let in.
+    let revocations: UInt64
   }
 
   /// Takes in what a request brings.
   private func take(_ asked: Questions, by caller: Caller) async throws -> Taken {
     var questions = asked
     questions.pushes = []
-    var taken = Taken(questions: questions)
+    var taken = Taken(questions: questions, revocations: devices.revocations)
     try await gate?.check(caller)
-    do {
-      try await devices.note(questions.hello, of: caller)
-    } catch is DeviceStore.Revoked {
-      taken.refusal = SyncError(
-        code: "device_revoked",
-        message: "This device was signed out by its owner: remove what it holds, and sign in again "
-          + "as another device.")
-      return taken
-    }
+    try await devices.note(questions.hello, of: caller)
     // What is in another lane may be about what was not taken in here.
     var end: PushEnd?
     for push in asked.pushes {
@@ -174,22 +173,24 @@ package struct SyncRoutes: Sendable {
   }
 
   /// Answers what a request asks, when there is something to answer.
-  private func answer(
-    _ taken: Taken, to request: Request, of caller: Caller
-  ) async throws -> Response {
-    if let refusal = taken.refusal { return SyncRoutes.response([Frame.error(refusal).encoded]) }
+  ///
+  /// Each look is the caller's as he is then: news of an account end its waits.
+  private func answer(_ taken: Taken, to request: Request) async throws -> Response {
     let (questions, frames) = (taken.questions, taken.frames)
     let isWaiting = questions.hello.wait > 0 && frames.isEmpty && questions.streams.isEmpty
     let deadline =
       ambient.time.monotonicNanoseconds()
       + UInt64(min(max(questions.hello.wait, 0), SyncRoutes.longestWait)) * 1_000_000_000
+    var revocations = taken.revocations
     var woken: UInt64?
     var waited: UInt64 = 0
     // Where there is a gate, it is asked each time.
     if isWaiting, gate == nil, watch.isOpen {
       let commits = watch.commits
-      if let known = standings.find(
-        caller, commits: commits, at: ambient.time.monotonicNanoseconds()),
+      let caller = try identify(request)
+      if devices.revocations == revocations,
+        let known = standings.find(
+          caller, commits: commits, at: ambient.time.monotonicNanoseconds()),
         known.isInStep(questions.hello)
       {
         let begun = ambient.time.monotonicNanoseconds()
@@ -200,6 +201,10 @@ package struct SyncRoutes: Sendable {
     while true {
       let commits = watch.commits
       let now = try identify(request)
+      if devices.revocations != revocations {
+        revocations = devices.revocations
+        try await devices.check(questions.hello, of: now)
+      }
       let pulled = try await pull(questions, by: now)
       if isWaiting {
         standings.note(

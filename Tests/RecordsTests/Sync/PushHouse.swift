@@ -40,6 +40,13 @@ struct PushHouse: Sendable {
       note: Note @relation(onDelete: RESTRICT)
       at: DateTime @constraint(temporal: FUTURE)
     }
+    type Task @collection @allow(ops: [ALL], owner: "by")
+        @allow(ops: [READ, UPDATE], owner: "helper") {
+      by: User!
+      helper: User
+      note: Note @relation(onDelete: CASCADE)
+      word: String @merge(strategy: USER_CHOICE)
+    }
     type Gadget @collection @allow(ops: [ALL], to: USER) @sync(tier: LOCAL_ONLY) { x: Int }
     type Ledger @collection @allow(ops: [ALL], to: USER) @sync(tier: SERVER_ONLY) { x: Int }
     type Photo @collection @allow(ops: [ALL], to: USER) @sync(tier: ON_DEMAND) { x: Int }

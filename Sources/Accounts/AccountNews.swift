@@ -1,0 +1,52 @@
+import Queries
+package import RoostCore
+import Synchronization
+
+/// Whose grants, sessions or devices are no longer what they were.
+package enum AccountNews: Sendable, Equatable {
+  case of(UUID)
+  /// Another process changed something: of whom is not told.
+  case ofAnybody
+}
+
+/// Tells those who hold something back for an account that this is another one now.
+final class AccountHerald: Sendable {
+  private let listeners = Mutex<[@Sendable (AccountNews) -> Void]>([])
+
+  func add(_ listener: @escaping @Sendable (AccountNews) -> Void) {
+    listeners.withLock { $0.append(listener) }
+  }
+
+  func tell(_ news: AccountNews) {
+    for listener in listeners.withLock({ $0 }) { listener(news) }
+  }
+}
+
+extension AccountStore {
+  /// Has `listener` called after each change of what an account may do, or in which sessions: by this
+  /// process at once, by another one within the pause after which grants are looked up.
+  ///
+  /// Of sessions that another process ended nothing is heard. It must not block.
+  package func onNews(_ listener: @escaping @Sendable (AccountNews) -> Void) {
+    herald.add(listener)
+  }
+
+  /// Makes known, to other processes too, that something beside grants and sessions has changed for an
+  /// account: a device was signed out, a gate has closed.
+  package func announce(_ account: UUID) async throws {
+    herald.tell(.of(account))
+    guard database.dialect.hasOtherWriters else { return }
+    let change = try await database.write { transaction in
+      try await GrantStore.hold(in: transaction)
+      return try await GrantStore.change(of: account, in: transaction)
+    }
+    try await adopt(change)
+  }
+
+  /// Refuses the tokens of sessions that an account had.
+  func end(_ sessions: [UUID], of account: UUID) {
+    guard !sessions.isEmpty else { return }
+    revoked.insert(sessions)
+    herald.tell(.of(account))
+  }
+}
