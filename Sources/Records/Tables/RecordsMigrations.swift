@@ -10,8 +10,8 @@ package enum RecordsMigrations {
       migrations(first.count + 6), derived(first.count + 7), migrationMarks(first.count + 8),
       SyncTables.migration(first.count + 9), streams(first.count + 10),
       DurableLanes.migration(first.count + 11), DataKeyTable.migration(first.count + 12),
-      shortStreamIndex(first.count + 13), numberedStreamIndex(first.count + 14),
-      SyncTables.conflictsByRow(first.count + 15),
+      SyncTables.conflictsByRow(first.count + 13), shortStreamIndex(first.count + 14),
+      numberedStreamIndex(first.count + 15),
     ]
 
   /// The step that makes the table of what `@retention(action: ARCHIVE)` took out of the collections,
