@@ -33,14 +33,22 @@ extension AccountStore {
 
   /// Makes known, to other processes too, that something beside grants and sessions has changed for an
   /// account: a device was signed out, a gate has closed.
-  package func announce(_ account: UUID) async throws {
+  ///
+  /// What has changed stands, whether others can be told or not.
+  package func announce(_ account: UUID) async {
     herald.tell(.of(account))
     guard database.dialect.hasOtherWriters else { return }
-    let change = try await database.write { transaction in
-      try await GrantStore.hold(in: transaction)
-      return try await GrantStore.change(of: account, in: transaction)
+    do {
+      let change = try await database.write { transaction in
+        try await GrantStore.hold(in: transaction)
+        return try await GrantStore.change(of: account, in: transaction)
+      }
+      try await adopt(change)
+    } catch {
+      ambient.logger.warning(
+        "other processes do not hear at once what changed for an account",
+        [("cause", .string("\(error)"))])
     }
-    try await adopt(change)
   }
 
   /// Refuses the tokens of sessions that an account had.

@@ -91,7 +91,7 @@ extension StreamIndex {
     rv = excluded.rv, mask = excluded.mask, kind = excluded.kind WHERE \(isSameRow)
     """)
 
-  /// Gives a row the first number that no entry has, behind that which it had.
+  /// Gives a row a number that no entry has, behind that which it had.
   private static let crowd: Statement = {
     let d = Dialect.postgres
     let number: SQL = """
@@ -128,8 +128,11 @@ extension StreamIndex {
           rest = rest.dropFirst(size)
         }
       }
+    } catch let error as RoostError where error.code != .internalError {
+      // No room, no lock, no time: of that no number is the cause.
+      throw error
     } catch {
-      // Where it was anything else, the transaction takes no statement any more.
+      // Where it was anything else, it is met once more.
       try await putCrowded(entries, in: transaction)
     }
   }

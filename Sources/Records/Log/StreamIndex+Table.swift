@@ -7,7 +7,7 @@ extension StreamIndex {
       let former: SQL = "ALTER TABLE roost_scope_row RENAME TO roost_scope_row_former"
       let drop: SQL = "DROP TABLE roost_scope_row_former"
       guard liesByStream(d) else {
-        // In the order that leaves nothing between the columns; `crowded` is of SQLite.
+        // In the order that leaves nothing between the columns.
         return [
           "LOCK TABLE roost_scope_row IN ACCESS EXCLUSIVE MODE", former,
           """
@@ -72,16 +72,22 @@ extension StreamIndex {
       guard !liesByStream(d) else { return [directory] }
       return [
         "LOCK TABLE roost_scope_row IN ACCESS EXCLUSIVE MODE", directory,
+        // A server of before names the key that goes: it is to write nothing more, or it would give
+        // changes of devices up after a while as its own fault.
+        "UPDATE roost_generation SET generation = generation + 1",
         "ALTER TABLE roost_scope_row DROP CONSTRAINT roost_scope_row_pkey",
         "DROP INDEX roost_scope_row_seq",
-        "UPDATE roost_scope_row SET crowded = NULL WHERE crowded IS NOT NULL",
-        // Of rows that are of one number all but one are told apart by the place among them.
+        // Of rows that are of one number all but one are told apart by the place among them, from a
+        // start that nobody foresees who makes ids up.
         """
         INSERT INTO roost_scope_crowd (stream, coll, id, crowded)
-        SELECT stream, coll, id, place - 1 FROM (
+        SELECT stream, coll, id, place + (SELECT floor(random() * 30000)::integer) FROM (
           SELECT r.stream, r.coll, r.id, row_number() OVER (
-            PARTITION BY \(StreamIndex.number(of: "r")) ORDER BY r.stream, r.coll, r.id
-          ) AS place FROM roost_scope_row r
+            PARTITION BY several.number ORDER BY r.stream, r.coll, r.id
+          ) AS place FROM (
+            SELECT \(StreamIndex.number(of: "s")) AS number FROM roost_scope_row s
+            GROUP BY 1 HAVING count(*) > 1
+          ) AS several JOIN roost_scope_row r ON \(StreamIndex.number(of: "r")) = several.number
         ) AS n WHERE place > 1
         """,
         """

@@ -88,34 +88,30 @@ extension RecordStore {
   @discardableResult
   package func closeMootConflicts() async throws -> Int {
     var closed = 0
-    var last = UUID.zero
+    var last: [Value] = [.int(-1), .uuid(.zero), .uuid(.zero)]
     while true {
       let from = last
-      let (ids, moot) = try await database.read(.snapshot) { reader in
+      let (count, end, moot) = try await database.read(.snapshot) { reader in
         var page: [OpenConflict] = []
         try await reader.query(
-          SyncTables.conflictsBehind, [.uuid(from), .int(Int64(RecordStore.closedAtOnce))]
+          SyncTables.conflictsBehind, from + [.int(Int64(RecordStore.closedAtOnce))]
         ) { row in
           page.append(OpenConflict(row))
           return true
         }
-        return (page.map(\.id), try await self.moot(page, in: reader).map(\.id))
+        let moot = try await self.moot(page, in: reader).map(\.id)
+        return (page.count, page.last, moot)
       }
       for group in stride(from: 0, to: moot.count, by: PaddedList.largest) {
         let some = Array(moot[group..<min(group + PaddedList.largest, moot.count)])
         closed += try await database.write { try await self.close(some, in: $0) }
       }
-      guard ids.count == RecordStore.closedAtOnce, let end = ids.last else { return closed }
-      last = end
+      guard count == RecordStore.closedAtOnce, let end else { return closed }
+      last = [.int(end.collection), .uuid(end.row), .uuid(end.id)]
     }
   }
 
   private func close(_ ids: [UUID], in transaction: any Transaction) async throws -> Int {
-    // Another process may have a schema that this one does not know.
-    let generation = try await transaction.first("SELECT generation FROM roost_generation") {
-      $0.int64(0)
-    }
-    guard (generation ?? 0) <= catalogue.generation else { return 0 }
     let values = PaddedList.padded(ids.map { Value.uuid($0) })
     var open: [OpenConflict] = []
     try await transaction.query(
@@ -139,8 +135,13 @@ extension RecordStore {
   ) async throws -> [OpenConflict] {
     var moot: [OpenConflict] = []
     for (number, group) in Dictionary(grouping: conflicts, by: \.collection) {
+      // By what the database has: another process may have a schema that this one does not know.
+      let fields = Set(
+        try await reader.all("SELECT number FROM roost_field WHERE collection = \(number)") {
+          UInt32(truncatingIfNeeded: $0.int64(0))
+        })
       guard let collection = catalogue.collection(number: number) else {
-        moot += group
+        moot += group.filter { !fields.contains($0.field) }
         continue
       }
       let rows = Set(group.map(\.row)).map { "\($0)" as SQL }.joined(by: ", ")
@@ -152,7 +153,7 @@ extension RecordStore {
           """
         ) { $0.uuid(0) ?? .zero })
       moot += group.filter { conflict in
-        !live.contains(conflict.row) || !collection.fieldNumbers.contains(conflict.field)
+        !live.contains(conflict.row) || !fields.contains(conflict.field)
       }
     }
     return moot

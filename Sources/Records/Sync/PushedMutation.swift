@@ -187,20 +187,23 @@ struct PushedMutation {
   private func resolve(
     _ id: UUID, _ choice: ConflictChoice, _ budget: inout Int, _ transaction: any Transaction
   ) async throws {
+    let nothing = RoostError(.notFound, "There is nothing to decide here any more.")
     guard let account = caller.uid,
-      let conflict = try await records.conflict(id, of: account, in: transaction)
+      let known = try await records.conflict(id, of: account, isHeld: false, in: transaction)
+    else { throw nothing }
+    guard !known.isResolved else { throw ConflictRefusal.closed }
+    guard let collection = records.catalogue.collection(named: known.collection),
+      let name = known.field, let index = collection.index(of: name)
     else {
-      throw RoostError(.notFound, "There is nothing to decide here any more.")
-    }
-    guard !conflict.isResolved else { throw ConflictRefusal.closed }
-    guard let collection = records.catalogue.collection(named: conflict.collection),
-      let name = conflict.field, let index = collection.index(of: name)
-    else {
-      throw ConflictRefusal.moot(conflict)
+      throw ConflictRefusal.moot(known)
     }
     let stored = try await transaction.first(
-      collection.selectForWrite, [.uuid(conflict.row)]
+      collection.selectForWrite, [.uuid(known.row)]
     ) { collection.record($0) }
+    // Who deletes the row holds it before what is to be decided about it.
+    guard let conflict = try await records.conflict(id, of: account, isHeld: true, in: transaction)
+    else { throw nothing }
+    guard !conflict.isResolved else { throw ConflictRefusal.closed }
     guard let record = stored ?? nil, record.deletedAt == nil else {
       throw ConflictRefusal.moot(conflict)
     }

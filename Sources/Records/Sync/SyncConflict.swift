@@ -115,12 +115,11 @@ extension RecordStore {
 
   /// A conflict of an account, held until the commit.
   func conflict(
-    _ id: UUID, of account: UUID, in transaction: any Transaction
+    _ id: UUID, of account: UUID, isHeld: Bool, in transaction: any Transaction
   ) async throws -> SyncConflict? {
     var found: SyncConflict?
-    try await transaction.query(
-      SyncTables.conflict[transaction.dialect], [.uuid(id), .uuid(account)]
-    ) { row in
+    let select = isHeld ? SyncTables.heldConflict[transaction.dialect] : SyncTables.conflict
+    try await transaction.query(select, [.uuid(id), .uuid(account)]) { row in
       found = SyncConflict(row, self.catalogue)
       return false
     }

@@ -47,7 +47,7 @@ package enum SyncTables {
   package static func conflictsByRow(_ number: Int) -> Migration {
     Migration(number, "conflicts by row") { _ in
       [
-        "CREATE INDEX roost_conflict_row ON roost_conflict (coll, row_id) WHERE state = 0",
+        "CREATE INDEX roost_conflict_row ON roost_conflict (coll, row_id, id) WHERE state = 0",
         "DROP INDEX roost_conflict_open",
       ]
     }
@@ -121,7 +121,14 @@ package enum SyncTables {
     \(SQL.placeholder), 0, \(SQL.placeholder))
     """)
 
-  static let conflict = DialectStatement { d in
+  static let conflict = Statement(
+    """
+    SELECT \(conflictColumns) FROM roost_conflict \
+    WHERE id = \(SQL.placeholder) AND account = \(SQL.placeholder)
+    """)
+
+  /// The same, held until the commit: behind the row that it is about, as a delete holds them.
+  static let heldConflict = DialectStatement { d in
     """
     SELECT \(conflictColumns) FROM roost_conflict \
     WHERE id = \(SQL.placeholder) AND account = \(SQL.placeholder)\(d.forUpdate)
@@ -144,22 +151,24 @@ package enum SyncTables {
   static let conflictsOfRows = PaddedStatement { d, count in
     """
     SELECT id, account FROM roost_conflict WHERE coll = \(SQL.placeholder) AND state = 0 \
-    AND row_id IN (\(PaddedList.placeholders(count)))\(d.forUpdate)
+    AND row_id IN (\(PaddedList.placeholders(count))) ORDER BY id\(d.forUpdate)
     """
   }
 
-  /// Open conflicts behind an id, whosever they are.
+  /// Open conflicts behind a collection, row and id, whosever they are.
   static let conflictsBehind = Statement(
     """
     SELECT id, account, coll, row_id, field FROM roost_conflict \
-    WHERE state = 0 AND id > \(SQL.placeholder) ORDER BY id LIMIT \(SQL.placeholder)
+    WHERE state = 0 AND (coll, row_id, id) > \
+    (\(SQL.placeholder), \(SQL.placeholder), \(SQL.placeholder)) \
+    ORDER BY coll, row_id, id LIMIT \(SQL.placeholder)
     """)
 
   /// Those among some conflicts that are open, with their accounts, held until the commit.
   static let openAmong = PaddedStatement { d, count in
     """
     SELECT id, account, coll, row_id, field FROM roost_conflict WHERE state = 0 \
-    AND id IN (\(PaddedList.placeholders(count)))\(d.forUpdate)
+    AND id IN (\(PaddedList.placeholders(count))) ORDER BY id\(d.forUpdate)
     """
   }
 

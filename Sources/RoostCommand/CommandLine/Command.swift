@@ -10,7 +10,8 @@ protocol Command: Sendable {
   var options: [Option] { get }
   /// More for `--help`, or an empty text.
   var discussion: String { get }
-  /// Whether it takes SIGTERM and SIGINT itself, by `Signals.waitForEnd()`, and ends in its own time.
+  /// Whether it takes SIGTERM and SIGINT itself, by `Signals.waitForEnd()`, and ends in its own time,
+  /// or passes over them.
   ///
   /// Any other ends at once, as a program does; what it does is safe to be broken off anywhere.
   var takesSignals: Bool { get }

@@ -7,6 +7,8 @@ import Schema
 struct BackupCommand: Command {
   let name = "backup"
   let summary = "make, list, verify and restore backups"
+  /// Passed over: what is restored in part must not look like a database, and nothing unsealed stays.
+  let takesSignals = true
   let operands = "create|list|verify|restore DIR [FILE]"
   let options =
     [

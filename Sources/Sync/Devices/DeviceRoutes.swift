@@ -103,10 +103,17 @@ package struct DeviceRoutes: Sendable {
     guard let ended = try await devices.revoke(try DeviceRoutes.id(of: request), of: uid) else {
       throw DeviceRoutes.missing
     }
+    var failure: (any Error)?
     if let session = ended.session {
-      try await accounts.logout(Caller(uid: uid, sessionID: session))
+      do {
+        try await accounts.logout(Caller(uid: uid, sessionID: session))
+      } catch {
+        failure = error
+      }
     }
-    try await accounts.announce(uid)
+    // The device is signed out whatever became of its session; saying it again wakes nobody.
+    if ended.isNew { await accounts.announce(uid) }
+    if let failure { throw failure }
     // Whoever revokes the device in their hand has signed out: the list is not theirs any more.
     if ended.session == caller.sessionID { return Response(status: 204) }
     return try await listed(caller, uid)

@@ -259,6 +259,8 @@ package final class DeviceStore: Sendable {
   package struct Revocation: Sendable {
     /// The session in which it was seen last.
     package let session: UUID?
+    /// Whether it had not been revoked before.
+    package let isNew: Bool
   }
 
   /// Revokes a device: its next hello is refused; nil where the person has no such device.
@@ -268,10 +270,10 @@ package final class DeviceStore: Sendable {
     let revocation = try await database.write { transaction -> Revocation? in
       let found = try await transaction.first(
         """
-        SELECT session FROM roost_device WHERE id = \(id) \
+        SELECT session, revoked_at FROM roost_device WHERE id = \(id) \
         AND "user" = \(uid)\(transaction.dialect.forUpdate)
         """
-      ) { Revocation(session: $0.isNull(0) ? nil : $0.uuid(0)) }
+      ) { Revocation(session: $0.isNull(0) ? nil : $0.uuid(0), isNew: $0.isNull(1)) }
       guard let found else { return nil }
       _ = try await transaction.execute(
         """

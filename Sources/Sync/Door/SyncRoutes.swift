@@ -174,7 +174,7 @@ package struct SyncRoutes: Sendable {
 
   /// Answers what a request asks, when there is something to answer.
   ///
-  /// Each look is the caller's as he is then: news of an account end its waits.
+  /// Each look is made as the caller is then: news of an account end its waits.
   private func answer(_ taken: Taken, to request: Request) async throws -> Response {
     let (questions, frames) = (taken.questions, taken.frames)
     let isWaiting = questions.hello.wait > 0 && frames.isEmpty && questions.streams.isEmpty

@@ -71,7 +71,7 @@ package struct GateRoutes: Sendable {
 
   private func leave(_ gate: Gate, _ account: UUID) async throws -> Response {
     let (standing, removal) = try await gate.leave(account)
-    try await accounts.announce(account)
+    await accounts.announce(account)
     var members = standing.members
     members["removed"] = .int(Int64(removal.removed))
     members["held"] = .int(Int64(removal.held))

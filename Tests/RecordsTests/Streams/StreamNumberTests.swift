@@ -247,7 +247,10 @@ import Testing
     await second.close(keepingFolder: true)
     let third = try await RecordsHouse(Tests.schema, folder: folder)
     try await audit.look(at: third, "made anew", isSingle: false)
-    #expect(try await Tests.crowded(third) == ["0", "0", "1", "2", "3", "4"])
+    // Told apart by their place, from a start that nobody foresees.
+    let numbers = try await Tests.crowded(third).compactMap { Int($0) }
+    let start = try #require(numbers.dropFirst(2).first)
+    #expect(start > 1 && numbers == [0, 0, start, start + 1, start + 2, start + 3])
     // As a move writes them to another database, in pieces at a time.
     let moved = try await third.database.write { transaction in
       let rows = try await transaction.all(StreamIndex.moved(behind: nil, 1000, .postgres)) { row in
