@@ -161,9 +161,15 @@ package protocol Transaction: Reader {
   /// Hands `effect` to the database's `PreCommit` step, which runs once before the commit of the
   /// whole batch. An effect of a body that fails is forgotten with it.
   func attach(_ effect: any Effect)
+
+  /// Lets the statements of this transaction take as long as they take: what goes through a whole
+  /// table of many rows has nobody who waits for an answer.
+  func takeTime() async throws
 }
 
 extension Transaction {
+  package func takeTime() async throws {}
+
   package func post(_ statement: Statement, _ values: [Value]) async throws {
     try await execute(statement, values)
   }

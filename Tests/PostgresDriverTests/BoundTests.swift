@@ -229,6 +229,23 @@ import Testing
     }
   }
 
+  @Test func `a write that takes its time has it, and the next one has not`() async throws {
+    try await PostgresHouse.run({
+      $0.writers = 1
+      $0.writeMilliseconds = 200
+    }) { house in
+      // Beyond the bound of the server and that of the driver, which is a second later.
+      try await house.database.write { transaction in
+        try await transaction.takeTime()
+        _ = try await transaction.first("SELECT 1 FROM pg_sleep(1.5)") { $0.int64(0) }
+      }
+      let next = await house.database.together([
+        { _ = try await $0.first("SELECT 1 FROM pg_sleep(60)") { $0.int64(0) } }
+      ])
+      #expect(next.map { code($0) } == [.overloaded])
+    }
+  }
+
   @Test func `a write that waits too long for a lock is told to come back`() async throws {
     try await PostgresHouse.run({ $0.lockMilliseconds = 100 }) { house in
       let database = house.database

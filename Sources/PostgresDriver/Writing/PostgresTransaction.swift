@@ -52,6 +52,11 @@ final class PostgresTransaction: Transaction, @unchecked Sendable {
 
   func post(_ sql: SQL) throws { try post(.text(sql)) }
 
+  func takeTime() throws {
+    _ = try execute("SET LOCAL statement_timeout TO 0")
+    session.takesTime = true
+  }
+
   func append(
     _ count: Int, by insert: WideInsert, _ row: (Int, inout [Value]) -> Void
   ) async throws {

@@ -79,6 +79,8 @@ final class WriteSession {
   private(set) var number: Int64 = 0
   private var mark: Exchange?
   private var isCommitSent = false
+  /// Statements of this transaction have no bound.
+  var takesTime = false
   private(set) var connects = 0
   /// Rows that went by `COPY`.
   var copiedRows = 0
@@ -103,8 +105,8 @@ final class WriteSession {
   private var isReady: Bool { connection?.isLost == false }
 
   private func bound(_ milliseconds: Int? = nil) -> WaitBound {
-    WaitBound(
-      time: time, milliseconds: milliseconds ?? factory.configuration.writeMilliseconds + 1000)
+    let usual = takesTime ? nil : factory.configuration.writeMilliseconds + 1000
+    return WaitBound(time: time, milliseconds: milliseconds ?? usual)
   }
 
   // MARK: The connection
@@ -161,6 +163,7 @@ final class WriteSession {
     mustPart = false
     savepoints = 0
     isCommitSent = false
+    takesTime = false
     posted = []
     failure = nil
     isBegun = false

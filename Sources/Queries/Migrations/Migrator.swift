@@ -64,6 +64,7 @@ package enum Migrator {
   private static func apply(
     _ migration: Migration, in transaction: any Transaction, now: Timestamp
   ) async throws {
+    try await transaction.takeTime()
     for statement in migration.statements(transaction.dialect) {
       try await transaction.execute(statement)
     }

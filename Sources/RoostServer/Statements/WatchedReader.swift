@@ -87,6 +87,7 @@ final class WatchedTransaction: Transaction {
   func limit(_ work: WorkLimit?) { base.limit(work) }
   func attach(_ effect: any Effect) { base.attach(effect) }
   func attempt(_ body: () async throws -> Void) async throws { try await base.attempt(body) }
+  func takeTime() async throws { try await base.takeTime() }
 
   func query(
     _ statement: Statement, _ values: [Value], _ row: (any Row) throws -> Bool
