@@ -52,14 +52,25 @@ extension World {
   private func send(_ device: WorldDevice) {
     guard !device.sendsNothing, var letter = compose(device) else { return }
     if weather.has(.lost), chance.once(in: 4) { return note("  a request is lost") }
-    if weather.has(.cut), chance.once(in: 4) {
-      letter.body = Array(letter.body.prefix(chance.below(letter.body.count + 1)))
-      letter.frames = nil
-      note("  it is cut to \(letter.body.count) bytes")
-    }
+    if weather.has(.cut), chance.once(in: 4) { cut(&letter) }
     letters.append(letter)
     if weather.has(.doubled), chance.once(in: 3) { letters.append(letter) }
     if letters.count > 12 { letters.removeFirst() }
+  }
+
+  /// Ends a request behind one of its frames, or within one.
+  ///
+  /// In shares of a frame: how many bytes one has is not the same on both engines, and the worlds are
+  /// to be.
+  private func cut(_ letter: inout Letter) {
+    let frames = letter.body.split(separator: 10)
+    let whole = chance.below(frames.count + 1)
+    let share = chance.below(4)
+    var body = frames.prefix(whole).flatMap { $0 + [10] }
+    if whole < frames.count { body += frames[whole].prefix(frames[whole].count * share / 4) }
+    letter.body = body
+    letter.frames = nil
+    note("  it is cut behind \(whole) frames and \(share) quarters")
   }
 
   /// A request arrives, in whatever order.

@@ -180,6 +180,10 @@ extension World {
 
   /// 17: what was said in the words of a version is understood.
   func checkUnderstood(_ result: MutationResult, of mutation: ClientMutation) {
+    // A collection that is not known has no entry in `errors`.
+    if result.message?.hasPrefix("The app has no collection") == true {
+      breach(.lenses, "\(mutation.oid) of \(mutation.schema): \(result.message ?? "")")
+    }
     let codes: Set<String> = ["unknown_field", "dropped_field", "retyped_field"]
     guard let issue = result.issues.first(where: { codes.contains($0.code) }) else { return }
     breach(.lenses, "\(mutation.oid) of \(mutation.schema): \(issue.pointer) \(issue.message)")
