@@ -21,12 +21,12 @@ package enum Migrator {
   package static func run(
     _ migrations: [Migration], on database: any Database, time: any TimeSource = SystemTime()
   ) async throws -> [Int] {
-    let pending = try await database.write { try await missing(migrations, in: $0) }
+    let pending = try await database.write { try await missing(migrations, waits: true, in: $0) }
     for migration in pending {
       let now = time.now()
       try await database.write { transaction in
         // Another process that starts at the same time may have taken the step meanwhile.
-        let missing = try await missing(migrations, in: transaction)
+        let missing = try await missing(migrations, waits: true, in: transaction)
         guard missing.contains(where: { $0.number == migration.number }) else { return }
         try await apply(migration, in: transaction, now: now)
       }
@@ -41,24 +41,69 @@ package enum Migrator {
   package static func run(
     _ migrations: [Migration], in transaction: any Transaction, now: Timestamp
   ) async throws -> [Int] {
-    let pending = try await missing(migrations, in: transaction)
+    let pending = try await missing(migrations, waits: false, in: transaction)
     for migration in pending { try await apply(migration, in: transaction, now: now) }
     return pending.map(\.number)
   }
 
+  /// How many of `migrations` are missing in a database that has been served; nothing is changed and
+  /// nothing waited for.
+  ///
+  /// Throws as `run` does.
+  package static func pending(
+    _ migrations: [Migration], in reader: any Reader
+  ) async throws -> Int {
+    let applied = try await applied(reader)
+    try check(applied, against: migrations)
+    return migrations.count - applied.count
+  }
+
+  /// Refuses a database of an earlier release, for a command that looks at what others serve: servers
+  /// of before might write no more once it is brought up to date.
+  ///
+  /// Throws `DatabaseOpenError`, and as `run` does.
+  package static func require(_ migrations: [Migration], on database: any Database) async throws {
+    let missing = try await database.read(.statement) { try await pending(migrations, in: $0) }
+    guard missing > 0 else { return }
+    let steps = missing == 1 ? "a step" : "\(missing) steps"
+    throw DatabaseOpenError(
+      .migrations,
+      """
+      The database belongs to an earlier release of Roost (its own tables are \(steps) behind): \
+      use the program that serves it, or start the server with this one first.
+      """)
+  }
+
   private static func missing(
-    _ migrations: [Migration], in transaction: any Transaction
+    _ migrations: [Migration], waits: Bool, in transaction: any Transaction
   ) async throws -> [Migration] {
     precondition(
       migrations.enumerated().allSatisfy { $0.offset + 1 == $0.element.number },
       "migrations are numbered from 1 without gaps")
     if let lock = transaction.dialect.lockOfTables {
+      if waits { try await transaction.takeTime() }
+      let before = waits ? try await patience(of: transaction) : nil
       try await transaction.query(lock) { _ in false }
+      if let before { try await wait(before, in: transaction) }
     }
     try await transaction.execute(Migrator.table)
     let applied = try await applied(transaction)
     try check(applied, against: migrations)
     return Array(migrations.dropFirst(applied.count))
+  }
+
+  /// Has the transaction wait for as long as another process needs for its steps, which may be
+  /// minutes; gives how long it waited for locks before.
+  private static func patience(of transaction: any Transaction) async throws -> String? {
+    guard let known = transaction.dialect.lockPatience else { return nil }
+    let before = try await transaction.first(known) { $0.text(0) }
+    try await wait("0", in: transaction)
+    return before
+  }
+
+  private static func wait(_ time: String, in transaction: any Transaction) async throws {
+    guard let statement = transaction.dialect.setLockPatience else { return }
+    try await transaction.query(Statement(statement), [.text(time)]) { _ in false }
   }
 
   private static func apply(

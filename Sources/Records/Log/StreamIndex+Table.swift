@@ -75,13 +75,17 @@ extension StreamIndex {
         // A server of before names the key that goes: it is to write nothing more, or it would give
         // changes of devices up after a while as its own fault.
         "UPDATE roost_generation SET generation = generation + 1",
+        // Marks of SQLite's, which a move may have brought along, mean other rows.
+        "UPDATE roost_scope_row SET crowded = NULL WHERE crowded IS NOT NULL",
         "ALTER TABLE roost_scope_row DROP CONSTRAINT roost_scope_row_pkey",
         "DROP INDEX roost_scope_row_seq",
         // Of rows that are of one number all but one are told apart by the place among them, from a
-        // start that nobody foresees who makes ids up.
+        // start that nobody foresees who makes ids up. Those who are more than places come to be of
+        // different numbers by their ids, as these are of one number by another place.
         """
         INSERT INTO roost_scope_crowd (stream, coll, id, crowded)
-        SELECT stream, coll, id, place + (SELECT floor(random() * 30000)::integer) FROM (
+        SELECT stream, coll, id,
+        1 + (place + (SELECT floor(random() * 30000)::integer)) % 30000 FROM (
           SELECT r.stream, r.coll, r.id, row_number() OVER (
             PARTITION BY several.number ORDER BY r.stream, r.coll, r.id
           ) AS place FROM (
@@ -101,6 +105,40 @@ extension StreamIndex {
         """
         CREATE INDEX roost_scope_row_seq ON roost_scope_row (stream, (\(stretch(of: "seq"))))
         WITH (fillfactor = 100)
+        """,
+      ]
+    }
+  }
+
+  /// The step that mends what the one of the numbers made of marks that a move had brought along, as
+  /// number `number` of the history.
+  ///
+  /// Such an entry was not found by its row: the next write made a second one beside it, and this one
+  /// stayed in its stream. The rows of those collections are put into their streams once more.
+  static func marksMigration(_ number: Int) -> Migration {
+    Migration(number, "marks in the stream index") { d in
+      guard !liesByStream(d) else { return [] }
+      let isMade: SQL = """
+        r.crowded IS NOT NULL AND NOT EXISTS (
+          SELECT 1 FROM roost_scope_crowd c WHERE c.stream = r.stream AND c.coll = r.coll
+          AND c.id = r.id AND c.crowded = r.crowded
+        )
+        """
+      let isSecond = isEntry("e", of: "r.id", in: "r.coll", at: "r.stream", d)
+      return [
+        "LOCK TABLE roost_scope_row IN SHARE ROW EXCLUSIVE MODE",
+        """
+        UPDATE roost_stream_rules SET signature = ''
+        WHERE collection IN (SELECT r.coll FROM roost_scope_row r WHERE \(isMade))
+        """,
+        """
+        DELETE FROM roost_scope_row r
+        WHERE \(isMade) AND EXISTS (SELECT 1 FROM roost_scope_row e WHERE \(isSecond))
+        """,
+        // The others are found under the numbers that they have.
+        """
+        INSERT INTO roost_scope_crowd (stream, coll, id, crowded)
+        SELECT r.stream, r.coll, r.id, r.crowded FROM roost_scope_row r WHERE \(isMade)
         """,
       ]
     }

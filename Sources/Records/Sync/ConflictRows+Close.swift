@@ -7,11 +7,13 @@ extension ConflictRows {
   /// them.
   ///
   /// A collection of which no field is up to people has none; what is left from a schema in which one
-  /// was, housekeeping ends.
+  /// was, housekeeping ends. So it does with what is more than a few hundred: who deletes a row does
+  /// not pay for all that others left open there.
   static func close(
     _ rows: [(collection: CompiledCollection, id: UUID)], at time: Timestamp,
     in transaction: any Transaction
   ) async throws {
+    var left = Int(SyncTables.conflictsAtOnce)
     var groups: [Int64: [UUID]] = [:]
     for row in rows where row.collection.isDisputable {
       groups[row.collection.number, default: []].append(row.id)
@@ -19,7 +21,7 @@ extension ConflictRows {
     // In one order, as everybody who holds several.
     for (collection, ids) in groups.sorted(by: { $0.key < $1.key }) {
       var rest = ids.sorted()[...]
-      while !rest.isEmpty {
+      while !rest.isEmpty, left > 0 {
         let values = PaddedList.padded(rest.prefix(PaddedList.largest).map { Value.uuid($0) })
         rest = rest.dropFirst(PaddedList.largest)
         var open: [(id: UUID, account: UUID)] = []
@@ -30,9 +32,10 @@ extension ConflictRows {
           open.append((row.uuid(0) ?? .zero, row.uuid(1) ?? .zero))
           return true
         }
-        for conflict in open {
+        for conflict in open.prefix(left) {
           try await close(conflict.id, of: conflict.account, at: time, in: transaction)
         }
+        left -= open.count
       }
     }
   }
@@ -61,7 +64,7 @@ extension CompiledCollection {
 }
 
 extension RecordStore {
-  private static let closedAtOnce = 500
+  private static let closedAtOnce = Int(SyncTables.conflictsAtOnce)
 
   /// An open conflict, as far as it tells whether it can be decided.
   private struct OpenConflict {

@@ -41,7 +41,7 @@ enum PushRefusal {
       return MutationResult(
         seq: seq, .rejected, code: "closed",
         message: "This was decided before: what was chosen then stands.")
-    case ConflictRefusal.moot:
+    case ConflictRefusal.ended, ConflictRefusal.moot:
       return MutationResult(
         seq: seq, .rejected, code: "closed",
         message: "What was to be decided is no longer there.")

@@ -191,7 +191,7 @@ struct PushedMutation {
     guard let account = caller.uid,
       let known = try await records.conflict(id, of: account, isHeld: false, in: transaction)
     else { throw nothing }
-    guard !known.isResolved else { throw ConflictRefusal.closed }
+    if let refusal = known.refusal { throw refusal }
     guard let collection = records.catalogue.collection(named: known.collection),
       let name = known.field, let index = collection.index(of: name)
     else {
@@ -203,7 +203,7 @@ struct PushedMutation {
     // Who deletes the row holds it before what is to be decided about it.
     guard let conflict = try await records.conflict(id, of: account, isHeld: true, in: transaction)
     else { throw nothing }
-    guard !conflict.isResolved else { throw ConflictRefusal.closed }
+    if let refusal = conflict.refusal { throw refusal }
     guard let record = stored ?? nil, record.deletedAt == nil else {
       throw ConflictRefusal.moot(conflict)
     }
@@ -273,10 +273,20 @@ struct UnknownAction: Error {
 enum ConflictRefusal: Error {
   /// Somebody chose before.
   case closed
+  /// It went with its row, and nobody chose.
+  case ended
   /// What stands is no longer what the person chose against.
   case outdated(SyncConflict, value: JSON, shown: (name: String, value: JSON)?)
   /// There is nothing left to choose: the row or the field is gone.
   case moot(SyncConflict)
+}
+
+extension SyncConflict {
+  /// Why there is nothing to choose any more; nil while there is.
+  fileprivate var refusal: ConflictRefusal? {
+    guard isResolved else { return nil }
+    return resolution == nil ? .ended : .closed
+  }
 }
 
 extension ConflictChoice {

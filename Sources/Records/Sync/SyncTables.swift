@@ -147,13 +147,18 @@ package enum SyncTables {
     """
   }
 
-  /// The open conflicts of some rows of a collection, with their accounts, held until the commit.
+  /// Open conflicts of some rows of a collection, with their accounts, held until the commit; not
+  /// more than so many at a time.
   static let conflictsOfRows = PaddedStatement { d, count in
     """
     SELECT id, account FROM roost_conflict WHERE coll = \(SQL.placeholder) AND state = 0 \
-    AND row_id IN (\(PaddedList.placeholders(count))) ORDER BY id\(d.forUpdate)
+    AND row_id IN (\(PaddedList.placeholders(count))) ORDER BY id \
+    LIMIT \(SQL.constant(conflictsAtOnce))\(d.forUpdate)
     """
   }
+
+  /// Conflicts that one transaction ends.
+  static let conflictsAtOnce: Int64 = 500
 
   /// Open conflicts behind a collection, row and id, whosever they are.
   static let conflictsBehind = Statement(

@@ -11,7 +11,7 @@ package enum RecordsMigrations {
       SyncTables.migration(first.count + 9), streams(first.count + 10),
       DurableLanes.migration(first.count + 11), DataKeyTable.migration(first.count + 12),
       SyncTables.conflictsByRow(first.count + 13), shortStreamIndex(first.count + 14),
-      numberedStreamIndex(first.count + 15),
+      numberedStreamIndex(first.count + 15), streamIndexMarks(first.count + 16),
     ]
 
   /// The step that makes the table of what `@retention(action: ARCHIVE)` took out of the collections,
@@ -37,6 +37,11 @@ package enum RecordsMigrations {
   /// `number` of the history.
   package static func numberedStreamIndex(_ number: Int) -> Migration {
     StreamIndex.numbersMigration(number)
+  }
+
+  /// The step that mends marks in PostgreSQL's stream index, as number `number` of the history.
+  package static func streamIndexMarks(_ number: Int) -> Migration {
+    StreamIndex.marksMigration(number)
   }
 
   /// The step that makes the table of what decides in which streams the rows of each collection

@@ -13,26 +13,77 @@ enum Signals {
     pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
-  /// Returns at the first SIGTERM or SIGINT; a second one ends the program at once.
-  static func waitForEnd() async {
-    await withCheckedContinuation { continuation in
-      let box = Box(continuation)
-      var thread = pthread_t()
-      let error = pthread_create(
-        &thread, nil,
-        { context in
+  /// From here on SIGTERM and SIGINT end the program at once, until `waitForEnd` or `takeEnding` is
+  /// called: a start may wait for others, and what it does is safe to be broken off anywhere.
+  ///
+  /// Called once, in a program that was prepared for it.
+  static func watch() {
+    state.withLock { $0.isWatched = true }
+    var thread = pthread_t()
+    let error = pthread_create(
+      &thread, nil,
+      { _ in
+        while true {
           var set = Signals.ending
           var number: Int32 = 0
           sigwait(&set, &number)
-          if let context {
-            Unmanaged<Box>.fromOpaque(context).takeRetainedValue().continuation.resume()
-          }
-          sigwait(&set, &number)
-          _exit(130)
-        }, Unmanaged.passRetained(box).toOpaque())
-      precondition(error == 0, "the thread that waits for signals cannot be started")
-      pthread_detach(thread)
+          Signals.take(number)
+        }
+      }, nil)
+    precondition(error == 0, "the thread that waits for signals cannot be started")
+    pthread_detach(thread)
+  }
+
+  /// From here on the first SIGTERM or SIGINT is kept for `waitForEnd`.
+  static func takeEnding() {
+    let isWatched = state.withLock { state in
+      defer { state.isWatched = true }
+      state.isTaken = true
+      return state.isWatched
     }
+    if !isWatched { watch() }
+  }
+
+  /// Returns at the first SIGTERM or SIGINT; a second one ends the program at once.
+  static func waitForEnd() async {
+    takeEnding()
+    await withCheckedContinuation { continuation in
+      let hasCome = state.withLock { state in
+        if !state.hasCome { state.waiting = continuation }
+        return state.hasCome
+      }
+      if hasCome { continuation.resume() }
+    }
+  }
+
+  private struct State {
+    var isWatched = false
+    /// Whether somebody waits for the signals, or will.
+    var isTaken = false
+    var hasCome = false
+    var waiting: CheckedContinuation<Void, Never>?
+  }
+  private static let state = Mutex(State())
+
+  private static func take(_ number: Int32) {
+    let (isTaken, hadCome, waiting) = state.withLock { state in
+      defer {
+        state.hasCome = state.isTaken
+        state.waiting = nil
+      }
+      return (state.isTaken, state.hasCome, state.waiting)
+    }
+    if hadCome { _exit(130) }
+    guard isTaken else { return end(number) }
+    waiting?.resume()
+  }
+
+  /// Ends the program as the signal does that nobody takes.
+  private static func end(_ number: Int32) {
+    var set = ending
+    signal(number, SIG_DFL)
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    raise(number)
   }
 
   private static let wasHungUp = Atomic<Bool>(false)
@@ -53,10 +104,5 @@ enum Signals {
     sigaddset(&set, SIGTERM)
     sigaddset(&set, SIGINT)
     return set
-  }
-
-  private final class Box: Sendable {
-    let continuation: CheckedContinuation<Void, Never>
-    init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
   }
 }

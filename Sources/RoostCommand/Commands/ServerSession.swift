@@ -42,6 +42,7 @@ struct ServerSession {
   }
 
   func run() async throws -> Int32 {
+    Signals.watch()
     let schema = try folder.schema()
     // Before anything is opened or made.
     _ = try WebDoor(settings)
@@ -66,6 +67,7 @@ struct ServerSession {
       let server = try WebServer(
         app, isDevelopment: loadsSeeds, isAskedToReload: { Signals.takeHangup() })
       let port = try server.start()
+      Signals.takeEnding()
       app.startJobs()
       if invitesAdministrator, !app.accounts.hasAdministrator { invite(app, port) }
       Console.print(

@@ -76,16 +76,13 @@ extension App {
     let keeper = TableKeeper(
       book: try RuleBook(schema), now: now,
       before: { try await MigrationKeeper.before(schema, in: $0) })
+    if let facts = try await unrehearsed(on: database) { return Rehearsal(facts: facts) }
     do {
       return try await TableLocks.patiently {
         try await database.write { transaction in
           let pending = try await Migrator.run(RoostMigrations.all, in: transaction, now: now)
           var rehearsal = Rehearsal(facts: try await sizes(in: transaction))
-          if !pending.isEmpty {
-            let steps = pending.count == 1 ? "1 step" : "\(pending.count) steps"
-            rehearsal.facts.append(
-              ("migrations", "\(steps) of Roost's own tables pending; the next start takes them"))
-          }
+          if !pending.isEmpty { rehearsal.facts.append(("migrations", text(pending.count))) }
           if let keys {
             rehearsal.sealed = try await EncryptionKeys.rehearse(keys, in: transaction)
           }
@@ -103,6 +100,26 @@ extension App {
     } catch let rehearsal as Rehearsal {
       return rehearsal
     }
+  }
+
+  /// What is said instead of a rehearsal that would hold up servers of an earlier release: it would
+  /// keep whole tables from them. Nil where there are none, as in a file, which one process has.
+  private static func unrehearsed(on database: any Database) async throws -> [(String, String)]? {
+    guard database.dialect.lockOfTables != nil else { return nil }
+    let pending = try await database.read(.statement) {
+      try await Migrator.pending(RoostMigrations.all, in: $0)
+    }
+    // A schema in which there is nothing yet serves nobody.
+    guard pending > 0, pending < RoostMigrations.all.count else { return nil }
+    return [
+      ("migrations", text(pending)),
+      ("not rehearsed", "a start, since those steps would hold up the servers that run"),
+    ]
+  }
+
+  private static func text(_ pending: Int) -> String {
+    let steps = pending == 1 ? "1 step" : "\(pending) steps"
+    return "\(steps) of Roost's own tables pending; the next start takes them"
   }
 
   /// How much the database holds.

@@ -38,7 +38,8 @@ package struct BackupMaker: Sendable {
 
   /// Makes a backup of an app that no server has, or beside its servers where there may be several.
   ///
-  /// Throws what `make` throws, and `DatabaseOpenError`.
+  /// Throws what `make` throws, and `DatabaseOpenError`, also where an earlier release serves the app:
+  /// a backup is the way back to that one.
   package static func make(
     _ data: String, _ settings: Settings, _ backups: BackupSettings, ambient: Ambient,
     _ proceed: @escaping @Sendable (Progress) throws -> Void
@@ -46,7 +47,7 @@ package struct BackupMaker: Sendable {
     let engine = try AppDatabase.open(
       data, settings, ambient: ambient, preCommit: nil, makesFolder: false)
     do {
-      try await Migrator.run(RoostMigrations.all, on: engine.database, time: ambient.time)
+      try await Migrator.require(RoostMigrations.all, on: engine.database)
       let entry = try await BackupMaker(
         engine: engine, settings: backups, all: settings, ambient: ambient
       ).make(proceed)

@@ -20,7 +20,7 @@ package struct JobDesk: Sendable {
       data, settings, ambient: ambient, preCommit: JobSignal(), makesFolder: false
     ).database
     do {
-      try await Migrator.run(RoostMigrations.all, on: database, time: ambient.time)
+      try await Migrator.require(RoostMigrations.all, on: database)
       try await MoveMark.check(database)
     } catch {
       await database.close()

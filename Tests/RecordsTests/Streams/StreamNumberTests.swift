@@ -236,10 +236,12 @@ import Testing
     try await second.database.write { transaction in
       for statement: SQL in [
         "DROP INDEX roost_scope_row_id", "DROP INDEX roost_scope_row_seq",
-        "DROP TABLE roost_scope_crowd", "UPDATE roost_scope_row SET crowded = NULL",
+        "DROP TABLE roost_scope_crowd",
+        // What a move brought along, and says nothing here.
+        "UPDATE roost_scope_row SET crowded = 1",
         "ALTER TABLE roost_scope_row ADD CONSTRAINT roost_scope_row_pkey PRIMARY KEY (stream, coll, id)",
         "CREATE UNIQUE INDEX roost_scope_row_seq ON roost_scope_row (stream, seq)",
-        "DELETE FROM roost_migration WHERE number = \(RecordsMigrations.all.count)",
+        "DELETE FROM roost_migration WHERE number >= \(RecordsMigrations.all.count - 1)",
       ] {
         try await transaction.execute(statement)
       }
@@ -249,8 +251,8 @@ import Testing
     try await audit.look(at: third, "made anew", isSingle: false)
     // Told apart by their place, from a start that nobody foresees.
     let numbers = try await Tests.crowded(third).compactMap { Int($0) }
-    let start = try #require(numbers.dropFirst(2).first)
-    #expect(start > 1 && numbers == [0, 0, start, start + 1, start + 2, start + 3])
+    #expect(numbers.prefix(2) == [0, 0] && Set(numbers.dropFirst(2)).count == 4)
+    #expect(numbers.allSatisfy { (0...30_000).contains($0) })
     // As a move writes them to another database, in pieces at a time.
     let moved = try await third.database.write { transaction in
       let rows = try await transaction.all(StreamIndex.moved(behind: nil, 1000, .postgres)) { row in
@@ -278,6 +280,45 @@ import Testing
     try await audit.look(at: third, "moved", isSingle: false)
     #expect(try await Tests.crowded(third) == ["0", "0", "1", "1", "1", "1"])
     await third.close()
+  }
+
+  /// As a start left them that took marks of SQLite's for its own: found by nobody, so that the next
+  /// write put a second entry beside one of them.
+  @Test(.enabled(if: TestEngine.current == .postgres))
+  func entriesThatWereNotFoundAreMended() async throws {
+    let folder = RecordsHouse.folder()
+    let house = try await RecordsHouse(Tests.schema, folder: folder)
+    var ids: [UUID] = []
+    for _ in 0..<4 {
+      let made = try await house.create("notes", [:])
+      ids.append(try #require(made["id"]?.string.flatMap { UUID($0) }))
+    }
+    let deleted = ids[1]
+    for id in ids.prefix(3) {
+      try await house.database.write { transaction in
+        _ = try await transaction.execute(
+          "UPDATE roost_scope_row SET crowded = 1 WHERE id = \(id)")
+      }
+    }
+    try await house.update("notes", Tests.json(ids[0]), ["text": "a"])
+    try await house.delete("notes", Tests.json(deleted))
+    #expect(
+      try await house.texts("SELECT count(*) FROM roost_scope_row") == ["6"], "planted for nothing")
+    try await house.database.write { transaction in
+      _ = try await transaction.execute(
+        "DELETE FROM roost_scope_row WHERE id = \(deleted) AND crowded IS NULL")
+      _ = try await transaction.execute(
+        "DELETE FROM roost_migration WHERE number = \(RecordsMigrations.all.count)")
+    }
+    await house.close(keepingFolder: true)
+    let second = try await RecordsHouse(Tests.schema, folder: folder)
+    var audit = StreamAudit()
+    try await audit.look(at: second, "mended", isSingle: false)
+    for id in [ids[0]] + ids[2...] {
+      try await second.update("notes", Tests.json(id), ["text": "b"])
+      try await audit.look(at: second, "changed")
+    }
+    await second.close()
   }
 
   // MARK: Along a stream
