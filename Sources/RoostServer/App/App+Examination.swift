@@ -102,8 +102,8 @@ extension App {
     }
   }
 
-  /// What is said instead of a rehearsal that would hold up servers of an earlier release: it would
-  /// keep whole tables from them. Nil where there are none, as in a file, which one process has.
+  /// What is said instead of a rehearsal that would keep whole tables from servers of an earlier
+  /// release; nil where there are none, as in a file, which one process has.
   private static func unrehearsed(on database: any Database) async throws -> [(String, String)]? {
     guard database.dialect.lockOfTables != nil else { return nil }
     let pending = try await database.read(.statement) {
