@@ -10,6 +10,7 @@ import secrets
 import time
 import uuid
 
+from sync_healing import Healing
 from sync_lanes import TIERS, Lane, queue
 from sync_merges import COMPARING, merge
 from sync_questions import REQUEST_BYTES, REQUEST_FRAMES, Questions
@@ -20,7 +21,7 @@ REQUEST_MUTATIONS, REQUEST_OPERATIONS = 1000, 5000
 LONG_MILLISECONDS = 80 * 86_400_000
 
 
-class Device(Questions):
+class Device(Questions, Healing):
     """A device of one account. `rules` has {collection: {"tier", "fields": {name: rule}}}."""
 
     def __init__(self, client, rules=None, schema="1.0.0", wall=None, name="Phone"):
@@ -40,6 +41,7 @@ class Device(Questions):
         self.replaced, self.questions = set(), []
         self.by_digests, self.comparing, self.committed_at = True, set(), 0
         self.results, self.errors, self.history = {}, [], []
+        self.waiting, self.tries = {}, {}
         self.forks = self.bytes_in = self.bytes_out = 0
         self.paused = self.revoked = False
 
@@ -114,13 +116,15 @@ class Device(Questions):
 
     def pending(self):
         """What no commit shows yet, in order, with stamps that rise within a lane."""
-        muts = []
+        muts = {}
         for lane in self.lanes.values():
             latest = -1
             for mutation in lane.after(lane.committed):
                 latest = max(time_of(mutation["hlc"]), latest + 1)
-                muts.append({**mutation, "hlc": f"{latest:016x}{mutation['hlc'][16:]}"})
-        return sorted(muts, key=lambda m: m["hlc"])
+                # One that was brought once more takes place at one of its places alone.
+                muts[mutation["oid"]] = {
+                    **mutation, "hlc": f"{latest:016x}{mutation['hlc'][16:]}"}
+        return sorted(muts.values(), key=lambda m: m["hlc"])
 
     def unacknowledged(self):
         return sum(len(lane.after(lane.acknowledged)) for lane in self.lanes.values())
@@ -257,6 +261,8 @@ class Device(Questions):
         if frame["epoch"] != self.epoch:
             # Streams come whole, and numbers may mean other streams than before.
             self.begin_anew()
+            if self.epoch:
+                self.begin_history()
             self.epoch = frame["epoch"]
         heard = frame.get("lanes", {}) if mine else {}
         if not all(self.learn(name, state) for name, state in heard.items()):
@@ -300,7 +306,7 @@ class Device(Questions):
         for result in frame["results"]:
             known = lane.after(result["seq"] - 1)
             if known:
-                self.results[known[0]["oid"]] = result
+                self.heard(lane, known[0], result)
         if frame["state"] == "forked" or not self.learn(frame["lane"], frame):
             self.fork()
 
@@ -369,6 +375,8 @@ class Device(Questions):
         if mine:
             for name, last in frame["last"].items():
                 self.lane(name).committed = last
+        self.bring_again({entry["id"] for _, entry in self.staging
+                          if entry.get("kind", "put") == "put"})
         self.mark = frame.get("mark", self.mark)
         self.observe(frame["clock"])
         self.comparing, self.committed_at = set(), self.wall() + self.offset

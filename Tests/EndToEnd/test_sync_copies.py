@@ -309,8 +309,6 @@ class RestartTests(SyncCase):
 
 
 @unittest.skipIf(ENGINE == "postgres", "a folder is what is put back")
-
-
 class PutBackTests(SyncCase):
     @classmethod
     def setUpClass(cls):
@@ -389,6 +387,52 @@ class PutBackTests(SyncCase):
         self.settle(phone, old)
         self.assertEqual(set(old.see("gigs")), gigs | {first})
         self.assertEqual(old.see("gigs")[first]["plays"], 1)
+
+    def test_what_was_done_to_rows_of_others_waits_for_them(self):
+        for order in (0, 1, 2):
+            with self.subTest(order=order):
+                phone, tablet, _ = self.pair()
+                copy = self.back_up()
+                row = phone.create("gigs", owner=self.ann.id, title="By the phone", plays=1)
+                band = phone.create("bands", founder=self.ann.id, name="Owls")
+                self.settle(phone, tablet)
+                edit = tablet.update("gigs", row, plays={"$increment": 10}, tags={"$add": ["t"]})
+                child = tablet.create("gigs", owner=self.ann.id, band=band, title="In the band")
+                later = tablet.update("gigs", child, plays={"$increment": 5})
+                self.settle(tablet, phone)
+                twin = tablet.clone()
+                offline = tablet.update("gigs", row, plays={"$increment": 100})
+                self.put_back(copy)
+                if order == 0:
+                    # The rows come in answers after the one that refuses.
+                    tablet.sync()
+                    self.assertEqual(self.outcome(tablet, edit), ("rejected", "row_gone"))
+                    self.assertEqual(self.outcome(tablet, later), ("rejected", "row_gone"))
+                    self.assertNotIn(child, tablet.see("gigs"))
+                    twin.sync()
+                elif order == 1:
+                    tablet.ask()
+                    phone.sync()
+                phone.sync()
+                for device in (tablet, twin, tablet, twin, phone):
+                    device.sync()
+                self.settle(phone, tablet, twin)
+                shown = phone.see("gigs")
+                shown = phone.see("gigs")
+                self.assertEqual((shown[row]["plays"], shown[row]["tags"]), (111, ["t"]))
+                self.assertEqual((shown[child]["band"], shown[child]["plays"]), (band, 5))
+                for oid in (edit, later, offline):
+                    self.assertIn(self.outcome(tablet, oid)[0], ("ok", "dup"))
+                # And once more, with what was brought once more in the logs.
+                self.put_back(copy)
+                tablet.sync()
+                for device in (twin, phone, tablet, twin):
+                    device.sync()
+                self.settle(phone, tablet, twin)
+                for each in (row, child):
+                    fields = ("title", "plays", "tags", "band", "owner")
+                    again = phone.see("gigs")[each]
+                    self.assertEqual([again[f] for f in fields], [shown[each][f] for f in fields])
 
     def test_a_stream_that_is_empty_in_the_new_epoch_is_emptied(self):
         phone = self.device()

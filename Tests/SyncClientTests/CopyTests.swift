@@ -98,6 +98,56 @@ import Testing
     #expect((phone.core.forks, plays(phone), phone.core.epoch) == (0, 1, .of(2)))
   }
 
+  @Test mutating func whatWasDoneToRowsOfOthersWaitsForThem() throws {
+    let older = server
+    server.write(.create(.gig(2), ["title": "Of another device"]), at: wall)
+    try phone.sync(&server, at: wall)
+    let edit = ClientOperation.update(.gig(2), ["plays": ["$increment": 10]])
+    let oid = try phone.change(edit, at: wall)
+    try phone.sync(&server, at: wall)
+    let lost = try phone.change(.update(.gig(2), ["plays": ["$increment": 100]]), at: wall)
+    server.restore(older, epoch: .of(2), at: wall)
+    #expect(try phone.sync(&server, at: wall))
+    #expect(Set(phone.core.results.keys) == [oid, lost])
+    #expect((phone.core.row(.gig(2)) == nil, phone.core.pendingCount) == (true, 0))
+    var twin = phone
+    twin.dice = Dice(98)
+    // The other device brings its row again.
+    server.write(.create(.gig(2), ["title": "Of another device"]), at: wall)
+    #expect(try phone.ask(&server, at: wall) == .committed)
+    #expect((phone.core.row(.gig(2))?["plays"]?.int, phone.core.unacknowledgedCount) == (110, 2))
+    for _ in 0..<2 {
+      try phone.sync(&server, at: wall)
+      try twin.sync(&server, at: wall)
+    }
+    try phone.sync(&server, at: wall)
+    for device in [phone, twin] {
+      #expect(device.core.row(.gig(2))?["plays"]?.int == 110)
+      #expect((device.core.results.count, device.core.idleCount) == (0, 0))
+      #expect((device.core.pendingCount, device.core.unacknowledgedCount) == (0, 0))
+    }
+    #expect((phone.core.forks, twin.core.forks) == (0, 1))
+    // Put back once more, each takes place once at one of its two places.
+    server.restore(older, epoch: .of(3), at: wall)
+    server.write(.create(.gig(2), ["title": "Of another device"]), at: wall)
+    #expect(try phone.ask(&server, at: wall) != .stale)
+    #expect(phone.core.row(.gig(2))?["plays"]?.int == 110)
+    try phone.sync(&server, at: wall)
+    try twin.sync(&server, at: wall)
+    try phone.sync(&server, at: wall)
+    #expect(phone.core.row(.gig(2))?["plays"]?.int == 110)
+    #expect(twin.core.row(.gig(2))?["plays"]?.int == 110)
+  }
+
+  @Test mutating func whatWasRefusedInTheHistoryOfNowIsNotBroughtAgain() throws {
+    let oid = try phone.change(.update(.gig(3), ["plays": ["$increment": 1]]), at: wall)
+    try phone.sync(&server, at: wall)
+    server.write(.create(.gig(3), ["title": "Made since"]), at: wall)
+    #expect(try phone.sync(&server, at: wall))
+    #expect(phone.core.row(.gig(3))?["plays"]?.int == 0)
+    #expect(phone.core.results[oid]?.code == "row_gone")
+  }
+
   @Test mutating func whatIsNotDurableIsKept() throws {
     try phone.change(increment(1), at: wall)
     try phone.sync(&server, at: wall)

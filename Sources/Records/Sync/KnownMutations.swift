@@ -80,6 +80,13 @@ struct KnownMutations: Sendable {
   /// Whether a mutation of this operation was taken in.
   func contains(_ oid: ChainHash) -> Bool { entries[oid] != nil }
 
+  /// Whether a mutation was refused for want of a row: nothing of it took place, and where it is
+  /// brought once more, behind or in another lineage, that row may have come.
+  func isStranded(_ mutation: ClientMutation) -> Bool {
+    guard let entry = entries[mutation.oid] else { return false }
+    return StoredResult.result(entry.result, seq: entry.seq).isForWantOfRow
+  }
+
   /// Takes note of one that was taken in just now.
   mutating func insert(_ mutation: ClientMutation, _ result: MutationResult) {
     entries[mutation.oid] = Entry(

@@ -96,7 +96,7 @@ struct PushWork: Sendable {
       case .gap:
         end = .gap
         break loop
-      case .duplicate:
+      case .duplicate where !state.known.isStranded(mutation):
         state.results.append(state.known.result(mutation, isSamePlace: false))
         state.repeats += 1
       case .reject(let fault):
@@ -105,9 +105,9 @@ struct PushWork: Sendable {
             seq: mutation.seq, .rejected, code: fault.code,
             message: ClientFault.told(fault.message),
             issues: [PushRefusal.placed(fault)]), of: mutation, isKnown: isKnown, at: now, &state)
-      case .apply:
+      case .apply, .duplicate:
         let result: MutationResult
-        if let past = state.known.past(mutation) {
+        if decision == .apply, let past = state.known.past(mutation) {
           result = past
         } else if mutation.oid == givenUp {
           result = MutationResult(
@@ -123,6 +123,7 @@ struct PushWork: Sendable {
             break loop
           }
         }
+        if decision == .duplicate { try await replace(mutation, &state, in: transaction) }
         take(result, of: mutation, isKnown: false, at: now, &state)
       }
       seen += 1
@@ -174,6 +175,18 @@ struct PushWork: Sendable {
       .int(mutation.seq), .uuid(mutation.chain.uuid), .text(StoredResult.text(result)),
       .timestamp(now),
     ])
+  }
+
+  /// Forgets what a mutation came to before: another result takes the place.
+  private func replace(
+    _ mutation: ClientMutation, _ state: inout State, in transaction: any Transaction
+  ) async throws {
+    let oid = Value.uuid(mutation.oid.uuid)
+    if let index = state.rows.lastIndex(where: { $0[1] == oid }) {
+      state.rows.remove(at: index)
+    } else {
+      try await transaction.post(SyncTables.removeMutation, [oid, .uuid(account)])
+    }
   }
 
   /// Seals the results that say more than a word: they may hold what the mutation brought, or what

@@ -102,6 +102,9 @@ package enum SyncTables {
     into: "roost_mutation",
     columns: ["account", "oid", "cid", "lane", "seq", "chain", "result", "at"])
 
+  static let removeMutation = Statement(
+    "DELETE FROM roost_mutation WHERE oid = \(SQL.placeholder) AND account = \(SQL.placeholder)")
+
   /// Removes the oldest mutations, a few at a time, as long as they are old enough.
   static let removeMutations = Statement(
     """

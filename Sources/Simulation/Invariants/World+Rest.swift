@@ -2,6 +2,7 @@ import Queries
 import RoostCore
 import RoostServer
 import SQLiteDriver
+import SyncClient
 import SyncProtocol
 
 /// What must hold when every queue is empty.
@@ -77,6 +78,9 @@ extension World {
   /// 4 and 20: what a device made is applied, or its person was told.
   private func checkNothingLost(_ results: [ChainHash: Kept]) {
     for device in devices where !device.isRevoked {
+      if device.live.core.idleCount > 0 {
+        breach(.healing, "\(device.name) has changes that wait for rows which it holds")
+      }
       for oid in device.live.made {
         guard let operation = ledger.operations[oid], operation.travels else { continue }
         let isShown = device.live.shown.contains(oid)

@@ -70,6 +70,10 @@ extension ClientCore {
       lanes.commit(commit.last, tiers: answer.asked.tiers, early: early) {
         plan.home($0.collection)
       })
+    for waiting in stranded.returned(by: staging.entries.map(\.entry)) {
+      lanes.bringAgain(waiting.mutation, in: waiting.lane, note: waiting.note)
+      touched.formUnion(waiting.mutation.operations.compactMap(\.row))
+    }
     streams.mark = commit.mark ?? streams.mark
     clock.observe(commit.clock)
     committedAt = clock.now(answer.received)

@@ -94,7 +94,10 @@ extension ClientCore {
     if welcome.epoch != streams.epoch {
       staging = Staging()
       comparisons = Comparisons()
-      if streams.epoch != nil { lanes.beginEpoch() }
+      if streams.epoch != nil {
+        lanes.beginEpoch()
+        stranded.begin(lanes.queues.values.flatMap(\.log.retained))
+      }
       streams.begin(welcome.epoch)
       masks.beginEpoch()
     }
@@ -146,6 +149,7 @@ extension ClientCore {
 
   private mutating func note(_ result: MutationResult, in lane: Lane) {
     guard let mutation = lanes.note(result, in: lane) else { return }
+    stranded.take(result, of: mutation, in: lane, lanes.notes[mutation.oid])
     switch result.outcome {
     case .rejected, .conflict:
       guard lanes.notes[mutation.oid]?.isTold != true else { return }
@@ -155,7 +159,12 @@ extension ClientCore {
       // After a restore of the server it may take place that was refused before.
       results[mutation.oid] = nil
       refused[mutation.oid] = nil
-    case .dup: break
+    case .dup:
+      // A copy of the device has brought once more what was refused here.
+      if results[mutation.oid]?.outcome == .rejected {
+        results[mutation.oid] = nil
+        refused[mutation.oid] = nil
+      }
     }
   }
 

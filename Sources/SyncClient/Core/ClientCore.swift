@@ -38,6 +38,7 @@ package struct ClientCore: Sendable {
   var comparisons = Comparisons()
   /// What the mutations asked for whose results are to be shown.
   var refused: [ChainHash: [ClientOperation]] = [:]
+  var stranded = Stranded()
   /// What the last request waits for; nil where nothing is under way.
   var asked: Asked?
   /// When the last commit was applied, by the corrected clock.
@@ -86,6 +87,10 @@ package struct ClientCore: Sendable {
 
   /// Mutations whose result is not known.
   package var unacknowledgedCount: Int { lanes.unansweredCount }
+
+  /// Mutations that a server that was put back refused for want of rows, and that wait although their
+  /// rows have come: there is to be none.
+  package var idleCount: Int { stranded.idle { store.row($0) != nil }.count }
 
   /// Every mutation that the device keeps, each lane in its order.
   package var retained: [Lane: [ClientMutation]] { lanes.queues.mapValues(\.log.retained) }

@@ -31,9 +31,10 @@ struct LaneQueue: Sendable, Equatable {
   }
 
   mutating func append(
-    _ operations: [ClientOperation], nonce: UInt64, stamp: Stamp, schema: String
+    _ operations: [ClientOperation], nonce: UInt64, stamp: Stamp, schema: String,
+    oid: ChainHash? = nil
   ) -> ClientMutation {
-    log.append(operations, nonce: nonce, stamp: stamp, schema: schema)
+    log.append(operations, nonce: nonce, stamp: stamp, schema: schema, oid: oid)
   }
 
   /// Takes in how far the server is.

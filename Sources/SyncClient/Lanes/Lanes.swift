@@ -28,6 +28,8 @@ struct Lanes: Sendable {
   private(set) var notes: [ChainHash: Note] = [:]
   /// What is pending of each row, in the order in which it was made.
   private(set) var pending: [RowKey: [Place]] = [:]
+  /// Where mutations stand that were brought once more, and now count there alone.
+  private var again: [ChainHash: Int64] = [:]
   /// Rows of tiers that a commit did not bring, but for these rows: how far they show each lane.
   private var ahead: [RowKey: [Lane: Int64]] = [:]
 
@@ -51,7 +53,29 @@ struct Lanes: Sendable {
     return mutation
   }
 
+  /// Brings a mutation once more that was refused, under its `oid`, of which the server carries out
+  /// one at most.
+  mutating func bringAgain(_ mutation: ClientMutation, in lane: Lane, note: Note) {
+    var queue = queues.removeValue(forKey: lane) ?? LaneQueue(client: client, lane: lane)
+    let once = queue.append(
+      mutation.operations, nonce: mutation.nonce, stamp: mutation.stamp, schema: mutation.schema,
+      oid: mutation.oid)
+    queues[lane] = queue
+    var note = note
+    note.outcome = nil
+    note.isTold = false
+    notes[mutation.oid] = note
+    again[mutation.oid] = once.seq
+    rebuild()
+  }
+
+  /// Whether a mutation stands at this place, and was not brought once more behind it.
+  func isLast(_ mutation: ClientMutation) -> Bool {
+    mutation.seq >= again[mutation.oid] ?? 0
+  }
+
   private mutating func index(_ mutation: ClientMutation, _ place: Place) {
+    guard isLast(mutation) else { return }
     for operation in mutation.operations {
       guard let key = operation.row, pending[key]?.last != place else { continue }
       pending[key, default: []].append(place)
@@ -89,6 +113,8 @@ struct Lanes: Sendable {
   /// Notes a result; gives the mutation that it is of, nil where it is not kept.
   mutating func note(_ result: MutationResult, in lane: Lane) -> ClientMutation? {
     guard let mutation = queues[lane]?.mutation(at: result.seq) else { return nil }
+    // What it was refused with before it was brought once more.
+    if result.outcome == .rejected, !isLast(mutation) { return nil }
     // A repeat says nothing of what the first time came to.
     if result.outcome != .dup || notes[mutation.oid]?.outcome == nil {
       notes[mutation.oid]?.outcome = result.outcome
@@ -154,6 +180,7 @@ struct Lanes: Sendable {
     if notes.count > 2 * kept + 64 {
       let known = Set(queues.values.flatMap { $0.log.retained.map(\.oid) })
       notes = notes.filter { known.contains($0.key) }
+      again = again.filter { known.contains($0.key) }
     }
   }
 
@@ -211,8 +238,14 @@ struct Lanes: Sendable {
       Dictionary(uniqueKeysWithValues: places.map { ($0, max(0, $1 - (floors[$0] ?? 0))) })
     }
     queues = queues.mapValues(renew)
+    let known = again
+    again = [:]
     for queue in queues.values {
-      for mutation in queue.log.retained { forgetOutcome(mutation) }
+      for mutation in queue.log.retained {
+        forgetOutcome(mutation)
+        // The last place is the one that counts.
+        if known[mutation.oid] != nil { again[mutation.oid] = mutation.seq }
+      }
     }
     rebuild()
   }
@@ -266,7 +299,7 @@ struct Lanes: Sendable {
     guard let queue = queues[lane] else { return [] }
     let start = max(0, Int(queue.settled - queue.log.floor.last))
     return queue.log.retained.dropFirst(start).filter {
-      $0.seq > queue.log.acknowledged || notes[$0.oid]?.outcome == nil
+      $0.seq > queue.log.acknowledged || notes[$0.oid]?.outcome == nil && isLast($0)
     }
   }
 

@@ -292,6 +292,15 @@ package struct MutationResult: Sendable, Equatable {
   }
 }
 
+extension MutationResult {
+  /// Whether nothing took place for want of a row: of one that it changes, or refers to.
+  ///
+  /// On a server that was put back such a row may come again, from the device that has it.
+  package var isForWantOfRow: Bool {
+    outcome == .rejected && (code == "row_gone" || issues.contains { $0.code == "reference" })
+  }
+}
+
 /// A frame `delta`.
 ///
 /// `{stream, from, entries, masks?, to}`

@@ -44,15 +44,16 @@ package struct LaneLog: Sendable, Equatable {
     retained.drop { $0.seq <= acknowledged }
   }
 
-  /// Makes the next mutation.
+  /// Makes the next mutation; `oid` is that of one that is brought once more.
   @discardableResult
   package mutating func append(
-    _ operations: [ClientOperation], nonce: UInt64, stamp: Stamp, schema: String
+    _ operations: [ClientOperation], nonce: UInt64, stamp: Stamp, schema: String,
+    oid: ChainHash? = nil
   ) -> ClientMutation {
     append(
       ClientMutation(
         seq: head.last + 1, after: head.chain, nonce: nonce, stamp: stamp, schema: schema,
-        operations: operations))
+        operations: operations, oid: oid))
   }
 
   private mutating func append(_ mutation: ClientMutation) -> ClientMutation {

@@ -157,6 +157,57 @@ import Testing
     }
   }
 
+  /// As a device brings it once more that had come before the one whose row it is about.
+  @Test func whatLackedARowIsCarriedOutWhereItComesOnceMore() async throws {
+    try await PushHouse.run { own async throws in
+      var phone = Phone(1)
+      let ann = JSON.string(own.house.ann.uid?.description ?? "")
+      let edit = phone.make([.edit(row(1), ["count": ["$increment": 5]])])
+      let task = phone.make([
+        .new("tasks", row(2), ["by": ann, "note": .string(row(1).description)])
+      ])
+      // A refusal for anything else stands.
+      let wrong = phone.make([.edit(row(1), ["nothing": 1])])
+      #expect(
+        try await own.push(phone.push()).words
+          == ["rejected row_gone", "rejected invalid", "rejected invalid"])
+      let twin = phone
+      var other = Phone(2)
+      other.make([.note(row(1), ["title": "of another device"])])
+      #expect(try await own.push(other.push()).words == ["ok"])
+      // At its own place it is a repeat, as ever.
+      #expect(try await own.push(phone.push()).words.first == "rejected row_gone")
+      for mutation in [edit, task, wrong] { phone.make(mutation.operations, oid: mutation.oid) }
+      let again = phone.push(from: 4)
+      #expect(try await own.push(again).words == ["ok", "ok", "rejected invalid"])
+      #expect(try await own.note(row(1))["count"] == 5)
+      // A copy of the device, with all of it in its log twice, changes nothing.
+      var fork = Phone(3)
+      for mutation in twin.made + phone.made {
+        fork.make(mutation.operations, oid: mutation.oid)
+      }
+      let words = try await own.push(fork.push()).words
+      #expect(
+        words == Array(repeating: ["dup", "dup", "rejected invalid"], count: 3).flatMap { $0 })
+      #expect(try await own.note(row(1))["count"] == 5)
+      #expect(try await own.count("roost_mutation") == "4")
+      #expect(try await own.push(again).words == ["ok", "ok", "rejected invalid"])
+    }
+  }
+
+  @Test func bothPlacesMayComeInOnePush() async throws {
+    try await PushHouse.run { own async throws in
+      var phone = Phone(1)
+      let edit = phone.make([.edit(row(1), ["count": ["$increment": 5]])])
+      phone.make([.note(row(1), ["title": "a"])])
+      for _ in 0..<2 { phone.make(edit.operations, oid: edit.oid) }
+      #expect(
+        try await own.push(phone.push()).words == ["rejected row_gone", "ok", "ok", "dup"])
+      #expect(try await own.note(row(1))["count"] == 5)
+      #expect(try await own.count("roost_mutation") == "2")
+    }
+  }
+
   @Test func aClientBelongsToTheAccountThatUsedItFirst() async throws {
     try await PushHouse.run { own async throws in
       var phone = Phone(1)

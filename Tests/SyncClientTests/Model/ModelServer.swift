@@ -333,6 +333,9 @@ struct ModelServer {
       case .gap:
         end = .gap
         break loop
+      case .duplicate where results[mutation.oid]?.isForWantOfRow == true:
+        results[mutation.oid] = carryOut(mutation, push.cid, at: wall)
+        answers.append(repeated(mutation))
       case .duplicate:
         let kept = repeated(mutation)
         answers.append(

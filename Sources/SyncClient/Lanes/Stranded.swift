@@ -1,0 +1,87 @@
+import RoostCore
+import SyncProtocol
+
+/// What a server that was put back could not take in for want of rows, which other devices may still
+/// bring.
+///
+/// A device pushes everything again to such a server. What it did to rows that another device had
+/// made after the copy is refused where it comes first: it is kept here, and is brought once more as
+/// soon as one of those rows comes.
+struct Stranded: Sendable {
+  struct Waiting: Sendable {
+    let lane: Lane
+    let mutation: ClientMutation
+    let note: Lanes.Note
+  }
+
+  /// A row that changes often would have a mutation brought again and again that lacks another one.
+  private static let mostTries = 8
+  private static let mostWaiting = 10_000
+
+  /// Mutations that were made before the device heard of the server's history of now, with how often
+  /// each was brought.
+  private var tries: [ChainHash: Int] = [:]
+  private var waiting: [ChainHash: Waiting] = [:]
+
+  /// Another history of the server begins, to which these mutations are older.
+  mutating func begin(_ mutations: [ClientMutation]) {
+    tries = Dictionary(mutations.map { ($0.oid, 0) }, uniquingKeysWith: { $1 })
+    for oid in waiting.keys { tries[oid] = 0 }
+  }
+
+  /// Takes in what became of a mutation.
+  mutating func take(
+    _ result: MutationResult, of mutation: ClientMutation, in lane: Lane, _ note: Lanes.Note?
+  ) {
+    guard let tried = tries[mutation.oid] else { return }
+    guard result.isForWantOfRow, tried < Stranded.mostTries, let note,
+      waiting.count < Stranded.mostWaiting
+    else {
+      tries[mutation.oid] = nil
+      waiting[mutation.oid] = nil
+      return
+    }
+    waiting[mutation.oid] = Waiting(lane: lane, mutation: mutation, note: note)
+  }
+
+  /// Takes out what names a row that `entries` bring, in the order in which it was made.
+  mutating func returned(by entries: [StreamEntry]) -> [Waiting] {
+    guard !waiting.isEmpty else { return [] }
+    let ids = Set(entries.filter { $0.kind == .put }.map(\.row.id))
+    guard !ids.isEmpty else { return [] }
+    let found = waiting.values.filter { waiting in
+      waiting.mutation.operations.contains { Stranded.names($0, ids) }
+    }
+    for one in found {
+      waiting[one.mutation.oid] = nil
+      tries[one.mutation.oid, default: 0] += 1
+    }
+    return found.sorted { Lanes.isEarlier(($0.mutation, $0.lane), ($1.mutation, $1.lane)) }
+  }
+
+  /// Those that change rows of which each is held, though they were refused for want of one.
+  func idle(isHeld: (RowKey) -> Bool) -> [ChainHash] {
+    waiting.values.filter { waiting in
+      let rows = waiting.mutation.operations.compactMap { operation -> RowKey? in
+        switch operation {
+        case .update, .delete: operation.row
+        case .create, .action, .resolve: nil
+        }
+      }
+      return rows.count == waiting.mutation.operations.count && rows.allSatisfy(isHeld)
+    }.map(\.mutation.oid)
+  }
+
+  /// Whether an operation is about one of some rows, or has one of them as a value.
+  private static func names(_ operation: ClientOperation, _ ids: Set<UUID>) -> Bool {
+    if let row = operation.row, ids.contains(row.id) { return true }
+    switch operation {
+    case .create(_, _, let fields), .update(_, _, let fields, _):
+      return fields.members.contains { _, value in
+        value.string.flatMap { UUID($0) }.map(ids.contains) ?? false
+      }
+    case .resolve(let conflict, _): return ids.contains(conflict)
+    case .delete, .action: return false
+    }
+  }
+}

@@ -1,0 +1,40 @@
+"""What a server that was put back could not take in for want of rows that others may bring."""
+
+TRIES = 8
+
+
+class Healing:
+    """A part of `Device`: what was refused waits for its rows, and is brought once more."""
+
+    def begin_history(self):
+        """The server has another history than before: all that was made until now is older."""
+        self.tries = {mutation["oid"]: 0 for lane in self.lanes.values() for mutation in lane.log}
+        self.tries |= dict.fromkeys(self.waiting, 0)
+
+    def heard(self, lane, mutation, result):
+        """Notes a result, but not what was refused before it was brought once more."""
+        oid = mutation["oid"]
+        wanting = result["result"] == "rejected" and (
+            result["code"] == "row_gone"
+            or any(error["code"] == "reference" for error in result.get("errors", [])))
+        if result["result"] == "rejected" and any(
+                later["oid"] == oid for later in lane.after(mutation["seq"])):
+            return
+        self.results[oid] = result
+        if wanting and self.tries.get(oid, TRIES) < TRIES:
+            self.waiting[oid] = (lane.name, mutation)
+        else:
+            self.tries.pop(oid, None)
+            self.waiting.pop(oid, None)
+
+    def bring_again(self, rows):
+        """Brings once more what names one of these rows, in the order in which it was made."""
+        found = [(lane, mutation) for lane, mutation in self.waiting.values()
+                 if any(text in rows for op in mutation["ops"] for text in (
+                     [op["id"], *op["args"].values()] if "args" in op else [op["id"]])
+                     if isinstance(text, str))]
+        for lane, mutation in sorted(found, key=lambda each: (each[1]["hlc"], each[1]["seq"])):
+            del self.waiting[mutation["oid"]]
+            self.tries[mutation["oid"]] += 1
+            kept = ("nonce", "oid", "hlc", "schema", "ops", "seen")
+            self.lane(lane).append({name: mutation[name] for name in kept})
