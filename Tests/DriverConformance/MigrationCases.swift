@@ -44,6 +44,19 @@ extension ConformanceCase {
         #expect(error?.description.contains("its schema is 2, this binary knows 1") == true)
       }
     },
+    ConformanceCase("who looks refuses a database of an earlier version, and leaves it") { engine in
+      try await engine.with { database in
+        try await Migrator.run([first], on: database)
+        try await Migrator.require([first], on: database)
+        let error = await #expect(throws: DatabaseOpenError.self) {
+          try await Migrator.require([first, second], on: database)
+        }
+        #expect(error?.reason == .migrations)
+        #expect(error?.description.contains("a step behind") == true)
+        #expect(try await Migrator.run([first, second], on: database) == [2])
+        try await Migrator.require([first, second], on: database)
+      }
+    },
     ConformanceCase("a record that contradicts the program is refused") { engine in
       try await engine.with { database in
         try await Migrator.run([first], on: database)

@@ -1,13 +1,16 @@
 """What hinders a start on PostgreSQL: refused with what to do, the right exit code, no secret."""
 
 import os
+import signal
+import subprocess
+import time
 import unittest
 import uuid
 
 from client import anonymous
 from fakepostgres import FakePostgres
-from postgres import POSTGRES, address, needs_postgres, password, psql
-from server import Folder, Server, free_port, roost
+from postgres import ADMIN, POSTGRES, address, needs_postgres, password, psql
+from server import BINARY, Folder, Server, free_port, roost
 
 SCHEMA = 'type Cup @collection @allow(ops: [ALL], owner: "owner") {\n  owner: User!\n  name: String!\n}\n'
 OTHER = "type Boat @collection @allow(ops: [READ], to: PUBLIC) {\n  sails: Int\n}\n"
@@ -111,6 +114,49 @@ class RefusalTests(PostgresCase):
         for command in ("serve", "doctor"):
             self.refused(self.run_it(command), "newer")
         self.assertEqual(psql(f"SELECT * FROM {table} ORDER BY 1"), before)
+
+    def test_an_earlier_database_is_brought_up_to_date_by_a_start_alone(self):
+        self.serve().stop()
+        table = f"{self.schema}.roost_migration"
+        psql(f"DELETE FROM {table} WHERE number = (SELECT max(number) FROM {table})")
+        before = psql(f"SELECT * FROM {table} ORDER BY 1")
+        done = self.run_it("doctor")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("1 step of Roost's own tables pending", done.stdout)
+        self.assertIn("not rehearsed", done.stdout)
+        for words in (("jobs", "list"), ("backup", "create")):
+            done = roost(*words, self.folder.path, "--data", self.data,
+                         *(("--plain",) if words[0] == "backup" else ()),
+                         environment=self.environment())
+            self.refused(done, "an earlier release of Roost", "a step behind")
+        self.assertEqual(psql(f"SELECT * FROM {table} ORDER BY 1"), before)
+        self.serve().stop()
+        self.assertEqual(len(psql(f"SELECT * FROM {table}")), len(before) + 1)
+
+    def test_a_start_waits_for_another_and_can_be_ended_meanwhile(self):
+        self.serve().stop()
+        # As a server does that brings the tables up to date, for longer than locks are waited for.
+        holder = subprocess.Popen(
+            ["psql", "-qAtX", "-d", ADMIN, "-c",
+             f"SET search_path = {self.schema}; BEGIN; SELECT pg_advisory_xact_lock("
+             "7463788084 # hashtext(current_schema())::bigint); SELECT 'held'; "
+             "SELECT pg_sleep(7)"], stdout=subprocess.DEVNULL)
+        self.addCleanup(holder.kill)
+        while not psql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"):
+            self.assertIsNone(holder.poll())
+            time.sleep(0.05)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process = subprocess.Popen(
+                [BINARY, "serve", self.folder.path, "--data", self.data, "--port",
+                 str(free_port())], env={**os.environ, **self.environment()},
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.addCleanup(process.kill)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                process.wait(0.5)
+            process.send_signal(number)
+            self.assertEqual(process.wait(10), -number)
+        self.serve().stop()
+        self.assertEqual(holder.wait(20), 0)
 
     def test_a_role_with_too_many_rights_is_refused(self):
         for number, right in enumerate(("SUPERUSER", "BYPASSRLS", "CREATEROLE", "")):

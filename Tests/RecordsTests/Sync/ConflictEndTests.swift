@@ -51,7 +51,44 @@ import Testing
     #expect(try await kinds(own) == [.leave])
     #expect(try await own.house.records.conflicts(of: own.house.bob).isEmpty)
     #expect(try await own.house.records.openConflicts() == 0)
-    #expect(try await resolve(own, id, .theirs, from: 8) == ["rejected closed"])
+    var late = Phone(8)
+    late.make([.resolve(conflict: id, choice: .theirs)])
+    let pushed = try await own.push(late.push(), by: own.house.bob)
+    #expect(pushed.words == ["rejected closed"])
+    #expect(pushed.results.first?.message == "What was to be decided is no longer there.")
+  }
+
+  @Test("What was chosen stands, and is told so")
+  func decided() async throws {
+    try await run { own, id async throws in
+      #expect(try await resolve(own, id, .mine, from: 8) == ["ok"])
+      var late = Phone(9)
+      late.make([.resolve(conflict: id, choice: .theirs)])
+      let pushed = try await own.push(late.push(), by: own.house.bob)
+      #expect(
+        pushed.results.first?.message
+          == "This was decided before: what was chosen then stands.")
+    }
+  }
+
+  @Test("Who deletes a row ends some hundreds at once, and housekeeping the rest")
+  func many() async throws {
+    try await run { own, _ async throws in
+      try await own.house.database.write { transaction in
+        for number in 0..<600 {
+          try await transaction.execute(
+            """
+            INSERT INTO roost_conflict (id, account, coll, row_id, field, mine, oid, state, at) \
+            SELECT \(row(UInt64(1000 + number))), account, coll, row_id, field, mine, oid, 0, at \
+            FROM roost_conflict LIMIT 1
+            """)
+        }
+      }
+      try await own.house.delete("tasks", .string(task.description))
+      #expect(try await own.house.records.openConflicts() == 101)
+      #expect(try await own.house.records.closeMootConflicts() == 101)
+      #expect(try await own.house.records.openConflicts() == 0)
+    }
   }
 
   @Test("A conflict leaves with its row", arguments: ["tasks", "notes"])
