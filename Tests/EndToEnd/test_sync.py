@@ -467,7 +467,7 @@ class DeviceTests(ServedCase):
     def test_devices_are_listed_named_and_signed_out(self):
         ann = anonymous(self.server.port)
         phone, _ = self.device(ann)
-        tablet, puller = self.device(ann, "Tablet")
+        tablet, _ = self.device(ann, "Tablet")
         listed = self.listed(ann)
         self.assertEqual(listed["count"], 2)
         self.assertEqual({item["id"] for item in listed["items"]}, {phone, tablet})
@@ -478,7 +478,26 @@ class DeviceTests(ServedCase):
         for body in ({}, {"name": ""}, {"name": "x" * 81}, {"name": 3}, {"name": "a", "id": "b"}):
             self.assertEqual(
                 ann.request("PATCH", f"/v1/devices/{phone}", body).status, 422, body)
-        del puller
+
+    def test_a_name_that_a_person_gave_stays_whatever_the_device_says(self):
+        ann = anonymous(self.server.port)
+        device, puller = self.device(ann)
+
+        def says(name, **members):
+            puller.hello["device"] = {"id": device, "name": name, **members}
+            self.assertEqual(puller.ask().status, 200)
+            item, = self.listed(ann)["items"]
+            return item["name"], item["platform"]
+
+        # Nobody named it: it is called what it calls itself.
+        self.assertEqual(says("Ann's phone"), ("Ann's phone", "ios"))
+        answer = ann.request("PATCH", f"/v1/devices/{device}", {"name": "Kitchen tablet"})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(says("Ann's phone"), ("Kitchen tablet", "ios"))
+        self.assertEqual(says("Phone 2", platform="ios 20"), ("Kitchen tablet", "ios 20"))
+        answer = ann.request("PATCH", f"/v1/devices/{device}", {"name": "Hall tablet"})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(says("Phone 2"), ("Hall tablet", "ios 20"))
 
     def test_what_a_device_holds_and_how_far_it_is_behind_is_told(self):
         ann = anonymous(self.server.port)
