@@ -412,6 +412,22 @@ class SyncTests(ServedCase):
                 "POST", "/v1/sync", raw=body, headers={"Content-Type": "application/x-ndjson"})
             self.assertEqual(answer.status, status, answer)
 
+    def test_the_doors_of_devices_are_no_collections(self):
+        for method, path, allow in (
+                ("GET", "/v1/sync", "POST, OPTIONS"), ("PATCH", "/v1/sync", "POST, OPTIONS"),
+                ("POST", "/v1/devices", "GET, HEAD, OPTIONS"),
+                ("POST", "/v1/features", "GET, HEAD, OPTIONS"),
+                ("GET", "/v1/batch", "POST, OPTIONS"),
+                ("POST", "/v1/explain", "GET, HEAD, OPTIONS")):
+            answer = self.ann.request(method, path, {} if method != "GET" else None)
+            self.assertEqual((answer.status, answer.headers.get("allow")), (405, allow), answer)
+
+    def test_all_that_a_hello_lacks_is_named_at_once(self):
+        answer = self.ann.request("POST", "/v1/sync", raw=b'{"frame":"hello"}')
+        self.assertEqual(answer.status, 400, answer)
+        self.assertEqual([fault["pointer"] for fault in answer.json["errors"]],
+                         ["/0/wall", "/0/cid", "/0/schema"])
+
     def test_what_a_client_may_send_is_named_in_full(self):
         def told(frame):
             answer = self.ann.request(

@@ -55,7 +55,9 @@ package struct SyncRoutes: Sendable {
   }
 
   package func add(to router: inout Router) {
-    router.add(.post, "/v1/sync", body: .buffered(limit: reader.limits.bytes)) {
+    router.add(
+      .post, "/v1/sync", body: .buffered(limit: reader.limits.bytes), isClosed: true
+    ) {
       try await answerOrRefuse($0)
     }
     router.add(.get, "/v1/sync/conflicts", body: .buffered(limit: 1024)) {
