@@ -1,7 +1,7 @@
 /// A tree of path segments whose leaves are routes.
 ///
 /// A literal segment wins over a `{parameter}`, and that over a `{rest...}`; where the winner leads
-/// nowhere for the method, the next is tried.
+/// nowhere for the method, the next is tried, unless the path is closed.
 struct RouteTree: Sendable {
   struct Route: Sendable {
     var body: BodyPolicy
@@ -12,6 +12,8 @@ struct RouteTree: Sendable {
   /// The routes of one path, by the raw index of their method.
   struct Endpoint: Sendable {
     private var routes = [Route?](repeating: nil, count: Method.allCases.count)
+    /// Its path is nothing else, whatever the method: patterns with parameters do not answer for it.
+    var isClosed = false
 
     subscript(method: Method) -> Route? {
       get { routes[method.index] }
@@ -50,6 +52,8 @@ struct RouteTree: Sendable {
     static let capacity = 8
     private var bounds = InlineArray<16, Int32>(repeating: 0)
     private(set) var count = 0
+    /// The path is a closed one, which has no route for the method.
+    var isClosed = false
 
     mutating func push(_ range: Range<Int>) {
       bounds[count * 2] = Int32(truncatingIfNeeded: range.lowerBound)
@@ -67,7 +71,9 @@ struct RouteTree: Sendable {
   // MARK: Building
 
   /// Adds a route; a pattern that is malformed or taken is a programmer's bug.
-  mutating func add(_ method: Method, _ pattern: String, _ route: Route) {
+  mutating func add(
+    _ method: Method, _ pattern: String, _ route: Route, isClosed: Bool = false
+  ) {
     precondition(pattern.hasPrefix("/"), "the pattern \(pattern) does not start with a slash")
     var node = 0
     var parameters = 0
@@ -86,6 +92,7 @@ struct RouteTree: Sendable {
     var endpoint = (takesRest ? nodes[node].rest : nodes[node].endpoint) ?? Endpoint()
     precondition(endpoint[method] == nil, "\(method.rawValue) \(pattern) is registered twice")
     endpoint[method] = route
+    if isClosed { endpoint.isClosed = true }
     if takesRest {
       nodes[node].rest = endpoint
     } else {
@@ -141,9 +148,11 @@ struct RouteTree: Sendable {
     if let child = literal(node, path, start, end) {
       if isLast {
         if let route = nodes[child].endpoint?.route(method) { return route }
+        captures.isClosed = nodes[child].endpoint?.isClosed ?? false
       } else if let route = find(method, path, end + 1, child, &captures) {
         return route
       }
+      if captures.isClosed { return nil }
     }
     let child = nodes[node].parameter
     if child >= 0, end > start {
@@ -153,6 +162,7 @@ struct RouteTree: Sendable {
       } else if let route = find(method, path, end + 1, child, &captures) {
         return route
       }
+      if captures.isClosed { return nil }
       captures.pop()
     }
     if let route = nodes[node].rest?.route(method) {

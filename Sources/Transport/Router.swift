@@ -17,13 +17,16 @@ package struct Router: Sendable {
   /// Adds a route; a pattern that is malformed or registered twice is a programmer's bug.
   ///
   /// HEAD is answered by the GET route, without its body; OPTIONS, where no route does, by the
-  /// methods of the path.
+  /// methods of the path. A path that `isClosed` is answered 405 for methods that it does not have,
+  /// where a pattern with parameters would take it for something of that name.
   package mutating func add(
     _ method: Method, _ pattern: String, body: BodyPolicy = .buffered(limit: Limits().bodyBytes),
-    _ handler: @escaping Handler
+    isClosed: Bool = false, _ handler: @escaping Handler
   ) {
     let name = RouteName(method: method, pattern: pattern)
-    tree.add(method, pattern, RouteTree.Route(body: body, handler: handler, name: name))
+    tree.add(
+      method, pattern, RouteTree.Route(body: body, handler: handler, name: name),
+      isClosed: isClosed)
   }
 
   /// This router with each handler, also of 404 and the like, wrapped once and for all.

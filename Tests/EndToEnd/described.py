@@ -12,6 +12,7 @@ import json
 import random
 import sys
 import urllib.request
+import uuid
 
 import hypothesis
 import jsonschema
@@ -25,7 +26,19 @@ from schemathesis.specs.openapi.checks import (
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
           response_headers_conformance, response_schema_conformance]
+FRAMES = ("application/jsonl", "application/x-ndjson")
 FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER
+
+
+@schemathesis.serializer(*FRAMES)
+def lines(_, text):
+    """Frames are written as they are."""
+    return text.encode() if isinstance(text, str) else json.dumps(text).encode()
+
+
+@schemathesis.deserializer(*FRAMES)
+def text_of(_, response):
+    return response.content.decode()
 
 
 def post(address, path, body=None):
@@ -102,6 +115,10 @@ class People:
                 headers["If-Match"] = "*"
         if isinstance(case.body, dict) and name not in ("auth", "batch"):
             self.refer(case)
+        if case.path == "/v1/sync" and self.random.random() < 0.5:
+            case.body = json.dumps({
+                "frame": "hello", "cid": str(uuid.UUID(int=self.random.getrandbits(128), version=4)),
+                "schema": "1.0.0", "wall": self.random.randrange(2 ** 41)})
 
     def refer(self, case):
         """Puts ids of records that are there into references, and drops most ids of new ones."""

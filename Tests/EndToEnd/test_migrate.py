@@ -399,6 +399,11 @@ class MigrateTests(unittest.TestCase):
             self.assertEqual({key: row["text"] for key, row in seen.items()}, allowed)
             self.assertEqual({name for row in seen.values() for name in ("size", "owner")
                               if name in row}, set())
+        told = [json.loads(line) for line in server.messages().splitlines() if line[:1] == "{"]
+        ours = [line for line in told if "sync waits while" in line["message"]]
+        self.assertGreaterEqual(len(ours), 1, told)
+        self.assertGreaterEqual(ours[0]["total"], count)
+        self.assertIn("the streams of sync are in step again", [line["message"] for line in told])
         server.stop()
 
     def test_sync_waits_for_streams_that_are_not_in_step(self):

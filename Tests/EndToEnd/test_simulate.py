@@ -94,6 +94,13 @@ class SimulateTests(unittest.TestCase):
             self.assertEqual(done.returncode, 2, (words, done.stdout, done.stderr))
             self.assertTrue(done.stderr.startswith("roost simulate: "), done.stderr)
 
+    def test_how_a_time_is_written_is_told(self):
+        for time in ("2h", "0s", "s", "1.5s", "1000001"):
+            done = roost("simulate", "--devices", "2", "--offline", time)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"--offline {time}: takes seconds, such as 30s or 30, from 1s to "
+                          "1000000s", done.stderr)
+
     def test_a_database_that_cannot_be_reached_is_no_fault_of_a_seed(self):
         done = roost("simulate", "--engine", "postgres", "--url", "postgresql://127.0.0.1:1/none")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)

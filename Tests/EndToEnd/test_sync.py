@@ -382,16 +382,19 @@ class SyncTests(ServedCase):
         device = {"id": str(uuid.uuid4()), "name": "Phone"}
         cases = [
             ([], "/0", "hello_first"),
+            ([{"frame": "commit"}], "/0/frame", "unexpected_frame"),
             ([self.push(str(uuid.uuid4()))], "/0", "hello_first"),
-            ([{"frame": "hello"}], "/0/wall", "required"),
+            ([{"frame": "hello", "cid": str(uuid.uuid4()), "schema": "1.0.0"}], "/0/wall",
+             "required"),
             ([self.hello(), self.hello()], "/1/frame", "unexpected_frame"),
-            ([self.hello(), {"frame": "welcome"}], "/1/schema", "required"),
+            ([self.hello(), {"frame": "welcome"}], "/1/frame", "unexpected_frame"),
             ([self.hello(), commit], "/1/frame", "unexpected_frame"),
             ([self.hello(), {"frame": "push", "cid": str(uuid.uuid4()), "lane": "LIVE",
                              "muts": []}], "/1/muts", "required"),
             ([self.hello(), self.push(str(uuid.uuid4()))], "/1/cid", "client"),
             ([self.hello(streams={"x": 1})], "/0/streams/x", "type"),
             ([self.hello(streams={"1": -1})], "/0/streams/1", "range"),
+            ([self.hello(tiers=["HOURY"])], "/0/tiers/0", "enum"),
             ([self.hello(wall=2 ** 60)], "/0/wall", "range"),
             ([self.hello(device={**device, "name": "Pho\0ne"})], "/0/device/name", "type"),
             ([self.hello(device={**device, "platform": "\0"})], "/0/device/platform", "type"),
@@ -408,6 +411,22 @@ class SyncTests(ServedCase):
             answer = self.ann.request(
                 "POST", "/v1/sync", raw=body, headers={"Content-Type": "application/x-ndjson"})
             self.assertEqual(answer.status, status, answer)
+
+    def test_the_doors_of_devices_are_no_collections(self):
+        for method, path, allow in (
+                ("GET", "/v1/sync", "POST, OPTIONS"), ("PATCH", "/v1/sync", "POST, OPTIONS"),
+                ("POST", "/v1/devices", "GET, HEAD, OPTIONS"),
+                ("POST", "/v1/features", "GET, HEAD, OPTIONS"),
+                ("GET", "/v1/batch", "POST, OPTIONS"),
+                ("POST", "/v1/explain", "GET, HEAD, OPTIONS")):
+            answer = self.ann.request(method, path, {} if method != "GET" else None)
+            self.assertEqual((answer.status, answer.headers.get("allow")), (405, allow), answer)
+
+    def test_all_that_a_hello_lacks_is_named_at_once(self):
+        answer = self.ann.request("POST", "/v1/sync", raw=b'{"frame":"hello"}')
+        self.assertEqual(answer.status, 400, answer)
+        self.assertEqual([fault["pointer"] for fault in answer.json["errors"]],
+                         ["/0/wall", "/0/cid", "/0/schema"])
 
     def test_what_a_client_may_send_is_named_in_full(self):
         def told(frame):
@@ -467,7 +486,7 @@ class DeviceTests(ServedCase):
     def test_devices_are_listed_named_and_signed_out(self):
         ann = anonymous(self.server.port)
         phone, _ = self.device(ann)
-        tablet, puller = self.device(ann, "Tablet")
+        tablet, _ = self.device(ann, "Tablet")
         listed = self.listed(ann)
         self.assertEqual(listed["count"], 2)
         self.assertEqual({item["id"] for item in listed["items"]}, {phone, tablet})
@@ -478,7 +497,26 @@ class DeviceTests(ServedCase):
         for body in ({}, {"name": ""}, {"name": "x" * 81}, {"name": 3}, {"name": "a", "id": "b"}):
             self.assertEqual(
                 ann.request("PATCH", f"/v1/devices/{phone}", body).status, 422, body)
-        del puller
+
+    def test_a_name_that_a_person_gave_stays_whatever_the_device_says(self):
+        ann = anonymous(self.server.port)
+        device, puller = self.device(ann)
+
+        def says(name, **members):
+            puller.hello["device"] = {"id": device, "name": name, **members}
+            self.assertEqual(puller.ask().status, 200)
+            item, = self.listed(ann)["items"]
+            return item["name"], item["platform"]
+
+        # Nobody named it: it is called what it calls itself.
+        self.assertEqual(says("Ann's phone"), ("Ann's phone", "ios"))
+        answer = ann.request("PATCH", f"/v1/devices/{device}", {"name": "Kitchen tablet"})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(says("Ann's phone"), ("Kitchen tablet", "ios"))
+        self.assertEqual(says("Phone 2", platform="ios 20"), ("Kitchen tablet", "ios 20"))
+        answer = ann.request("PATCH", f"/v1/devices/{device}", {"name": "Hall tablet"})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(says("Phone 2"), ("Hall tablet", "ios 20"))
 
     def test_what_a_device_holds_and_how_far_it_is_behind_is_told(self):
         ann = anonymous(self.server.port)

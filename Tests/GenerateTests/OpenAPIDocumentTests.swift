@@ -67,6 +67,7 @@ struct OpenAPIDocumentTests {
       operations == [
         "get /v1/notes", "post /v1/notes", "get /v1/notes/{id}", "patch /v1/notes/{id}",
         "get /v1/boxes", "get /v1/boxes/{id}", "get /v1/boxes/{id}/notes", "post /v1/batch",
+        "post /v1/sync",
         "get /v1/sync/gate", "post /v1/sync/gate", "delete /v1/sync/gate", "get /v1/features",
         "get /v1/devices", "patch /v1/devices/{id}", "delete /v1/devices/{id}",
         "get /v1/sync/conflicts",
@@ -132,6 +133,26 @@ struct OpenAPIDocumentTests {
   @Test func readsOfPublicRecordsNeedNoAccount() {
     #expect(at("paths", "/v1/notes", "get", "security")?.array?.count == 2)
     #expect(at("paths", "/v1/boxes", "get", "security") == [["bearer": []]])
+  }
+
+  @Test func syncTakesAndAnswersLinesOfFrames() {
+    let post = at("paths", "/v1/sync", "post")
+    let asked = post?["requestBody"]?["content"]?.object?.members ?? []
+    #expect(asked.map(\.key) == ["application/jsonl", "application/x-ndjson"])
+    let answers = post?["responses"]?.object?.members ?? []
+    let problems = ["400", "401", "403", "413", "429", "503"]
+    #expect(Set(answers.map(\.key)).isSuperset(of: ["200"] + problems))
+    for (status, answer) in answers where problems.contains(status) {
+      #expect(answer["$ref"] != nil)
+    }
+    let told = post?["responses"]?["200"]?["content"]?["application/x-ndjson"]
+    // The examples are frames, one a line.
+    for example in asked.map({ $0.value["example"] }) + [told?["example"]] {
+      let lines = (example?.string ?? "").split(separator: "\n")
+      #expect(!lines.isEmpty)
+      for line in lines { #expect((try? JSON.parse(text: String(line)))?["frame"] != nil) }
+    }
+    #expect(post?["description"]?.string?.contains("docs/protocol.md") == true)
   }
 
   @Test func searchIsOfferedWhereSomethingIsSearched() {

@@ -5,8 +5,12 @@ import Testing
 
 @Suite struct FrameLimitTests {
   private func fault(_ body: String, _ limits: FrameLimits = FrameLimits()) -> RoostError? {
+    fault(body, FrameReader(limits: limits))
+  }
+
+  private func fault(_ body: String, _ reader: FrameReader) -> RoostError? {
     do {
-      _ = try FrameReader(limits: limits).frames(Array(body.utf8))
+      _ = try reader.frames(Array(body.utf8))
       return nil
     } catch {
       return error
@@ -96,6 +100,61 @@ import Testing
     let deep = String(repeating: "[", count: 60) + String(repeating: "]", count: 60)
     #expect(fault("{\"frame\":\"more\",\"page\":1,\"x\":\(deep)}")?.issues.first?.code == "syntax")
     #expect(fault("{\"frame\":\"more\",\"page\":1,\"x\":[[[]]]}") == nil)
+  }
+
+  @Test(arguments: [
+    ("{\"frame\":\"hello\"}", ["wall", "cid", "schema"], "wall, cid and schema are required."),
+    (
+      "{\"frame\":\"hello\",\"wall\":1,\"cid\":null}", ["cid", "schema"],
+      "cid and schema are required."
+    ),
+    (
+      "{\"frame\":\"hello\",\"wall\":1,\"cid\":\"\(FrameTests.cid)\"}", ["schema"],
+      "schema is required."
+    ),
+    ("{\"frame\":\"push\"}", ["cid", "lane", "muts"], "cid, lane and muts are required."),
+    (
+      "{\"frame\":\"push\",\"cid\":\"\(FrameTests.cid)\",\"lane\":\"LIVE\",\"muts\":[{\"seq\":1}]}",
+      ["muts/0/nonce", "muts/0/chain", "muts/0/hlc", "muts/0/schema", "muts/0/ops"],
+      "nonce, chain, hlc, schema and ops are required."
+    ),
+  ])
+  func allMembersThatAreMissingAreNamed(
+    _ frame: String, _ missing: [String], _ message: String
+  ) {
+    let error = fault(frame)
+    #expect(error?.issues.map(\.pointer) == missing.map { "/0/" + $0 })
+    #expect(error?.issues.allSatisfy { $0.code == "required" } == true)
+    #expect(error?.detail == message)
+  }
+
+  @Test(arguments: [
+    ("\"HOURY\"", "A tier is one of LIVE, HOURLY, DAILY and ON_DEMAND; \"HOURY\" is none."),
+    ("7", "A tier is one of LIVE, HOURLY, DAILY and ON_DEMAND."),
+  ])
+  func aTierThatIsNoneIsNamedAtItsPlace(_ tier: String, _ message: String) {
+    let issue = fault(
+      """
+      {"frame":"hello","cid":"\(FrameTests.cid)","schema":"1.0.0","wall":1,\
+      "tiers":["LIVE",\(tier)]}
+      """)?.issues.first
+    #expect(issue?.pointer == "/0/tiers/1")
+    #expect(issue?.code == "enum")
+    #expect(issue?.message == message)
+  }
+
+  /// By its name: what such a frame has to hold is nothing that a client needs to know.
+  @Test func whoReadsRequestsRefusesTheFramesOfTheServer() throws {
+    let clients: Set = ["hello", "push", "digest", "leaves", "fetch", "ack"]
+    let reader = FrameReader(readsRequests: true)
+    for name in Set(FrameTests.all.map(\.name)) {
+      let issues = fault("{\"frame\":\"\(name)\"}", reader)?.issues ?? []
+      let isRefused = issues.map { $0.pointer + " " + $0.code } == ["/0/frame unexpected_frame"]
+      #expect(isRefused == !clients.contains(name), "\(name): \(issues)")
+    }
+    for frame in FrameTests.all where clients.contains(frame.name) {
+      #expect(try reader.frame(frame.encoded).encoded == frame.encoded)
+    }
   }
 
   @Test(arguments: ["name", "platform"]) func aNULInTheNoticeOfADeviceIsRefused(_ member: String) {

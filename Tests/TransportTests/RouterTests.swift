@@ -14,8 +14,12 @@ struct RouterTests {
       (.get, "/v1/auth"), (.get, "/console/"), (.get, "/console/{path...}"),
       (.options, "/own"), (.get, "/own"), (.head, "/heads"),
     ]
-    for (method, pattern) in patterns {
-      router.add(method, pattern) { request in
+    let closed: [(Transport.Method, String)] = [
+      (.post, "/v1/sync"), (.get, "/v1/sync/gate"), (.get, "/console/door"),
+    ]
+    for (method, pattern) in patterns + closed {
+      let isClosed = pattern == "/v1/sync" || pattern == "/console/door"
+      router.add(method, pattern, isClosed: isClosed) { request in
         .text("\(method.rawValue) \(pattern) \(request.parameters.joined(separator: "|"))")
       }
     }
@@ -48,6 +52,11 @@ struct RouterTests {
       (.get, "/v1/auth/other", "GET /v1/{collection}/{id} auth|other"),
       (.get, "/v1/auth/login", "GET /v1/{collection}/{id} auth|login"),
       (.post, "/v1/auth", "POST /v1/{collection} auth"),
+      // A closed path is itself alone; what lies below it is not closed.
+      (.post, "/v1/sync", "POST /v1/sync "), (.get, "/v1/sync/gate", "GET /v1/sync/gate "),
+      (.get, "/v1/sync/x", "GET /v1/{collection}/{id} sync|x"),
+      (.patch, "/v1/sync/gate", "PATCH /v1/{collection}/{id} sync|gate"),
+      (.get, "/v1/syncs", "GET /v1/{collection} syncs"),
       (.get, "/v1/auth/me/x", "GET /v1/{collection}/{id}/{relation} auth|me|x"),
       (.get, "/v1/a%20b/%C3%A9", "GET /v1/{collection}/{id} a b|é"),
       (.get, "/v1/a+b", "GET /v1/{collection} a+b"), (.get, "/console/", "GET /console/ "),
@@ -85,6 +94,8 @@ struct RouterTests {
       (.post, "/v1/auth/me", 405, "GET, HEAD, PATCH, OPTIONS"),
       (.options, "*", 204, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
       (.get, "/heads", 405, "HEAD, OPTIONS"),
+      (.get, "/v1/sync", 405, "POST, OPTIONS"), (.options, "/v1/sync", 204, "POST, OPTIONS"),
+      (.put, "/console/door", 405, "GET, HEAD, OPTIONS"),
     ] as [(Transport.Method, String, Int, String)])
   func allows(method: Transport.Method, path: String, status: Int, allow: String) async throws {
     let response = try await answer(method, path)

@@ -20,8 +20,8 @@ enum DevicePaths {
           answer: devices, ProblemResponses.body + [.forbidden, .notFound, .storageFull]),
         "delete": operation(
           "devices.revoke", "Sign a device out",
-          "Ends its session, and tells it to remove what it holds. The device in one's hand is "
-            + "answered 204: the list is not one's own any more.",
+          "Ends its session, for all who use that, and tells it to remove what it holds. The device "
+            + "in one's hand is answered 204: the list is not one's own any more.",
           answer: devices, also: [(204, gone)], [.forbidden, .notFound, .storageFull]),
       ]
     ),

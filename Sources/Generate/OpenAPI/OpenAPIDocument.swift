@@ -24,8 +24,8 @@ package struct OpenAPIDocument: Sendable {
       "tags": OpenAPIDocument.tags(model),
       "paths": .table(
         collections.flatMap { CollectionPaths($0, all: byType, model: model).paths }
-          + ActionPaths.all(model) + [BatchPath.path(model)] + GatePaths.all + DevicePaths.all
-          + AccountPaths.all),
+          + ActionPaths.all(model) + [BatchPath.path(model), SyncPath.path] + GatePaths.all
+          + DevicePaths.all + AccountPaths.all),
       "components": [
         "schemas": OpenAPIDocument.schemas(model, collections),
         "responses": .table(ProblemResponses.components),
@@ -78,7 +78,7 @@ package struct OpenAPIDocument: Sendable {
     return .array(
       own + actions + [
         ["name": "batch", "description": "Several requests in one."],
-        ["name": "sync", "description": "The gate of sync, and features that open."],
+        ["name": "sync", "description": "Devices, the gate before them, and features that open."],
         ["name": "auth", "description": "Accounts and sessions."],
       ])
   }

@@ -23,7 +23,7 @@ package struct BatchRoutes: Sendable {
 
   /// Adds the route to `router`.
   package func add(to router: inout Router) {
-    router.add(.post, "/v1/batch", body: body) { try await answer($0) }
+    router.add(.post, "/v1/batch", body: body, isClosed: true) { try await answer($0) }
   }
 
   private func answer(_ request: Request) async throws -> Response {

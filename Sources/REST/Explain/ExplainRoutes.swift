@@ -22,7 +22,7 @@ package struct ExplainRoutes: Sendable {
 
   /// Adds the route to `router`.
   package func add(to router: inout Router) {
-    router.add(.get, "/v1/explain") { try await explain($0) }
+    router.add(.get, "/v1/explain", isClosed: true) { try await explain($0) }
   }
 
   private func explain(_ request: Request) async throws -> Response {

@@ -51,6 +51,7 @@ enum PushRefusal {
         message: "The value has changed once more since you looked: choose again.",
         values: fitting(shown.map { [($0.name, $0.value)] } ?? []))
     case let unknown as UnknownAction: return result(unknown, failure.index, seq)
+    case let unknown as UnknownCollection: return result(unknown, failure.index, seq)
     case let error as HandlerFailure:
       return MutationResult(
         seq: seq, .rejected, code: "failed",
@@ -97,6 +98,20 @@ enum PushRefusal {
       seq: seq, .rejected, code: ErrorCode.notFound.rawValue, message: ClientFault.told(technical),
       issues: [
         FieldIssue(pointer: "/ops/\(index)/name", code: "unknown_action", message: technical)
+      ])
+  }
+
+  /// The app may be older than the server, so the person is told what they can do about that.
+  private static func result(
+    _ unknown: UnknownCollection, _ index: Int, _ seq: Int64
+  ) -> MutationResult {
+    let technical = "There is no collection \"\(unknown.name.prefix(60))\".\(unknown.hint)"
+    return MutationResult(
+      seq: seq, .rejected, code: ErrorCode.invalid.rawValue,
+      message: "The app has no collection \"\(unknown.name.prefix(60))\": update the app on this "
+        + "device.",
+      issues: [
+        FieldIssue(pointer: "/ops/\(index)/coll", code: "unknown_collection", message: technical)
       ])
   }
 

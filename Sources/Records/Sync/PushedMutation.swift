@@ -91,9 +91,11 @@ struct PushedMutation {
   ) throws -> MutationDecoder {
     guard name != ConflictRows.name else { throw ConflictRows.refusal }
     guard let collection = records.catalogue.collection(named: name) else {
-      throw RoostError(
-        .invalid,
-        "The app has no collection \"\(name.prefix(60))\" any more: update the app on this device.")
+      throw UnknownCollection(
+        name: name,
+        hint: nearest(name, among: records.catalogue.collections.map(\.name)).map {
+          " Did you mean \($0)?"
+        } ?? "")
     }
     switch collection.model.sync.tier {
     case .localOnly:
@@ -267,6 +269,13 @@ struct PushedMutation {
 /// A device calls an action that the app does not have.
 struct UnknownAction: Error {
   let name: String
+}
+
+/// A device changes a record of a collection that the app does not have, any more or at all.
+struct UnknownCollection: Error {
+  let name: String
+  /// The name that it may be meant to be, as a sentence for the app's developer.
+  let hint: String
 }
 
 /// Why a choice does not take place.

@@ -195,6 +195,14 @@ struct SimulateCommand: Command {
   }
 
   private func seconds(_ text: String) throws(Arguments.Failure) -> Int {
-    try whole(text.hasSuffix("s") ? String(text.dropLast()) : text, "--offline", 1...1_000_000)
+    let range = 1...1_000_000
+    guard let number = Int(text.hasSuffix("s") ? String(text.dropLast()) : text),
+      range.contains(number)
+    else {
+      throw Arguments.Failure(
+        description: "--offline \(text): takes seconds, such as 30s or 30, from "
+          + "\(range.lowerBound)s to \(range.upperBound)s")
+    }
+    return number
   }
 }

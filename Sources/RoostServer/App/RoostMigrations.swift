@@ -20,6 +20,6 @@ enum RoostMigrations {
       GateTable.migration(24), DataKeyTable.migration(25),
       RecordsMigrations.shortStreamIndex(26), DoorTables.devicesByAccount(27),
       RecordsMigrations.numberedStreamIndex(28), SyncTables.conflictsByRow(29),
-      RecordsMigrations.streamIndexMarks(30),
+      RecordsMigrations.streamIndexMarks(30), DoorTables.namedDevices(31),
     ]
 }

@@ -10,6 +10,8 @@ final class MigrationKeeper: Sendable {
   /// How long to rest for each moment of work, so that callers' writes find their place.
   private static let rest: UInt64 = 1
   private static let retrySeconds: UInt64 = 5
+  /// Between two lines of the log about the same.
+  private static let tellingSeconds: UInt64 = 10
 
   private let records: RecordStore
   private let logger: Logger
@@ -93,13 +95,33 @@ final class MigrationKeeper: Sendable {
     try await runner.fill(records.catalogue)
   }
 
+  /// Brings the streams in step, and says in the log how far it is: on SQLite nobody else can look
+  /// while the server runs.
+  private func rescope(_ runner: MigrationRunner) async throws {
+    let told = Mutex<UInt64?>(nil)
+    let logger = logger
+    try await runner.rescope(records.catalogue) { progress in
+      let now = SystemTime().monotonicNanoseconds()
+      let isDue = told.withLock { last in
+        if let last, now < last + MigrationKeeper.tellingSeconds * 1_000_000_000 { return false }
+        last = now
+        return true
+      }
+      guard isDue else { return }
+      logger.notice(
+        "sync waits while its streams are brought in step with changed rules",
+        [("done", .int(Int64(progress.done))), ("total", .int(Int64(progress.total)))])
+    }
+    if told.withLock({ $0 }) != nil { logger.notice("the streams of sync are in step again") }
+  }
+
   private func run() async {
     let runner = MigrationRunner(
       database: records.database, time: SystemTime(), rest: MigrationKeeper.rest)
     while !Task.isCancelled {
       do {
         // Devices wait for it, and nobody else.
-        try await runner.rescope(records.catalogue)
+        try await rescope(runner)
         try await runner.fill(records.catalogue)
         return
       } catch is CancellationError {

@@ -98,7 +98,7 @@ struct MovedTable: Sendable {
       "roost_device", key: [id("user"), id("id")],
       [
         text("name"), text("platform"), id("cid"), id("session"), int("first_seen"),
-        int("last_seen"), int("revoked_at"), text("cursors"),
+        int("last_seen"), int("revoked_at"), text("cursors"), int("is_named"),
       ]),
     MovedTable(
       "roost_sync_gate", key: [id("account")],

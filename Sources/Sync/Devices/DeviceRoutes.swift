@@ -26,7 +26,7 @@ package struct DeviceRoutes: Sendable {
 
   package func add(to router: inout Router) {
     let body = DeviceRoutes.body
-    router.add(.get, "/v1/devices", body: body) { try await list($0) }
+    router.add(.get, "/v1/devices", body: body, isClosed: true) { try await list($0) }
     router.add(.patch, "/v1/devices/{id}", body: body) { try await rename($0) }
     router.add(.delete, "/v1/devices/{id}", body: body) { try await revoke($0) }
   }

@@ -192,7 +192,8 @@ package final class DeviceStore: Sendable {
       _ = try await transaction.execute(
         """
         UPDATE roost_device SET cid = \(client), session = \(Value.optional(session)), last_seen = \(now), \
-        cursors = \(cursors), name = coalesce(\(Value.optional(notice.name)), name), \
+        cursors = \(cursors), name = CASE WHEN is_named = 1 THEN name \
+        ELSE coalesce(\(Value.optional(notice.name)), name) END, \
         platform = coalesce(\(Value.optional(notice.platform)), platform) \
         WHERE "user" = \(uid) AND id = \(notice.id)
         """)
@@ -242,12 +243,15 @@ package final class DeviceStore: Sendable {
     ) { Device($0) }
   }
 
-  /// Gives a device another name; false where the person has no such device.
+  /// Gives a device another name, which its hellos leave as it is from then on; false where the person
+  /// has no such device.
   package func rename(_ id: UUID, of uid: UUID, to name: String) async throws -> Bool {
     forget(id, of: uid)
     return try await database.write { transaction in
       try await transaction.execute(
-        "UPDATE roost_device SET name = \(name) WHERE id = \(id) AND \"user\" = \(uid)") == 1
+        """
+        UPDATE roost_device SET name = \(name), is_named = 1 WHERE id = \(id) AND "user" = \(uid)
+        """) == 1
     }
   }
 

@@ -48,4 +48,12 @@ package enum DoorTables {
       ]
     }
   }
+
+  /// The step by which a name that a person gave a device is told from the one that the device says
+  /// itself, as number `number` of the history.
+  package static func namedDevices(_ number: Int) -> Migration {
+    Migration(number, "named devices") { d in
+      ["ALTER TABLE roost_device ADD COLUMN is_named \(d.integer) NOT NULL DEFAULT 0"]
+    }
+  }
 }

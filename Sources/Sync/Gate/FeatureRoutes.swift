@@ -23,7 +23,7 @@ package struct FeatureRoutes: Sendable {
   }
 
   package func add(to router: inout Router) {
-    router.add(.get, "/v1/features", body: .buffered(limit: 1024)) { request in
+    router.add(.get, "/v1/features", body: .buffered(limit: 1024), isClosed: true) { request in
       let matrix = try await matrix(of: try identify(request))
       return GateRoutes.uncached(.json(matrix.json.encoded))
     }

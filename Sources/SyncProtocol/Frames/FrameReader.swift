@@ -4,8 +4,14 @@ package import RoostCore
 /// Reads frames: one from its bytes, or all of a request, one a line.
 package struct FrameReader: Sendable {
   package let limits: FrameLimits
+  /// Whether it reads what clients send: a frame of the server's is refused by its name, before
+  /// anything in it is looked at.
+  private let readsRequests: Bool
 
-  package init(limits: FrameLimits = FrameLimits()) { self.limits = limits }
+  package init(limits: FrameLimits = FrameLimits(), readsRequests: Bool = false) {
+    self.limits = limits
+    self.readsRequests = readsRequests
+  }
 
   /// Reads the frames of a body, each a line of its own; empty lines are passed over.
   ///
@@ -81,7 +87,13 @@ package struct FrameReader: Sendable {
   /// Reads a frame from its JSON.
   package func frame(_ json: JSON, pointer: String = "") throws(RoostError) -> Frame {
     let members = try Members(json, pointer)
-    switch try members.text("frame") {
+    let name = try members.text("frame")
+    if readsRequests, FrameReader.ofServer.contains(name) {
+      throw members.fault(
+        "frame", "unexpected_frame",
+        "A client sends hello, push, digest, leaves, fetch and ack; \(name) is the server's.")
+    }
+    switch name {
     case "hello": return .hello(try hello(members))
     case "welcome": return .welcome(try Welcome(members))
     case "push": return .push(try PushReader(limits: limits).push(members))
@@ -104,11 +116,20 @@ package struct FrameReader: Sendable {
     }
   }
 
+  /// The names of the frames that a server alone sends.
+  private static let ofServer: Set<String> = [
+    "welcome", "pushed", "delta", "commit", "more", "restart", "ranges", "gone", "error",
+  ]
+
   private func hello(_ members: Members) throws(RoostError) -> Hello {
+    try members.require(["wall", "cid", "schema"])
     var tiers: [Lane] = []
     for (index, tier) in try members.array("tiers", most: 8).enumerated() {
       guard let lane = tier.string.flatMap(Lane.init(rawValue:)) else {
-        throw members.fault("tiers", "enum", "Tier \(index) is LIVE, HOURLY, DAILY or ON_DEMAND.")
+        let given = tier.string.map { "; \"\($0.prefix(60))\" is none" } ?? ""
+        throw Members.issue(
+          members.place("tiers") + "/\(index)", "enum",
+          "A tier is one of LIVE, HOURLY, DAILY and ON_DEMAND\(given).")
       }
       tiers.append(lane)
     }

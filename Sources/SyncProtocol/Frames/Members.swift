@@ -54,6 +54,21 @@ struct Members {
     return value
   }
 
+  /// Refuses an object that lacks any of these members, and names all that it lacks at once.
+  func require(_ keys: [String]) throws(RoostError) {
+    let missing = keys.filter { value($0) == nil }
+    guard missing.count > 1 else {
+      for key in missing { _ = try required(key) }
+      return
+    }
+    let names = missing.dropLast().joined(separator: ", ") + " and " + missing[missing.count - 1]
+    throw RoostError(
+      .malformed, "\(names) are required.",
+      issues: missing.map {
+        FieldIssue(pointer: place($0), code: "required", message: "\($0) is required.")
+      })
+  }
+
   /// A text of 1 to 128 bytes.
   func text(_ key: String) throws(RoostError) -> String {
     guard let text = try required(key).string, (1...128).contains(text.utf8.count) else {

@@ -9,6 +9,7 @@ struct PushReader {
   let limits: FrameLimits
 
   func push(_ members: Members) throws(RoostError) -> Push {
+    try members.require(["cid", "lane", "muts"])
     let lane = try members.lane("lane")
     let place = members.place("muts")
     let elements = try members.array("muts")
@@ -33,6 +34,7 @@ struct PushReader {
     _ members: Members, after previous: ClientMutation?
   ) throws(RoostError) -> ClientMutation {
     try members.only(["seq", "nonce", "oid", "prev", "chain", "hlc", "schema", "ops"])
+    try members.require(["seq", "nonce", "chain", "hlc", "schema", "ops"])
     let seq = try members.int("seq", from: 1)
     if let previous, seq != previous.seq + 1 {
       throw members.fault("seq", "order", "The sequence of a push rises by 1.")

@@ -59,6 +59,11 @@ import Testing
       ["prefs": ["a": 1]], ["prefs": ["b": 2, "c": 2]], ["prefs": ["b": 3, "a": 4]], "merged",
       ["prefs": ["a": 4, "b": 2, "c": 2]]
     ),
+    // A document may hold members of any name: no intent is read in it.
+    (
+      ["prefs": ["a": 1]], ["prefs": ["$increment": 2]], ["prefs": ["a": ["$increment": 3]]], "ok",
+      ["prefs": ["a": ["$increment": 3], "$increment": 2]]
+    ),
     (
       ["diary": ["x"]], ["diary": ["$add": ["b"]]], ["diary": ["$add": ["x", "a"]]], "ok",
       ["diary": ["x", "b", "a"]]

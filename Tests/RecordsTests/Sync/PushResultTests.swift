@@ -167,6 +167,32 @@ import Testing
     }
   }
 
+  /// A person may have an old app: the sentence is for them, what stands beside it for its developer.
+  @Test(arguments: [
+    ("nots", "There is no collection \"nots\". Did you mean notes?"),
+    ("quite another one", "There is no collection \"quite another one\"."),
+  ])
+  func aCollectionThatIsNotThereIsNamedWithTheNearestOne(
+    _ name: String, _ technical: String
+  ) async throws {
+    try await PushHouse.run { own async throws in
+      var phone = Phone(1)
+      phone.make([.note(row(1), [:]), .new(name, row(7), ["x": 1])])
+      phone.make([.delete(collection: name, id: row(7))])
+      let results = try await own.push(phone.push()).results
+      #expect(
+        results.map { $0.issues.map(\.pointer) } == [["/ops/1/coll"], ["/ops/0/coll"]])
+      for result in results {
+        #expect(result.code == "invalid")
+        #expect(
+          result.message
+            == "The app has no collection \"\(name)\": update the app on this device.")
+        #expect(result.issues.map(\.code) == ["unknown_collection"])
+        #expect(result.issues.map(\.message) == [technical])
+      }
+    }
+  }
+
   @Test func aSumOutsideOfTheTypeOrItsConstraintIsInvalidWithTheReasonAmongTheErrors() async throws
   {
     try await PushHouse.run { own async throws in
