@@ -114,7 +114,9 @@ struct KnownMutations: Sendable {
     let result = StoredResult.result(entry.result, seq: mutation.seq)
     switch result.outcome {
     case .ok, .merged:
-      let isOwn = isSamePlace && entry.client == client && entry.lane == lane.rawValue
+      let isOwn =
+        isSamePlace && entry.client == client && entry.lane == lane.rawValue
+        && entry.seq == mutation.seq
       return isOwn ? result : MutationResult(seq: mutation.seq, .dup)
     case .dup, .rejected, .conflict: return result
     }

@@ -7,7 +7,12 @@ extension ClientCore {
     switch last {
     case .commit(let commit):
       open(answer)
-      guard isWhole(commit, answer) else { return .more }
+      guard isWhole(commit, answer) else {
+        // What is staged was seen, as behind a `more`: had the server been put back, and come as far
+        // again, it would take the rest for known.
+        streams.mark = commit.mark ?? streams.mark
+        return .more
+      }
       apply(commit, answer)
       return .committed
     case .more:
