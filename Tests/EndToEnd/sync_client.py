@@ -41,7 +41,7 @@ class Device(Questions, Healing):
         self.replaced, self.questions = set(), []
         self.by_digests, self.comparing, self.committed_at = True, set(), 0
         self.results, self.errors, self.history = {}, [], []
-        self.waiting, self.tries = {}, {}
+        self.waiting, self.tries, self.refused_now = {}, {}, set()
         self.forks = self.bytes_in = self.bytes_out = 0
         self.paused = self.revoked = False
 
@@ -120,10 +120,12 @@ class Device(Questions, Healing):
         for lane in self.lanes.values():
             latest = -1
             for mutation in lane.after(lane.committed):
-                latest = max(time_of(mutation["hlc"]), latest + 1)
-                # One that was brought once more takes place at one of its places alone.
+                # One that was brought once more takes place at one of its places alone, and as it was.
+                again = sum(each["oid"] == mutation["oid"] for each in lane.log) > 1
+                made = time_of(mutation["hlc"])
+                latest = latest if again else max(made, latest + 1)
                 muts[mutation["oid"]] = {
-                    **mutation, "hlc": f"{latest:016x}{mutation['hlc'][16:]}"}
+                    **mutation, "hlc": f"{made if again else latest:016x}{mutation['hlc'][16:]}"}
         return sorted(muts.values(), key=lambda m: m["hlc"])
 
     def unacknowledged(self):

@@ -23,18 +23,29 @@ class Healing:
         self.results[oid] = result
         if wanting and self.tries.get(oid, TRIES) < TRIES:
             self.waiting[oid] = (lane.name, mutation)
+            self.refused_now.add(oid)
         else:
             self.tries.pop(oid, None)
             self.waiting.pop(oid, None)
 
     def bring_again(self, rows):
-        """Brings once more what names one of these rows, in the order in which it was made."""
+        """Brings once more what names one of these rows, in the order in which it was made.
+
+        An old refusal may be told again: what was refused just now looks for all that is held.
+        """
+        held = {row for _, row in self.references}
         found = [(lane, mutation) for lane, mutation in self.waiting.values()
-                 if any(text in rows for op in mutation["ops"] for text in (
-                     [op["id"], *op["args"].values()] if "args" in op else [op["id"]])
-                     if isinstance(text, str))]
+                 if any(text in rows or mutation["oid"] in self.refused_now and text in held
+                        for op in mutation["ops"] for text in named(op))]
+        self.refused_now = set()
         for lane, mutation in sorted(found, key=lambda each: (each[1]["hlc"], each[1]["seq"])):
             del self.waiting[mutation["oid"]]
             self.tries[mutation["oid"]] += 1
             kept = ("nonce", "oid", "hlc", "schema", "ops", "seen")
             self.lane(lane).append({name: mutation[name] for name in kept})
+
+
+def named(op):
+    """The ids of the rows that an operation is about, and what it may have as references."""
+    values = [value for value in op.get("args", {}).values() if isinstance(value, str)]
+    return values if op["kind"] == "create" else [*values, op["id"]] if "id" in op else values

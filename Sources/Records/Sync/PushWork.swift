@@ -117,7 +117,9 @@ struct PushWork: Sendable {
         } else {
           do {
             operations += max(1, mutation.operations.count)
-            result = try await carryOut(mutation, lifted[offset], at: now, &state, transaction)
+            result = try await carryOut(
+              mutation, lifted[offset], isAgain: decision == .duplicate, at: now, &state,
+              transaction)
           } catch let met as ServerFault {
             fault = met
             break loop
@@ -206,13 +208,15 @@ struct PushWork: Sendable {
   // MARK: One mutation
 
   private func carryOut(
-    _ mutation: ClientMutation, _ lifted: Result<LiftedMutation, RoostError>,
+    _ mutation: ClientMutation, _ lifted: Result<LiftedMutation, RoostError>, isAgain: Bool,
     at now: Timestamp, _ state: inout State, _ transaction: any Transaction
   ) async throws -> MutationResult {
     // The order of a lane is that of its stamps. A letter that came late may have brought the mutation
-    // before under a stamp that was ahead, and this one was stamped after the clock was set right.
+    // before under a stamp that was ahead, and this one was stamped after the clock was set right. But
+    // what comes once more was made before what stands in front of it.
+    let least = isAgain ? 0 : state.lane.clock.rawValue &+ 1
     let time = records.path.clock.receive(
-      max(mutation.stamp.time, HybridTime(rawValue: state.lane.clock.rawValue &+ 1)))
+      max(mutation.stamp.time, HybridTime(rawValue: least)))
     let operations: LiftedMutation
     switch lifted {
     case .success(let lifted): operations = lifted

@@ -89,7 +89,7 @@ extension World {
       sent: letter.sent, collections: letter.collections)
     if answer.status == 200 {
       try await observe(asked, frames, of: device)
-      if frames.contains(where: { $0.isCommit }), chance.once(in: 8) {
+      if frames.contains(where: { $0.isCommit }), chance.once(in: stage.isLinked ? 5 : 8) {
         reply.view = try await view(of: device, asking: asked, letter.collections)
         if let view = reply.view { checkAuthority(frames, view, device) }
       }

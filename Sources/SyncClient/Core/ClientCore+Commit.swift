@@ -75,7 +75,10 @@ extension ClientCore {
       lanes.commit(commit.last, tiers: answer.asked.tiers, early: early) {
         plan.home($0.collection)
       })
-    for waiting in stranded.returned(by: staging.entries.map(\.entry)) {
+    let returned = stranded.returned(by: staging.entries.map(\.entry)) { id in
+      plan.collections.keys.contains { store.row(RowKey(collection: $0, id: id)) != nil }
+    }
+    for waiting in returned {
       lanes.bringAgain(waiting.mutation, in: waiting.lane, note: waiting.note)
       touched.formUnion(waiting.mutation.operations.compactMap(\.row))
     }

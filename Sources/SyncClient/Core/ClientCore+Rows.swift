@@ -96,9 +96,12 @@ extension ClientCore {
     var latest: [Lane: HybridTime] = [:]
     for place in places {
       guard let mutation = lanes[place] else { continue }
-      let time = max(
-        mutation.stamp.time, HybridTime(rawValue: (latest[place.lane]?.rawValue ?? 0) &+ 1))
-      latest[place.lane] = time
+      var time = mutation.stamp.time
+      // What was brought once more was made before what stands in front of it.
+      if !lanes.isAgain(mutation) {
+        time = max(time, HybridTime(rawValue: (latest[place.lane]?.rawValue ?? 0) &+ 1))
+        latest[place.lane] = time
+      }
       let stamp = Stamp(time: time, client: mutation.stamp.client)
       for operation in mutation.operations where operation.row == key {
         fold.apply(operation, at: stamp) { tier in

@@ -69,6 +69,9 @@ struct Lanes: Sendable {
     rebuild()
   }
 
+  /// Whether a mutation was brought once more.
+  func isAgain(_ mutation: ClientMutation) -> Bool { again[mutation.oid] != nil }
+
   /// Whether a mutation stands at this place, and was not brought once more behind it.
   func isLast(_ mutation: ClientMutation) -> Bool {
     mutation.seq >= again[mutation.oid] ?? 0

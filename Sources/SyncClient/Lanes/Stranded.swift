@@ -12,6 +12,8 @@ struct Stranded: Sendable {
     let lane: Lane
     let mutation: ClientMutation
     let note: Lanes.Note
+    /// Whether no commit came behind the refusal.
+    var isNew = true
   }
 
   /// A row that changes often would have a mutation brought again and again that lacks another one.
@@ -44,14 +46,20 @@ struct Stranded: Sendable {
     waiting[mutation.oid] = Waiting(lane: lane, mutation: mutation, note: note)
   }
 
-  /// Takes out what names a row that `entries` bring, in the order in which it was made.
-  mutating func returned(by entries: [StreamEntry]) -> [Waiting] {
+  /// Takes out what a commit lets be brought once more, in the order in which it was made: what names
+  /// a row that `entries` bring, and what was refused since the last commit and names one that
+  /// `isHeld`, since the refusal may be an old one that was told again.
+  mutating func returned(
+    by entries: [StreamEntry], isHeld: (UUID) -> Bool
+  ) -> [Waiting] {
     guard !waiting.isEmpty else { return [] }
-    let ids = Set(entries.filter { $0.kind == .put }.map(\.row.id))
-    guard !ids.isEmpty else { return [] }
+    let brought = Set(entries.filter { $0.kind == .put }.map(\.row.id))
     let found = waiting.values.filter { waiting in
-      waiting.mutation.operations.contains { Stranded.names($0, ids) }
+      Stranded.names(waiting.mutation).contains {
+        brought.contains($0) || waiting.isNew && isHeld($0)
+      }
     }
+    for oid in waiting.keys { waiting[oid]?.isNew = false }
     for one in found {
       waiting[one.mutation.oid] = nil
       tries[one.mutation.oid, default: 0] += 1
@@ -72,16 +80,20 @@ struct Stranded: Sendable {
     }.map(\.mutation.oid)
   }
 
-  /// Whether an operation is about one of some rows, or has one of them as a value.
-  private static func names(_ operation: ClientOperation, _ ids: Set<UUID>) -> Bool {
-    if let row = operation.row, ids.contains(row.id) { return true }
-    switch operation {
-    case .create(_, _, let fields), .update(_, _, let fields, _):
-      return fields.members.contains { _, value in
-        value.string.flatMap { UUID($0) }.map(ids.contains) ?? false
+  /// The ids of the rows that a mutation is about, and of those that it may have as values.
+  private static func names(_ mutation: ClientMutation) -> [UUID] {
+    mutation.operations.flatMap { operation -> [UUID] in
+      switch operation {
+      case .create(_, _, let fields): values(fields)
+      case .update(_, let id, let fields, _): [id] + values(fields)
+      case .delete(_, let id): [id]
+      case .resolve(let conflict, _): [conflict]
+      case .action: []
       }
-    case .resolve(let conflict, _): return ids.contains(conflict)
-    case .delete, .action: return false
     }
+  }
+
+  private static func values(_ fields: JSONObject) -> [UUID] {
+    fields.members.compactMap { $0.value.string.flatMap { UUID($0) } }
   }
 }

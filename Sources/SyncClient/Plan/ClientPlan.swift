@@ -5,7 +5,7 @@ package import SyncProtocol
 /// What a device needs to know of its app's schema: the tier of each collection and field, and how
 /// edits of each field are merged.
 package struct ClientPlan: Sendable {
-  private let collections: [String: CollectionPlan]
+  let collections: [String: CollectionPlan]
 
   package init(_ schema: SchemaModel) {
     var collections: [String: CollectionPlan] = [:]
