@@ -12,11 +12,16 @@ struct StreamTable: Sendable {
   /// Streams that come whole, with the tier that they had: what they do not bring again goes with
   /// the commit that brings them.
   private(set) var replaced: [Int64: Lane?] = [:]
+  /// The tiers that streams had in histories of before: what a device says that it holds is not named
+  /// to it again.
+  private var formerTiers: [Int64: Lane] = [:]
 
   /// Goes over to another history of the server: streams come whole, and their numbers may mean
   /// others than before.
   mutating func begin(_ epoch: UUID) {
-    beginAnew()
+    formerTiers.merge(tiers) { $1 }
+    for stream in cursors.keys { replaced[stream] = .some(formerTiers[stream]) }
+    cursors = cursors.mapValues { _ in 0 }
     tiers = [:]
     mark = nil
     self.epoch = epoch
