@@ -170,6 +170,20 @@ package protocol Transaction: Reader {
 extension Transaction {
   package func takeTime() async throws {}
 
+  /// Has the statements of `body` wait so long for locks, in milliseconds; "0" for as long as it
+  /// takes.
+  ///
+  /// Where it throws, the transaction ends, and its patience with it.
+  package func waiting(_ time: String, _ body: () async throws -> Void) async throws {
+    guard let known = dialect.lockPatience, let set = dialect.setLockPatience else {
+      return try await body()
+    }
+    let before = try await first(known) { $0.text(0) } ?? "0"
+    try await query(Statement(set), [.text(time)]) { _ in false }
+    try await body()
+    try await query(Statement(set), [.text(before)]) { _ in false }
+  }
+
   package func post(_ statement: Statement, _ values: [Value]) async throws {
     try await execute(statement, values)
   }

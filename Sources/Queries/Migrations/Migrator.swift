@@ -81,29 +81,18 @@ package enum Migrator {
       migrations.enumerated().allSatisfy { $0.offset + 1 == $0.element.number },
       "migrations are numbered from 1 without gaps")
     if let lock = transaction.dialect.lockOfTables {
-      if waits { try await transaction.takeTime() }
-      let before = waits ? try await patience(of: transaction) : nil
-      try await transaction.query(lock) { _ in false }
-      if let before { try await wait(before, in: transaction) }
+      if waits {
+        // Another process may need minutes for its steps.
+        try await transaction.takeTime()
+        try await transaction.waiting("0") { try await transaction.query(lock) { _ in false } }
+      } else {
+        try await transaction.query(lock) { _ in false }
+      }
     }
     try await transaction.execute(Migrator.table)
     let applied = try await applied(transaction)
     try check(applied, against: migrations)
     return Array(migrations.dropFirst(applied.count))
-  }
-
-  /// Has the transaction wait for as long as another process needs for its steps, which may be
-  /// minutes; gives how long it waited for locks before.
-  private static func patience(of transaction: any Transaction) async throws -> String? {
-    guard let known = transaction.dialect.lockPatience else { return nil }
-    let before = try await transaction.first(known) { $0.text(0) }
-    try await wait("0", in: transaction)
-    return before
-  }
-
-  private static func wait(_ time: String, in transaction: any Transaction) async throws {
-    guard let statement = transaction.dialect.setLockPatience else { return }
-    try await transaction.query(Statement(statement), [.text(time)]) { _ in false }
   }
 
   private static func apply(

@@ -16,7 +16,7 @@ package enum TableLocks {
   /// one for longer.
   static func take(_ tables: Set<String>, in transaction: any Transaction) async throws {
     let dialect = transaction.dialect
-    guard let known = dialect.lockPatience, !tables.isEmpty else { return }
+    guard dialect.lockPatience != nil, !tables.isEmpty else { return }
     // Automatic maintenance gives way to those whom it keeps waiting, but after a while alone: it is
     // waited for in a way that holds up neither readers nor writers.
     for table in tables.sorted() {
@@ -26,24 +26,16 @@ package enum TableLocks {
     for table in tables.sorted() {
       if let lock = dialect.lockAgainstWrites(table) { try await transaction.execute(lock) }
     }
-    let before = try await transaction.first(known) { $0.text(0) }
-    try await bound(patience, in: transaction)
-    for table in tables.sorted() {
-      guard let lock = dialect.lockAgainstAll(table) else { continue }
-      do {
-        try await transaction.execute(lock)
-      } catch let error as RoostError where error.code == .overloaded {
-        throw TableHeld(table: table, cause: error)
+    try await transaction.waiting("\(patience)") {
+      for table in tables.sorted() {
+        guard let lock = dialect.lockAgainstAll(table) else { continue }
+        do {
+          try await transaction.execute(lock)
+        } catch let error as RoostError where error.code == .overloaded {
+          throw TableHeld(table: table, cause: error)
+        }
       }
     }
-    try await bound(before ?? "0", in: transaction)
-  }
-
-  private static func bound(
-    _ wait: some CustomStringConvertible, in transaction: any Transaction
-  ) async throws {
-    guard let statement = transaction.dialect.setLockPatience else { return }
-    try await transaction.query(Statement(statement), [.text(wait.description)]) { _ in false }
   }
 
   /// Runs a write again, with growing pauses, while somebody holds a table that it takes.
