@@ -19,9 +19,7 @@ struct StreamTable: Sendable {
   /// Goes over to another history of the server: streams come whole, and their numbers may mean
   /// others than before.
   mutating func begin(_ epoch: UUID) {
-    formerTiers.merge(tiers) { $1 }
-    for stream in cursors.keys { replaced[stream] = .some(formerTiers[stream]) }
-    cursors = cursors.mapValues { _ in 0 }
+    beginAnew()
     tiers = [:]
     mark = nil
     self.epoch = epoch
@@ -29,7 +27,8 @@ struct StreamTable: Sendable {
 
   /// Streams come whole, though they are the same.
   mutating func beginAnew() {
-    for stream in cursors.keys { replaced[stream] = .some(tiers[stream]) }
+    formerTiers.merge(tiers) { $1 }
+    for stream in cursors.keys { replaced[stream] = .some(formerTiers[stream]) }
     cursors = cursors.mapValues { _ in 0 }
   }
 
