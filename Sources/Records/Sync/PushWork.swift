@@ -106,8 +106,9 @@ struct PushWork: Sendable {
             message: ClientFault.told(fault.message),
             issues: [PushRefusal.placed(fault)]), of: mutation, isKnown: isKnown, at: now, &state)
       case .apply, .duplicate:
+        let isAgain = decision == .duplicate
         let result: MutationResult
-        if decision == .apply, let past = state.known.past(mutation) {
+        if !isAgain, let past = state.known.past(mutation) {
           result = past
         } else if mutation.oid == givenUp {
           result = MutationResult(
@@ -118,14 +119,13 @@ struct PushWork: Sendable {
           do {
             operations += max(1, mutation.operations.count)
             result = try await carryOut(
-              mutation, lifted[offset], isAgain: decision == .duplicate, at: now, &state,
-              transaction)
+              mutation, lifted[offset], isAgain: isAgain, at: now, &state, transaction)
           } catch let met as ServerFault {
             fault = met
             break loop
           }
         }
-        if decision == .duplicate { try await replace(mutation, &state, in: transaction) }
+        if isAgain { try await replace(mutation, &state, in: transaction) }
         take(result, of: mutation, isKnown: false, at: now, &state)
       }
       seen += 1

@@ -90,7 +90,7 @@ package struct ClientCore: Sendable {
 
   /// Mutations that a server that was put back refused for want of rows, and that wait although their
   /// rows have come: there is to be none.
-  package var idleCount: Int { stranded.idle { store.row($0) != nil }.count }
+  package var idleCount: Int { stranded.idleCount { store.row($0) != nil } }
 
   /// Every mutation that the device keeps, each lane in its order.
   package var retained: [Lane: [ClientMutation]] { lanes.queues.mapValues(\.log.retained) }

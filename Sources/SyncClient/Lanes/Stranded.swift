@@ -67,9 +67,9 @@ struct Stranded: Sendable {
     return found.sorted { Lanes.isEarlier(($0.mutation, $0.lane), ($1.mutation, $1.lane)) }
   }
 
-  /// Those that change rows of which each is held, though they were refused for want of one.
-  func idle(isHeld: (RowKey) -> Bool) -> [ChainHash] {
-    waiting.values.filter { waiting in
+  /// How many change rows of which each is held, though they were refused for want of one.
+  func idleCount(isHeld: (RowKey) -> Bool) -> Int {
+    waiting.values.count { waiting in
       let rows = waiting.mutation.operations.compactMap { operation -> RowKey? in
         switch operation {
         case .update, .delete: operation.row
@@ -77,7 +77,7 @@ struct Stranded: Sendable {
         }
       }
       return rows.count == waiting.mutation.operations.count && rows.allSatisfy(isHeld)
-    }.map(\.mutation.oid)
+    }
   }
 
   /// The ids of the rows that a mutation is about, and of those that it may have as values.

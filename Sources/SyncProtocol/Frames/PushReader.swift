@@ -25,7 +25,14 @@ struct PushReader {
     mutations.reserveCapacity(elements.count)
     for (index, element) in elements.enumerated() {
       let members = try Members(element, "\(place)/\(index)")
-      mutations.append(try mutation(members, after: mutations.last))
+      try members.only(["seq", "nonce", "oid", "prev", "chain", "hlc", "schema", "ops"])
+      do throws(RoostError) {
+        mutations.append(try mutation(members, after: mutations.last))
+      } catch {
+        // Looked at here alone: mutations are many, and nearly all of them are whole.
+        try members.require(["seq", "nonce", "chain", "hlc", "schema", "ops"])
+        throw error
+      }
     }
     return Push(cid: try members.uuid("cid"), lane: lane, mutations: mutations)
   }
@@ -33,8 +40,6 @@ struct PushReader {
   private func mutation(
     _ members: Members, after previous: ClientMutation?
   ) throws(RoostError) -> ClientMutation {
-    try members.only(["seq", "nonce", "oid", "prev", "chain", "hlc", "schema", "ops"])
-    try members.require(["seq", "nonce", "chain", "hlc", "schema", "ops"])
     let seq = try members.int("seq", from: 1)
     if let previous, seq != previous.seq + 1 {
       throw members.fault("seq", "order", "The sequence of a push rises by 1.")
