@@ -16,9 +16,13 @@ enum Signals {
   /// From here on SIGTERM and SIGINT end the program at once, until `waitForEnd` or `takeEnding` is
   /// called: a start may wait for others, and what it does is safe to be broken off anywhere.
   ///
-  /// Called once, in a program that was prepared for it.
+  /// Called in a program that was prepared for it; does nothing the second time.
   static func watch() {
-    state.withLock { $0.isWatched = true }
+    let isWatched = state.withLock { state in
+      defer { state.isWatched = true }
+      return state.isWatched
+    }
+    if isWatched { return }
     var thread = pthread_t()
     let error = pthread_create(
       &thread, nil,
@@ -36,12 +40,8 @@ enum Signals {
 
   /// From here on the first SIGTERM or SIGINT is kept for `waitForEnd`.
   static func takeEnding() {
-    let isWatched = state.withLock { state in
-      defer { state.isWatched = true }
-      state.isTaken = true
-      return state.isWatched
-    }
-    if !isWatched { watch() }
+    state.withLock { $0.isTaken = true }
+    watch()
   }
 
   /// Returns at the first SIGTERM or SIGINT; a second one ends the program at once.
