@@ -10,6 +10,8 @@ package final class Catalogue: Sendable {
   package let collections: [CompiledCollection]
   /// In which streams the rows of the collections stand, and what they grant.
   package let scopes: ScopeBook
+  /// What decides that, for each collection.
+  let streamSignatures: [String]
   /// The generation of the schema in the database when the catalogue was read.
   package let generation: Int64
   private let byName: [String: Int]
@@ -27,7 +29,8 @@ package final class Catalogue: Sendable {
     let model = book.model
     self.generation = generation
     self.model = model
-    scopes = ScopeBook(book)
+    let scopes = ScopeBook(book)
+    self.scopes = scopes
     var byType: [String: Int] = [:]
     for (index, collection) in model.collections.enumerated() {
       byType[collection.typeName] = index
@@ -52,6 +55,7 @@ package final class Catalogue: Sendable {
           inbound: inbound[index], dialect: dialect, keys: keys))
     }
     collections = compiled
+    streamSignatures = compiled.map { StreamSignature.of($0, scopes) }
     self.byType = byType
     var byName: [String: Int] = [:]
     var byNumber: [Int64: Int] = [:]

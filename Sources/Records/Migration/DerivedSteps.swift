@@ -125,7 +125,7 @@ struct DerivedSteps {
     var result: [MigrationStep] = []
     for (index, old) in pairs.sorted(by: { $0.key < $1.key }) {
       let collection = catalogue.collections[index]
-      let signature = StreamSignature.of(collection, catalogue.scopes)
+      let signature = catalogue.streamSignatures[collection.index]
       let known = try await reader.first(
         "SELECT signature FROM roost_stream_rules WHERE collection = \(old.number)"
       ) { $0.text(0) }

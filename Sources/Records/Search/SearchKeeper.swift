@@ -10,12 +10,11 @@ struct SearchKeeper {
   let collection: CompiledCollection
   /// Whether the table was there before this start, and so may hold records.
   let mayHoldRecords: Bool
+  /// What the tables that are there are made of; nil where there are none.
+  let stored: String?
 
   func run(in transaction: any Transaction) async throws {
     let signature = collection.searchableFields.isEmpty ? nil : self.signature
-    let stored = try await transaction.first(
-      "SELECT signature FROM roost_search WHERE collection = \(collection.number)"
-    ) { $0.text(0) }
     guard stored != signature else { return }
     if stored != nil {
       try await SearchTable.drop(collection.number, in: transaction)

@@ -82,7 +82,7 @@ package struct StreamRescope {
   static func isKnown(_ task: MigrationTask, to catalogue: Catalogue) -> Bool {
     guard let collection = catalogue.collection(number: task.collection) else { return false }
     return task.argument["signature"]?.string
-      == StreamSignature.of(collection, catalogue.scopes)
+      == catalogue.streamSignatures[collection.index]
   }
 
   // MARK: A piece

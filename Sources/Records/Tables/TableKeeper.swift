@@ -52,13 +52,6 @@ package struct TableKeeper: Sendable {
   /// pieces behind it, while the server answers.
   static let rowsAtStart = 1000
 
-  /// What the database holds of one field.
-  private struct StoredField {
-    let number: UInt32
-    let type: String
-    let isRequired: Bool
-  }
-
   /// Brings the tables, and what is derived from their rows, in step with the schema.
   ///
   /// Throws `SchemaChangeError` where the schema asks for more than an addition.
@@ -96,6 +89,8 @@ package struct TableKeeper: Sendable {
     /// The migration on record, made at a start when there is more to do than it takes itself.
     private var migration: Int64?
     private var numbers = StoredNumbers()
+    /// What was there when the work began.
+    private var stored = StoredParts()
     private var refused: [String] = []
     /// The collections whose tables were there before.
     private var extended: Set<String> = []
@@ -127,6 +122,7 @@ package struct TableKeeper: Sendable {
         guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
       }
       try await loadCollections()
+      stored = try await StoredParts.read(in: transaction)
       for name in numbers.collections.keys.sorted() where model.collection(named: name) == nil {
         refused.append("the collection \(name) is in the database but not in the schema")
       }
@@ -144,7 +140,11 @@ package struct TableKeeper: Sendable {
         changed[collection.name] = FieldSet(
           collection.fields.indices.filter { fields.contains(collection.fields[$0].name) })
       }
-      for index in model.collections.indices { try await keepIndexes(index, book) }
+      // What a migration made ahead is not in this schema, and is waited for.
+      let open = try await MigrationRun.converting(in: transaction)
+      for index in model.collections.indices {
+        try await keepIndexes(index, book, isAhead: migration == nil && open != nil)
+      }
       guard refused.isEmpty else { throw SchemaChangeError(reasons: refused) }
       let catalogue = try await self.catalogue(book)
       try await StreamAtoms.noteFormer(in: transaction)
@@ -152,7 +152,8 @@ package struct TableKeeper: Sendable {
       for collection in catalogue.collections {
         if try await keepStreams(collection, of: catalogue, changed: changed) { isRescoped = true }
         try await SearchKeeper(
-          collection: collection, mayHoldRecords: extended.contains(collection.name)
+          collection: collection, mayHoldRecords: extended.contains(collection.name),
+          stored: stored.searchSignatures[collection.number]
         ).run(in: transaction)
       }
       guard isRescoped || isNarrowed, dialect.hasOtherWriters else { return catalogue }
@@ -265,10 +266,8 @@ package struct TableKeeper: Sendable {
     private func keepStreams(
       _ collection: CompiledCollection, of catalogue: Catalogue, changed: [String: FieldSet]
     ) async throws -> Bool {
-      let signature = StreamSignature.of(collection, catalogue.scopes)
-      let stored = try await transaction.first(
-        "SELECT signature FROM roost_stream_rules WHERE collection = \(collection.number)"
-      ) { $0.text(0) }
+      let signature = catalogue.streamSignatures[collection.index]
+      let stored = self.stored.streamSignatures[collection.number]
       // The scopes of a row may be resolved from rows of other collections.
       let rowsChanged =
         changed[collection.name] != nil
@@ -344,14 +343,10 @@ package struct TableKeeper: Sendable {
 
     private mutating func extend(_ collection: Collection) async throws {
       extended.insert(collection.name)
-      var stored: [String: StoredField] = [:]
-      let number = numbers.collection(collection.name)
-      let rows = try await transaction.all(
-        "SELECT name, number, type, required FROM roost_field WHERE collection = \(number)"
-      ) { ($0.text(0), UInt32(clamping: $0.int64(1)), $0.text(2), $0.bool(3)) }
-      for (name, number, type, required) in rows {
-        stored[name] = StoredField(number: number, type: type, isRequired: required)
-        numbers.set(collection.name, field: name, number)
+      var stored: [String: StoredParts.Field] = [:]
+      for field in self.stored.fields[numbers.collection(collection.name)] ?? [] {
+        stored[field.name] = field
+        numbers.set(collection.name, field: field.name, field.number)
       }
       // The numbers of retired fields stay taken.
       for name in stored.keys.sorted()
@@ -370,7 +365,7 @@ package struct TableKeeper: Sendable {
     }
 
     private mutating func compare(
-      _ field: Field, _ old: StoredField, _ collection: Collection
+      _ field: Field, _ old: StoredParts.Field, _ collection: Collection
     ) async throws {
       let name = "\(collection.typeName).\(field.name)"
       let type = TypeSignature.of(field)
@@ -430,16 +425,12 @@ package struct TableKeeper: Sendable {
       try await record(field, number, of: collection)
     }
 
-    private mutating func keepIndexes(_ index: Int, _ book: RuleBook) async throws {
+    private mutating func keepIndexes(
+      _ index: Int, _ book: RuleBook, isAhead: Bool
+    ) async throws {
       let collection = book.model.collections[index]
       let number = numbers.collection(collection.name)
-      let rows = try await transaction.all(
-        "SELECT name, definition FROM roost_index WHERE collection = \(number)"
-      ) { ($0.text(0), $0.text(1)) }
-      let stored = Dictionary(rows) { first, _ in first }
-      // What a migration made ahead is not in this schema, and is waited for.
-      let open = try await MigrationRun.converting(in: transaction)
-      let isAhead = migration == nil && open != nil
+      let stored = self.stored.indexes[number] ?? [:]
       let plans = IndexPlan.all(index, of: book).map {
         (name: $0.name(on: collection, dialect), plan: $0)
       }
