@@ -16,11 +16,9 @@ package enum MaskTable {
     _ number: Int64, of collection: CompiledCollection, in reader: any Reader
   ) async throws -> FieldSet? {
     if number == whole { return FieldSet(count: collection.fields.count) }
-    let members = try await reader.first(
-      """
-      SELECT members FROM roost_mask WHERE number = \(number) AND collection = \(collection.number)
-      """
-    ) { $0.text(0) }
+    let members = try await reader.first(select, [.int(number), .int(collection.number)]) {
+      $0.text(0)
+    }
     guard let members else { return nil }
     let numbers = Set(members.split(separator: ",").compactMap { UInt32($0) })
     return FieldSet(
@@ -51,6 +49,11 @@ package enum MaskTable {
     numbers.members.map { "\($0)" }.joined(separator: ",")
   }
 
+  private static let select = Statement(
+    """
+    SELECT members FROM roost_mask \
+    WHERE number = \(SQL.placeholder) AND collection = \(SQL.placeholder)
+    """)
   private static let find = Statement(
     """
     SELECT number FROM roost_mask \

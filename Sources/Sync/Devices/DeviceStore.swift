@@ -100,12 +100,18 @@ package final class DeviceStore: Sendable {
   func check(_ hello: Hello, of caller: Caller) async throws {
     guard let notice = hello.device, let uid = caller.uid else { return }
     let isRevoked = try await database.read(.statement) { reader in
-      try await reader.first(
-        "SELECT revoked_at FROM roost_device WHERE id = \(notice.id) AND \"user\" = \(uid)"
-      ) { !$0.isNull(0) }
+      try await reader.first(DeviceStore.selectRevoked, [.uuid(uid), .uuid(notice.id)]) {
+        !$0.isNull(0)
+      }
     }
     if isRevoked == true { throw Revoked() }
   }
+
+  private static let selectRevoked = Statement(
+    """
+    SELECT revoked_at FROM roost_device \
+    WHERE "user" = \(SQL.placeholder) AND id = \(SQL.placeholder)
+    """)
 
   /// Notes a hello; throws `Revoked`, and `.forbidden` beyond the most devices of an account.
   ///
@@ -160,9 +166,7 @@ package final class DeviceStore: Sendable {
     do {
       try await database.write { transaction in
         _ = try await transaction.execute(
-          """
-          UPDATE roost_device SET cursors = \(text) WHERE "user" = \(uid) AND id = \(notice.id)
-          """)
+          DeviceStore.updateCursors, [.text(text), .uuid(uid), .uuid(notice.id)])
       }
     } catch let error as RoostError where DeviceStore.isPassing(error) {
       return
@@ -189,14 +193,12 @@ package final class DeviceStore: Sendable {
     ) { !$0.isNull(0) }
     if let isRevoked = found {
       if isRevoked { throw Revoked() }
-      _ = try await transaction.execute(
-        """
-        UPDATE roost_device SET cid = \(client), session = \(Value.optional(session)), last_seen = \(now), \
-        cursors = \(cursors), name = CASE WHEN is_named = 1 THEN name \
-        ELSE coalesce(\(Value.optional(notice.name)), name) END, \
-        platform = coalesce(\(Value.optional(notice.platform)), platform) \
-        WHERE "user" = \(uid) AND id = \(notice.id)
-        """)
+      try await transaction.execute(
+        update,
+        [
+          .uuid(client), .optional(session), .int(now.milliseconds), .text(cursors),
+          .optional(notice.name), .optional(notice.platform), .uuid(uid), .uuid(notice.id),
+        ])
       return
     }
     let count = try await transaction.first(
@@ -216,6 +218,20 @@ package final class DeviceStore: Sendable {
       \(notice.platform ?? ""), \(client), \(Value.optional(session)), \(now), \(now), NULL, \(cursors))
       """)
   }
+
+  private static let update = Statement(
+    """
+    UPDATE roost_device SET cid = \(SQL.placeholder), session = \(SQL.placeholder), \
+    last_seen = \(SQL.placeholder), cursors = \(SQL.placeholder), \
+    name = CASE WHEN is_named = 1 THEN name ELSE coalesce(\(SQL.placeholder), name) END, \
+    platform = coalesce(\(SQL.placeholder), platform) \
+    WHERE "user" = \(SQL.placeholder) AND id = \(SQL.placeholder)
+    """)
+  private static let updateCursors = Statement(
+    """
+    UPDATE roost_device SET cursors = \(SQL.placeholder) \
+    WHERE "user" = \(SQL.placeholder) AND id = \(SQL.placeholder)
+    """)
 
   private static func text(_ cursors: [Int64: Int64]) -> String {
     var json = JSONWriter(capacity: 256)

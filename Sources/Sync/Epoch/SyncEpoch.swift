@@ -109,16 +109,20 @@ package struct SyncEpochs: Sendable {
     else { return false }
     let number = SyncEpochs.number(payload[32..<40])
     let position = SyncEpochs.number(payload[40..<48])
-    let known = try await reader.first(
-      "SELECT tag FROM roost_sync_start WHERE number = \(number)"
-    ) { $0.uuid(0) }
+    let known = try await reader.first(SyncEpochs.selectTag, [.int(number)]) { $0.uuid(0) }
     guard let known, known == tag else { return true }
-    let next = try await reader.first(
-      "SELECT position FROM roost_sync_start WHERE number > \(number) ORDER BY number LIMIT 1"
-    ) { $0.int64(0) }
+    let next = try await reader.first(SyncEpochs.selectNext, [.int(number)]) { $0.int64(0) }
     guard let end = next else { return try await position > LogLength.read(in: reader) }
     return position > end
   }
+
+  private static let selectTag = Statement(
+    "SELECT tag FROM roost_sync_start WHERE number = \(SQL.placeholder)")
+  private static let selectNext = Statement(
+    """
+    SELECT position FROM roost_sync_start WHERE number > \(SQL.placeholder) \
+    ORDER BY number LIMIT 1
+    """)
 
   private static func number(_ bytes: ArraySlice<UInt8>) -> Int64 {
     Int64(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) })
