@@ -50,10 +50,11 @@ struct ConnectionFactory: Sendable {
   }
 
   /// The writer that a memory disk has kept; the file is another one, and looked at as any is.
+  ///
+  /// What its safety rests on is the connection's own, and was tested when that was made.
   private func keptWriter() throws(DatabaseOpenError) -> Connection? {
     guard let connection = kept(writes: true) else { return nil }
     try checkOwner(connection)
-    try expectSafety(connection)
     connection.berth = berth(writes: true)
     return connection
   }
