@@ -13,6 +13,12 @@ struct Letter {
   let sent: Int64
   /// The collections of the tiers that it asks for.
   let collections: [String]
+
+  var bringsChanges: Bool {
+    (frames ?? []).contains { frame in
+      if case .push(let push) = frame { !push.mutations.isEmpty } else { false }
+    }
+  }
 }
 
 /// An answer on its way.

@@ -41,14 +41,16 @@ extension World {
     }
   }
 
-  /// Lets all devices sync until nothing is left.
+  /// Lets all devices sync until nothing is left, and everybody has seen what the others brought.
   ///
-  /// The last look at what others brought may show a device that it is a copy, which then forks and
-  /// has to push again; of a few devices only a few can be copies of one.
+  /// What others brought may show a device that it is a copy, which then forks, or bring rows for
+  /// which changes of its own have waited: it has something to bring then, and all look once more.
   func drain() async throws {
-    for _ in 0...devices.count {
+    for _ in 0..<World.rounds {
       try await settle()
-      if isDrained || !breaches.isEmpty { break }
+      guard breaches.isEmpty else { break }
+      let isNews = try await look()
+      if !isNews, isDrained { break }
     }
     guard breaches.isEmpty else { return }
     for device in devices where !device.isRevoked {
@@ -64,28 +66,35 @@ extension World {
 
   private func settle() async throws {
     for _ in 0..<World.rounds {
+      if isDrained || !breaches.isEmpty { break }
       time.pass(1000)
-      for device in devices where !device.isRevoked {
+      for device in devices where !isDrained(device) {
         guard let letter = compose(device), let reply = try await handle(letter) else { continue }
         receive(reply)
-      }
-      guard breaches.isEmpty else { return }
-      if isDrained { break }
-    }
-    // One more look of everybody at what the last ones brought.
-    for device in devices where !device.isRevoked {
-      for _ in 0..<World.rounds {
-        guard let letter = compose(device), let reply = try await handle(letter) else { break }
-        if receive(reply) { break }
       }
     }
   }
 
-  private var isDrained: Bool {
-    devices.allSatisfy { device in
-      device.isRevoked
-        || (device.live.core.unacknowledgedCount == 0 && device.live.core.pendingCount == 0)
+  /// A look of everybody, one after the other; says whether one of them brought something meanwhile.
+  private func look() async throws -> Bool {
+    time.pass(1000)
+    var isNews = false
+    for device in devices where !device.isRevoked {
+      for _ in 0..<World.rounds {
+        guard let letter = compose(device), let reply = try await handle(letter) else { break }
+        if letter.bringsChanges { isNews = true }
+        if receive(reply) { break }
+      }
     }
+    return isNews
+  }
+
+  private var isDrained: Bool { devices.allSatisfy(isDrained) }
+
+  /// Whether a device has nothing to bring.
+  private func isDrained(_ device: WorldDevice) -> Bool {
+    device.isRevoked
+      || (device.live.core.unacknowledgedCount == 0 && device.live.core.pendingCount == 0)
   }
 }
 
