@@ -192,6 +192,15 @@ extension PlantedBug {
         BEGIN UPDATE roost_conflict SET state = 0 WHERE id = NEW.id; END
         """
       ]),
+    PlantedBug(
+      "a conflict stays when its row goes", .conflicts,
+      triggers: [
+        """
+        CREATE TRIGGER bug_abandoned AFTER UPDATE OF state ON roost_conflict \
+        WHEN NEW.state = 1 AND NEW.resolution IS NULL \
+        BEGIN UPDATE roost_conflict SET state = 0 WHERE id = NEW.id; END
+        """
+      ]),
   ]
 
   /// Has a row keep its clocks where nothing but this field changes, so that an edit which was made

@@ -168,6 +168,22 @@ extension World {
     for (conflict, oid) in resolved where open.contains(conflict) {
       breach(.conflicts, "\(conflict) was resolved by \(oid), and is open")
     }
+    try await checkAbandoned()
+  }
+
+  /// What is to be decided goes with the row that it is about.
+  private func checkAbandoned() async throws {
+    let abandoned = try await server.look { reader in
+      try await reader.all(
+        """
+        SELECT c.id, c.row_id FROM roost_conflict c WHERE c.state = 0 AND NOT EXISTS \
+        (SELECT 1 FROM gigs g WHERE g.id = c.row_id AND g.\(identifier: "deletedAt") IS NULL)
+        """
+      ) { row in (id: row.uuid(0) ?? .zero, row: row.uuid(1) ?? .zero) }
+    }
+    for conflict in abandoned {
+      breach(.conflicts, "\(conflict.id) is open, and its row \(conflict.row) is gone")
+    }
   }
 
   // MARK: The state
