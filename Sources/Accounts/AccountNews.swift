@@ -24,9 +24,9 @@ final class AccountHerald: Sendable {
 
 extension AccountStore {
   /// Has `listener` called after each change of what an account may do, or in which sessions: by this
-  /// process at once, by another one within the pause after which grants are looked up.
+  /// process at once, by another one when it is looked up (`hearOthers`).
   ///
-  /// Of sessions that another process ended nothing is heard. It must not block.
+  /// It must not block.
   package func onNews(_ listener: @escaping @Sendable (AccountNews) -> Void) {
     herald.add(listener)
   }

@@ -20,7 +20,9 @@ package final class AccountStore: Sendable {
   let directory: RoleDirectory
   let herald = AccountHerald()
   private let cursorKey = Mutex<HMACKey?>(nil)
-  private let watch = Mutex<Task<Void, Never>?>(nil)
+  /// When sessions that other processes ended were last looked up.
+  let endsLookedUp = Mutex<Timestamp?>(nil)
+  let watching = Mutex<Task<Void, Never>?>(nil)
 
   package init(
     database: any Database, ambient: Ambient,
@@ -48,9 +50,9 @@ package final class AccountStore: Sendable {
   // MARK: Life
 
   /// Loads the keys, which are made at the first start, the sessions that were revoked so lately that
-  /// a token of theirs may still be about, and the grants, which are watched from then on unless
-  /// nobody else can change them.
-  package func start(watchesGrants: Bool = true) async throws {
+  /// a token of theirs may still be about, and the grants; what other processes do to both is watched
+  /// from then on unless `watches` is false.
+  package func start(watches: Bool = true) async throws {
     let now = ambient.time.now()
     let life = configuration.revocationSeconds
     let access = KeyStore.Draft(random: ambient.random)
@@ -67,10 +69,11 @@ package final class AccountStore: Sendable {
       return try await SessionStore.revoked(
         since: now.adding(milliseconds: -life * 1000), in: transaction)
     }
-    revoked.insert(sessions)
+    revoked.insert(sessions.map(\.id))
+    endsLookedUp.withLock { $0 = now }
     try await loadKeys()
     try await refreshGrants()
-    if watchesGrants { watchGrants() }
+    if watches { watch() }
   }
 
   /// Signs access tokens with a fresh key from now on; the old one verifies for a token's life.
@@ -123,9 +126,9 @@ package final class AccountStore: Sendable {
     }
   }
 
-  /// Refuses passwords that wait to be checked and those that come, and watches the grants no more.
+  /// Refuses passwords that wait to be checked and those that come, and watches other processes no more.
   package func stop() {
-    watch.withLock { $0?.cancel() }
+    watching.withLock { $0?.cancel() }
     passwords.stop()
   }
 
@@ -137,28 +140,6 @@ package final class AccountStore: Sendable {
       throw RoostError(.internalError, "Accounts have not been started.")
     }
     return CursorSigner(key: key)
-  }
-
-  /// Looks now and then whether another process has changed the grants.
-  private func watchGrants() {
-    let pause = UInt64(max(1, configuration.grantsRefreshMilliseconds)) * 1_000_000
-    // Holds the accounts only while it looks: a watch that nobody stopped ends with them.
-    let task = Task { [weak self] in
-      while true {
-        do { try await Task.sleep(nanoseconds: pause) } catch { return }
-        guard let self else { return }
-        do {
-          try await refreshGrants()
-        } catch let error as RoostError where error.code == .draining {
-          // The database closes, and the task is ended with it; or a migration passes.
-          continue
-        } catch {
-          ambient.logger.warning(
-            "the grants could not be looked up and will be again", [("cause", .string("\(error)"))])
-        }
-      }
-    }
-    watch.withLock { $0 = task }
   }
 
   private func loadKeys() async throws {

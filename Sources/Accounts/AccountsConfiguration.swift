@@ -37,8 +37,11 @@ package struct AccountsConfiguration: Sendable {
 
   /// Verified access tokens that are remembered.
   package var cachedTokens = 8192
-  /// How often the database is asked whether another process has changed roles or claims.
-  package var grantsRefreshMilliseconds = 2000
+  /// How often the database is asked what other processes have done to roles, claims and sessions.
+  package var watchMilliseconds = 2000
+  /// How far the clocks of processes may lie apart, with the time that a commit takes, for each to hear
+  /// of the sessions that the others end.
+  package var clockDifferenceSeconds: Int64 = 120
   /// Keys (accounts or addresses) that each rate limit remembers.
   package var rateLimitedKeys = 65_536
   /// Sign-ins to one account, wherever they come from.

@@ -99,7 +99,9 @@ struct AccountsFixture: Sendable {
     folder = TestEngine.folder("accounts")
     database = try TestEngine.open(folder)
     _ = mkdir(folder, 0o700)
-    try await Migrator.run([AccountTables.migration(1), AccountTables.roles(2)], on: database)
+    try await Migrator.run(
+      [AccountTables.migration(1), AccountTables.roles(2), AccountTables.endedSessions(3)],
+      on: database)
     self.configuration = configuration
     accounts = AccountStore(
       database: database,

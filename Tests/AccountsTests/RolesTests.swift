@@ -1,5 +1,6 @@
 import Queries
 import RoostCore
+import Synchronization
 import Testing
 
 @testable import Accounts
@@ -54,7 +55,7 @@ import Testing
 
   @Test func whatAnotherProcessChangesIsNoticed() async throws {
     var configuration = AccountsFixture.relaxed()
-    configuration.grantsRefreshMilliseconds = 10
+    configuration.watchMilliseconds = 10
     try await AccountsFixture.run(configuration) { fixture in
       let session = try await fixture.register()
       let other = try await fixture.restarted()
@@ -73,9 +74,43 @@ import Testing
     }
   }
 
+  @Test(
+    "A session that another process ends is refused here, whatever its clock",
+    arguments: [-100, 0, 500])
+  func sessionsThatOthersEnd(pause: Double) async throws {
+    try await AccountsFixture.run { fixture in
+      let ended = try await fixture.register()
+      let kept = try await fixture.anonymous()
+      let caller = try fixture.caller(ended)
+      let accounts = try await fixture.restarted()
+      accounts.stop()
+      let heard = Mutex<[AccountNews]>([])
+      accounts.onNews { news in heard.withLock { $0.append(news) } }
+      func isRefused(_ session: Session) -> Bool {
+        (try? accounts.authenticate(session.accessToken.reveal())) == nil
+      }
+      // A clock that is behind, or a look that was long held up.
+      if pause < 0 { fixture.time.jump(seconds: Int64(pause)) }
+      try await fixture.accounts.logout(caller)
+      if pause < 0 {
+        fixture.time.jump(seconds: Int64(-pause))
+      } else {
+        fixture.time.pass(seconds: pause)
+      }
+      #expect(!isRefused(ended))
+      try await accounts.hearOthers()
+      #expect(isRefused(ended))
+      #expect(!isRefused(kept))
+      #expect(heard.withLock { $0 } == [.of(ended.account.id)])
+      // What is known already is no news.
+      try await accounts.hearOthers()
+      #expect(heard.withLock { $0.count } == 1)
+    }
+  }
+
   @Test func aChangeAfterOneThatWasMissedReadsEverything() async throws {
     var configuration = AccountsFixture.relaxed()
-    configuration.grantsRefreshMilliseconds = 3_600_000
+    configuration.watchMilliseconds = 3_600_000
     try await AccountsFixture.run(configuration) { fixture in
       let (ada, bob) = (
         try await fixture.register(), try await fixture.register("bob@example.com")

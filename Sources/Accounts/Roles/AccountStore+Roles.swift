@@ -179,16 +179,6 @@ extension AccountStore {
     herald.tell(.of(change.user))
   }
 
-  /// Reads the grants again if another process has changed them, as is done every two seconds.
-  package func refreshGrants() async throws {
-    let known = directory.version
-    let version = try await database.read(.statement) { try await GrantStore.version(in: $0) }
-    guard version != known else { return }
-    let isNews = directory.replace(
-      with: try await database.read(.snapshot) { try await GrantStore.all(in: $0) })
-    if isNews { herald.tell(.ofAnybody) }
-  }
-
   // MARK: Refusals
 
   static func account(_ id: UUID, in reader: any Reader) async throws -> Account {

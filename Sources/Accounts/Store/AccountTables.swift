@@ -22,6 +22,19 @@ package enum AccountTables {
     }
   }
 
+  /// The step by which processes find the sessions that others have ended, as number `number` of the
+  /// history.
+  package static func endedSessions(_ number: Int) -> Migration {
+    Migration(number, "ended sessions") { _ in
+      [
+        """
+        CREATE INDEX roost_session_revoked ON roost_session (revoked_at)
+          WHERE revoked_at IS NOT NULL
+        """
+      ]
+    }
+  }
+
   private static func users(_ d: Dialect) -> SQL {
     """
     CREATE TABLE roost_user (

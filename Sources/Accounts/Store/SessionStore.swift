@@ -134,11 +134,16 @@ enum SessionStore {
   }
 
   /// The sessions revoked since `limit`, whose access tokens may still be about.
-  static func revoked(since limit: Timestamp, in reader: any Reader) async throws -> [UUID] {
-    let ids = try await reader.all(
-      "SELECT id FROM roost_session WHERE revoked_at >= \(limit)"
-    ) { $0.uuid(0) }
-    return ids.compactMap { $0 }
+  static func revoked(
+    since limit: Timestamp, in reader: any Reader
+  ) async throws -> [(id: UUID, user: UUID)] {
+    let found = try await reader.all(
+      "SELECT id, user_id FROM roost_session WHERE revoked_at >= \(limit)"
+    ) { ($0.uuid(0), $0.uuid(1)) }
+    return found.compactMap { id, user in
+      guard let id, let user else { return nil }
+      return (id, user)
+    }
   }
 
   /// At most `count` sessions that ended before the given moments.

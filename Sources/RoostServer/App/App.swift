@@ -131,7 +131,7 @@ package final class App: Sendable {
       let accounts = AccountStore(
         database: database, ambient: ambient, configuration: configuration,
         roles: AppRoles(names: schema.roles?.names ?? [], closure: schema.roles?.closure ?? [:]))
-      try await accounts.start(watchesGrants: stepped == nil)
+      try await accounts.start(watches: stepped == nil)
       let history = SchemaHistory(database: database, compiled: stepped?.compiled)
       if onlyAsServed { try await history.requireServed(schema) }
       try await MigrationKeeper.finish(schema, on: database, ambient: ambient)

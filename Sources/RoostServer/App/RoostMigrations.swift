@@ -21,5 +21,6 @@ enum RoostMigrations {
       RecordsMigrations.shortStreamIndex(26), DoorTables.devicesByAccount(27),
       RecordsMigrations.numberedStreamIndex(28), SyncTables.conflictsByRow(29),
       RecordsMigrations.streamIndexMarks(30), DoorTables.namedDevices(31),
+      AccountTables.endedSessions(32),
     ]
 }

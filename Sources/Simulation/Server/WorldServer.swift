@@ -110,7 +110,7 @@ final class WorldServer {
       nodes[asked] = try await node(asked + 1)
     }
     // It does so by a clock of its own, which no step waits for.
-    try await nodes[asked].app.accounts.refreshGrants()
+    try await nodes[asked].app.accounts.hearOthers()
   }
 
   /// Ends it, has `roost migrate apply` bring the database to `newer`, and serves that.

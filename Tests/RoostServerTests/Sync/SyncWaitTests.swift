@@ -136,7 +136,7 @@ struct SyncWaitTests {
     try await run { house async throws in
       let other = AccountStore(
         database: house.app.database, ambient: house.app.ambient, roles: house.app.accounts.roles)
-      try await other.start(watchesGrants: false)
+      try await other.start(watches: false)
       defer { other.stop() }
       let uid = house.uid
       let gained = try await house.waiting {
@@ -156,6 +156,21 @@ struct SyncWaitTests {
       }
       #expect(answer.status == 401)
       #expect(try await house.hello(wait: 0, as: session).status == 401)
+    }
+  }
+
+  @Test("A session that another process ends ends its waits")
+  func sessionsOfOthers() async throws {
+    try await run { house async throws in
+      let other = AccountStore(
+        database: house.app.database, ambient: house.app.ambient, roles: house.app.accounts.roles)
+      try await other.start(watches: false)
+      defer { other.stop() }
+      let uid = house.uid
+      let answer = try await house.waiting {
+        try await other.logout(Caller(uid: uid), everywhere: true)
+      }
+      #expect(answer.status == 401)
     }
   }
 
