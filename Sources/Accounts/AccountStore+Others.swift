@@ -7,8 +7,16 @@ extension AccountStore {
   /// Looks up what other processes have changed, as is done every two seconds: grants, and sessions that
   /// have ended, whose tokens are refused from then on.
   package func hearOthers() async throws {
+    // Sessions come first, so that who waits is not asked in one that has ended; and where one of both
+    // cannot be looked up, the other can.
+    var failure: (any Error)?
+    do {
+      try await refuseEnded()
+    } catch {
+      failure = error
+    }
     try await refreshGrants()
-    try await refuseEnded()
+    if let failure { throw failure }
   }
 
   /// Reads the grants again if another process has changed them.

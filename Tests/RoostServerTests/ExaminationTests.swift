@@ -57,6 +57,7 @@ struct ExaminationTests {
       for table in tables where !Self.oldTables.contains(table) {
         try await transaction.execute("DROP TABLE IF EXISTS \(identifier: table)")
       }
+      try await transaction.execute("DROP INDEX roost_session_revoked")
       return try await transaction.execute("DELETE FROM roost_migration WHERE number > 5")
     }
     await database.close()

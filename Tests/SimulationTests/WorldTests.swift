@@ -129,10 +129,12 @@ struct WorldTests {
         "made on something else, and is up to nobody"
       ),
       ("a poster takes what is up to its person", "poster of "),
+      ("a conflict opens again", " and is open"),
+      ("a conflict stays when its row goes", " is gone"),
     ])
   func words(_ name: String, _ words: String) async throws {
     let bug = try #require(PlantedBug.all.first { $0.name == name })
-    let report = try await Worlds().run(1..<201, bug: bug, workers: 2, failures: 1)
+    let report = try await Worlds().run(1..<301, bug: bug, workers: 2, failures: 1)
     let failure = try #require(report.failures.first)
     #expect(failure.breaches.first?.detail.contains(words) == true, "\(failure.breaches)")
   }

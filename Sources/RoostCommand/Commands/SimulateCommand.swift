@@ -178,7 +178,7 @@ struct SimulateCommand: Command {
   }
 
   /// A hash as it is told, always as long.
-  private static func digits(_ hash: UInt64) -> String {
+  static func digits(_ hash: UInt64) -> String {
     let text = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - text.count) + text
   }

@@ -51,7 +51,8 @@ struct ConnectionFactory: Sendable {
 
   /// The writer that a memory disk has kept; the file is another one, and looked at as any is.
   ///
-  /// What its safety rests on is the connection's own, and was tested when that was made.
+  /// What its safety rests on was tested when it was made: it is the connection's own, but for the
+  /// log, which each file that a disk is put back to has as well.
   private func keptWriter() throws(DatabaseOpenError) -> Connection? {
     guard let connection = kept(writes: true) else { return nil }
     try checkOwner(connection)

@@ -188,7 +188,8 @@ extension PlantedBug {
       "a conflict opens again", .conflicts,
       triggers: [
         """
-        CREATE TRIGGER bug_conflict AFTER UPDATE OF state ON roost_conflict WHEN NEW.state = 1 \
+        CREATE TRIGGER bug_conflict AFTER UPDATE OF state ON roost_conflict \
+        WHEN NEW.state = 1 AND NEW.resolution IS NOT NULL \
         BEGIN UPDATE roost_conflict SET state = 0 WHERE id = NEW.id; END
         """
       ]),

@@ -46,13 +46,15 @@ extension World {
   /// What others brought may show a device that it is a copy, which then forks, or bring rows for
   /// which changes of its own have waited: it has something to bring then, and all look once more.
   func drain() async throws {
-    for _ in 0..<World.rounds {
+    var isNews = true
+    // Each can learn both only so often of a few others.
+    for _ in 0...2 * devices.count where isNews || !isDrained {
       try await settle()
-      guard breaches.isEmpty else { break }
-      let isNews = try await look()
-      if !isNews, isDrained { break }
+      guard breaches.isEmpty else { return }
+      isNews = try await look()
     }
     guard breaches.isEmpty else { return }
+    if isNews { breach(.liveness, "at each look somebody has something to bring") }
     for device in devices where !device.isRevoked {
       let core = device.live.core
       if core.unacknowledgedCount > 0 || core.pendingCount > 0 {
