@@ -19,16 +19,21 @@ struct StreamTable: Sendable {
   /// Goes over to another history of the server: streams come whole, and their numbers may mean
   /// others than before.
   mutating func begin(_ epoch: UUID) {
-    beginAnew()
+    formerTiers.merge(tiers) { $1 }
+    bringWhole(formerTiers)
     tiers = [:]
     mark = nil
     self.epoch = epoch
   }
 
   /// Streams come whole, though they are the same.
-  mutating func beginAnew() {
-    formerTiers.merge(tiers) { $1 }
-    for stream in cursors.keys { replaced[stream] = .some(formerTiers[stream]) }
+  mutating func beginAnew() { bringWhole(tiers) }
+
+  /// What has not come since the last time is still of the tier that it had then.
+  private mutating func bringWhole(_ known: [Int64: Lane]) {
+    for stream in cursors.keys where (replaced[stream] ?? nil) == nil {
+      replaced[stream] = .some(known[stream])
+    }
     cursors = cursors.mapValues { _ in 0 }
   }
 
