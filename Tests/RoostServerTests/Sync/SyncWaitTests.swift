@@ -67,6 +67,14 @@ struct SyncWaitTests {
       return try await send(.post, "/v1/sync", frame.text, as: other ?? session)
     }
 
+    /// The accounts of another process on the same database; `stop` them behind it.
+    func otherProcess() async throws -> AccountStore {
+      let other = AccountStore(
+        database: app.database, ambient: app.ambient, roles: app.accounts.roles)
+      try await other.start(watches: false)
+      return other
+    }
+
     func someoneWaits() async throws {
       while app.sync.watch.waiting == 0 {
         try Task.checkCancellation()
@@ -134,9 +142,7 @@ struct SyncWaitTests {
   @Test("What another process grants comes too")
   func grantsOfOthers() async throws {
     try await run { house async throws in
-      let other = AccountStore(
-        database: house.app.database, ambient: house.app.ambient, roles: house.app.accounts.roles)
-      try await other.start(watches: false)
+      let other = try await house.otherProcess()
       defer { other.stop() }
       let uid = house.uid
       let gained = try await house.waiting {
@@ -162,9 +168,7 @@ struct SyncWaitTests {
   @Test("A session that another process ends ends its waits")
   func sessionsOfOthers() async throws {
     try await run { house async throws in
-      let other = AccountStore(
-        database: house.app.database, ambient: house.app.ambient, roles: house.app.accounts.roles)
-      try await other.start(watches: false)
+      let other = try await house.otherProcess()
       defer { other.stop() }
       let uid = house.uid
       let answer = try await house.waiting {
